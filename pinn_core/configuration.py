@@ -1,0 +1,100 @@
+"""One run's configuration as data: what it is made of, its canonical text and its identity."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+
+from pinn_core.checks import at_least
+from pinn_core.networks import Network
+from pinn_core.objectives import Objective
+from pinn_core.optimizers import Optimizer
+from pinn_core.problems import Problem
+from pinn_core.weighting import Fixed, Weighting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What a run records and how often (in steps; 0 is never).
+
+    Losses that need values alone come every step, from ``points`` grid points or from the training
+    points where a full batch gives them for free; the residual and the gradients every step where
+    the step has them, else every ``gradients_every`` steps on ``gradient_points`` interior and all
+    supervised points; the whole grid every ``full_every``; a parameter sketch every
+    ``sketch_every``.
+    """
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    points: int = 1024
+    gradients_every: int = 25
+    gradient_points: int = 600
+    full_every: int = 100
+    sketch_every: int = 20
+
+    def __post_init__(self) -> None:
+        at_least(2, points=self.points)
+        at_least(1, gradient_points=self.gradient_points)
+        at_least(
+            0,
+            gradients_every=self.gradients_every,
+            full_every=self.full_every,
+            sketch_every=self.sketch_every,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """Everything that makes a run's science but its seed; no placement, no pack."""
+
+    problem: Problem
+    network: Network
+    objective: Objective
+    phases: tuple[Optimizer, ...]
+    weighting: Weighting = field(default_factory=Fixed)
+    record: Record = field(default_factory=Record)
+    precision: Literal["float32", "float64"] = "float32"
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ValueError("phases must hold at least one optimizer, found none")
+
+    @property
+    def steps(self) -> int:
+        """Number of updates over all phases."""
+        return sum(phase.steps for phase in self.phases)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain nested data with every default, each part with its ``kind``."""
+        return self._as_dict(with_member_fields=True)
+
+    def shape_key(self) -> str:
+        """Canonical text without the fields in which members of one pack may differ."""
+        return canonical_json(self._as_dict(with_member_fields=False))
+
+    def _as_dict(self, with_member_fields: bool) -> dict[str, Any]:
+        def part(value: Any) -> dict[str, Any]:  # noqa: ANN401
+            dropped = frozenset() if with_member_fields else value.member_fields
+            fields = {k: v for k, v in asdict(value).items() if k not in dropped}
+            return {"kind": value.kind, **fields}
+
+        return {
+            "problem": part(self.problem),
+            "network": part(self.network),
+            "objective": part(self.objective),
+            "phases": [part(phase) for phase in self.phases],
+            "weighting": part(self.weighting),
+            "record": asdict(self.record),
+            "precision": self.precision,
+        }
+
+
+def canonical_json(value: Any) -> str:  # noqa: ANN401
+    """The one serialisation that hashes use: sorted keys, no spaces, shortest floats, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def run_id(configuration: Configuration, seed: int) -> str:
+    """Name of a run: the first 16 hex digits of blake2b over its canonical configuration + seed."""
+    text = canonical_json({"configuration": configuration.to_dict(), "seed": seed})
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

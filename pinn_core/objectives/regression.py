@@ -1,0 +1,54 @@
+"""The regression objective: the same network fitted to the numerical solution."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.checks import at_least
+from pinn_core.field import Field
+from pinn_core.objectives.objective import (
+    OBJECTIVES,
+    Batch,
+    Evaluation,
+    draw,
+    mean_square,
+    term,
+)
+
+
+@OBJECTIVES.register("regression")
+@dataclass(frozen=True, kw_only=True)
+class Regression:
+    """L = mean (or sum) of squared differences from the numerical solution on the whole grid."""
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset()
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    batch: int | Literal["full"] = 512
+    reduction: Literal["mean", "sum"] = "mean"
+
+    def __post_init__(self) -> None:
+        if self.batch != "full":
+            at_least(1, batch=self.batch)
+
+    def weights(self, field: Field) -> Mapping[str, float]:
+        """One, or for sums the points of a batch."""
+        points = len(field.grid) if self.batch == "full" else self.batch
+        return {"regression": 1.0 if self.reduction == "mean" else float(points)}
+
+    def batch_at(self, field: Field, seeds: Sequence[int], step: int) -> Batch:
+        """This step's points of the whole grid."""
+        if self.batch == "full":
+            return {"grid": field.grid}
+        return {"grid": draw(field.grid, self.batch, seeds, "batch/grid", step)}
+
+    def evaluate(self, field: Field, parameters: Float[Tensor, "m p"], batch: Batch) -> Evaluation:
+        """The one term."""
+        cloud = batch["grid"]
+        values = field.values(parameters, cloud)
+        loss = term(mean_square(values - cloud.reference), parameters)
+        return Evaluation({"regression": loss}, {"grid": values.detach()})

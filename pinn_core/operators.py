@@ -1,0 +1,130 @@
+"""Linear differential operators of order two at most, with constant coefficients.
+
+    >>> D = Derivatives("x", "y", "t")
+    >>> heat = D.xx + D.yy - D.t
+    >>> heat.second
+    {(0, 0): 1.0, (1, 1): 1.0}
+    >>> heat.first
+    {2: -1.0}
+
+Such an operator L = sum A_ij d_i d_j + sum b_i d_i + c travels forward through a network as one
+channel beside the value: for an activation s, with L' = L - c,
+
+    L'[s(z)] = s'(z) L'[z] + s''(z) (grad z)^T A (grad z),
+
+and c u is added at the output (forward Laplacian, Li et al. 2023; DOF, Li et al. 2024).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Operator:
+    """sum A_ij d_i d_j + sum b_i d_i + c; ``second`` maps (i, j) with i <= j to its coefficient."""
+
+    second: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    first: Mapping[int, float] = field(default_factory=dict)
+    zeroth: float = 0.0
+
+    def __add__(self, other: "Operator") -> "Operator":
+        return Operator(
+            _sum(self.second, other.second),
+            _sum(self.first, other.first),
+            self.zeroth + other.zeroth,
+        )
+
+    def __rmul__(self, factor: float) -> "Operator":
+        return Operator(
+            {axes: factor * value for axes, value in self.second.items()},
+            {axis: factor * value for axis, value in self.first.items()},
+            factor * self.zeroth,
+        )
+
+    def __neg__(self) -> "Operator":
+        return -1.0 * self
+
+    def __sub__(self, other: "Operator") -> "Operator":
+        return self + (-other)
+
+
+Key = TypeVar("Key")
+
+
+def _sum(left: Mapping[Key, float], right: Mapping[Key, float]) -> dict[Key, float]:
+    return {key: left.get(key, 0.0) + right.get(key, 0.0) for key in {**left, **right}}
+
+
+class Derivatives:
+    """Names for derivatives: ``Derivatives("x", "t").xx`` is the second derivative along x."""
+
+    def __init__(self, *coordinates: str) -> None:
+        self._axes = {name: axis for axis, name in enumerate(coordinates)}
+
+    @property
+    def identity(self) -> Operator:
+        """The operator that returns the function itself."""
+        return Operator(zeroth=1.0)
+
+    def __getattr__(self, name: str) -> Operator:
+        if name.startswith("_") or len(name) > 2 or not set(name) <= set(self._axes):
+            known = ", ".join(self._axes)
+            raise AttributeError(
+                f"no derivative {name!r}: one or two of the coordinates {known} are allowed"
+            )
+        axes = sorted(self._axes[letter] for letter in name)
+        if len(axes) == 1:
+            return Operator(first={axes[0]: 1.0})
+        return Operator(second={(axes[0], axes[1]): 1.0})
+
+
+@dataclass(frozen=True)
+class Channels:
+    """What travels through the layers for a list of operators: value, slopes, operators.
+
+    ``slopes`` are the axes whose first derivatives the second-order parts need. A channel tensor
+    has the layout (m, channels, n, width), channels in the order value, slopes, operators.
+    """
+
+    operators: tuple[Operator, ...]
+    dimension: int
+
+    @property
+    def slopes(self) -> tuple[int, ...]:
+        """Axes whose first derivatives travel."""
+        return tuple(sorted({axis for op in self.operators for pair in op.second for axis in pair}))
+
+    @property
+    def count(self) -> int:
+        """Number of channels inside the network."""
+        return 1 + len(self.slopes) + len(self.operators)
+
+    def drift(self, like: Tensor) -> Tensor:
+        """First-order coefficients b, shape (operators, d)."""
+        table = torch.zeros(len(self.operators), self.dimension)
+        for row, op in enumerate(self.operators):
+            for axis, value in op.first.items():
+                table[row, axis] = value
+        return table.to(like)
+
+    def diffusion(self) -> list[list[tuple[int, int, float]]]:
+        """Per operator the symmetric second-order coefficients as (slope, slope, A_ij).
+
+        Slopes count from 0 within ``slopes``; a mixed pair appears twice, each with half.
+        """
+        place = {axis: index for index, axis in enumerate(self.slopes)}
+        table = []
+        for op in self.operators:
+            entries = []
+            for (i, j), value in op.second.items():
+                if i == j:
+                    entries.append((place[i], place[i], value))
+                else:
+                    entries.append((place[i], place[j], value / 2))
+                    entries.append((place[j], place[i], value / 2))
+            table.append(entries)
+        return table

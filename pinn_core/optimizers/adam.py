@@ -1,0 +1,58 @@
+"""Adam (Kingma and Ba 2015, algorithm 1) on the flat parameters of a pack."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.checks import above, at_least, below
+from pinn_core.optimizers.optimizer import OPTIMIZERS, State
+
+
+@OPTIMIZERS.register("adam")
+@dataclass(frozen=True, kw_only=True)
+class Adam:
+    """theta <- theta - lr m_hat / (sqrt(v_hat) + epsilon), with bias-corrected moments."""
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    steps: int = 1000
+    learning_rate: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        at_least(1, steps=self.steps)
+        above(0, learning_rate=self.learning_rate, epsilon=self.epsilon)
+        at_least(0, beta1=self.beta1, beta2=self.beta2)
+        below(1, beta1=self.beta1, beta2=self.beta2)
+
+    def start(self, parameters: Float[Tensor, "m p"]) -> State:
+        """Both moments at zero."""
+        return {
+            "first": torch.zeros_like(parameters),
+            "second": torch.zeros_like(parameters),
+        }
+
+    def update(
+        self,
+        members: Sequence["Adam"],
+        state: State,
+        gradient: Float[Tensor, "m p"],
+        step: int,
+    ) -> Float[Tensor, "m p"]:
+        """The step that Adam adds; each member has its own learning rate."""
+        rates = gradient.new_tensor([[member.learning_rate] for member in members])
+        first = state["first"].mul_(self.beta1).add_(gradient, alpha=1 - self.beta1)
+        second = state["second"].mul_(self.beta2).addcmul_(
+            gradient, gradient, value=1 - self.beta2
+        )
+        correction = (1 - self.beta2 ** (step + 1)) ** 0.5
+        denominator = second.sqrt().div_(correction).add_(self.epsilon)
+        return (first / denominator).mul_(rates / -(1 - self.beta1 ** (step + 1)))

@@ -1,0 +1,143 @@
+r"""The two-dimensional heat equation u_t = u_xx + u_yy on the unit square, t in (0, 1].
+
+The square starts at 0 and is held at a1 (x = 0), a2 (x = 1) and, on y = 0 and y = 1, at
+5 sin(2 pi freq x) + a1 + (a2 - a1) x (Pandya, Parpas, Lengyel: plateaus of PINNs, section 2). Grid:
+``points_per_axis`` equally spaced points along x, y and t; with 26 there are 14 400 interior and
+3 176 supervised points. Its numerical solution comes from the explicit 5-point scheme with
+dt / h^2 = 1/16, thinned to the grid's time levels.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from pinn_core.checks import at_least
+from pinn_core.operators import Derivatives, Operator
+from pinn_core.problems.problem import PROBLEMS, Grid, Points
+from pinn_core.solvers import explicit_heat
+
+AMPLITUDE = 5.0
+"""Height of the sine on the sides y = 0 and y = 1."""
+COURANT = 1 / 16
+"""dt / h^2 of the numerical solution (stable below 1/4); 10 001 levels at 26 points per axis."""
+
+_D = Derivatives("x", "y", "t")
+
+
+@PROBLEMS.register("heat")
+@dataclass(frozen=True, kw_only=True)
+class Heat:
+    """Heat equation with held sides.
+
+    ``interior_points`` thins the collocation points: that many, drawn once, the same for every run.
+
+        >>> grid = Heat().grid()
+        >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
+        (14400, 3176)
+    """
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset()
+    coordinates: ClassVar[tuple[str, ...]] = ("x", "y", "t")
+    outputs: ClassVar[int] = 1
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    points_per_axis: int = 26
+    interior_points: int | Literal["all"] = "all"
+    a1: float = 0.0
+    a2: float = 5.0
+    freq: int = 2
+
+    def __post_init__(self) -> None:
+        at_least(4, points_per_axis=self.points_per_axis)
+        at_least(1, freq=self.freq)
+        if self.interior_points != "all":
+            limit = (self.points_per_axis - 2) ** 2 * (self.points_per_axis - 1)
+            if not 1 <= self.interior_points <= limit:
+                raise ValueError(
+                    f"interior_points must be 'all' or 1 to {limit}, found {self.interior_points}"
+                )
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The equation as one operator."""
+        return (_D.xx + _D.yy - _D.t,)
+
+    def residual(
+        self,
+        channels: Float[Tensor, "m c n k"],
+        points: Float[Tensor, "#m n d"],  # noqa: ARG002
+    ) -> Float[Tensor, "m n k"]:
+        """u_xx + u_yy - u_t."""
+        return channels[:, 1]
+
+    def sides(self, x: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+        """The temperature on y = 0 and y = 1; at x = 0 and x = 1 that of those sides."""
+        return AMPLITUDE * np.sin(2 * np.pi * self.freq * x) + self.a1 + (self.a2 - self.a1) * x
+
+    def start(self, n: int) -> Float[ndarray, "n n"]:
+        """The square at t = 0, indexed [x, y]: the sides at their values, 0 inside."""
+        x = np.linspace(0.0, 1.0, n)
+        u = np.zeros((n, n))
+        u[:, 0] = u[:, -1] = self.sides(x)
+        u[0, :], u[-1, :] = self.a1, self.a2
+        return u
+
+    def numerical(self, n: int, every: int) -> Float[ndarray, "levels n n"]:
+        """Finite differences on n x n points up to t = 1: every ``every``-th time level."""
+        return explicit_heat(self.start(n), COURANT, round((n - 1) ** 2 / COURANT), every)
+
+    def exact(
+        self, x: Float[ndarray, "*n"], y: Float[ndarray, "*n"], t: Float[ndarray, "*n"]
+    ) -> Float[ndarray, "*n"]:
+        """Series solution for t > 0: steady state plus decaying sine modes."""
+        k = 2 * np.pi * self.freq
+        u = self.sides(x) + AMPLITUDE * np.sin(k * x) * (
+            np.cosh(k * (y - 0.5)) / np.cosh(k / 2) - 1.0
+        )
+        modes = np.arange(1, 2 + int(np.sqrt(40.0 / (np.pi**2 * t.min()))))
+        decay = np.exp(-((np.pi * modes[:, None]) ** 2) * t)
+        along_x = np.sin(np.pi * modes[:, None] * x) * decay
+        along_y = np.sin(np.pi * modes[:, None] * y) * decay
+        return u + np.einsum("mn,mp,np->p", self._modes(modes), along_x, along_y, optimize=True)
+
+    def _modes(self, modes: ndarray) -> Float[ndarray, "m n"]:
+        """Coefficients of sin(m pi x) sin(n pi y) in minus the steady state."""
+        odd = 1.0 - (-1.0) ** modes
+        scale = np.pi * modes
+        line = self.a1 * odd / scale - (self.a2 - self.a1) * (-1.0) ** modes / scale
+        table = -4.0 * np.outer(line, odd / scale)
+        k = 2 * np.pi * self.freq
+        if 2 * self.freq in modes:
+            row = int(np.flatnonzero(modes == 2 * self.freq)[0])
+            table[row] -= 2.0 * AMPLITUDE * scale * odd / (scale**2 + k**2)
+        return table
+
+    def grid(self) -> Grid:
+        """Interior and supervised points of the full grid with all solutions."""
+        return _grid(self.points_per_axis, self.a1, self.a2, self.freq)
+
+
+@lru_cache(maxsize=4)
+def _grid(n: int, a1: float, a2: float, freq: int) -> Grid:
+    heat = Heat(points_per_axis=n, a1=a1, a2=a2, freq=freq)
+    axis = np.linspace(0.0, 1.0, n)
+    x, y, t = np.meshgrid(axis, axis, axis, indexing="ij")
+    numerical = np.moveaxis(heat.numerical(n, round((n - 1) / COURANT)), 0, -1)
+    held = (x == 0) | (x == 1) | (y == 0) | (y == 1)
+    exact = np.where(held, numerical, 0.0)
+    inside = ~held & (t > 0)
+    exact[inside] = heat.exact(x[inside], y[inside], t[inside])
+
+    def points(where: ndarray, supervised: bool) -> Points:
+        coordinates = np.stack([x[where], y[where], t[where]], axis=1)
+        reference = numerical[where][:, None]
+        target = exact[where][:, None] if supervised else None
+        return Points(coordinates, reference, exact[where][:, None], target)
+
+    return Grid(points(inside, False), points(~inside, True))

@@ -1,0 +1,58 @@
+"""What a problem is: points, operators, a residual and the solutions it is judged by."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from pinn_core.operators import Operator
+from pinn_core.registry import Registry
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points with what is known there, float64 arrays with k solution components.
+
+    ``target`` is what a condition demands (supervised points only), ``reference`` the numerical
+    solution that regression learns, ``exact`` the solution that errors are measured against.
+    """
+
+    coordinates: Float[ndarray, "n d"]
+    reference: Float[ndarray, "n k"]
+    exact: Float[ndarray, "n k"]
+    target: Float[ndarray, "n k"] | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A problem's full grid: interior (collocation) and supervised (boundary, initial) points."""
+
+    interior: Points
+    supervised: Points
+
+
+class Problem(Protocol):
+    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs."""
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]]
+    coordinates: ClassVar[tuple[str, ...]]
+    outputs: ClassVar[int]
+    interior_points: int | str
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """What the residual needs besides the value, in the order of the channels."""
+
+    def residual(
+        self, channels: Float[Tensor, "m c n k"], points: Float[Tensor, "#m n d"]
+    ) -> Float[Tensor, "m n r"]:
+        """Residuals of the equations from the channels (value, operators) at interior points."""
+
+    def grid(self) -> Grid:
+        """The full grid with its solutions (computed once, then cached)."""
+
+
+PROBLEMS: Registry[Problem] = Registry("problem")

@@ -1,0 +1,56 @@
+"""Families of interchangeable parts (problems, networks, optimizers ...), each part known by its kind."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+Part = TypeVar("Part")
+
+
+class UnknownName(ValueError):
+    """A name that its family does not have; the message lists the allowed ones and the closest."""
+
+    def __init__(self, family: str, found: object, allowed: Iterable[str]) -> None:
+        names = sorted(allowed)
+        close = difflib.get_close_matches(str(found), names, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"unknown {family} {found!r}: allowed are {', '.join(names)}{hint}")
+
+
+class Registry(Generic[Part]):
+    """The parts of one family by kind.
+
+    >>> shapes: Registry[object] = Registry("shape")
+    >>> @shapes.register("circle")
+    ... class Circle:
+    ...     pass
+    >>> shapes["circle"].kind
+    'circle'
+    >>> shapes["circel"]
+    Traceback (most recent call last):
+    pinn_core.registry.UnknownName: unknown shape 'circel': allowed are circle; did you mean 'circle'?
+    """
+
+    def __init__(self, family: str) -> None:
+        self.family = family
+        self._parts: dict[str, type[Part]] = {}
+
+    def register(self, kind: str) -> Callable[[type[Part]], type[Part]]:
+        """Class decorator: enter the class under ``kind`` and give it a ``kind`` attribute."""
+
+        def enter(part: type[Part]) -> type[Part]:
+            part.kind = kind  # type: ignore[attr-defined]
+            self._parts[kind] = part
+            return part
+
+        return enter
+
+    def __getitem__(self, kind: str) -> type[Part]:
+        """The class of that kind; raises ``UnknownName``."""
+        if kind not in self._parts:
+            raise UnknownName(self.family, kind, self._parts)
+        return self._parts[kind]
+
+    def names(self) -> tuple[str, ...]:
+        """All kinds, sorted."""
+        return tuple(sorted(self._parts))

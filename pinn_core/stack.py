@@ -1,0 +1,37 @@
+"""A pack's fully connected layers as views into flat parameters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pinn_core.activations import Jet
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Layer widths from input to output, at least one hidden layer, and the activation's jet."""
+
+    widths: tuple[int, ...]
+    activation: Callable[[Tensor, int], Jet]
+
+    @property
+    def size(self) -> int:
+        """Number of parameters of one member."""
+        return sum((fan_in + 1) * fan_out for fan_in, fan_out in self.shapes)
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """(fan_in, fan_out) of every layer."""
+        return list(zip(self.widths[:-1], self.widths[1:], strict=True))
+
+    def layers(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Views (weights (m, out, in), biases (m, out)) into flat parameters (m, P >= size)."""
+        views = []
+        at = 0
+        for fan_in, fan_out in self.shapes:
+            weights = parameters[:, at : at + fan_in * fan_out].unflatten(1, (fan_out, fan_in))
+            at += fan_in * fan_out
+            views.append((weights, parameters[:, at : at + fan_out]))
+            at += fan_out
+        return views

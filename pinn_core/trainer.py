@@ -1,0 +1,200 @@
+"""Train a pack of runs side by side; knows nothing of where it runs or who asked."""
+
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinn_core.checkpoint import Checkpointing
+from pinn_core.configuration import Configuration, run_id
+from pinn_core.field import DTYPES, Field
+from pinn_core.propagation import padded
+from pinn_core.recording import Recorder, weighted_loss
+from pinn_core.trajectory import Trajectory
+from pinn_core.unpacking import trajectories
+
+ALIVE_EVERY = 50
+"""Steps between two looks at whether any member is still finite."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a pack."""
+
+    configuration: Configuration
+    seed: int
+
+
+def train(
+    members: Sequence[Member],
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+    checkpointing: Checkpointing | None = None,
+    stop_after: int | None = None,
+) -> list[Trajectory]:
+    """Train members of one shape together and return their trajectories in the same order.
+
+    On a CPU each trajectory is the same to the bit whatever the pack, the order and ``threads``,
+    and whether or not the training was resumed from a checkpoint. ``progress(step, steps)`` is
+    called after every step; ``stop_after`` ends after so many updates, as if it were the plan's
+    first part. Raises ``ValueError`` where the members' shapes differ.
+    """
+    _check(members)
+    with _one_thread(device):
+        pack = _Pack(members, device, threads)
+        resumed = checkpointing.load(pack.identity) if checkpointing else None
+        if resumed:
+            pack.restore(*resumed)
+        last = pack.steps if stop_after is None else min(stop_after, pack.steps)
+        for step in range(pack.step, last + 1):
+            pack.look(step)
+            if step == last or (step % ALIVE_EVERY == 0 and not pack.alive(step)):
+                break
+            pack.move(step)
+            if checkpointing and (step + 1) % checkpointing.every == 0:
+                checkpointing.save(pack.identity, step + 1, pack.tensors())
+            if progress:
+                progress(step + 1, last)
+        rows = last + 1
+        result = trajectories(pack.recorder, rows)
+    if checkpointing:
+        checkpointing.clear()
+    return result
+
+
+def environment(device: str = "cpu") -> dict[str, str]:
+    """What the bits of a run depend on besides its configuration and seed."""
+    return {
+        "pinn-sweeps": version("pinn-sweeps"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "backend": "eager",
+        "processor": _processor(device),
+    }
+
+
+class _Pack:
+    """The state of a training: parameters, optimizer state, the last update, the record."""
+
+    def __init__(self, members: Sequence[Member], device: str, threads: int) -> None:
+        self.members = members
+        self.configuration = members[0].configuration
+        self.steps = self.configuration.steps
+        self.seeds = [member.seed for member in members]
+        self.field = Field(self.configuration, device, threads)
+        self.recorder = Recorder(self.field, self.configuration, len(members))
+        self.objective = self.configuration.objective
+        self.initial = self._initial()
+        self.parameters = self.initial.clone().requires_grad_()
+        self.previous = torch.zeros_like(self.initial)
+        self.weights = self._weights()
+        self.step = 0
+        self.phase, self.phase_start = 0, 0
+        self.state = self.configuration.phases[0].start(self.initial)
+        self.identity = {
+            "runs": [run_id(member.configuration, member.seed) for member in members],
+            "environment": environment(device),
+        }
+
+    def _initial(self) -> Tensor:
+        inputs, outputs = self.field.stack.widths[0], self.field.stack.widths[-1]
+        network = self.configuration.network
+        rows = [network.initial(inputs, outputs, seed) for seed in self.seeds]
+        table = torch.zeros(len(rows), padded(self.field.stack.size), dtype=torch.float64)
+        table[:, : self.field.stack.size] = torch.stack(rows)
+        return table.to(self.field.device, DTYPES[self.configuration.precision])
+
+    def _weights(self) -> dict[str, Tensor]:
+        each = [m.configuration.objective.weights(self.field) for m in self.members]
+        return {name: self.initial.new_tensor([w[name] for w in each]) for name in each[0]}
+
+    def look(self, step: int) -> None:
+        """Evaluate the objective at the parameters of this row and record them."""
+        batch = self.objective.batch_at(self.field, self.seeds, step)
+        self.evaluation = self.objective.evaluate(self.field, self.parameters, batch)
+        self.recorder.row(step, self.parameters, self.initial, self.evaluation, self.weights)
+
+    def move(self, step: int) -> None:
+        """Make the update that leaves this row."""
+        phases = self.configuration.phases
+        if step - self.phase_start == phases[self.phase].steps:
+            self.phase, self.phase_start = self.phase + 1, step
+            self.state = phases[self.phase].start(self.initial)
+        own = [member.configuration.phases[self.phase] for member in self.members]
+        gradient = torch.zeros_like(self.initial)
+        for name, term in self.evaluation.terms.items():
+            gradient += self.weights[name][:, None] * term.gradient
+        update = own[0].update(own, self.state, gradient, step - self.phase_start)
+        with torch.no_grad():
+            self.parameters += update
+        self.recorder.update(step, update, self.previous)
+        self.previous = update
+
+    def alive(self, step: int) -> bool:
+        """Whether any member's loss is still finite."""
+        return bool(weighted_loss(self.evaluation, self.weights).isfinite().any())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that a resumed training needs, by name."""
+        return {
+            "parameters": self.parameters,
+            "previous": self.previous,
+            "phase": torch.tensor([self.phase, self.phase_start]),
+            "sketches": self.recorder.sketches,
+            **{f"state/{name}": tensor for name, tensor in self.state.items()},
+            **{f"table/{name}": tensor for name, tensor in self.recorder.tables.items()},
+        }
+
+    def restore(self, step: int, tensors: dict[str, Tensor]) -> None:
+        """Go on where a checkpoint of the same pack was written."""
+        device = self.field.device
+        self.step = step
+        self.phase, self.phase_start = tensors["phase"].tolist()
+        self.parameters = tensors["parameters"].to(device).requires_grad_()
+        self.previous = tensors["previous"].to(device)
+        self.state = _named(tensors, "state/", device)
+        self.recorder.tables = _named(tensors, "table/", device)
+        self.recorder.sketches = tensors["sketches"].to(device)
+
+
+def _named(tensors: dict[str, Tensor], prefix: str, device: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor.to(device)
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _check(members: Sequence[Member]) -> None:
+    if not members:
+        raise ValueError("a pack must have at least one member, found none")
+    shapes = {member.configuration.shape_key() for member in members}
+    if len(shapes) > 1:
+        raise ValueError(f"members of a pack must share shapes, found {len(shapes)} different ones")
+
+
+@contextmanager
+def _one_thread(device: str) -> Iterator[None]:
+    """Torch's own threads would split sums differently; parallel chunks are ours to order."""
+    before = torch.get_num_threads()
+    if device == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _processor(device: str) -> str:
+    if device != "cpu":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} {sys.byteorder}-endian"

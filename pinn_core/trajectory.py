@@ -1,0 +1,167 @@
+"""The record of one training run: its columns, its Parquet file and the manifest that vouches for it.
+
+N updates give rows 0..N; row k describes the parameters theta_k. Cells that were not due are null.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SCHEMA_VERSION = 1
+SKETCH_SIZE = 512
+
+COLUMNS: dict[str, str] = {
+    "loss/batch": "what was optimised at this step, on this step's batch",
+    "loss/total": "weighted sum of the objective's losses on the evaluation points",
+    "loss/residual": "mean squared PDE residual over interior points",
+    "loss/boundary": "mean squared mismatch over boundary and initial points",
+    "loss/regression": "mean squared difference from the numerical solution",
+    "error/relative_l2": "relative L2 distance from the exact or reference solution",
+    "update/norm": "length of the update that leaves this row, |theta_k+1 - theta_k|",
+    "update/cosine": "cosine between the updates into and out of this row",
+    "update/distance": "distance from the initial parameters, |theta_k - theta_0|",
+    "gradient/cosine": "cosine between the residual's gradient and that of the other terms' sum",
+    "gradient/norm_residual": "length of the residual's gradient",
+    "gradient/norm_boundary": "length of the gradient of the other terms' unweighted sum",
+    "weight/boundary": "weight of the boundary term in the objective",
+    "full/loss/residual": "loss/residual on the whole grid",
+    "full/loss/boundary": "loss/boundary on the whole grid",
+    "full/loss/regression": "loss/regression on the whole grid",
+    "full/error/relative_l2": "error/relative_l2 on the whole grid",
+    "time/step_seconds": "wall seconds of the step that leaves this row, per member of the pack",
+}
+
+
+class TrajectoryError(ValueError):
+    """A trajectory or manifest that is damaged or of an unknown schema; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One run's record: rows 0..N, ``step`` (int32), float64 columns with nulls, and ``sketch``.
+
+    ``sketch`` holds a random projection of the parameters (512 float32 numbers) where it was due:
+    the distance between two sketches estimates that between the parameters.
+    """
+
+    table: pa.Table
+    diverged_at: int | None = None
+
+    def digest(self) -> str:
+        """Hex blake2b over every column but ``time/*``: equal digests mean equal science."""
+        state = hashlib.blake2b(digest_size=16)
+        state.update(json.dumps([self.table.num_rows, self.diverged_at]).encode())
+        for name in sorted(self.table.column_names):
+            if not name.startswith("time/"):
+                state.update(name.encode())
+                for part in _canonical(self.table.column(name)):
+                    state.update(part)
+        return state.hexdigest()
+
+
+def _canonical(column: pa.ChunkedArray) -> tuple[bytes, bytes]:
+    """Validity and values as bytes that depend on the numbers alone, not on chunks or padding."""
+    valid = column.is_valid().to_numpy(zero_copy_only=False)
+    array = column.combine_chunks()
+    if pa.types.is_fixed_size_list(array.type):
+        values = array.drop_null().flatten().to_numpy(zero_copy_only=False)
+    else:
+        values = array.drop_null().to_numpy(zero_copy_only=False)
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), np.array(np.nan, values.dtype), values)
+    return np.packbits(valid).tobytes(), np.ascontiguousarray(values).tobytes()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What vouches for a committed trajectory; its existence is the commit.
+
+    ``started`` is in unix seconds UTC, ``seconds`` the wall time of the pack per member.
+    ``varied`` maps the dotted keys that the search varied to their values in this run.
+    """
+
+    run_id: str
+    study: str
+    model: str
+    stage: str
+    configuration: dict[str, Any]
+    varied: dict[str, Any]
+    seed: int
+    steps: int
+    diverged_at: int | None
+    digest: str
+    sha256: str
+    bytes: int
+    environment: dict[str, str]
+    device: str
+    threads: int
+    pack_size: int
+    started: float
+    seconds: float
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """As indented JSON with sorted keys."""
+        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, name: str = "manifest") -> "Manifest":
+        """Read back; raises ``TrajectoryError`` naming ``name`` if anything is amiss."""
+        try:
+            found = json.loads(text)
+            version = found.get("schema_version") if isinstance(found, dict) else None
+        except ValueError as error:
+            raise TrajectoryError(f"{name}: not a manifest: {error}") from None
+        _check_schema(name, version)
+        try:
+            return cls(**found)
+        except TypeError as error:
+            raise TrajectoryError(f"{name}: not a manifest: {error}") from None
+
+
+def _check_schema(name: str, version: object) -> None:
+    if str(version) != str(SCHEMA_VERSION):
+        raise TrajectoryError(
+            f"{name}: schema version {version!r} is unknown, this program reads {SCHEMA_VERSION}"
+        )
+
+
+def write_parquet(
+    trajectory: Trajectory,
+    sink: str | Path | BinaryIO | pa.NativeFile,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write with zstd and page checksums; ``metadata`` goes into the file's key-value section."""
+    notes = {
+        **(metadata or {}),
+        "schema_version": str(SCHEMA_VERSION),
+        "diverged_at": json.dumps(trajectory.diverged_at),
+    }
+    pq.write_table(
+        trajectory.table.replace_schema_metadata(notes),
+        sink,
+        compression="zstd",
+        write_page_checksum=True,
+    )
+
+
+def read_parquet(source: str | Path | BinaryIO | pa.NativeFile) -> Trajectory:
+    """Read and verify page checksums; raises ``TrajectoryError`` naming the file."""
+    try:
+        table = pq.read_table(source, page_checksum_verification=True, memory_map=False)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise TrajectoryError(f"{source}: damaged Parquet file: {error}") from None
+    notes = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    _check_schema(str(source), notes.get("schema_version"))
+    diverged_at = json.loads(notes["diverged_at"])
+    return Trajectory(table.replace_schema_metadata(None), diverged_at)

@@ -1,0 +1,44 @@
+"""From a pack's record to one trajectory per member: nulls, divergence, the sketch column."""
+
+import numpy as np
+import pyarrow as pa
+from numpy import ndarray
+
+from pinn_core.recording import Recorder
+from pinn_core.trajectory import COLUMNS, SKETCH_SIZE, Trajectory
+
+
+def trajectories(recorder: Recorder, rows: int) -> list[Trajectory]:
+    """Rows 0 to rows - 1 of every member."""
+    tables = {name: table[:rows].double().cpu().numpy() for name, table in recorder.tables.items()}
+    sketches = recorder.sketches.cpu().numpy()
+    every = recorder.record.sketch_every
+    return [
+        _trajectory({name: table[:, i] for name, table in tables.items()}, sketches[:, i], every)
+        for i in range(recorder.members)
+    ]
+
+
+def _trajectory(columns: dict[str, ndarray], sketches: ndarray, every: int) -> Trajectory:
+    rows = len(columns["loss/batch"])
+    sound = np.isfinite(columns["loss/batch"]) & np.isfinite(columns["update/distance"])
+    diverged_at = None if sound.all() else int(np.argmin(sound))
+    kept = np.arange(rows) <= (rows if diverged_at is None else diverged_at)
+    arrays: dict[str, pa.Array] = {"step": pa.array(np.arange(rows, dtype=np.int32))}
+    for name in COLUMNS:
+        values = columns[name]
+        arrays[name] = pa.array(values, mask=~(kept & np.isfinite(values)))
+    arrays["sketch"] = _sketch_column(sketches, every, kept)
+    return Trajectory(pa.table(arrays), diverged_at)
+
+
+def _sketch_column(sketches: ndarray, every: int, kept: ndarray) -> pa.Array:
+    cells = np.zeros((len(kept), SKETCH_SIZE), dtype=np.float32)
+    due = np.zeros(len(kept), dtype=bool)
+    if every:
+        steps = np.arange(0, len(kept), every)
+        cells[steps] = sketches[: len(steps)]
+        due[steps] = kept[steps] & np.isfinite(cells[steps]).all(axis=1)
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(cells.ravel()), SKETCH_SIZE, mask=pa.array(~due)
+    )
