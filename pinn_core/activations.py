@@ -42,7 +42,7 @@ def gelu(z: Tensor, order: int) -> Jet:
         return (z * cumulative,)
     square = z * z
     density = torch.exp(square * -0.5) * _INV_SQRT_2PI
-    jet = (z * cumulative, cumulative + z * density)
+    jet: Jet = (z * cumulative, cumulative + z * density)
     if order == 1:
         return jet
     jet = (*jet, density * (2.0 - square))
@@ -55,7 +55,7 @@ def silu(z: Tensor, order: int) -> Jet:
     if order == 0:
         return (z * s,)
     d1 = s * (1.0 - s)
-    jet = (z * s, s + z * d1)
+    jet: Jet = (z * s, s + z * d1)
     if order == 1:
         return jet
     slope = 1.0 - 2.0 * s

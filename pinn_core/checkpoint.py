@@ -1,4 +1,4 @@
-"""A pack in the middle of its training, as one safetensors file with a JSON header; never pickle."""
+"""A pack in the middle of its training, as one safetensors file with a JSON header."""
 
 import hashlib
 import json
@@ -30,12 +30,17 @@ class Checkpointing:
         """The one file; a new checkpoint replaces the old one in a single rename."""
         return self.directory / FILE
 
-    def save(self, identity: Mapping[str, object], step: int, tensors: Mapping[str, Tensor]) -> None:
+    def save(
+        self, identity: Mapping[str, object], step: int, tensors: Mapping[str, Tensor]
+    ) -> None:
         """Write beside, then rename: a death in between leaves the old checkpoint whole."""
         self.directory.mkdir(parents=True, exist_ok=True)
         flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        header = {"identity": json.dumps(identity, sort_keys=True), "step": str(step),
-                  "digest": _digest(flat)}
+        header = {
+            "identity": json.dumps(identity, sort_keys=True),
+            "step": str(step),
+            "digest": _digest(flat),
+        }
         beside = self.path.with_suffix(".writing")
         save_file(flat, beside, metadata=header)
         os.replace(beside, self.path)
@@ -52,19 +57,16 @@ class Checkpointing:
                 header = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError):
-            return self._set_aside()
-        if header.get("digest") != _digest(tensors):
-            return self._set_aside()
-        if header.get("identity") != json.dumps(identity, sort_keys=True):
-            return self._set_aside()
+            header, tensors = {}, {}
+        sound = header.get("digest") == _digest(tensors)
+        if not sound or header.get("identity") != json.dumps(identity, sort_keys=True):
+            os.replace(self.path, self.path.with_suffix(".set-aside"))
+            return None
         return int(header["step"]), tensors
 
     def clear(self) -> None:
         """Remove the checkpoint of a finished pack."""
         self.path.unlink(missing_ok=True)
-
-    def _set_aside(self) -> None:
-        os.replace(self.path, self.path.with_suffix(".set-aside"))
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

@@ -1,7 +1,6 @@
 """A pack's networks on a problem's points: values, residuals and the clouds of points they need."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,12 +8,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.problems import Points
+from pinn_core.networks import Network
+from pinn_core.problems import Points, Problem
 from pinn_core.propagation import propagate
 from pinn_core.randomness import generator
-
-if TYPE_CHECKING:
-    from pinn_core.configuration import Configuration
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 FIXED_POINTS_SEED = 0
@@ -28,7 +25,12 @@ class Cloud:
     coordinates: Float[Tensor, "#m n d"]
     reference: Float[Tensor, "#m n k"]
     exact: Float[Tensor, "#m n k"]
-    target: Float[Tensor, "#m n k"] | None = None
+    target: Float[Tensor, "#m n k"]
+
+    @property
+    def tables(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """All four, in the order of the fields."""
+        return self.coordinates, self.reference, self.exact, self.target
 
     def __len__(self) -> int:
         return self.coordinates.shape[1]
@@ -37,11 +39,7 @@ class Cloud:
         """The cloud in which member i has the points ``rows[i]`` of this shared one."""
         index = torch.from_numpy(rows).to(self.coordinates.device)
 
-        def pick(table: Tensor) -> Tensor:
-            return table[0][index]
-
-        target = None if self.target is None else pick(self.target)
-        return Cloud(pick(self.coordinates), pick(self.reference), pick(self.exact), target)
+        return Cloud(*(table[0][index] for table in self.tables))
 
     def thinned(self, count: int, purpose: str) -> "Cloud":
         """A fixed subset of ``count`` points, drawn once without replacement, in grid order."""
@@ -51,12 +49,9 @@ class Cloud:
         return self.take(np.sort(rng.choice(len(self), count, replace=False))[None])
 
     def joined(self, other: "Cloud") -> "Cloud":
-        """These points and then the other's, without targets."""
-        return Cloud(
-            torch.cat([self.coordinates, other.coordinates], dim=1),
-            torch.cat([self.reference, other.reference], dim=1),
-            torch.cat([self.exact, other.exact], dim=1),
-        )
+        """These points and then the other's."""
+        pairs = zip(self.tables, other.tables, strict=True)
+        return Cloud(*(torch.cat(pair, dim=1) for pair in pairs))
 
 
 class Field:
@@ -67,20 +62,23 @@ class Field:
     """
 
     def __init__(
-        self, configuration: "Configuration", device: str = "cpu", threads: int = 1
+        self,
+        problem: Problem,
+        network: Network,
+        precision: str = "float32",
+        device: str = "cpu",
+        threads: int = 1,
     ) -> None:
-        self.problem = configuration.problem
-        self.precision = configuration.precision
+        self.problem = problem
+        self.dtype = DTYPES[precision]
         self.device = device
         self.threads = threads
-        self.stack = configuration.network.stack(
-            len(self.problem.coordinates), self.problem.outputs
-        )
-        grid = self.problem.grid()
+        self.stack = network.stack(len(problem.coordinates), problem.outputs)
+        grid = problem.grid()
         self.interior = self._cloud(grid.interior)
         self.supervised = self._cloud(grid.supervised)
         self.grid = self.interior.joined(self.supervised)
-        wanted = self.problem.interior_points
+        wanted = problem.interior_points
         self.collocation = (
             self.interior
             if isinstance(wanted, str)
@@ -89,12 +87,10 @@ class Field:
 
     def _cloud(self, points: Points) -> Cloud:
         def tensor(table: ndarray) -> Tensor:
-            return torch.from_numpy(table).to(self.device, DTYPES[self.precision])[None]
+            return torch.from_numpy(table).to(self.device, self.dtype)[None]
 
-        target = None if points.target is None else tensor(points.target)
-        return Cloud(
-            tensor(points.coordinates), tensor(points.reference), tensor(points.exact), target
-        )
+        tables = (points.coordinates, points.reference, points.exact, points.target)
+        return Cloud(*(tensor(table) for table in tables))
 
     def values(self, parameters: Float[Tensor, "m p"], cloud: Cloud) -> Float[Tensor, "m n k"]:
         """The networks' values at the cloud's points."""

@@ -16,22 +16,15 @@ from torch import Tensor
 
 from pinn_core.backends import eager
 from pinn_core.operators import Channels, Operator
-from pinn_core.stack import Stack
+from pinn_core.stack import Stack, padded
 
 CHUNK = 512
 """Points that go through the layers together: a layer's channels then stay near the cache."""
-LANES = 32
-"""Points and parameters are padded to this multiple: no vector unit is left with a remainder."""
 STACK_BELOW = 1 << 23
 """Multiply-adds per layer, chunk and member below which members share matrix products on a CPU."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def padded(size: int) -> int:
-    """The next multiple of ``LANES``."""
-    return size + -size % LANES
 
 
 def propagate(
@@ -47,7 +40,7 @@ def propagate(
     leading 1 are shared by the members. Differentiable once, with respect to the parameters.
     """
     job = _Job(stack, Channels(tuple(operators), points.shape[2]), threads)
-    output: Tensor = _Propagation.apply(parameters, points, job)
+    output: Tensor = _Propagation.apply(parameters, points, job)  # type: ignore[no-untyped-call]
     zeroth = [index for index, op in enumerate(operators, start=1) if op.zeroth]
     if zeroth:
         added = [
@@ -107,8 +100,8 @@ class _Propagation(torch.autograd.Function):
         for group, own, saved in ctx.runs:
             pieces = zip(saved, adjoint[group].split(CHUNK, dim=2), strict=True)
             parts = _each(_reverse(ctx.job, own), pieces, ctx.job.threads)
-            total = next(parts_iterator := iter(parts))
-            for part in parts_iterator:
+            total = parts[0]
+            for part in parts[1:]:
                 total += part
             gradient[group, : ctx.job.stack.size] = total
         return gradient, None, None
@@ -122,9 +115,7 @@ def _reverse(job: _Job, parameters: Tensor) -> Callable[[tuple[eager.Saved, Tens
     return lambda piece: eager.reverse(job.stack, job.channels, parameters, *piece)
 
 
-def _each(
-    do: Callable[[Item], Result], items: Iterable[Item], threads: int
-) -> list[Result]:
+def _each(do: Callable[[Item], Result], items: Iterable[Item], threads: int) -> list[Result]:
     """Results in the order of the items, whatever thread made them."""
     if threads == 1:
         return [do(item) for item in items]

@@ -71,9 +71,8 @@ class Recorder:
         }
         if "boundary" in weights:
             row["weight/boundary"] = weights["boundary"]
-        parts = [weight * row[f"loss/{name}"] for name, weight in weights.items()
-                 if f"loss/{name}" in row]
-        if len(parts) == len(weights):
+        if all(f"loss/{name}" in row for name in weights):
+            parts = [weight * row[f"loss/{name}"] for name, weight in weights.items()]
             row["loss/total"] = torch.stack(parts).sum(0)
         if _due(step, self.record.full_every):
             row |= self._full(now, row)
@@ -107,6 +106,7 @@ class Recorder:
         else:
             inside, outside = values["interior"], values["supervised"]
         return self._judge(inside, outside, self._interior, self._supervised)
+
     def _judge(
         self, inside: Tensor, outside: Tensor, interior: Cloud, supervised: Cloud
     ) -> dict[str, Tensor]:
@@ -161,7 +161,9 @@ def weighted_loss(
     evaluation: Evaluation, weights: Mapping[str, Float[Tensor, " m"]]
 ) -> Float[Tensor, " m"]:
     """What is optimised: the weighted sum of the terms."""
-    return torch.stack([weights[name] * term.loss for name, term in evaluation.terms.items()]).sum(0)
+    return torch.stack([weights[name] * term.loss for name, term in evaluation.terms.items()]).sum(
+        0
+    )
 
 
 def _due(step: int, every: int) -> bool:
@@ -169,7 +171,8 @@ def _due(step: int, every: int) -> bool:
 
 
 def _length(rows: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(rows, dim=1)
+    length: Tensor = torch.linalg.vector_norm(rows, dim=1)
+    return length
 
 
 def _cosine(left: Tensor, right: Tensor) -> Tensor:

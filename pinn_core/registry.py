@@ -1,4 +1,4 @@
-"""Families of interchangeable parts (problems, networks, optimizers ...), each part known by its kind."""
+"""Families of interchangeable parts (problems, networks ...), each known by its kind."""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -28,7 +28,8 @@ class Registry(Generic[Part]):
     'circle'
     >>> shapes["circel"]
     Traceback (most recent call last):
-    pinn_core.registry.UnknownName: unknown shape 'circel': allowed are circle; did you mean 'circle'?
+        ...
+    pinn_core.registry.UnknownName: unknown shape 'circel': allowed ...; did you mean 'circle'?
     """
 
     def __init__(self, family: str) -> None:

@@ -7,6 +7,14 @@ from torch import Tensor
 
 from pinn_core.activations import Jet
 
+LANES = 32
+"""Points and parameters are padded to this multiple: no vector unit is left with a remainder."""
+
+
+def padded(size: int) -> int:
+    """The next multiple of ``LANES``."""
+    return size + -size % LANES
+
 
 @dataclass(frozen=True)
 class Stack:

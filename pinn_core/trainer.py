@@ -13,9 +13,9 @@ from torch import Tensor
 
 from pinn_core.checkpoint import Checkpointing
 from pinn_core.configuration import Configuration, run_id
-from pinn_core.field import DTYPES, Field
-from pinn_core.propagation import padded
+from pinn_core.field import Field
 from pinn_core.recording import Recorder, weighted_loss
+from pinn_core.stack import padded
 from pinn_core.trajectory import Trajectory
 from pinn_core.unpacking import trajectories
 
@@ -56,7 +56,7 @@ def train(
         last = pack.steps if stop_after is None else min(stop_after, pack.steps)
         for step in range(pack.step, last + 1):
             pack.look(step)
-            if step == last or (step % ALIVE_EVERY == 0 and not pack.alive(step)):
+            if step == last or (step % ALIVE_EVERY == 0 and not pack.alive()):
                 break
             pack.move(step)
             if checkpointing and (step + 1) % checkpointing.every == 0:
@@ -90,7 +90,13 @@ class _Pack:
         self.configuration = members[0].configuration
         self.steps = self.configuration.steps
         self.seeds = [member.seed for member in members]
-        self.field = Field(self.configuration, device, threads)
+        self.field = Field(
+            self.configuration.problem,
+            self.configuration.network,
+            self.configuration.precision,
+            device,
+            threads,
+        )
         self.recorder = Recorder(self.field, self.configuration, len(members))
         self.objective = self.configuration.objective
         self.initial = self._initial()
@@ -98,8 +104,8 @@ class _Pack:
         self.previous = torch.zeros_like(self.initial)
         self.weights = self._weights()
         self.step = 0
-        self.phase, self.phase_start = 0, 0
-        self.state = self.configuration.phases[0].start(self.initial)
+        self._enter(0, 0)
+        self.state = self.optimizer.start(self.initial)
         self.identity = {
             "runs": [run_id(member.configuration, member.seed) for member in members],
             "environment": environment(device),
@@ -111,11 +117,21 @@ class _Pack:
         rows = [network.initial(inputs, outputs, seed) for seed in self.seeds]
         table = torch.zeros(len(rows), padded(self.field.stack.size), dtype=torch.float64)
         table[:, : self.field.stack.size] = torch.stack(rows)
-        return table.to(self.field.device, DTYPES[self.configuration.precision])
+        return table.to(self.field.device, self.field.dtype)
 
     def _weights(self) -> dict[str, Tensor]:
         each = [m.configuration.objective.weights(self.field) for m in self.members]
         return {name: self.initial.new_tensor([w[name] for w in each]) for name in each[0]}
+
+    def _enter(self, phase: int, step: int) -> None:
+        """Make ``phase`` the one whose first update leaves row ``step``."""
+        self.phase, self.phase_start = phase, step
+        own = [member.configuration.phases[phase] for member in self.members]
+        self.optimizer = own[0]
+        self.settings = {
+            name: self.initial.new_tensor([[getattr(optimizer, name)] for optimizer in own])
+            for name in self.optimizer.member_fields
+        }
 
     def look(self, step: int) -> None:
         """Evaluate the objective at the parameters of this row and record them."""
@@ -125,21 +141,19 @@ class _Pack:
 
     def move(self, step: int) -> None:
         """Make the update that leaves this row."""
-        phases = self.configuration.phases
-        if step - self.phase_start == phases[self.phase].steps:
-            self.phase, self.phase_start = self.phase + 1, step
-            self.state = phases[self.phase].start(self.initial)
-        own = [member.configuration.phases[self.phase] for member in self.members]
+        if step - self.phase_start == self.optimizer.steps:
+            self._enter(self.phase + 1, step)
+            self.state = self.optimizer.start(self.initial)
         gradient = torch.zeros_like(self.initial)
         for name, term in self.evaluation.terms.items():
             gradient += self.weights[name][:, None] * term.gradient
-        update = own[0].update(own, self.state, gradient, step - self.phase_start)
+        update = self.optimizer.update(self.settings, self.state, gradient, step - self.phase_start)
         with torch.no_grad():
             self.parameters += update
         self.recorder.update(step, update, self.previous)
         self.previous = update
 
-    def alive(self, step: int) -> bool:
+    def alive(self) -> bool:
         """Whether any member's loss is still finite."""
         return bool(weighted_loss(self.evaluation, self.weights).isfinite().any())
 
@@ -158,7 +172,7 @@ class _Pack:
         """Go on where a checkpoint of the same pack was written."""
         device = self.field.device
         self.step = step
-        self.phase, self.phase_start = tensors["phase"].tolist()
+        self._enter(*tensors["phase"].tolist())
         self.parameters = tensors["parameters"].to(device).requires_grad_()
         self.previous = tensors["previous"].to(device)
         self.state = _named(tensors, "state/", device)

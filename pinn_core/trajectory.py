@@ -1,4 +1,4 @@
-"""The record of one training run: its columns, its Parquet file and the manifest that vouches for it.
+"""The record of one training run: its columns, its Parquet file and the manifest beside it.
 
 N updates give rows 0..N; row k describes the parameters theta_k. Cells that were not due are null.
 """
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 SCHEMA_VERSION = 1
 SKETCH_SIZE = 512
+SKETCH_TYPE = pa.list_(pa.float32())
 
 COLUMNS: dict[str, str] = {
     "loss/batch": "what was optimised at this step, on this step's batch",
@@ -41,15 +42,15 @@ COLUMNS: dict[str, str] = {
 
 
 class TrajectoryError(ValueError):
-    """A trajectory or manifest that is damaged or of an unknown schema; the message names the file."""
+    """A trajectory or manifest that is damaged or of an unknown schema; names the file."""
 
 
 @dataclass(frozen=True)
 class Trajectory:
     """One run's record: rows 0..N, ``step`` (int32), float64 columns with nulls, and ``sketch``.
 
-    ``sketch`` holds a random projection of the parameters (512 float32 numbers) where it was due:
-    the distance between two sketches estimates that between the parameters.
+    ``sketch`` (list of float32) holds a random projection of the parameters (512 numbers) where
+    it was due: the distance between two sketches estimates that between the parameters.
     """
 
     table: pa.Table
@@ -71,7 +72,7 @@ def _canonical(column: pa.ChunkedArray) -> tuple[bytes, bytes]:
     """Validity and values as bytes that depend on the numbers alone, not on chunks or padding."""
     valid = column.is_valid().to_numpy(zero_copy_only=False)
     array = column.combine_chunks()
-    if pa.types.is_fixed_size_list(array.type):
+    if pa.types.is_list(array.type):
         values = array.drop_null().flatten().to_numpy(zero_copy_only=False)
     else:
         values = array.drop_null().to_numpy(zero_copy_only=False)

@@ -5,7 +5,7 @@ import pyarrow as pa
 from numpy import ndarray
 
 from pinn_core.recording import Recorder
-from pinn_core.trajectory import COLUMNS, SKETCH_SIZE, Trajectory
+from pinn_core.trajectory import COLUMNS, SKETCH_TYPE, Trajectory
 
 
 def trajectories(recorder: Recorder, rows: int) -> list[Trajectory]:
@@ -33,12 +33,8 @@ def _trajectory(columns: dict[str, ndarray], sketches: ndarray, every: int) -> T
 
 
 def _sketch_column(sketches: ndarray, every: int, kept: ndarray) -> pa.Array:
-    cells = np.zeros((len(kept), SKETCH_SIZE), dtype=np.float32)
-    due = np.zeros(len(kept), dtype=bool)
-    if every:
-        steps = np.arange(0, len(kept), every)
-        cells[steps] = sketches[: len(steps)]
-        due[steps] = kept[steps] & np.isfinite(cells[steps]).all(axis=1)
-    return pa.FixedSizeListArray.from_arrays(
-        pa.array(cells.ravel()), SKETCH_SIZE, mask=pa.array(~due)
-    )
+    cells: list[ndarray | None] = [None] * len(kept)
+    for place, step in enumerate(range(0, len(kept), every) if every else ()):
+        if kept[step] and np.isfinite(sketches[place]).all():
+            cells[step] = sketches[place]
+    return pa.array(cells, type=SKETCH_TYPE)

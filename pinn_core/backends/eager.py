@@ -1,7 +1,8 @@
 """The reference backend: plain torch operations, any device and precision.
 
-Channels are laid out (m, channels, n, width): value, slopes, operators. With q = (grad z)^T A grad z
-and adjoints H (value), X_i (slopes), P (operator), the reverse pass of one activation is
+Channels are laid out (m, channels, n, width): value, slopes, operators. With
+q = (grad z)^T A grad z and adjoints H (value), X_i (slopes), P (operator), the reverse pass of one
+activation is
 
     z_bar   = H s' + s'' (sum_i X_i z_i + P Lz) + s''' P q
     z_i_bar = X_i s' + 2 s'' P (A grad z)_i
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pinn_core.operators import Channels
-from pinn_core.stack import Stack
+from pinn_core.stack import LANES, Stack, padded
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def reverse(
         h, z = saved.after[depth - 1], saved.before[depth - 1]
         members, count, n, width = h.shape
         flat = adjoint.reshape(members, count * n, -1)
-        by_weights = torch.bmm(flat.mT, h.view(members, count * n, width))
-        gradients += [adjoint[:, 0].sum(1), by_weights.flatten(1)]
+        by_weights = _outer(flat, h.view(members, count * n, width))
+        gradients += [_over_points(adjoint[:, 0]), by_weights.flatten(1)]
         back = torch.bmm(flat, layers[depth][0]).view(members, count, n, width)
         adjoint = _activate_reverse(stack, channels, z, back, slopes=depth < len(layers) - 1)
     gradients += _first_reverse(channels, saved.points, adjoint)
@@ -69,23 +70,42 @@ def _first(layer: tuple[Tensor, Tensor], channels: Channels, points: Tensor) -> 
     z[:, 0] = torch.matmul(points, weights.mT) + biases[:, None]
     for slot, axis in enumerate(channels.slopes, start=1):
         z[:, slot] = weights[:, None, :, axis]
-    drift = channels.drift(weights)
-    for row in range(len(channels.operators)):
-        z[:, row - len(channels.operators)] = (weights * drift[row]).sum(2)[:, None]
+    drifts = torch.matmul(weights, channels.drift(weights).mT)
+    for row in range(-len(channels.operators), 0):
+        z[:, row] = drifts[:, None, :, row]
     return z
 
 
 def _first_reverse(channels: Channels, points: Tensor, adjoint: Tensor) -> list[Tensor]:
     members, _, n, _ = adjoint.shape
     value = adjoint[:, 0]
-    by_weights = torch.bmm(value.mT, points.expand(members, n, -1))
+    by_weights = _outer(value, points.expand(members, n, -1))
     for slot, axis in enumerate(channels.slopes, start=1):
-        by_weights[:, :, axis] += adjoint[:, slot].sum(1)
+        by_weights[:, :, axis] += _over_points(adjoint[:, slot])
     drift = channels.drift(adjoint)
     for row in range(len(channels.operators)):
-        total = adjoint[:, row - len(channels.operators)].sum(1)
+        total = _over_points(adjoint[:, row - len(channels.operators)])
         by_weights += total[:, :, None] * drift[row]
-    return [value.sum(1), by_weights.flatten(1)]
+    return [_over_points(value), by_weights.flatten(1)]
+
+
+def _outer(left: Tensor, right: Tensor) -> Tensor:
+    """Sum over points: (m, n, k), (m, n, w) to (m, k, w), every member's table equally aligned.
+
+    Matrix routines may round by the alignment of their result, which else differs by member.
+    """
+    size = left.shape[2] * right.shape[2]
+    if size % LANES == 0:
+        return torch.bmm(left.mT, right)
+    roomy = left.new_empty(left.shape[0], padded(size))
+    table = roomy[:, :size].unflatten(1, (left.shape[2], right.shape[2]))
+    return torch.bmm(left.mT, right, out=table)
+
+
+def _over_points(table: Tensor) -> Tensor:
+    """Sum of (m, n, width) over n; torch's own sum rounds by the number of members."""
+    ones = table.new_ones(1, 1, 1).expand(table.shape[0], table.shape[1], 1)
+    return _outer(ones, table).squeeze(1)
 
 
 def _activate(stack: Stack, channels: Channels, z: Tensor, slopes: bool) -> Tensor:

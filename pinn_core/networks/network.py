@@ -1,6 +1,6 @@
 """What a network is: a stack of layers and a rule that draws its first parameters."""
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -9,6 +9,7 @@ from pinn_core.registry import Registry
 from pinn_core.stack import Stack
 
 
+@runtime_checkable
 class Network(Protocol):
     """The contract of every file in this folder; a frozen dataclass whose fields are its knobs."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ Batch = Mapping[str, Cloud]
 
 @dataclass(frozen=True)
 class Term:
-    """A loss term of every member: mean squared values, their gradient and their number."""
+    """A loss term of every member: its mean over the points and its gradient."""
 
     loss: Float[Tensor, " m"]
     gradient: Float[Tensor, "m p"]
@@ -32,11 +32,16 @@ class Evaluation:
     values: Mapping[str, Float[Tensor, "m n k"]]
 
 
+@runtime_checkable
 class Objective(Protocol):
     """The contract of every file in this folder; a frozen dataclass whose fields are its knobs."""
 
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]]
+
+    @property
+    def batch(self) -> int | Literal["full"]:
+        """Points per step, or all of them."""
 
     def weights(self, field: Field) -> Mapping[str, float]:
         """Weight of each term's mean in what is optimised, fixed for the run."""

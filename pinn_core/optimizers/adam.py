@@ -1,6 +1,5 @@
 """Adam (Kingma and Ba 2015, algorithm 1) on the flat parameters of a pack."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
-from pinn_core.optimizers.optimizer import OPTIMIZERS, State
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State
 
 
 @OPTIMIZERS.register("adam")
@@ -42,17 +41,16 @@ class Adam:
 
     def update(
         self,
-        members: Sequence["Adam"],
+        settings: Settings,
         state: State,
         gradient: Float[Tensor, "m p"],
         step: int,
     ) -> Float[Tensor, "m p"]:
         """The step that Adam adds; each member has its own learning rate."""
-        rates = gradient.new_tensor([[member.learning_rate] for member in members])
         first = state["first"].mul_(self.beta1).add_(gradient, alpha=1 - self.beta1)
-        second = state["second"].mul_(self.beta2).addcmul_(
-            gradient, gradient, value=1 - self.beta2
-        )
+        second = state["second"].mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
         correction = (1 - self.beta2 ** (step + 1)) ** 0.5
         denominator = second.sqrt().div_(correction).add_(self.epsilon)
-        return (first / denominator).mul_(rates / -(1 - self.beta1 ** (step + 1)))
+        return (first / denominator).mul_(
+            settings["learning_rate"] / -(1 - self.beta1 ** (step + 1))
+        )

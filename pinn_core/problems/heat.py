@@ -78,7 +78,8 @@ class Heat:
 
     def sides(self, x: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
         """The temperature on y = 0 and y = 1; at x = 0 and x = 1 that of those sides."""
-        return AMPLITUDE * np.sin(2 * np.pi * self.freq * x) + self.a1 + (self.a2 - self.a1) * x
+        wave: ndarray = AMPLITUDE * np.sin(2 * np.pi * self.freq * x)
+        return wave + self.a1 + (self.a2 - self.a1) * x
 
     def start(self, n: int) -> Float[ndarray, "n n"]:
         """The square at t = 0, indexed [x, y]: the sides at their values, 0 inside."""
@@ -104,18 +105,20 @@ class Heat:
         decay = np.exp(-((np.pi * modes[:, None]) ** 2) * t)
         along_x = np.sin(np.pi * modes[:, None] * x) * decay
         along_y = np.sin(np.pi * modes[:, None] * y) * decay
-        return u + np.einsum("mn,mp,np->p", self._modes(modes), along_x, along_y, optimize=True)
+        decaying = np.einsum("mn,mp,np->p", self._modes(modes), along_x, along_y, optimize=True)
+        field: ndarray = u - decaying
+        return field
 
     def _modes(self, modes: ndarray) -> Float[ndarray, "m n"]:
-        """Coefficients of sin(m pi x) sin(n pi y) in minus the steady state."""
+        """Coefficients of sin(m pi x) sin(n pi y) in the steady state."""
         odd = 1.0 - (-1.0) ** modes
         scale = np.pi * modes
         line = self.a1 * odd / scale - (self.a2 - self.a1) * (-1.0) ** modes / scale
-        table = -4.0 * np.outer(line, odd / scale)
+        table = 4.0 * np.outer(line, odd / scale)
         k = 2 * np.pi * self.freq
         if 2 * self.freq in modes:
             row = int(np.flatnonzero(modes == 2 * self.freq)[0])
-            table[row] -= 2.0 * AMPLITUDE * scale * odd / (scale**2 + k**2)
+            table[row] += 2.0 * AMPLITUDE * scale * odd / (scale**2 + k**2)
         return table
 
     def grid(self) -> Grid:
@@ -134,10 +137,11 @@ def _grid(n: int, a1: float, a2: float, freq: int) -> Grid:
     inside = ~held & (t > 0)
     exact[inside] = heat.exact(x[inside], y[inside], t[inside])
 
-    def points(where: ndarray, supervised: bool) -> Points:
-        coordinates = np.stack([x[where], y[where], t[where]], axis=1)
-        reference = numerical[where][:, None]
-        target = exact[where][:, None] if supervised else None
-        return Points(coordinates, reference, exact[where][:, None], target)
+    demanded = np.where(inside, np.nan, exact)
 
-    return Grid(points(inside, False), points(~inside, True))
+    def points(where: ndarray) -> Points:
+        coordinates = np.stack([x[where], y[where], t[where]], axis=1)
+        tables = (table[where][:, None] for table in (numerical, exact, demanded))
+        return Points(coordinates, *tables)
+
+    return Grid(points(inside), points(~inside))

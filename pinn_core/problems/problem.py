@@ -1,7 +1,7 @@
 """What a problem is: points, operators, a residual and the solutions it is judged by."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from numpy import ndarray
@@ -15,14 +15,14 @@ from pinn_core.registry import Registry
 class Points:
     """Points with what is known there, float64 arrays with k solution components.
 
-    ``target`` is what a condition demands (supervised points only), ``reference`` the numerical
-    solution that regression learns, ``exact`` the solution that errors are measured against.
+    ``reference`` is the numerical solution that regression learns, ``exact`` the solution that
+    errors are measured against, ``target`` what a condition demands (NaN at interior points).
     """
 
     coordinates: Float[ndarray, "n d"]
     reference: Float[ndarray, "n k"]
     exact: Float[ndarray, "n k"]
-    target: Float[ndarray, "n k"] | None = None
+    target: Float[ndarray, "n k"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Grid:
     supervised: Points
 
 
+@runtime_checkable
 class Problem(Protocol):
     """The contract of every file in this folder; a frozen dataclass whose fields are its knobs."""
 
@@ -40,7 +41,10 @@ class Problem(Protocol):
     member_fields: ClassVar[frozenset[str]]
     coordinates: ClassVar[tuple[str, ...]]
     outputs: ClassVar[int]
-    interior_points: int | str
+
+    @property
+    def interior_points(self) -> int | Literal["all"]:
+        """How many collocation points to train on; the same ones in every run."""
 
     @property
     def operators(self) -> tuple[Operator, ...]:

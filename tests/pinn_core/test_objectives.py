@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from pinn_core import Heat, Pinn, Regression
+from pinn_core.field import Field
+from tests.pinn_core.packs import configuration
+
+FULL = replace(configuration(precision="float64"), problem=Heat())
+
+
+def field() -> Field:
+    return Field(FULL.problem, FULL.network, FULL.precision)
+
+
+def parameters(on: Field, members: int = 2) -> torch.Tensor:
+    rows = [FULL.network.initial(3, 1, seed) for seed in range(members)]
+    return torch.stack(rows).requires_grad_()
+
+
+def test_a_batch_has_the_grids_proportion() -> None:
+    batch = Pinn(batch=128).batch_at(field(), [0, 1], 5)
+    assert batch["interior"].coordinates.shape == (2, 105, 3)
+    assert batch["supervised"].coordinates.shape == (2, 23, 3)
+
+
+def test_a_full_batch_is_every_collocation_and_supervised_point() -> None:
+    thinned = Field(Heat(interior_points=600), FULL.network)
+    batch = Pinn().batch_at(thinned, [0], 0)
+    assert len(batch["interior"]) == 600
+    assert len(batch["supervised"]) == 3176
+    assert len(Regression(batch="full").batch_at(thinned, [0], 0)["grid"]) == 17_576
+
+
+def test_batches_are_keyed_by_seed_and_step_alone() -> None:
+    on = field()
+    first = Regression(batch=64).batch_at(on, [4, 5], 3)["grid"].coordinates
+    again = Regression(batch=64).batch_at(on, [5, 4], 3)["grid"].coordinates
+    later = Regression(batch=64).batch_at(on, [4, 5], 4)["grid"].coordinates
+    assert torch.equal(first, again.flip(0))
+    assert not torch.equal(first, later)
+
+
+def test_sums_weigh_terms_by_their_points() -> None:
+    on = field()
+    assert Pinn(lambda_b=2).weights(on) == {"residual": 1, "boundary": 2}
+    assert Pinn(lambda_b=2, reduction="sum").weights(on) == {
+        "residual": 14_400,
+        "boundary": 2 * 3176,
+    }
+    assert Regression(batch=64, reduction="sum").weights(on) == {"regression": 64}
+
+
+def test_terms_are_means_with_their_own_gradients() -> None:
+    on = field()
+    theta = parameters(on)
+    batch = Pinn(batch=32).batch_at(on, [0, 1], 0)
+    terms = Pinn(batch=32).evaluate(on, theta, batch).terms
+    values = on.values(theta, batch["supervised"])
+    loss = (values - batch["supervised"].target).square().mean((1, 2))
+    (gradient,) = torch.autograd.grad(loss.sum(), theta)
+    assert torch.allclose(terms["boundary"].loss, loss)
+    assert torch.allclose(terms["boundary"].gradient, gradient)
+    _, residual = on.residual(theta, batch["interior"])
+    assert torch.allclose(terms["residual"].loss, residual.square().mean((1, 2)))
