@@ -58,18 +58,12 @@ class _Job:
     threads: int
 
     def groups(self, parameters: Tensor, points: int) -> list[list[int]]:
-        """Members that go together: all where stacking pays, else each alone.
-
-        A rule of shapes alone, never of the pack. A lone stacked member goes twice, because matrix
-        routines may round a batch of one differently.
-        """
+        """Members that go together: all where stacking pays, else each alone."""
         members = list(range(parameters.shape[0]))
         widest = max(self.stack.widths)
         work = self.channels.count * min(points, CHUNK) * widest * widest
-        if parameters.is_cuda:
+        if parameters.is_cuda or work < STACK_BELOW:
             return [members]
-        if work < STACK_BELOW:
-            return [members * 2 if len(members) == 1 else members]
         return [[member] for member in members]
 
 
@@ -91,7 +85,7 @@ class _Propagation(torch.autograd.Function):
             outputs += [torch.cat([out for out, _ in results], dim=2)[:, :, :count]]
             if ctx.needs_input_grad[0]:
                 ctx.runs.append((group, own, [saved for _, saved in results]))
-        return torch.cat(outputs)[: parameters.shape[0]]
+        return torch.cat(outputs)
 
     @staticmethod
     def backward(ctx: Any, *adjoints: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401

@@ -39,7 +39,7 @@ def forward(
         saved.before.append(z)
         saved.after.append(h)
         members, count, n, width = h.shape
-        z = torch.bmm(h.view(members, count * n, width), weights.mT).view(members, count, n, -1)
+        z = _product(h.view(members, count * n, width), weights.mT).view(members, count, n, -1)
         z[:, 0] += biases[:, None]
     return z, saved
 
@@ -56,7 +56,7 @@ def reverse(
         flat = adjoint.reshape(members, count * n, -1)
         by_weights = _outer(flat, h.view(members, count * n, width))
         gradients += [_over_points(adjoint[:, 0]), by_weights.flatten(1)]
-        back = torch.bmm(flat, layers[depth][0]).view(members, count, n, width)
+        back = _product(flat, layers[depth][0]).view(members, count, n, width)
         adjoint = _activate_reverse(stack, channels, z, back, slopes=depth < len(layers) - 1)
     gradients += _first_reverse(channels, saved.points, adjoint)
     return torch.cat(gradients[::-1], dim=1)
@@ -87,6 +87,16 @@ def _first_reverse(channels: Channels, points: Tensor, adjoint: Tensor) -> list[
         total = _over_points(adjoint[:, row - len(channels.operators)])
         by_weights += total[:, :, None] * drift[row]
     return [_over_points(value), by_weights.flatten(1)]
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    """Matrix product of every member; a single column goes twice.
+
+    For one member and one column torch would call a routine that rounds differently.
+    """
+    if right.shape[2] > 1:
+        return torch.bmm(left, right)
+    return torch.bmm(left, right.expand(-1, -1, 2))[:, :, :1].contiguous()
 
 
 def _outer(left: Tensor, right: Tensor) -> Tensor:

@@ -1,0 +1,63 @@
+"""What every part that a study file can name keeps, whatever its family."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pinn_core import NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS
+
+FAMILIES = (NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS)
+PARTS = [family[kind] for family in FAMILIES for kind in family.names()]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
+def test_a_part_is_frozen_data_with_a_kind_and_words(part: Any) -> None:
+    fields = {field.name for field in dataclasses.fields(part)}
+    default = part()
+    assert part.__dataclass_params__.frozen
+    assert part.member_fields <= fields
+    assert part.__pydantic_config__ == {"extra": "forbid"}
+    assert part(**dataclasses.asdict(default)) == default
+    assert json.loads(json.dumps(dataclasses.asdict(default))) == dataclasses.asdict(default)
+    assert inspect.getdoc(part) and inspect.getdoc(inspect.getmodule(part))
+
+
+@pytest.mark.parametrize("kind", PROBLEMS.names())
+def test_a_problems_grid_is_finite_and_in_shape(kind: str) -> None:
+    problem = PROBLEMS[kind]()
+    grid = problem.grid()
+    for points in (grid.interior, grid.supervised):
+        n = len(points.coordinates)
+        assert points.coordinates.shape == (n, len(problem.coordinates))
+        assert points.reference.shape == points.exact.shape == (n, problem.outputs)
+        assert np.isfinite(points.reference).all() and np.isfinite(points.exact).all()
+    assert np.isfinite(grid.supervised.target).all()
+
+
+@pytest.mark.parametrize("kind", NETWORKS.names())
+def test_initial_parameters_depend_on_seed_and_shape_alone(kind: str) -> None:
+    network = NETWORKS[kind]()
+    first = network.initial(3, 1, 5)
+    assert first.shape == (network.stack(3, 1).size,)
+    assert first.dtype == torch.float64
+    assert torch.equal(first, network.initial(3, 1, 5))
+    assert not torch.equal(first, network.initial(3, 1, 6))
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.names())
+def test_an_optimizer_walks_down_a_bowl(kind: str) -> None:
+    optimizer = OPTIMIZERS[kind]()
+    curvature = torch.tensor([[1.0, 10.0, 100.0]] * 2)
+    theta = torch.full((2, 3), 0.3)
+    settings = {name: torch.full((2, 1), 1e-2) for name in optimizer.member_fields}
+    state = optimizer.start(theta)
+    for step in range(300):
+        theta = theta + optimizer.update(settings, state, curvature * theta, step)
+    assert (curvature * theta.square()).sum(1).max() < 1e-3
