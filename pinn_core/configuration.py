@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 from pinn_core.checks import at_least
@@ -75,8 +75,13 @@ class Configuration:
     def _as_dict(self, with_member_fields: bool) -> dict[str, Any]:
         def part(value: Any) -> dict[str, Any]:  # noqa: ANN401
             dropped = frozenset() if with_member_fields else value.member_fields
-            fields = {k: v for k, v in asdict(value).items() if k not in dropped}
-            return {"kind": value.kind, **fields}
+            plain = {
+                one.name: float(found) if one.type is float else found
+                for one in fields(value)
+                if one.name not in dropped
+                for found in [getattr(value, one.name)]
+            }
+            return {"kind": value.kind, **plain}
 
         return {
             "problem": part(self.problem),

@@ -11,6 +11,7 @@ from tests.pinn_core.packs import configuration
 def test_a_runs_name_depends_on_its_science_alone() -> None:
     one = configuration()
     assert run_id(one, 3) == run_id(configuration(), 3)
+    assert run_id(configuration(lambda_b=100), 3) == run_id(one, 3)
     assert len(run_id(one, 3)) == 16
     others = [
         run_id(one, 4),

@@ -1,0 +1,240 @@
+"""The paper's claims, as data, against what a study measured; written to report/claims.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.load import StudyData
+from analysis.plateau import SCALES, PlateauRule, plateau_of
+from analysis.statistics import per_run
+from analysis.verdicts import (
+    NAMES,
+    PINN,
+    REGRESSION,
+    Claim,
+    Range,
+    Verdict,
+    change,
+    difference,
+    level,
+    ratio,
+)
+
+__all__ = [
+    "CLAIMS",
+    "OUR_READING",
+    "Claim",
+    "Verdict",
+    "as_json",
+    "compare_readings",
+    "judge",
+    "note_on_losses",
+    "readings",
+    "write_claims",
+]
+
+OUR_READING = (
+    "Mean losses with lambda_b = 100 are our reading of the paper, which writes sums over points. "
+    "Adam ignores the scale of the loss: the literal reading (sums, lambda_b = 100) equals means "
+    "with lambda_b = 22 on the full grid of 14 400 interior and 3 176 supervised points."
+)
+
+LONGER = Range("above 1", low=1)
+LOWER = Range("below 1", high=1)
+POSITIVE = Range("above 0", low=0)
+NEGATIVE = Range("below 0", high=0)
+TWICE = Range("about 2, read as 1.75 to 2.25", low=1.75, high=2.25)
+COMPARABLE = Range("about 1, read as 2/3 to 3/2", low=2 / 3, high=3 / 2)
+NEAR_ZERO = Range("near 0, read as -0.1 to 0.1", low=-0.1, high=0.1)
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "plateau-longer",
+        "The PINN's plateau is longer than the regression model's.",
+        "plateau.length",
+        ratio,
+        LONGER,
+    ),
+    Claim(
+        "plateau-twice-as-long",
+        "The PINN's plateau is about twice as long.",
+        "plateau.length",
+        ratio,
+        TWICE,
+    ),
+    Claim(
+        "update-length-comparable",
+        "In the plateau both models take updates of comparable length.",
+        "inside.mean.update/norm",
+        ratio,
+        COMPARABLE,
+    ),
+    Claim(
+        "update-length-shorter",
+        "In the plateau the PINN's updates are slightly shorter.",
+        "inside.mean.update/norm",
+        ratio,
+        LOWER,
+    ),
+    Claim(
+        "update-cosine-lower",
+        "In the plateau the PINN's consecutive updates are less aligned.",
+        "inside.mean.update/cosine",
+        difference,
+        NEGATIVE,
+    ),
+    Claim(
+        "update-cosine-more-variable",
+        "In the plateau the cosine of the PINN's consecutive updates varies more within a run.",
+        "inside.sd.update/cosine",
+        ratio,
+        LONGER,
+    ),
+    Claim(
+        "distance-larger",
+        "In the plateau the PINN travels a slightly larger distance.",
+        "inside.distance",
+        ratio,
+        LONGER,
+    ),
+    Claim(
+        "distance-per-step-lower",
+        "In the plateau the PINN travels a smaller distance per step.",
+        "inside.distance_per_step",
+        ratio,
+        LOWER,
+    ),
+    Claim(
+        "gradient-cosine-pinn-negative",
+        "In the PINN's plateau the residual's and the boundary's gradients oppose each other.",
+        "inside.mean.gradient/cosine",
+        level(PINN),
+        NEGATIVE,
+    ),
+    Claim(
+        "gradient-cosine-regression-positive",
+        "In the regression model's plateau the two gradients agree.",
+        "inside.mean.gradient/cosine",
+        level(REGRESSION),
+        POSITIVE,
+    ),
+    *(
+        Claim(
+            f"gradient-cosine-{model}-near-zero",
+            f"In the plateau the {NAMES[model]} model's gradient cosine is near zero on average.",
+            "inside.mean.gradient/cosine",
+            level(model),
+            NEAR_ZERO,
+        )
+        for model in NAMES
+    ),
+    *(
+        Claim(
+            f"gradient-cosine-{model}-spread-falls",
+            f"The {NAMES[model]} model's gradient cosine varies less after the plateau.",
+            "sd.gradient/cosine",
+            change(model),
+            NEGATIVE,
+        )
+        for model in NAMES
+    ),
+    *(
+        Claim(
+            f"gradient-cosine-{model}-rises",
+            f"The {NAMES[model]} model's two gradients are more aligned after the plateau.",
+            "mean.gradient/cosine",
+            change(model),
+            POSITIVE,
+        )
+        for model in NAMES
+    ),
+)
+
+
+def judge(table: pd.DataFrame) -> dict[str, Verdict]:
+    """The verdict on every claim of CLAIMS, by claim id, from the table of `statistics.per_run`."""
+    return {claim.id: claim.test(table) for claim in CLAIMS}
+
+
+def readings(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> pd.DataFrame:
+    """The plateau of every run by each of the three readings.
+
+    Index: `run_id`. Columns: `model`, `seed`, then `<scale>.start` (null for none),
+    `<scale>.length`, `<scale>.censored` for the scales ln, relative, absolute.
+    """
+    table = data.runs.loc[list(runs), ["model", "seed"]]
+    for scale in SCALES:
+        found = [plateau_of(data.trajectory(run), replace(rule, scale=scale)) for run in runs]
+        plateaus = pd.DataFrame([asdict(plateau) for plateau in found], index=table.index)
+        table = table.join(plateaus.astype({"start": "Int64"}).add_prefix(f"{scale}."))
+    return table
+
+
+def compare_readings(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of `readings` in short, side by side.
+
+    Index: `scale`. Columns: `<model>` (median length) and `<model>.censored` (runs that never left)
+    of each model, and `ratio` of the medians, PINN to regression (null without both).
+    """
+    rows = {}
+    for scale in SCALES:
+        row: dict[str, float] = {}
+        for model, runs in table.groupby("model"):
+            row[f"{model}"] = float(runs[f"{scale}.length"].median())
+            row[f"{model}.censored"] = int(runs[f"{scale}.censored"].sum())
+        row["ratio"] = row.get(PINN, nan) / (row.get(REGRESSION) or nan)
+        rows[scale] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scale")
+
+
+def note_on_losses(data: StudyData, rule: PlateauRule) -> str:
+    """Our reading of the losses, and what the runs with the literal one did, if there are any."""
+    reduction = data.runs.get("objective.reduction")
+    if reduction is None:
+        return OUR_READING
+    literal = data.runs.index[(data.runs["objective.kind"] == PINN) & (reduction == "sum")]
+    told = [_plateau_in_words(data, rule, run_id) for run_id in literal]
+    return " ".join([OUR_READING, *told])
+
+
+def _plateau_in_words(data: StudyData, rule: PlateauRule, run_id: str) -> str:
+    trajectory = data.trajectory(run_id)
+    plateau = plateau_of(trajectory, rule)
+    left = "and had not left it at the end" if plateau.censored else "and left it"
+    return f"With sums, run {run_id} was on the plateau for {plateau.length} steps {left}."
+
+
+def as_json(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> dict[str, Any]:
+    """Claims with their verdicts, readings and note, as plain data without NaN."""
+    table = per_run(data, rule, runs)
+    short = compare_readings(readings(data, rule, runs)).reset_index()
+    return {
+        "study": data.name,
+        "rule": asdict(rule),
+        "runs": list(runs),
+        "claims": [
+            {
+                "id": claim.id,
+                "sentence": claim.sentence,
+                "quantity": claim.quantity,
+                "claimed": claim.range.words,
+                **asdict(claim.test(table)),
+            }
+            for claim in CLAIMS
+        ],
+        "readings": short.astype(object).where(short.notna(), None).to_dict("records"),
+        "note": note_on_losses(data, rule),
+    }
+
+
+def write_claims(path: Path, data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> None:
+    """Write `as_json` as JSON (`report/claims.json`)."""
+    document = as_json(data, rule, runs)
+    path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")

@@ -1,0 +1,139 @@
+"""The comparison table: every metric inside the plateau and after it, model beside model.
+
+The same rows go to the terminal (`to_rich`) and into the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from analysis.statistics import compare, over_seeds
+from analysis.verdicts import NAMES, PINN, REGRESSION
+from analysis.wording import NONE, count, plus_minus
+
+Summary = Mapping[Hashable, Mapping[Hashable, Any]]  # of (model, quantity): mean, sd, ...
+
+PARTS = {"inside": "in plateau", "after": "after it"}
+
+# Words, unit, and the quantity (of `statistics.per_run`) of each part that has it.
+ROWS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("plateau begins", "step", {"inside": "plateau.start"}),
+    ("plateau lasts", "steps", {"inside": "plateau.length"}),
+    *(
+        (words, unit, {part: f"{part}.{quantity}" for part in PARTS})
+        for words, unit, quantity in (
+            ("regression loss", "u²", "mean.loss/regression"),
+            ("differential loss", "u²/t²", "mean.loss/residual"),
+            ("boundary loss", "u²", "mean.loss/boundary"),
+            ("update length", "parameter units", "mean.update/norm"),
+            ("cosine of updates", "", "mean.update/cosine"),
+            ("  sd within a run", "", "sd.update/cosine"),
+            ("distance", "parameter units", "distance"),
+            ("distance per step", "parameter units", "distance_per_step"),
+            ("gradient cosine", "", "mean.gradient/cosine"),
+            ("  sd within a run", "", "sd.gradient/cosine"),
+        )
+    ),
+    ("final loss", "regression, u²", {"after": "final.loss/regression"}),
+    ("final error", "relative L2", {"after": "final.error/relative_l2"}),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A metric: its cells by model and part, and the p-value of the rank test in the plateau."""
+
+    words: str
+    unit: str
+    cells: dict[tuple[str, str], str]
+    test: str
+
+
+@dataclass(frozen=True)
+class ComparisonTable:
+    """Rows of means ± standard deviations over seeds; `caption` says what the cells are."""
+
+    models: tuple[str, ...]
+    rows: tuple[Row, ...]
+    caption: str
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a rank test to show: both of the paper's models, enough seeds."""
+        return any(row.test != NONE for row in self.rows)
+
+    def to_rich(self) -> Table:
+        """For the terminal; 80 columns do for two models."""
+        table = Table(
+            title="Mean ± standard deviation over seeds",
+            caption=Text(self.caption),
+            box=box.SIMPLE_HEAD,
+            show_edge=False,
+            padding=(0, 1, 0, 0),
+            title_justify="left",
+            caption_justify="left",
+        )
+        table.add_column()
+        for model in self.models:
+            for part in PARTS.values():
+                heading = Text(f"{NAMES.get(model, model)}\n{part}")
+                table.add_column(heading, justify="right", no_wrap=len(self.models) < 3)
+        for row in self.rows:
+            table.add_row(row.words, *row.cells.values())
+        return table
+
+
+def comparison_table(table: pd.DataFrame) -> ComparisonTable:
+    """The comparison of the runs of a table of `statistics.per_run`; rows nobody has are absent."""
+    models = tuple(str(model) for model in table["model"].unique())
+    summary = over_seeds(table).to_dict("index")
+    rows = (_row(table, summary, models, *entry) for entry in ROWS)
+    return ComparisonTable(models, tuple(row for row in rows if row), _caption(table, models))
+
+
+def _row(
+    table: pd.DataFrame,
+    summary: Summary,
+    models: tuple[str, ...],
+    words: str,
+    unit: str,
+    quantities: dict[str, str],
+) -> Row | None:
+    cells = {
+        (model, part): _cell(summary, model, quantities.get(part))
+        for model in models
+        for part in PARTS
+    }
+    if set(cells.values()) == {NONE}:
+        return None
+    inside = quantities.get("inside")
+    p = compare(table, inside, PINN, REGRESSION).p if inside else None
+    return Row(words, unit, cells, NONE if p is None else f"{p:.2g}")
+
+
+def _cell(summary: Summary, model: str, quantity: str | None) -> str:
+    found = summary.get((model, quantity))
+    if found is None:
+        return NONE
+    bound = "≥ " if quantity == "plateau.length" and found["censored"] else ""
+    return bound + plus_minus(found["mean"], found["sd"])
+
+
+def _caption(table: pd.DataFrame, models: tuple[str, ...]) -> str:
+    stayed = {model: table.loc[table["model"] == model, "plateau.censored"] for model in models}
+    names = {model: NAMES.get(model, model) for model in models}
+    runs = ", ".join(f"{names[model]} {count(len(stayed[model]), 'run')}" for model in models)
+    bounds = (
+        f" {names[model]}: {of_model.sum():.0f} of {len(of_model)} ended in the plateau, which "
+        "makes its length a lower bound."
+        for model, of_model in stayed.items()
+        if of_model.any()
+    )
+    return f"{runs}.{''.join(bounds)}"

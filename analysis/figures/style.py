@@ -1,0 +1,64 @@
+"""How every figure looks: fonts, sizes, and a colour per model that does not need colour vision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+from analysis.verdicts import NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+DPI = 200  # of the PNG; the PDF has vectors, but for the many faint curves
+
+PLATEAU = "#c1121f"
+INK = "#222222"
+
+# Okabe and Ito's palette, darkened where thin lines would vanish on white; no red: that is the
+# plateau's. The paper's two models have theirs, whatever else is in the study.
+OWN = {"pinn": "#0072b2", "regression": "#d98200"}
+OTHERS = ("#009e73", "#b0568f", "#5b5ea6", "#3d9fd1", "#8a6d00", "#6e6e6e")
+
+STYLE: dict[RcKeyType, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#666666",
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "lines.solid_capstyle": "round",
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.dpi": DPI,
+    "pdf.fonttype": 42,  # TrueType: journals refuse Type 3
+}
+
+
+def colours(models: Iterable[str]) -> dict[str, str]:
+    """A colour for each model, in the models' order; more than eight share."""
+    others = cycle(OTHERS)
+    return {model: OWN.get(model) or next(others) for model in models}
+
+
+def name_of(model: str) -> str:
+    """The model's name in a figure: of at most 16 characters, $ being no mathematics."""
+    name = NAMES.get(model, model)
+    return (name if len(name) <= 16 else f"{name[:15]}…").replace("$", r"\$")

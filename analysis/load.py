@@ -1,0 +1,182 @@
+"""A study, finished or not, as pandas frames: from its store or from MLflow, the same numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import fs
+
+from pinn_core.trajectory import Manifest, TrajectoryError, read_parquet
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CACHED = 256  # trajectories kept in memory, about 0.3 MB each
+PLAIN = ("run_id", "model", "stage", "seed", "steps", "diverged_at", "seconds", "started")
+PLACE = ("device", "threads", "pack_size", "digest")
+
+
+class NoRuns(ValueError):
+    """There is no committed run where a study was looked for; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """A study's runs and, when asked for, their trajectories.
+
+    `runs` has the index `run_id` and the columns `model`, `stage`, `seed`, `steps`, `diverged_at`,
+    `seconds`, `started`, `device`, `threads`, `pack_size`, `digest`, `environment.<package>`,
+    `setting` (the varied keys and values in words; equal for the runs of one configuration), and
+    the flattened configuration (`network.width`, `phases.0.learning_rate`, ...).
+    `varied` are the dotted keys that the search varied. `read` gets one trajectory by its run id.
+    """
+
+    name: str
+    runs: pd.DataFrame
+    varied: list[str]
+    read: Callable[[str], pd.DataFrame]
+
+    def trajectory(self, run_id: str) -> pd.DataFrame:
+        """One run's trajectory: index `step`, columns as in the file, `sketch` of arrays or None.
+
+        The frame is the caller's to change. Raises KeyError for a run that the study does not have,
+        TrajectoryError for a damaged file.
+        """
+        if run_id not in self.runs.index:
+            raise KeyError(f"study {self.name!r} has no run {run_id!r}")
+        return self.read(run_id).copy(deep=False)
+
+
+def from_store(directory: str | Path, name: str) -> StudyData:
+    """A study from its store: a local folder or a pyarrow filesystem URI (`s3://...`).
+
+    Raises NoRuns if nothing is committed there, TrajectoryError for a damaged manifest.
+    """
+    if "://" in str(directory):
+        filesystem, root = fs.FileSystem.from_uri(str(directory))
+    else:
+        filesystem, root = fs.LocalFileSystem(), str(directory)
+
+    def fetch(file: str) -> bytes:
+        with filesystem.open_input_file(f"{root}/{file}") as source:
+            content: bytes = source.read()
+        return content
+
+    found = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
+    committed = [info.base_name.removesuffix(".json") for info in found if info.extension == "json"]
+    if not committed:
+        raise NoRuns(f"{directory}: no committed run, expected <run_id>.json and .parquet files")
+    return _study(name, committed, fetch)
+
+
+def from_mlflow(tracking_uri: str, experiment: str) -> StudyData:
+    """The same study from the artifacts of an MLflow experiment's finished child runs.
+
+    Raises NoRuns if there is no such experiment or no finished run in it.
+    """
+    from mlflow import MlflowClient
+
+    # Thousands of small files: a progress bar for each would bury everything else on the screen.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    client = MlflowClient(tracking_uri)
+    published = dict(_published(client, tracking_uri, experiment))
+    if not published:
+        raise NoRuns(f"{tracking_uri}: experiment {experiment!r} has no finished run of a study")
+
+    def fetch(file: str) -> bytes:
+        with TemporaryDirectory() as folder:
+            source = published[file.partition(".")[0]]
+            local = client.download_artifacts(source, f"trajectory/{file}", folder)
+            return Path(local).read_bytes()
+
+    return _study(experiment, published, fetch)
+
+
+def _published(
+    client: MlflowClient, tracking_uri: str, experiment: str
+) -> Iterator[tuple[str, str]]:
+    """Our run id and MLflow's of every finished child run; the oldest last, so that it wins."""
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        names = [each.name for each in client.search_experiments()]
+        close = get_close_matches(experiment, names, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise NoRuns(
+            f"{tracking_uri}: no experiment {experiment!r}, found {', '.join(names)}{hint}"
+        )
+    token: str | None = None
+    while token != "":
+        page = client.search_runs(
+            [found.experiment_id],
+            "tags.run_id IS NOT NULL AND attributes.status = 'FINISHED'",
+            order_by=["attributes.start_time DESC"],
+            page_token=token,
+        )
+        for run in page:
+            yield run.data.tags["run_id"], run.info.run_id
+        token = page.token or ""
+
+
+def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> StudyData:
+    """A study whose files, `<run_id>.json` and `<run_id>.parquet`, are got by `fetch`."""
+    known = {run_id: _manifest(run_id, fetch) for run_id in sorted(run_ids)}
+
+    @lru_cache(maxsize=CACHED)
+    def read(run_id: str) -> pd.DataFrame:
+        file = f"{run_id}.parquet"
+        content = fetch(file)
+        sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 != known[run_id].sha256:
+            raise TrajectoryError(
+                f"{file}: sha256 is {sha256}, its manifest says {known[run_id].sha256}"
+            )
+        frame: pd.DataFrame = read_parquet(pa.BufferReader(content)).table.to_pandas()
+        return frame.set_index("step")
+
+    runs = pd.DataFrame([_row(manifest) for manifest in known.values()])
+    runs["diverged_at"] = runs["diverged_at"].astype("Int64")
+    runs["rerun"] = runs["stage"] == "rerun"
+    runs = runs.sort_values(["model", "rerun", "seed", "run_id"]).drop(columns="rerun")
+    varied = dict.fromkeys(key for manifest in known.values() for key in manifest.varied)
+    return StudyData(name, runs.set_index("run_id"), list(varied), read)
+
+
+def _manifest(run_id: str, fetch: Callable[[str], bytes]) -> Manifest:
+    file = f"{run_id}.json"
+    manifest = Manifest.from_json(fetch(file).decode(errors="replace"), file)
+    if manifest.run_id != run_id:
+        raise TrajectoryError(f"{file}: is the manifest of run {manifest.run_id}")
+    return manifest
+
+
+def _row(manifest: Manifest) -> dict[str, Any]:
+    return {
+        **{field: getattr(manifest, field) for field in PLAIN + PLACE},
+        **{f"environment.{package}": text for package, text in manifest.environment.items()},
+        "setting": ", ".join(f"{key}={value}" for key, value in manifest.varied.items()),
+        **dict(_flat(manifest.configuration)),
+        **manifest.varied,
+    }
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """Nested dicts and lists as dotted keys: `phases.0.learning_rate`."""
+    if isinstance(value, Mapping):
+        parts = [(str(name), part) for name, part in value.items()]
+    elif isinstance(value, list | tuple):
+        parts = [(str(place), part) for place, part in enumerate(value)]
+    else:
+        yield key, value
+        return
+    for name, part in parts:
+        yield from _flat(part, f"{key}.{name}" if key else name)

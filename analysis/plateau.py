@@ -1,0 +1,157 @@
+"""The plateau of a training curve, by the paper's procedure with every constant a parameter.
+
+The curve is smoothed by exponential moving averages of span 10 and then 20; the plateau is the
+first contiguous run of steps from which the smoothed curve falls by at most 0.15 over the next 20
+steps (Pandya, Parpas, Lengyel). The paper does not say on which scale the fall is measured: the
+natural logarithm is our default, `relative` and `absolute` are the other two readings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Scale = Literal["ln", "relative", "absolute"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
+SUMMARISED = ("loss/", "error/", "full/")
+
+
+@dataclass(frozen=True)
+class PlateauRule:
+    """What counts as a plateau.
+
+    `curve` is the trajectory column that is looked at, `spans` are those of the exponential moving
+    averages, applied one after the other, in steps. A step is flat when the smoothed curve falls by
+    at most `drop` over the next `window` steps: in natural logarithms (`ln`), as a fraction of its
+    value at the step (`relative`), or in the curve's own unit (`absolute`).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    curve: str = "loss/regression"
+    scale: Scale = "ln"
+    spans: tuple[int, ...] = (10, 20)
+    drop: float = 0.15
+    window: int = 20
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise ValueError(f"scale must be one of {', '.join(SCALES)}, found {self.scale!r}")
+        if any(span < 1 for span in self.spans):
+            raise ValueError(f"spans must be >= 1, found {self.spans}")
+        if self.window < 1:
+            raise ValueError(f"window must be >= 1, found {self.window}")
+        if not self.drop > 0:
+            raise ValueError(f"drop must be > 0, found {self.drop}")
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Where a curve stayed flat: the steps `start`, ..., `start + length - 1`.
+
+    A plateau that lasts to the end of the curve is `censored`: its length is a lower bound. No
+    plateau at all is `start` None and `length` 0; a curve too short to be judged (not longer than
+    the rule's window, a run that diverged at once) is that, and censored.
+    """
+
+    start: int | None
+    length: int
+    censored: bool
+
+    @property
+    def end(self) -> int | None:
+        """The first step after the plateau; None where there is none or it was never left."""
+        return None if self.start is None or self.censored else self.start + self.length
+
+
+def every_step(curve: pd.Series[float]) -> pd.Series[float]:
+    """The curve at every step from its first to its last finite value.
+
+    Steps between two recorded values are interpolated linearly: an aid of the analysis, since a
+    curve may be recorded at every k-th step only; nothing of it is ever written to a file.
+    """
+    recorded = curve.astype(float).replace([np.inf, -np.inf], np.nan).dropna()
+    if recorded.empty:
+        return recorded
+    first, last = recorded.index.to_numpy()[[0, -1]]
+    steps = pd.RangeIndex(first, last + 1, name=curve.index.name)
+    return recorded.reindex(steps).interpolate(method="index")
+
+
+def smooth(values: pd.Series[float], spans: Sequence[int]) -> pd.Series[float]:
+    """Exponential moving averages (pandas' `ewm(span).mean()`), one after the other."""
+    for span in spans:
+        values = values.ewm(span=span).mean()
+    return values
+
+
+def find_plateau(curve: pd.Series[float], rule: PlateauRule) -> Plateau:
+    """The first plateau of a curve (index: step) under a rule.
+
+    Values that are null or not finite count as not recorded, and so do zeros where the scale needs
+    a logarithm or a quotient. Negative values there raise ValueError.
+    """
+    if rule.scale != "absolute":
+        curve = _positive(curve, rule)
+    values = every_step(curve)
+    flat = _flat_steps(values, rule)
+    if not flat.any():
+        return Plateau(None, 0, censored=len(flat) == 0)
+    begin = int(flat.argmax())
+    since = flat[begin:]
+    left = not since.all()
+    length = int(since.argmin()) if left else len(since)
+    return Plateau(int(values.index.to_numpy()[begin]), length, censored=not left)
+
+
+def _positive(curve: pd.Series[float], rule: PlateauRule) -> pd.Series[float]:
+    negative = curve[curve < 0]
+    if len(negative):
+        raise ValueError(
+            f"{rule.curve} is {negative.iloc[0]:g} at step {negative.index[0]}: scale "
+            f"{rule.scale!r} needs positive values; use scale 'absolute' or another curve"
+        )
+    return curve[curve != 0]
+
+
+def _flat_steps(values: pd.Series[float], rule: PlateauRule) -> npt.NDArray[np.bool_]:
+    """Whether the smoothed curve falls by at most `drop` after each step that can be judged."""
+    if rule.scale == "ln":
+        values = values.map(math.log)
+    smoothed = smooth(values, rule.spans).to_numpy()
+    now, later = smoothed[: -rule.window], smoothed[rule.window :]
+    fall = (now - later) / now if rule.scale == "relative" else now - later
+    return np.asarray(fall <= rule.drop)
+
+
+def plateau_of(trajectory: pd.DataFrame, rule: PlateauRule) -> Plateau:
+    """The plateau of a trajectory's `rule.curve`; raises ValueError if it has no such column."""
+    if rule.curve not in trajectory:
+        known = ", ".join(sorted(trajectory.select_dtypes("number").columns))
+        raise ValueError(f"plateau curve {rule.curve!r} was not recorded: columns are {known}")
+    return find_plateau(trajectory[rule.curve], rule)
+
+
+def summary_metrics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, float]:
+    """The few numbers that stand for a run, as MLflow shows them.
+
+    `final.<column>` is the last row's value and `best.<column>` the smallest one, of every loss and
+    error; `plateau.start`, `plateau.length`, `plateau.censored` (0 or 1). What a run does not have
+    (the final values of a diverged run, the start of no plateau) is left out.
+    """
+    errors = trajectory[[name for name in trajectory if str(name).startswith(SUMMARISED)]]
+    errors = errors.astype(float).replace([np.inf, -np.inf], np.nan)
+    summary = {f"final.{name}": value for name, value in errors.iloc[-1].dropna().items()}
+    summary |= {f"best.{name}": value for name, value in errors.min().dropna().items()}
+    plateau = plateau_of(trajectory, rule)
+    if plateau.start is not None:
+        summary["plateau.start"] = float(plateau.start)
+    summary["plateau.length"] = float(plateau.length)
+    summary["plateau.censored"] = float(plateau.censored)
+    return summary

@@ -1,0 +1,79 @@
+"""The paper's Table 1: the best configurations of every model, by their final value."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from analysis.load import StudyData
+
+Direction = Literal["minimize", "maximize"]
+
+
+def ranking(
+    data: StudyData, metric: str = "loss/regression", direction: Direction = "minimize"
+) -> pd.DataFrame:
+    """Every configuration of every model, best first.
+
+    Index: `model`, `rank` (from 1). Columns: what the search varied (dotted keys, and only those
+    that took more than one value), then `value` (the metric's last value in the search run, or the
+    median over the seeds for a model that was not searched), `seeds` (how many runs that is),
+    `diverged` (how many of them diverged), `run_id` (of the first of them) and `setting`. A
+    configuration without a final value has a null there and comes last.
+    """
+    runs = data.runs
+    searched = set(runs.loc[runs["stage"] == "search", "model"])
+    ranked = runs[(runs["stage"] == "search") | ~runs["model"].isin(searched)].copy()
+    ranked["value"] = [final_value(data, run_id, metric) for run_id in ranked.index]
+    varied = [key for key in data.varied if ranked[key].nunique() > 1]
+    table = (
+        ranked.reset_index()
+        .groupby(["model", "setting"], sort=False)
+        .agg(
+            **{key: (key, "first") for key in varied},
+            value=("value", "median"),
+            seeds=("run_id", "size"),
+            diverged=("diverged_at", "count"),
+            run_id=("run_id", "first"),
+        )
+        .reset_index()
+    )
+    table["worse"] = table["value"] if direction == "minimize" else -table["value"]
+    table = table.sort_values(["model", "worse", "setting"], na_position="last")
+    table.insert(1, "rank", table.groupby("model").cumcount() + 1)
+    order = [*varied, "value", "seeds", "diverged", "run_id", "setting"]
+    return table.set_index(["model", "rank"])[order]
+
+
+def final_value(data: StudyData, run_id: str, metric: str) -> float:
+    """The metric in a run's last row; null for a run that diverged."""
+    trajectory = data.trajectory(run_id)
+    if metric not in trajectory:
+        known = ", ".join(sorted(trajectory.select_dtypes("number").columns))
+        raise ValueError(f"metric {metric!r} was not recorded: columns are {known}")
+    value = float(trajectory[metric].iloc[-1])
+    diverged = data.runs["diverged_at"].notna()[run_id]
+    return value if np.isfinite(value) and not diverged else np.nan
+
+
+def compared_runs(
+    data: StudyData, metric: str = "loss/regression", direction: Direction = "minimize"
+) -> list[str]:
+    """The run ids of the rerun of each model's best configuration, by model and seed.
+
+    These are the runs that the statistics over seeds and the claims are about. Before there is any
+    rerun of a model: its best search run, so that a study of a few runs has something to show.
+    """
+    rerun = data.runs[data.runs["stage"] == "rerun"]
+    chosen: list[str] = []
+    for model, settings in ranking(data, metric, direction).groupby(level="model"):
+        of_model = rerun[rerun["model"] == model]
+        repeated = settings[settings["setting"].isin(of_model["setting"])]
+        if repeated.empty:
+            chosen.append(str(settings["run_id"].iloc[0]))
+        else:
+            best = repeated["setting"].iloc[0]
+            chosen.extend(of_model.index[of_model["setting"] == best])
+    return chosen

@@ -1,0 +1,84 @@
+"""The report: one HTML page that needs nothing but itself, its figures and claims beside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.io.json import to_json_plotly
+from plotly.offline import get_plotlyjs
+
+from analysis.claims import note_on_losses, readings, write_claims
+from analysis.comparison import comparison_table
+from analysis.figures import READING, draw_figures
+from analysis.load import StudyData
+from analysis.plateau import PlateauRule
+from analysis.ranking import Direction, compared_runs
+from analysis.report import findings, setting
+from analysis.report.citations import citations
+from analysis.report.curves import charts
+from analysis.report.rows import name
+from analysis.statistics import per_run
+
+PAGE = Environment(
+    loader=PackageLoader("analysis", "report"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+PAGE.filters["title_of"] = name
+PAGE.filters["base64"] = lambda file: base64.b64encode(file.read_bytes()).decode()
+PAGE.filters["json"] = lambda value: Markup(to_json_plotly(value))  # escapes < and > and /
+
+
+def write_report(
+    data: StudyData,
+    directory: str | Path,
+    rule: PlateauRule | None = None,
+    *,
+    metric: str = "loss/regression",
+    direction: Direction = "minimize",
+    missing: Mapping[str, str] | None = None,
+) -> Path:
+    """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
+
+    `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
+    written beside and renamed, so that a reader never sees half of it. Returns its path.
+    """
+    rule = rule or PlateauRule()
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = compared_runs(data, metric, direction)
+    write_claims(folder / "claims.json", data, rule, runs)
+    table = per_run(data, rule, runs)
+    by_reading = readings(data, rule, runs)
+    page = PAGE.get_template("template.html.j2").render(
+        study=data.name,
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        headline=findings.headline(table),
+        runs=setting.runs_by_model(data),
+        circumstances=setting.circumstances(data, rule),
+        configurations=setting.configurations(data, runs),
+        claims=findings.claim_rows(table),
+        note=note_on_losses(data, rule),
+        readings=findings.reading_rows(by_reading, rule),
+        lengths=findings.lengths_by_seed(by_reading, rule),
+        comparison=comparison_table(table),
+        figures=draw_figures(data, folder / "figures", rule, runs),
+        reading=READING,
+        charts=charts(data, rule, runs),
+        plotly=Markup(get_plotlyjs()),
+        best=findings.best(data, metric, direction),
+        diverged=setting.diverged(data),
+        missing=missing or {},
+        versions=setting.versions(data),
+        citations=list(citations(data.runs)),
+    )
+    index, beside = folder / "index.html", folder / "index.html.new"
+    beside.write_text(page, encoding="utf-8")
+    return beside.replace(index)

@@ -1,0 +1,45 @@
+"""The works a study rests on: those for what its runs used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+ALWAYS = (
+    "Pandya, Parpas, Lengyel: the study of plateaus in the training of PINNs whose claims are "
+    "tested here.",
+    "Raissi, Perdikaris, Karniadakis (2019): Physics-informed neural networks. Journal of "
+    "Computational Physics 378, 686-707.",
+    "Efron (1987): Better bootstrap confidence intervals. Journal of the American Statistical "
+    "Association 82, 171-185.",
+    "Mann, Whitney (1947): On a test of whether one of two random variables is stochastically "
+    "larger than the other. Annals of Mathematical Statistics 18, 50-60.",
+)
+
+# Of runs in which some key that ends so has the value.
+IF_USED = {
+    ("kind", "adam"): "Kingma, Ba (2015): Adam: a method for stochastic optimization. ICLR.",
+    ("activation", "gelu"): "Hendrycks, Gimpel (2016): Gaussian error linear units. "
+    "arXiv:1606.08415.",
+    (
+        "activation",
+        "silu",
+    ): "Elfwing, Uchibe, Doya (2018): Sigmoid-weighted linear units for neural "
+    "network function approximation in reinforcement learning. Neural Networks 107, 3-11.",
+    ("activation", "sin"): "Sitzmann et al. (2020): Implicit neural representations with periodic "
+    "activation functions. NeurIPS.",
+    ("init", "glorot"): "Glorot, Bengio (2010): Understanding the difficulty of training deep "
+    "feedforward neural networks. AISTATS.",
+    ("stage", "search"): "Akiba et al. (2019): Optuna: a next-generation hyperparameter "
+    "optimization framework. KDD.",
+}
+
+
+def citations(runs: pd.DataFrame) -> Iterator[str]:
+    """The references of what the runs (`StudyData.runs`) used."""
+    yield from ALWAYS
+    for (key, value), reference in IF_USED.items():
+        columns = [column for column in runs if str(column).rpartition(".")[2] == key]
+        if (runs[columns] == value).any(axis=None):
+            yield reference

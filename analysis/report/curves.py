@@ -1,0 +1,112 @@
+"""The interactive curves: one Plotly chart per quantity of the figures."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis.figures.catalogue import FIGURES, Quantity
+from analysis.figures.curves import Curve, lines_of
+from analysis.figures.style import PLATEAU, colours
+from analysis.load import StudyData
+from analysis.plateau import Plateau, PlateauRule
+from analysis.verdicts import NAMES
+
+CURVES = 40  # of a chart, all models together; the others are in the band
+POINTS = 300  # of a curve, at most
+BAND = (0.1, 0.9)
+
+
+def charts(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> list[dict[str, Any]]:
+    """One chart per quantity that some run has: its `name`, and Plotly's `data` and `layout`.
+
+    Names of models are escaped: Plotly reads some HTML in them.
+    """
+    models = lines_of(data, rule, runs)
+    seeds = data.runs["seed"].to_dict()
+    found = []
+    for quantity in (quantity for figure in FIGURES for quantity in figure.rows):
+        curves = {model: quantity.curves(lines) for model, lines in models.items()}
+        if any(curve.values.notna().any() for of_model in curves.values() for curve in of_model):
+            found.append(_chart(quantity, curves, seeds))
+    return found
+
+
+def _chart(
+    quantity: Quantity, models: dict[str, list[Curve]], seeds: dict[Any, int]
+) -> dict[str, Any]:
+    words = quantity.label.replace("\n", " ")
+    figure = go.Figure()
+    palette = colours(models)
+    for model, curves in models.items():
+        shown = curves[: max(1, CURVES // len(models))]
+        if len(shown) < len(curves) and not quantity.once:
+            figure.add_traces(list(_band(model, curves, palette[model])))
+        figure.add_traces(list(_lines(model, shown, seeds, palette[model])))
+        _mark_plateau(figure, model, curves[0].line.plateau)
+    figure.update_xaxes(title="step (updates)")
+    figure.update_yaxes(
+        title=words, type="log" if quantity.log else "linear", exponentformat="power"
+    )
+    return {"name": words, **figure.to_dict()}
+
+
+def _mark_plateau(figure: go.Figure, model: str, plateau: Plateau) -> None:
+    """Red dashed lines for the bold run, which come and go with its model."""
+    for step in (plateau.start, plateau.end):
+        if step is not None:
+            figure.add_vline(
+                step,
+                legendgroup=_name(model),
+                line={"color": PLATEAU, "width": 1.2, "dash": "dash"},
+                label={"text": _name(model), "textposition": "end", "font": {"color": PLATEAU}},
+            )
+
+
+def _name(model: str) -> str:
+    return html.escape(NAMES.get(model, model))
+
+
+def _lines(
+    model: str, curves: list[Curve], seeds: dict[Any, int], colour: str
+) -> Iterator[go.Scatter]:
+    name = _name(model)
+    for place, curve in enumerate(curves):
+        thin = curve.values.iloc[:: 1 + len(curve.values) // POINTS]
+        yield go.Scatter(
+            x=thin.index.to_numpy(np.float32),
+            y=thin.to_numpy(np.float32),
+            mode="lines",
+            name=name,
+            legendgroup=name,
+            showlegend=place == 0,
+            opacity=1 if place == 0 else 0.4,
+            line={"color": colour, "width": 2 if place == 0 else 1},
+            hovertemplate=f"%{{y:.4g}} at %{{x}}<extra>{name}, seed {seeds[curve.line.run_id]}"
+            f"<br>run {html.escape(curve.line.run_id)}</extra>",
+        )
+
+
+def _band(model: str, curves: list[Curve], colour: str) -> Iterator[go.Scatter]:
+    """The middle 80 % of all runs of a model at each step."""
+    name = _name(model)
+    together = pd.concat([curve.values for curve in curves], axis=1)
+    together = together.iloc[:: 1 + len(together) // POINTS]
+    for quantile, fill in zip(BAND, (None, "tonexty"), strict=True):
+        edge = together.quantile(quantile, axis=1)
+        yield go.Scatter(
+            x=edge.index.to_numpy(np.float32),
+            y=edge.to_numpy(np.float32),
+            mode="lines",
+            legendgroup=name,
+            showlegend=False,
+            line={"color": colour, "width": 0},
+            fill=fill,
+            opacity=0.25,
+            hoverinfo="skip",
+        )

@@ -1,0 +1,110 @@
+"""What was found: the result in a sentence, claims, plateaus, the best configurations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from analysis.claims import CLAIMS, compare_readings, judge
+from analysis.load import StudyData
+from analysis.plateau import SCALES, PlateauRule
+from analysis.ranking import Direction, ranking
+from analysis.report.rows import Rows, name, text
+from analysis.statistics import compare
+from analysis.verdicts import PINN, REGRESSION
+from analysis.wording import NONE, count, number, plus_minus
+
+BEST = 5  # configurations of each model that are shown
+
+
+class ClaimRow(NamedTuple):
+    """A claim of the paper, its verdict and what was measured."""
+
+    outcome: str
+    sentence: str
+    measured: str
+
+
+def headline(table: pd.DataFrame) -> str:
+    """The result in a few words, from the table of `statistics.per_run`."""
+    lasted = []
+    for model, runs in table.groupby("model", sort=False):
+        length = plus_minus(runs["plateau.length"].mean(), runs["plateau.length"].std())
+        bound = "at least " if runs["plateau.censored"].any() else ""
+        lasted.append(f"{name(model)} {bound}{length} ({count(len(runs), 'run')})")
+    sentence = f"Steps on the plateau: {', '.join(lasted)}."
+    found = compare(table, "plateau.length", PINN, REGRESSION)
+    if found.ratio is None:
+        return sentence
+    span = found.ratio_interval
+    sure = f" (95 % interval {number(span[0])} to {number(span[1])})" if span else ""
+    return (
+        f"{sentence} Median to median, the PINN's lasts {number(found.ratio)} times as long{sure}."
+    )
+
+
+def claim_rows(table: pd.DataFrame) -> list[ClaimRow]:
+    """Every claim of the paper with its verdict, from the table of `statistics.per_run`."""
+    verdicts = judge(table)
+    return [
+        ClaimRow(verdicts[claim.id].outcome, claim.sentence, verdicts[claim.id].text)
+        for claim in CLAIMS
+    ]
+
+
+def reading_rows(table: pd.DataFrame, rule: PlateauRule) -> Rows:
+    """The three readings of the plateau side by side, from the table of `claims.readings`."""
+    models = dict(iter(table.groupby("model", sort=False)))
+    ratios = compare_readings(table)["ratio"].to_dict()
+    cells = [
+        (
+            f"{scale} (this report's)" if scale == rule.scale else scale,
+            *(_lengths(of_model, scale) for of_model in models.values()),
+            number(ratios[scale]),
+        )
+        for scale in SCALES
+    ]
+    return Rows(("reading", *map(name, models), "ratio of medians"), cells)
+
+
+def _lengths(runs: pd.DataFrame, scale: str) -> str:
+    lengths, stayed = runs[f"{scale}.length"], int(runs[f"{scale}.censored"].sum())
+    words = f"{plus_minus(lengths.mean(), lengths.std())}, median {number(lengths.median())}"
+    return f"{words}, {stayed} of {len(runs)} never left" if stayed else words
+
+
+def lengths_by_seed(table: pd.DataFrame, rule: PlateauRule) -> Rows:
+    """Each seed's plateau under the report's rule, from the table of `claims.readings`."""
+    columns = [f"{rule.scale}.{field}" for field in ("start", "length", "censored")]
+    plateaus = {
+        (model, seed): _plateau(*plateau)
+        for model, seed, *plateau in table[["model", "seed", *columns]].itertuples(index=False)
+    }
+    models = list(table["model"].unique())
+    cells = [
+        (str(seed), *(plateaus.get((model, seed), NONE) for model in models))
+        for seed in sorted(table["seed"].unique())
+    ]
+    return Rows(("seed", *(f"{name(model)} (steps)" for model in models)), cells)
+
+
+def _plateau(start: int | None, length: int, censored: bool) -> str:
+    if pd.isna(start):
+        return "none"
+    if censored:
+        return f"≥ {length} (from {start}, never left)"
+    return f"{length} (from {start} to {start + length})"
+
+
+def best(data: StudyData, metric: str, direction: Direction) -> dict[str, Rows]:
+    """The best configurations of each model."""
+    tables = {}
+    for model, settings in ranking(data, metric, direction).groupby(level="model", sort=False):
+        varied = [key for key in data.varied if key in settings and settings[key].nunique() > 1]
+        columns = ["rank", *varied, "value", "seeds", "run_id"]
+        top = settings.head(BEST).reset_index()[columns].itertuples(index=False)
+        cells = [(*map(text, row[:-3]), number(row[-3]), *map(text, row[-2:])) for row in top]
+        title = f"{name(model)}: {len(cells)} of {count(len(settings), 'configuration')}"
+        tables[title] = Rows(("rank", *varied, f"final {metric}", "runs", "run"), cells)
+    return tables

@@ -1,0 +1,49 @@
+"""Numbers as people write them."""
+
+from __future__ import annotations
+
+import math
+
+NONE = "–"
+
+
+def number(value: float | None) -> str:
+    """To three significant digits; a dash for what is not there."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    whole = float(value).is_integer() and abs(value) < 1e6
+    return f"{value:.0f}" if whole else f"{value:.3g}"
+
+
+def plus_minus(mean: float, sd: float) -> str:
+    """A mean and its standard deviation, both to the deviation's first digit (second, after a 1).
+
+    >>> plus_minus(428.4, 62.1), plus_minus(-0.4631, 0.0402), plus_minus(3.0, math.nan)
+    ('428 ± 62', '-0.46 ± 0.04', '3')
+    """
+    if not math.isfinite(mean) or not math.isfinite(sd) or sd == 0:
+        return number(mean)
+    first = math.floor(math.log10(sd))
+    digits = max(0, -first + (sd < 2 * 10**first))
+    if max(abs(mean), sd) >= 1e4 or digits > 5:
+        return f"{mean:.1e} ± {sd:.0e}".replace("e+0", "e").replace("e-0", "e-")
+    return f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
+def duration(seconds: float) -> str:
+    """In the two largest units that matter.
+
+    >>> duration(8.25), duration(75), duration(3 * 3600 + 25 * 60)
+    ('8.2 s', '1 min 15 s', '3 h 25 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(number_of: int, singular: str) -> str:
+    """A number with its noun: "1 run", "3 runs"."""
+    return f"{number_of} {singular}" if number_of == 1 else f"{number_of} {singular}s"

@@ -1,0 +1,1 @@
+"""Many runs: study files, search, packs, Ray, MLflow and the command line."""

@@ -1,0 +1,38 @@
+"""Everybody who hears what becomes of runs: the display, the selection, MLflow's publisher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sweeps.plan import Pack, Run
+from sweeps.progress import Progress
+from sweeps.selection import Selection
+from sweeps.tracking import Publisher
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Passes on a stage's events, as its ``Watch``."""
+
+    progress: Progress
+    selection: Selection
+    publisher: Publisher
+
+    def found(self, run: Run, value: float | None) -> None:
+        """The run was committed before; the publisher knows."""
+        self.selection.offer(run, value)
+        self.progress.found(run, value)
+
+    def finished(self, run: Run, value: float | None) -> None:
+        """The run is committed."""
+        self.selection.offer(run, value)
+        self.progress.finished(run, value)
+        self.publisher.submit(run.run_id)
+
+    def retried(self, pack: Pack, attempt: int, reason: str) -> None:
+        """The pack failed and is tried again."""
+        self.progress.retried(pack, attempt, reason)
+
+    def failed(self, run: Run, reason: str) -> None:
+        """The run is given up."""
+        self.progress.failed(run, reason)

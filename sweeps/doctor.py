@@ -1,0 +1,64 @@
+"""Whether this machine can carry out a study: checked before anyone waits for it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from sweeps.errors import StudyError
+from sweeps.machines import this_machine
+from sweeps.tracking import check_tracking, masked
+
+PACKAGES = ("pinn-sweeps", "torch", "ray", "optuna", "mlflow", "pyarrow", "pandas", "numpy")
+
+LEAST_MEMORY, LEAST_DISK = 4 * 2**30, 5 * 2**30
+"""Bytes below which a study of many runs is likely to end badly."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: what was found, and whether a study can live with it."""
+
+    name: str
+    found: str
+    ok: bool
+
+
+def examine(runs_dir: Path, tracking_uri: str) -> Iterator[Check]:
+    """Look at versions, cores, memory, disk, write access and the tracking address."""
+    yield Check("python", platform.python_version(), True)
+    for package in PACKAGES:
+        yield Check(package, version(package), True)
+    machine = this_machine(with_gpus=True)
+    yield Check("cores", f"{machine.cpus:g}", machine.cpus >= 1)
+    yield Check("gpus", f"{machine.gpus:g}", True)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    yield Check("memory", _gigabytes(memory), memory >= LEAST_MEMORY)
+    nearest = next(folder for folder in [runs_dir, *runs_dir.parents] if folder.exists())
+    free = shutil.disk_usage(nearest).free
+    yield Check(f"disk at {nearest}", f"{_gigabytes(free)} free", free >= LEAST_DISK)
+    yield _try(f"writing to {nearest}", lambda: _write(nearest))
+    yield _try(f"tracking at {masked(tracking_uri)}", lambda: check_tracking(tracking_uri))
+
+
+def _try(name: str, action: Callable[[], None]) -> Check:
+    try:
+        action()
+    except (OSError, StudyError) as error:
+        return Check(name, str(error), False)
+    return Check(name, "works", True)
+
+
+def _write(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"pinn-sweep doctor")
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 2**30:.1f} GB"

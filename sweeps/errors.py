@@ -1,0 +1,22 @@
+"""What goes wrong because of what a person asked for."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class StudyError(Exception):
+    """A study or command that cannot be carried out; nothing was created.
+
+    The message is all that a person needs: file, line or key, what was found, what is allowed and
+    the closest name. The command line prints it without a traceback and exits with 2.
+    """
+
+
+def closest(found: object, allowed: Iterable[str]) -> str:
+    """The end of an error message: ``; did you mean 'gelu'?``, or nothing if no name is close.
+
+    >>> closest("gelo", ["tanh", "gelu"])
+    "; did you mean 'gelu'?"
+    """
+    names = difflib.get_close_matches(str(found), list(allowed), n=1)
+    return f"; did you mean {names[0]!r}?" if names else ""

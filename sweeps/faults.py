@@ -1,0 +1,87 @@
+"""Faults on order, so that recovery is tested without luck.
+
+``SWEEP_FAULT="after_write@3:kill9"`` kills this process when it comes to the site ``after_write``
+for the third time; without ``@``, the first time. Sites: ``before_write``, ``after_write``
+(complete, not yet in place) and ``after_rename`` of every file that the store writes, two for each
+run (Parquet, then manifest); ``before_publish`` of every run; ``in_step:N``. If
+``SWEEP_FAULT_ONCE`` names a file, the fault happens only while that file is absent, and creates it,
+so that the process which takes the work over is spared.
+"""
+
+import errno
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+reached: Counter[str] = Counter()
+"""How often this process has come past each site while a fault was on order."""
+
+
+class Fault(RuntimeError):
+    """The error that the action ``raise`` raises."""
+
+
+def reach(site: str, file: Path | None = None) -> None:
+    """Mark that the program is at ``site``; carry out the fault ordered for this moment, if any.
+
+    ``file`` is what ``flip`` and ``truncate`` damage. Raises ``ValueError`` for an unknown action,
+    ``Fault`` for ``raise`` and ``OSError`` for ``enospc``.
+    """
+    order = os.environ.get("SWEEP_FAULT")
+    if not order:
+        return
+    moment, _, action = order.rpartition(":")
+    place, _, count = moment.partition("@")
+    if action not in _ACTIONS:
+        raise ValueError(f"SWEEP_FAULT={order}: allowed actions are {', '.join(_ACTIONS)}")
+    reached[site] += 1
+    if site == place and reached[site] == int(count or 1) and _first_time():
+        _ACTIONS[action](file)
+
+
+def _first_time() -> bool:
+    marker = os.environ.get("SWEEP_FAULT_ONCE")
+    if not marker:
+        return True
+    try:
+        Path(marker).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _kill9(_: Path | None) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _raise(_: Path | None) -> None:
+    raise Fault("a fault was ordered by SWEEP_FAULT")
+
+
+def _no_space(_: Path | None) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _flip(file: Path | None) -> None:
+    """Change one bit in the middle of the file."""
+    assert file is not None, "SWEEP_FAULT: there is no file to flip a bit of at this site"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def _truncate(file: Path | None) -> None:
+    """Cut off the second half of the file."""
+    assert file is not None, "SWEEP_FAULT: there is no file to truncate at this site"
+    os.truncate(file, file.stat().st_size // 2)
+
+
+_ACTIONS: dict[str, Callable[[Path | None], None]] = {
+    "kill9": _kill9,
+    "raise": _raise,
+    "enospc": _no_space,
+    "flip": _flip,
+    "truncate": _truncate,
+}

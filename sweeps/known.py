@@ -1,0 +1,52 @@
+"""What a study file can name, with a line on each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pinn_core.activations import ACTIVATIONS
+from pinn_core.networks import NETWORKS
+from pinn_core.objectives import OBJECTIVES
+from pinn_core.optimizers import OPTIMIZERS
+from pinn_core.problems import PROBLEMS
+from pinn_core.registry import Registry
+from pinn_core.weighting import WEIGHTINGS
+from sweeps.errors import StudyError, closest
+from sweeps.study import shipped_studies, shipped_summary
+
+SAMPLERS = {
+    "grid": "Every point of the space, or search.runs of them, drawn by seed.",
+    "qmc": "A scrambled Sobol sequence; all runs are laid out before the first.",
+    "random": "Independent draws; all runs are laid out before the first.",
+    "tpe": "Tree-structured Parzen estimator; learns from one generation to the next.",
+}
+
+REGISTRIES: dict[str, Registry[Any]] = {
+    "problems": PROBLEMS,
+    "networks": NETWORKS,
+    "objectives": OBJECTIVES,
+    "optimizers": OPTIMIZERS,
+    "weightings": WEIGHTINGS,
+}
+
+
+def known(family: str) -> Mapping[str, str]:
+    """Names and summaries of all that a family has; raises ``StudyError`` for an unknown family."""
+    if family in REGISTRIES:
+        parts = REGISTRIES[family]
+        return {name: _summary(parts[name]) for name in parts.names()}
+    others: dict[str, Callable[[], Mapping[str, str]]] = {
+        "activations": lambda: {name: _summary(ACTIVATIONS[name]) for name in sorted(ACTIVATIONS)},
+        "samplers": lambda: SAMPLERS,
+        "studies": lambda: {name: shipped_summary(name) for name in shipped_studies()},
+    }
+    if family not in others:
+        names = [*REGISTRIES, *others]
+        raise StudyError(f"list {family}: allowed are {', '.join(names)}{closest(family, names)}")
+    return others[family]()
+
+
+def _summary(part: object) -> str:
+    return (inspect.getdoc(part) or "").partition("\n")[0]

@@ -1,0 +1,193 @@
+"""A study from its file to its report: checks, search, selection, rerun; all of it resumable."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from sweeps.audience import Audience
+from sweeps.changes import refuse_changes
+from sweeps.executors import Executor, Inline, RayTune
+from sweeps.folder import StudyFolder
+from sweeps.lock import study_lock
+from sweeps.optuna_log import write_optuna_log
+from sweeps.plan import rerun_runs
+from sweeps.planned import open_search
+from sweeps.progress import Progress
+from sweeps.reporting import bring_report_up_to_date
+from sweeps.results import Results
+from sweeps.selection import Selection
+from sweeps.stage import Listed, Source, Stage
+from sweeps.store import DiskFull, Store
+from sweeps.study import Study
+from sweeps.tracking import Publisher, check_tracking, default_tracking_uri
+from sweeps.training import Workplace
+
+DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
+"""Exit codes; 2 is a ``StudyError``, before anything is created."""
+
+
+def run_study(
+    study: Study,
+    *,
+    runs_dir: str | Path,
+    tracking_uri: str | None = None,
+    address: str | None = None,
+    executor: Literal["ray", "inline"] = "ray",
+    console: Console | None = None,
+) -> int:
+    """Carry out what is missing of a study; returns the exit code.
+
+    ``address`` is that of a Ray cluster; without it Ray is started on this machine. The executor
+    ``inline`` trains in this process. Raises ``StudyError`` before anything is created.
+    """
+    folder = StudyFolder.of(runs_dir, study.name)
+    tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
+    check_tracking(tracking_uri)
+    store = Store(folder.store)
+    place = _workplace(study, folder)
+    with ExitStack() as stack:
+        crew: Executor = (
+            Inline(place)
+            if executor == "inline"
+            else RayTune(place, study.resources, address, stack)
+        )
+        stack.enter_context(study_lock(folder.path))
+        stack.enter_context(_logging_to(folder.log))
+        damaged = store.set_damaged_aside()
+        refuse_changes(study, folder, store)
+        _prepare(study, folder)
+        progress = Progress(console or Console(), folder.progress, study.search.metric)
+        publisher = Publisher(tracking_uri, store, study, say=progress.say)
+        progress.waiting = lambda: publisher.waiting
+        for problem in damaged.values():
+            progress.say(f"set aside, will be done again: {problem}")
+        launch = _Launch(study, folder, store, crew, publisher, progress)
+        with progress:
+            return launch.run()
+
+
+class _Launch:
+    """One carrying out of a study: what its stages share, and the stages."""
+
+    def __init__(
+        self,
+        study: Study,
+        folder: StudyFolder,
+        store: Store,
+        crew: Executor,
+        publisher: Publisher,
+        progress: Progress,
+    ) -> None:
+        self._study, self._folder, self._store = study, folder, store
+        self._crew, self._publisher, self._progress = crew, publisher, progress
+        self._results = Results(store, study.search.metric, folder.passed_over)
+        self._failures: dict[str, str] = {}
+
+    def run(self) -> int:
+        """Every stage; returns the exit code."""
+        self._publisher.start()
+        try:
+            self._crew.carry_out(self._stages(), self._progress.tick)
+            self._report()
+        except DiskFull as error:
+            self._progress.say(str(error))
+            self._publisher.close(wait=False)
+            return SOME_FAILED
+        except KeyboardInterrupt:
+            self._publisher.close(wait=False)
+            return INTERRUPTED
+        self._publisher.finish("FAILED" if self._failures else "FINISHED")
+        self._publisher.close()
+        self._list_failures()
+        return SOME_FAILED if self._failures else DONE
+
+    def _stages(self) -> Iterator[Stage]:
+        """The searches side by side, then the reruns of what they chose with seeds of their own."""
+        search, chosen = self._search()
+        yield search
+        write_optuna_log(self._study, self._store, self._results, self._folder.optuna_log)
+        rerun = self._rerun(chosen)
+        yield rerun
+        self._failures |= search.failures | rerun.failures
+
+    def _search(self) -> tuple[Stage, Selection]:
+        selection = Selection(self._study)
+        audience = Audience(self._progress, selection, self._publisher)
+        models = [name for name, model in self._study.models.items() if model.space]
+        opened = [open_search(self._study, name, self._store, self._results) for name in models]
+        searches = [search for search, _ in opened]
+        self._progress.begin("search", {one.model: one.total for one in searches}, selection)
+        for run in (run for _, adopted in opened for run in adopted):
+            audience.found(run, self._results.value(run.run_id))
+        return self._stage(searches, audience), selection
+
+    def _rerun(self, chosen: Selection) -> Stage:
+        for model, part in self._study.models.items():
+            if part.space and not chosen.chosen(model):
+                self._failures[model] = "none of its search runs has a final value"
+        selection = Selection(self._study)
+        audience = Audience(self._progress, selection, self._publisher)
+        sources = [
+            Listed(model, rerun_runs(self._study, model, chosen.chosen(model)))
+            for model in self._study.models
+        ]
+        self._progress.begin("rerun", {one.model: one.total for one in sources}, selection)
+        return self._stage(sources, audience)
+
+    def _report(self) -> None:
+        self._progress.say("writing the report")
+        bring_report_up_to_date(
+            self._study, self._folder, self._store, self._publisher, self._failures
+        )
+
+    def _list_failures(self) -> None:
+        if self._failures:
+            self._progress.say(f"{len(self._failures)} failed; {self._folder.log} has the details:")
+        for name, reason in self._failures.items():
+            self._progress.say(f"  {name}: {reason}")
+
+    def _stage(self, sources: Sequence[Source], audience: Audience) -> Stage:
+        resources, slots = self._study.resources, self._crew.slots
+        return Stage(sources, self._results, resources, slots, audience)
+
+
+def _workplace(study: Study, folder: StudyFolder) -> Workplace:
+    return Workplace(
+        store=folder.store,
+        metric=study.search.metric,
+        progress=str(folder.progress),
+        device="cuda" if study.resources.gpus else "cpu",
+        threads=max(1, int(study.resources.cpus)),
+    )
+
+
+def _prepare(study: Study, folder: StudyFolder) -> None:
+    """Write the study as it was resolved; remove the notes of workers that were killed."""
+    beside = folder.study_file.with_suffix(".part")
+    beside.write_text(study.to_yaml())
+    beside.replace(folder.study_file)
+    for note in folder.progress.glob("*"):
+        note.unlink()
+
+
+@contextmanager
+def _logging_to(file: Path) -> Iterator[None]:
+    """Let our messages go to the study's log."""
+    handler = logging.FileHandler(file, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    ours = logging.getLogger("sweeps")
+    level = ours.level
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+        ours.setLevel(level)
+        handler.close()

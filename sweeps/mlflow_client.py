@@ -1,0 +1,54 @@
+"""MLflow's client as we use it: quiet, quick to give up, without retries of its own.
+
+MLflow takes seconds to import, so every import of it is inside a function.
+"""
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # the client's own two minutes look like a hang
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a blindly repeated create_run leaves an orphan
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+def open_client(tracking_uri: str) -> "MlflowClient":
+    """A client; makes the tables of a new database."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri)
+
+
+def search_runs(client: "MlflowClient", experiment_id: str, condition: str = "") -> list["Run"]:
+    """All runs of an experiment that fulfil a condition, the oldest first."""
+    found: list[Run] = []
+    token: str | None = None
+    while token != "":
+        page = client.search_runs(
+            [experiment_id], condition, order_by=["attributes.start_time"], page_token=token
+        )
+        found += page
+        token = page.token or ""
+    return found
+
+
+def is_unreachable(error: Exception) -> bool:
+    """True for trouble with MLflow's server, database or disk; False if what is sent is wrong."""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException):
+        return str(error.error_code) != "INVALID_PARAMETER_VALUE"
+    return isinstance(error, OSError | SQLAlchemyError)

@@ -1,0 +1,72 @@
+"""The report of a study: written when there is something new to say, and shown on the screen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.load import from_store
+from sweeps.folder import StudyFolder
+from sweeps.store import Store
+from sweeps.study import Study
+from sweeps.tracking import Publisher
+
+if TYPE_CHECKING:
+    from analysis.comparison import ComparisonTable
+
+
+def bring_report_up_to_date(
+    study: Study,
+    folder: StudyFolder,
+    store: Store,
+    publisher: Publisher,
+    missing: Mapping[str, str],
+) -> None:
+    """Write the report unless there is one of these very runs; its figures go to MLflow too.
+
+    ``missing`` says why planned runs are not in it. Without any run there is nothing to report.
+    """
+    mark = _mark(study, store, missing)
+    made_from = folder.report / "made-from.txt"
+    if not store.committed() or (made_from.is_file() and made_from.read_text() == mark):
+        return
+    write_report_of(study, folder, missing)
+    made_from.write_text(mark)
+    for model in study.models:
+        publisher.log_figures("rerun", model, folder.report / "figures")
+
+
+def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str]) -> Path:
+    """Write the report anew; returns its page. Raises ``NoRuns`` if nothing is committed."""
+    from analysis.report import write_report
+
+    return write_report(
+        from_store(folder.store, study.name),
+        folder.report,
+        study.analysis.plateau,
+        metric=study.search.metric,
+        direction=study.search.direction,
+        missing=missing,
+    )
+
+
+def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
+    """Every metric in the plateau and after it, model beside model; raises ``NoRuns``."""
+    from analysis.comparison import comparison_table
+    from analysis.ranking import compared_runs
+    from analysis.statistics import per_run
+
+    data = from_store(folder.store, study.name)
+    runs = compared_runs(data, study.search.metric, study.search.direction)
+    return comparison_table(per_run(data, study.analysis.plateau, runs))
+
+
+def _mark(study: Study, store: Store, missing: Mapping[str, str]) -> str:
+    """What the report depends on: the runs, how they are read, and this program's version."""
+    digests = [[one.run_id, one.digest] for one in store.manifests()]
+    parts = [digests, study.model_dump(mode="json"), dict(missing), version("pinn-sweeps")]
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()

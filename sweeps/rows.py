@@ -1,0 +1,107 @@
+"""What MLflow is told of a run: tags, parameters, summary metrics and thinned curves.
+
+All of it is a function of the manifest and the trajectory, timestamps included, so that telling it
+twice adds nothing.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int
+
+from analysis.plateau import PlateauRule, summary_metrics
+from pinn_core.trajectory import Manifest, Trajectory
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
+CURVE_POINTS = 50
+METRIC_ROWS = 500
+"""At most this many metric rows a run, so that one request carries them all."""
+
+
+def start_time(manifest: Manifest) -> int:
+    """When the run started, in MLflow's unix milliseconds."""
+    return int(manifest.started * 1000)
+
+
+def end_time(manifest: Manifest) -> int:
+    """When the run ended, in MLflow's unix milliseconds."""
+    return int((manifest.started + manifest.seconds) * 1000)
+
+
+def tags(manifest: Manifest) -> dict[str, str]:
+    """What runs are grouped and found by."""
+    names = ("run_id", "study", "model", "stage", "seed", "digest", "pack_size", "device")
+    return {name: str(getattr(manifest, name)) for name in names}
+
+
+def parameters(manifest: Manifest) -> dict[str, str]:
+    """What the search varied, and the seed; lists and the like as JSON."""
+    varied: Mapping[str, Any] = {**manifest.varied, "seed": manifest.seed}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in varied.items()
+    }
+
+
+def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> list["Metric"]:
+    """The summary metrics, then the thinned curves under their columns' names; all finite."""
+    frame = trajectory.table.drop_columns("sketch").to_pandas().set_index("step")
+    summary = summary_metrics(frame, rule)
+    if manifest.diverged_at is not None:
+        summary["diverged_at"] = float(manifest.diverged_at)
+    rows = [(key, value, manifest.steps) for key, value in summary.items() if math.isfinite(value)]
+    rows += _curves(trajectory, METRIC_ROWS - len(rows))
+    return [_metric(key, value, step, manifest) for key, value, step in rows]
+
+
+def curve_columns(table: pa.Table) -> list[str]:
+    """The columns that are published as curves: all numbers but wall times."""
+    return [name for name in table.column_names if "/" in name and not name.startswith("time/")]
+
+
+def _metric(key: str, value: float, step: int, manifest: Manifest) -> "Metric":
+    from mlflow.entities import Metric
+
+    return Metric(key, value, timestamp=start_time(manifest) + step, step=step)
+
+
+def _curves(trajectory: Trajectory, budget: int) -> Iterator[tuple[str, float, int]]:
+    """Column, value and step of each column's finite values, thinned until all fit the budget."""
+    steps = trajectory.table.column("step").to_numpy()
+    curves = {}
+    for name in curve_columns(trajectory.table):
+        values = trajectory.table.column(name).to_numpy()  # null becomes NaN
+        finite = np.isfinite(values)
+        curves[name] = (steps[finite], values[finite])
+    points = _affordable([len(values) for _, values in curves.values()], budget)
+    for name, (at, values) in curves.items():
+        for index in thinned(len(values), points):
+            yield name, float(values[index]), int(at[index])
+
+
+def _affordable(lengths: list[int], budget: int) -> int:
+    """The most points a curve may have so that curves of these lengths fit the budget together."""
+    fits = (
+        n for n in range(CURVE_POINTS, 0, -1) if sum(min(n, len_) for len_ in lengths) <= budget
+    )
+    return next(fits, 0)
+
+
+def thinned(length: int, points: int) -> Int[np.ndarray, " kept"]:
+    """At most ``points`` of ``length`` positions: half evenly spaced, half growing geometrically.
+
+    >>> thinned(1001, 10).tolist()
+    [0, 5, 31, 177, 250, 500, 750, 1000]
+    >>> thinned(3, 10).tolist()
+    [0, 1, 2]
+    """
+    if length <= points:
+        return np.arange(length)
+    even = np.linspace(0, length - 1, points // 2)
+    growing = np.geomspace(1, length, points - points // 2) - 1
+    return np.unique(np.round(np.concatenate([even, growing])).astype(int))

@@ -1,0 +1,76 @@
+"""The figures of a study's progress: counts, packs in training, rate and time left; and words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class Tally:
+    """The runs of one model in one stage."""
+
+    total: int
+    found: int = 0
+    """Committed before this command."""
+    finished: int = 0
+    """Committed by this command, those that diverged included."""
+    diverged: int = 0
+    failed: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Runs that need no more work."""
+        return self.found + self.finished + self.failed
+
+
+@dataclass(frozen=True)
+class Training:
+    """The packs that are being trained now."""
+
+    packs: int
+    runs: int
+    share: float
+    """How much of their steps is done, in units of runs."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Training:
+        """From the notes that workers leave in a folder; unreadable ones do not count."""
+        notes = []
+        for file in folder.glob("*.json"):
+            with suppress(OSError, ValueError):
+                notes.append(json.loads(file.read_text()))
+        share = sum(note["runs"] * note["step"] / note["steps"] for note in notes)
+        return cls(len(notes), sum(note["runs"] for note in notes), share)
+
+
+def seconds_left(elapsed: float, done: float, total: float) -> float | None:
+    """Seconds until ``total`` runs are done at the rate so far; None while there is no rate."""
+    return elapsed * (total - done) / done if done > 0 and elapsed > 0 else None
+
+
+def in_words(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> in_words(45), in_words(150), in_words(11_000)
+    ('45 s', '2 min 30 s', '3 h 3 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def setting(varied: Mapping[str, object]) -> str:
+    """What the search varied, by the last part of each key.
+
+    >>> setting({"network.width": 64, "phases.0.learning_rate": 0.00123456})
+    'width 64, learning_rate 0.00123'
+    """
+    named = ((key.rpartition(".")[2], value) for key, value in varied.items())
+    return ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in named)

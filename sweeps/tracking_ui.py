@@ -1,0 +1,86 @@
+"""MLflow's pages for a study, served on this machine for as long as someone looks at them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from sweeps.errors import StudyError
+
+LOOPBACK = "127.0.0.1"
+
+ENVIRONMENT = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+def serve(tracking_uri: str, port: int, say: Callable[[str], None]) -> int:
+    """Run ``mlflow server`` on loopback until it ends or Ctrl-C; returns the exit code.
+
+    Says the address once pages are served. Whatever ends this process short of ``kill -9`` takes the
+    server and its workers along. Raises ``StudyError`` if the port is taken.
+    """
+    _check_free(port)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", tracking_uri]
+    signal.signal(signal.SIGTERM, _interrupt)
+    server = subprocess.Popen(
+        command,
+        env={**os.environ, **ENVIRONMENT},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # a group of its own, so that its workers end with it
+    )
+    try:
+        say("starting MLflow, which takes some 10 seconds")
+        if _answers(server, port):
+            say(f"MLflow: http://{LOOPBACK}:{port}   (Ctrl-C ends it)")
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _end(server)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise StudyError(f"port {port} cannot be used ({error}); try --port {port + 1}") from None
+
+
+def _answers(server: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the server answers; False if it ended."""
+    while server.poll() is None:
+        try:
+            with urlopen(f"http://{LOOPBACK}:{port}/health", timeout=1):
+                return True
+        except (URLError, OSError):
+            time.sleep(0.3)
+    return False
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, number)
+            server.wait(timeout=5)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue

@@ -1,0 +1,255 @@
+"""What a study file means, and what is said about one that means nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.plateau import PlateauRule
+from pinn_core.activations import ACTIVATIONS
+from pinn_core.configuration import Configuration, Record
+from pinn_core.networks import Mlp
+from pinn_core.objectives import Pinn, Regression
+from pinn_core.optimizers import Adam
+from pinn_core.problems import Heat
+from pinn_core.weighting import Fixed
+from sweeps.errors import StudyError
+from sweeps.study import Range, configuration_at, configuration_of, load_study
+from sweeps.study_file import shipped_studies
+
+TEXT = """\
+name: small
+base:
+  problem: {kind: heat, interior_points: 600}
+  network:
+    kind: mlp
+    width: 64
+    activation: gelu
+  phases:
+    - kind: adam
+      learning_rate: 1e-3
+models:
+  pinn:
+    objective: {kind: pinn, lambda_b: 100}
+    space:
+      network.width: [32, 64]
+      phases.0.learning_rate: {low: 1e-4, high: 1, log: true}
+      objective.lambda_b: [1, 1e2]
+  regression:
+    objective: {kind: regression}
+search: {sampler: tpe, runs: 5}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_a_study_is_its_sections_with_defaults(file: Path) -> None:
+    study = load_study(str(file))
+    assert study.name == "small"
+    assert study.base.problem == Heat(interior_points=600)
+    assert study.base.phases == (Adam(learning_rate=1e-3),)
+    assert study.base.weighting == Fixed()
+    assert study.base.record == Record()
+    assert study.models["pinn"].objective == Pinn(lambda_b=100.0)
+    assert study.models["regression"].space == {}
+    assert study.search.generation == 48
+    assert study.analysis.plateau == PlateauRule()
+    assert study.resources.pack == "auto"
+
+
+def test_the_values_of_a_space_are_those_the_configuration_will_have(file: Path) -> None:
+    space = load_study(str(file)).models["pinn"].space
+    assert space["network.width"] == (32, 64)
+    assert space["objective.lambda_b"] == (1.0, 100.0)
+    rates = space["phases.0.learning_rate"]
+    assert isinstance(rates, Range)
+    assert (rates.low, rates.high, rates.log, rates.step) == (1e-4, 1.0, True, None)
+    choices = (rates.high, *space["objective.lambda_b"])  # type: ignore[misc]
+    assert [type(number) for number in choices] == [float, float, float]
+
+
+def test_a_configuration_is_base_and_objective_and_point(file: Path) -> None:
+    study = load_study(str(file))
+    point = {"network.width": 32, "phases.0.learning_rate": 0.01, "objective.lambda_b": 1}
+    found = configuration_at(study, "pinn", point)
+    assert found == Configuration(
+        problem=Heat(interior_points=600),
+        network=Mlp(width=32),
+        objective=Pinn(lambda_b=1.0),
+        phases=(Adam(learning_rate=0.01),),
+    )
+    assert configuration_at(study, "regression", {}).objective == Regression()
+    assert configuration_of(found.to_dict()) == found
+
+
+def test_a_resolved_study_loads_to_itself(file: Path, tmp_path: Path) -> None:
+    for source in [str(file), *shipped_studies()]:
+        study = load_study(source)
+        resolved = tmp_path / "study.yaml"
+        resolved.write_text(study.to_yaml())
+        assert load_study(str(resolved)) == study
+
+
+def refusal(file: Path, *overrides: str) -> str:
+    with pytest.raises(StudyError) as refused:
+        load_study(str(file), overrides)
+    assert [path.name for path in file.parent.iterdir()] == [file.name], "something was created"
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "written", "complaint"),
+    [
+        (1, "name: ../../etc/x", "name: found '../../etc/x', allowed: 1 to 64 letters"),
+        (1, 'name: "a\\nb"', "name: found 'a\\nb', allowed"),
+        (1, "name: a..b", "name: found 'a..b', allowed"),
+        (1, "name: .hidden", "name: found '.hidden', allowed"),
+        (1, "name: 5", "name: found 5, allowed: text"),
+        (1, "nmae: small", "nmae: unknown key 'nmae', allowed: analysis, base, models, name"),
+        (3, "  problem: {kind: heta}", "base.problem.kind: unknown problem 'heta'"),
+        (3, "  problem: heat", "base.problem: found 'heat', allowed: a mapping with a kind (heat)"),
+        (3, "  problem: {a1: 1}", "base.problem.kind: missing, allowed: heat"),
+        (5, "    kind: [mlp]", "base.network.kind: unknown network"),
+        (6, "    widht: 64", "base.network.widht: unknown key 'widht', allowed: activation, depth"),
+        (6, "    width: 64.0", "base.network.width: found 64.0, allowed: a whole number"),
+        (6, "    width: 0", "base.network.width: width must be >= 1, found 0"),
+        (6, "    width: true", "base.network.width: found true, allowed: a whole number"),
+        (7, "    activation: gleu", "base.network.activation: found 'gleu', allowed: 'tanh'"),
+        (10, "      learning_rate: -1", "base.phases.0.learning_rate: learning_rate must be > 0"),
+        (10, "      learning_rate: 1/3", "learning_rate: found '1/3', allowed: a number; write"),
+        (10, "      learning_rate: '1e-3'", "found '1e-3', allowed: a number; write numbers with"),
+        (10, "      learning_rate: .nan", "learning_rate: found '.nan', allowed: a number"),
+        (12, "  pi/nn:", "models.pi/nn: found 'pi/nn', allowed: 1 to 64 letters"),
+        (13, "    objective: {kind: pinn, batch: ful}", "allowed: a whole number or 'full'; did"),
+        (15, "      network.width: []", "space.network.width: found an empty list"),
+        (15, "      network.width: 64", "space.network.width: found 64, allowed: a list such as"),
+        (15, "      network.width: [[64]]", "space.network.width.0: found [64], allowed: a number"),
+        (15, "      network.width: [32, 0]", "network.width.1: width must be >= 1, found 0"),
+        (15, "      network.width: [32, '64']", "network.width.1: found '64', allowed: a whole"),
+        (15, "      network.width: [32, 32]", "network.width.1: 32 is listed twice"),
+        (15, "      network.width: {low: 1.5, high: 9}", "low: found 1.5, allowed: a whole"),
+        (15, "      network.width: {low: 9, high: 1}", "width.high: must be above low, found 1"),
+        (15, "      network.width: {low: 1}", "network.width.high: missing"),
+        (
+            15,
+            "      network.width: {low: 1, high: 9, step: .5}",
+            "step: found 0.5, allowed: a whole",
+        ),
+        (15, "      network.width: {low: 1, high: 9, step: 0}", "step: must be > 0"),
+        (15, "      network.widht: [64]", "unknown key, allowed: network.kind, network.width"),
+        (15, "      netwrk: [64]", "unknown key, allowed: network, objective, phases"),
+        (15, "      network: [64]", "models.pinn.space.network: unknown key"),
+        (15, "      network.activation: [sin, sine]", "activation.1: found 'sine', allowed"),
+        (15, "      phases.1.steps: [10]", "phases.1.steps: unknown key"),
+        (20, "search: {sampler: tpe}", "search.runs: found null, allowed with tpe: a whole number"),
+        (20, "search: {sampler: tpee, runs: 1}", "found 'tpee', allowed: 'grid', 'random'"),
+        (20, "search: {runs: 0}", "search.runs: found 0, allowed: >= 1"),
+        (20, "search: {seed: -1}", "search.seed: found -1, allowed: >= 0"),
+        (20, "search: {generation: all}", "generation: found 'all', allowed: a whole number or"),
+        (20, "search: {metric: loss/regresion}", "did you mean 'loss/regression'?"),
+        (20, "search: {metric: time/step_seconds}", "search.metric: found 'time/step_seconds'"),
+        (20, "rerun: 3", "rerun: found 3, allowed: a mapping with the keys seeds, top"),
+        (20, "resources: {pack: 4.0}", "resources.pack: found 4.0, allowed: a whole number or"),
+        (20, "resources: {gpus: 2}", "resources.gpus: found 2, allowed: <= 1"),
+        (20, "analysis: {plateau: {curve: loss}}", "analysis.plateau.curve: found 'loss', allowed"),
+        (20, "analysis: {plateau: {spans: [0]}}", "analysis.plateau.spans: spans must be >= 1"),
+        (
+            20,
+            "analysis: {plateau: {spans: [1, a]}}",
+            "plateau.spans.1: found 'a', allowed: a whole",
+        ),
+    ],
+)
+def test_a_bad_line_is_named_with_what_is_wrong(
+    file: Path, line: int, written: str, complaint: str
+) -> None:
+    lines = TEXT.splitlines()
+    lines[line - 1] = written
+    file.write_text("\n".join(lines) + "\n")
+    found = refusal(file)
+    assert found.startswith(f"{file}, line {line}: ")
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("serch.runs=3", "serch: unknown key 'serch', allowed: analysis, base"),
+        ("search.rnus=3", "search.rnus: unknown key 'rnus', allowed: direction, generation"),
+        ("base.network.widht=3", "did you mean 'width'?"),
+        ("base.phases=[]", "base.phases: found [], allowed: at least 1 of them"),
+        ("base.phases=adam", "base.phases: found 'adam', allowed: a list"),
+        ("models={}", "models: found {}, allowed: at least 1 of them"),
+        ("models.pinn.objective={lambda_b: 1}", "models.pinn.objective.kind: missing"),
+        ("models.pinn.space.network.depth=[0]", "network.depth.0: depth must be >= 1, found 0"),
+        ("base.problem.interior_points=20000", "must be 'all' or 1 to 14400, found 20000"),
+    ],
+)
+def test_a_bad_override_is_named_with_what_is_wrong(
+    file: Path, override: str, complaint: str
+) -> None:
+    found = refusal(file, override)
+    assert found.startswith(f"override {override!r}: ")
+    assert complaint in found
+
+
+def test_what_is_missing_is_named(file: Path) -> None:
+    file.write_text("name: small\n")
+    assert refusal(file) == f"{file}, line 1: base: missing, this key is required"
+
+
+def test_a_grid_needs_values_that_can_be_counted(file: Path) -> None:
+    assert "a grid needs a list of values" in refusal(file, "search={sampler: grid}")
+    rates = "models.pinn.space.phases.0.learning_rate={low: 0, high: 1, step: 1e-9}"
+    assert "must leave at most" in refusal(file, "search={sampler: grid}", rates)
+    many = [
+        f"models.pinn.space.{key}={{low: 1, high: 1000, step: 1}}"
+        for key in ("network.width", "network.depth", "phases.0.learning_rate")
+    ]
+    assert "found a grid of 2000000000 points" in refusal(file, "search={sampler: grid}", *many)
+
+
+def test_every_activation_can_be_written(file: Path) -> None:
+    listed = ", ".join(ACTIVATIONS)
+    study = load_study(str(file), [f"models.pinn.space.network.activation=[{listed}]"])
+    assert study.models["pinn"].space["network.activation"] == tuple(ACTIVATIONS)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("network", {"kind": "mlp", "width": "64"}, "configuration: network.width: found '64'"),
+        ("weighting", {"kind": "fixd"}, "configuration: weighting.kind: unknown weighting 'fixd'"),
+        ("objective", {}, "configuration: objective.kind: missing"),
+        ("place", "here", "configuration: place: unknown key 'place'"),
+    ],
+)
+def test_a_worker_refuses_a_configuration_that_is_none(
+    file: Path, key: str, value: object, complaint: str
+) -> None:
+    plain = configuration_at(load_study(str(file)), "pinn", {}).to_dict()
+    with pytest.raises(StudyError, match=complaint):
+        configuration_of({**plain, key: value})
+    with pytest.raises(StudyError, match="configuration: problem: missing"):
+        configuration_of({})
+
+
+def test_the_shipped_studies_are_the_published_ones() -> None:
+    assert shipped_studies() == ["demo", "plateaus", "plateaus-small", "plateaus-tpe"]
+    for name in shipped_studies():
+        assert load_study(name).name == name
+    whole, sampled = load_study("plateaus"), load_study("plateaus-tpe")
+    assert (whole.base, whole.models) == (sampled.base, sampled.models)
+    small = load_study("plateaus-small")
+    assert small.base.problem == Heat(interior_points=1800)
+    assert all(not model.space for model in small.models.values())
+    demo = load_study("demo")
+    assert demo.search.runs is not None
+    assert demo.search.runs <= 4
+    assert demo.rerun.seeds == 5

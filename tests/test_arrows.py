@@ -1,0 +1,102 @@
+"""Which room may import what: sweeps -> pinn_core, sweeps -> analysis, analysis -> trajectories."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("pinn_core", "sweeps", "analysis")
+
+CORE_NEEDS = {"torch", "numpy", "pyarrow", "scipy", "jaxtyping", "safetensors"}
+"""All that one training run may use from outside; not Ray, MLflow, Optuna, pydantic or pandas."""
+
+MAY_READ = "pinn_core.trajectory"
+"""All of pinn_core that analysis may know: how a trajectory is read and written."""
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(source: str, module: str, *, is_package: bool = False) -> Iterator[str]:
+    """Dotted names that a module's source imports, those in functions included."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = module.split(".")
+            above = above[: len(above) - node.level + is_package] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def imports_of(room: str) -> Iterator[tuple[str, str]]:
+    for file in sorted((ROOT / room).rglob("*.py")):
+        name = module_name(file)
+        source = file.read_text(encoding="utf-8")
+        for target in imported(source, name, is_package=file.name == "__init__.py"):
+            yield name, target
+
+
+def trespasses(room: str, allowed: set[str]) -> list[str]:
+    """Imports of a room that are neither the standard library's, its own nor allowed."""
+    free = set(sys.stdlib_module_names) | {room} | allowed
+    return [
+        f"{module} imports {target}"
+        for module, target in imports_of(room)
+        if target.partition(".")[0] not in free
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import ray.tune", ["ray.tune"]),
+        ("from sweeps.plan import Run", ["sweeps.plan.Run"]),
+        ("def f():\n    import mlflow", ["mlflow"]),
+        ("from . import heat", ["pinn_core.problems.heat"]),
+        ("from ..trainer import train", ["pinn_core.trainer.train"]),
+    ],
+)
+def test_every_way_of_importing_is_seen(source: str, found: list[str]) -> None:
+    assert list(imported(source, "pinn_core.problems.problem")) == found
+
+
+def test_relative_imports_of_a_package_start_at_itself() -> None:
+    assert list(imported("from .a import b", "pinn_core.networks", is_package=True)) == [
+        "pinn_core.networks.a.b"
+    ]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_is_there(room: str) -> None:
+    assert list(imports_of(room))
+
+
+def test_one_training_run_knows_nothing_of_where_it_runs() -> None:
+    assert trespasses("pinn_core", CORE_NEEDS) == []
+
+
+def test_analysis_knows_neither_sweeps_nor_ray() -> None:
+    strangers = {"sweeps", "ray", "optuna", "torch"}
+    found = [
+        f"{module} imports {target}"
+        for module, target in imports_of("analysis")
+        if target.partition(".")[0] in strangers
+    ]
+    assert found == []
+
+
+def test_analysis_reads_trajectories_and_nothing_else_of_the_core() -> None:
+    found = [
+        f"{module} imports {target}"
+        for module, target in imports_of("analysis")
+        if target.startswith("pinn_core") and not target.startswith(f"{MAY_READ}.")
+    ]
+    assert found == []

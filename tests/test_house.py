@@ -1,0 +1,81 @@
+"""What the files around the code promise: reasons, pins, commands, and no trace of a machine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("pinn_core", "sweeps", "analysis")
+PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+PROJECT = tomllib.loads(PYPROJECT)["project"]
+REQUIREMENTS = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def pins() -> dict[str, Version]:
+    lines = [line for line in text("constraints.txt").splitlines() if not line.startswith("#")]
+    pairs = [line.split("==") for line in lines]
+    return {canonicalize_name(name): Version(version) for name, version in pairs}
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS)
+def test_every_bound_has_its_reason(requirement: str) -> None:
+    floor = next(each for each in Requirement(requirement).specifier if each.operator == ">=")
+    line = next(line for line in PYPROJECT.splitlines() if f'"{requirement}"' in line)
+    assert re.search(rf"# {re.escape(floor.version)}(\.0)*: \w", line), line
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS)
+def test_the_tested_set_lies_within_the_bounds(requirement: str) -> None:
+    wanted = Requirement(requirement)
+    assert pins()[canonicalize_name(wanted.name)] in wanted.specifier
+
+
+def test_every_pin_fits_every_machine() -> None:
+    assert all(version.local is None for version in pins().values())
+    assert not {"pip", "setuptools", "wheel", "pinn-sweeps"} & set(pins())
+
+
+@pytest.mark.parametrize("command", ["make demo", "make test"])
+def test_the_readme_and_the_makefile_know_both_commands(command: str) -> None:
+    target = command.removeprefix("make ")
+    assert re.search(rf"^{target}: \.venv/\.installed$", text("Makefile"), re.MULTILINE)
+    assert re.search(rf"^{command}\b", text("README.md"), re.MULTILINE)
+
+
+def test_ci_stops_at_an_error_and_ends_with_the_readmes_test_command() -> None:
+    assert "\nset -euo pipefail\n" in text(".ci/run")
+    assert text(".ci/run").endswith("\nmake test\n")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_package_says_that_it_is_typed(room: str) -> None:
+    assert (ROOT / room / "py.typed").exists()
+
+
+def test_no_file_names_a_place_on_somebodys_machine() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("needs a git checkout")
+    place = re.compile(rb"(?<![\w.$}])/(?:root|work|opt|Users)/[\w.]+")
+    files = [ROOT / name for name in listed.stdout.split("\0") if (ROOT / name).is_file()]
+    readable = [file for file in files if file.suffix not in {".png", ".pdf", ".parquet"}]
+    found = {file.name: match for file in readable if (match := place.findall(file.read_bytes()))}
+    assert found == {}

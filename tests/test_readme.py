@@ -1,0 +1,67 @@
+"""The README's examples work as they stand there."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from pinn_core.configuration import Configuration, Record
+from pinn_core.networks import Mlp
+from pinn_core.objectives import Pinn
+from pinn_core.optimizers import Adam
+from pinn_core.problems import PROBLEMS
+from pinn_core.trainer import Member, train
+from sweeps.errors import StudyError
+from sweeps.study import load_study
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    found = re.search(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_study_file_loads_and_its_defaults_are_written_out(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(block("yaml"), encoding="utf-8")
+    study = load_study(str(file))
+    assert study.name == "my-study"
+    again = tmp_path / "resolved.yaml"
+    again.write_text(study.to_yaml(), encoding="utf-8")
+    assert load_study(str(again)) == study
+
+
+def test_a_wrong_study_file_is_refused_in_the_words_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("study.yaml").write_text(block("yaml").replace("gelu", "gelo"), encoding="utf-8")
+    with pytest.raises(StudyError) as refused:
+        load_study("study.yaml")
+    assert f"```\n{refused.value}\n```" in README
+
+
+def test_a_problem_of_ones_own_takes_about_forty_lines_and_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = block("python")
+    assert len([line for line in source.splitlines() if line.strip()]) <= 45
+    monkeypatch.setattr(PROBLEMS, "_parts", dict(PROBLEMS._parts))
+    file = tmp_path / "poisson.py"
+    file.write_text(source, encoding="utf-8")
+    runpy.run_path(str(file))
+    configuration = Configuration(
+        problem=PROBLEMS["poisson"](points_per_axis=9),  # type: ignore[call-arg]
+        network=Mlp(width=16, depth=2, activation="tanh"),
+        objective=Pinn(lambda_b=100.0),
+        phases=(Adam(steps=60, learning_rate=1e-2),),
+        record=Record(points=32, gradient_points=16, full_every=0),
+    )
+    (trajectory,) = train([Member(configuration, seed=0)])
+    loss = trajectory.table["loss/total"].to_pylist()
+    assert loss[-1] < loss[0] / 2
