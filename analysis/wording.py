@@ -31,16 +31,16 @@ def plus_minus(mean: float, sd: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In the two largest units that matter.
+    """In the one or two largest units that matter.
 
-    >>> duration(8.25), duration(75), duration(3 * 3600 + 25 * 60)
-    ('8.2 s', '1 min 15 s', '3 h 25 min')
+    >>> duration(8.25), duration(75), duration(1500), duration(3 * 3600 + 25 * 60)
+    ('8.2 s', '1 min 15 s', '25 min', '3 h 25 min')
     """
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return f"{minutes} min {rest} s" if minutes < 10 else f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
+from importlib import resources
 from typing import Any
 
 from pinn_core.activations import ACTIVATIONS
@@ -14,7 +16,7 @@ from pinn_core.problems import PROBLEMS
 from pinn_core.registry import Registry
 from pinn_core.weighting import WEIGHTINGS
 from sweeps.errors import StudyError, closest
-from sweeps.study import shipped_studies, shipped_summary
+from sweeps.study_file import shipped_studies
 
 SAMPLERS = {
     "grid": "Every point of the space, or search.runs of them, drawn by seed.",
@@ -40,7 +42,7 @@ def known(family: str) -> Mapping[str, str]:
     others: dict[str, Callable[[], Mapping[str, str]]] = {
         "activations": lambda: {name: _summary(ACTIVATIONS[name]) for name in sorted(ACTIVATIONS)},
         "samplers": lambda: SAMPLERS,
-        "studies": lambda: {name: shipped_summary(name) for name in shipped_studies()},
+        "studies": lambda: {name: _first_comment(name) for name in shipped_studies()},
     }
     if family not in others:
         names = [*REGISTRIES, *others]
@@ -49,4 +51,14 @@ def known(family: str) -> Mapping[str, str]:
 
 
 def _summary(part: object) -> str:
-    return (inspect.getdoc(part) or "").partition("\n")[0]
+    """The first line of its docstring, as plain text."""
+    first = (inspect.getdoc(part) or "").partition("\n")[0].replace("``", "")
+    return first.removeprefix("Value and derivatives up to order (0 to 3) of ")
+
+
+def _first_comment(study: str) -> str:
+    """The first sentence of a shipped study's opening comment."""
+    text = (resources.files("sweeps") / "studies" / f"{study}.yaml").read_text("utf-8")
+    lines = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+    sentence, _, _ = " ".join(line.lstrip("# ") for line in lines).partition(". ")
+    return sentence.rstrip(".") + "."

@@ -5,6 +5,7 @@ MLflow takes seconds to import, so every import of it is inside a function.
 
 import logging
 import os
+import sqlite3
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,13 +23,16 @@ ENVIRONMENT = {
 
 
 def open_client(tracking_uri: str) -> "MlflowClient":
-    """A client; makes the tables of a new database."""
+    """A client; makes the tables of a new database.
+
+    What goes wrong reaches us as exceptions: MLflow's own log, tracebacks and all, is silenced.
+    """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return MlflowClient(tracking_uri)
 
 
@@ -51,4 +55,13 @@ def is_unreachable(error: Exception) -> bool:
 
     if isinstance(error, MlflowException):
         return str(error.error_code) != "INVALID_PARAMETER_VALUE"
-    return isinstance(error, OSError | SQLAlchemyError)
+    if isinstance(error, FileNotFoundError):
+        return False
+    return isinstance(error, OSError | SQLAlchemyError | sqlite3.Error)
+
+
+def reason(error: BaseException) -> str:
+    """What is at the bottom of an error, in one line: ``[Errno 111] Connection refused``."""
+    while deeper := error.__cause__ or (not error.__suppress_context__ and error.__context__):
+        error = deeper
+    return str(error).partition("\n")[0] or repr(error)

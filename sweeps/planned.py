@@ -30,6 +30,17 @@ def planned_runs(study: Study, store: Store, results: Results) -> dict[str, Plan
     return {model: _planned(study, model, store, results) for model in study.models}
 
 
+def planned_ids(study: Study, store: Store, results: Results) -> set[str]:
+    """Ids of the runs that a study asks for.
+
+    What a search that is not over will ask for is open: then all settled runs of that model count.
+    """
+    plans = planned_runs(study, store, results)
+    undecided = {model for model, plan in plans.items() if not plan.searched}
+    settled = {one for one in results.committed if store.manifest(one).model in undecided}
+    return settled | {run.run_id for plan in plans.values() for run in plan.search + plan.rerun}
+
+
 def open_search(
     study: Study, model: str, store: Store, results: Results
 ) -> tuple[ModelSearch, list[Run]]:

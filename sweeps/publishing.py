@@ -100,7 +100,7 @@ class Experiment:
         published = False
         for run in self._search(f"tags.run_id = '{manifest.run_id}'"):
             finished = run.info.status == "FINISHED"
-            if finished and not published and run.data.tags["digest"] == manifest.digest:
+            if finished and not published and run.data.tags.get("digest") == manifest.digest:
                 published = True
                 continue
             if finished and not published:

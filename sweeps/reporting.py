@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from analysis.load import from_store
 from sweeps.folder import StudyFolder
@@ -52,6 +55,29 @@ def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str
         direction=study.search.direction,
         missing=missing,
     )
+
+
+def show_outcome(study: Study, runs_dir: Path, console: Console) -> None:
+    """The comparison table, where the report is, and the commands that come next."""
+    folder = StudyFolder.of(runs_dir, study.name)
+    where = "" if runs_dir == Path("runs") else f" --runs-dir {shlex.quote(str(runs_dir))}"
+    lines = (
+        f"report: {folder.report / 'index.html'}",
+        f"curves: pinn-sweep ui {study.name}{where}",
+        f"next:   {_next(study)}{where}",
+    )
+    console.print()
+    console.print(comparison_of(study, folder).to_rich())
+    console.print()
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _next(study: Study) -> str:
+    """The command to try now: from the demo to the paper's pair, from there to more seeds."""
+    if study.name == "demo":
+        return "pinn-sweep run plateaus-small"
+    return f"pinn-sweep run {study.name} rerun.seeds={2 * study.rerun.seeds}"
 
 
 def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:

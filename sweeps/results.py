@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from pinn_core.trajectory import Trajectory
+from pinn_core.trajectory import Trajectory, TrajectoryError
 from sweeps.store import Store
 
 
@@ -35,6 +35,17 @@ class Results:
             set(json.loads(passed_over.read_text())) if passed_over.exists() else set()
         )
         self._values: dict[str, float | None] = {}
+
+    @classmethod
+    def sound(cls, store: Store, metric: str, passed_over: Path) -> Results:
+        """The results without the runs whose files are damaged: those count as not done."""
+        results = cls(store, metric, passed_over)
+        for run_id in list(results.committed):
+            try:
+                store.content(store.manifest(run_id))
+            except TrajectoryError:
+                results.committed.discard(run_id)
+        return results
 
     def __contains__(self, run_id: str) -> bool:
         """Whether a run is settled."""

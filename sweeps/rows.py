@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Int
 
 from analysis.plateau import PlateauRule, summary_metrics
 from pinn_core.trajectory import Manifest, Trajectory
@@ -92,7 +91,7 @@ def _affordable(lengths: list[int], budget: int) -> int:
     return next(fits, 0)
 
 
-def thinned(length: int, points: int) -> Int[np.ndarray, " kept"]:
+def thinned(length: int, points: int) -> np.ndarray:
     """At most ``points`` of ``length`` positions: half evenly spaced, half growing geometrically.
 
     >>> thinned(1001, 10).tolist()

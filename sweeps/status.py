@@ -46,9 +46,9 @@ class Status:
 
 
 def study_status(study: Study, folder: StudyFolder) -> Status:
-    """Compare the plan with the store; raises ``TrajectoryError`` for damaged files."""
+    """Compare the plan with the store; runs whose files are damaged count as not done."""
     store = Store(folder.store)
-    results = Results(store, study.search.metric, folder.passed_over)
+    results = Results.sound(store, study.search.metric, folder.passed_over)
     stages = []
     for model, plan in planned_runs(study, store, results).items():
         if plan.total:
@@ -78,10 +78,11 @@ def _stage(
     selection = Selection(study)
     for run in committed:
         selection.offer(run, results.value(run.run_id))
-    value, run = selection.best(model) or (None, None)
-    words = setting(run.varied) if run else ""
-    name = run.run_id if run else None
-    return StageStatus(model, stage, len(committed), total, value, name, words)
+    best = selection.best(model)
+    if best is None:
+        return StageStatus(model, stage, len(committed), total, None, None, "")
+    value, run = best
+    return StageStatus(model, stage, len(committed), total, value, run.run_id, setting(run.varied))
 
 
 def _driver(folder: StudyFolder) -> str:

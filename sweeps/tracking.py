@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeps.errors import StudyError
-from sweeps.mlflow_client import is_unreachable
+from sweeps.mlflow_client import is_unreachable, reason
 from sweeps.publishing import Experiment
 from sweeps.store import Store
 from sweeps.study import Study
@@ -121,8 +121,9 @@ class Publisher:
                     self._wait(pause, error)
                     pause = min(2 * pause, LONGEST_PAUSE)
                     continue
-                self.failed[name] = masked(str(error))
-                self._say(f"not published: {name}: {masked(str(error))}")
+                self._experiment = None
+                self.failed[name] = masked(reason(error))
+                self._say(f"not published: {name}: {self.failed[name]}")
             self._unreachable = False
             self._pending.discard(name)
             return
@@ -132,8 +133,7 @@ class Publisher:
 
     def _wait(self, pause: float, error: Exception) -> None:
         if not self._unreachable:
-            reason = masked(str(error)).partition("\n")[0]
-            self._say(f"MLflow unreachable, {self.waiting} runs waiting: {reason}")
+            self._say(f"MLflow unreachable, {self.waiting} runs waiting: {masked(reason(error))}")
         self._unreachable = True
         self._experiment = None
         if time.monotonic() + pause > self._give_up_at:
@@ -151,10 +151,11 @@ class Synced:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def sync(study: Study, store: Store, tracking_uri: str) -> Synced:
+def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = None) -> Synced:
     """Bring MLflow up to the store, from whatever state; a second time changes nothing.
 
-    Raises ``StudyError`` if MLflow cannot be reached; the same call continues then.
+    The files of the folder ``figures``, if it exists, go to the rerun's parent runs. Raises
+    ``StudyError`` if MLflow cannot be reached; the same call continues then.
     """
     check_tracking(tracking_uri)
     synced = Synced()
@@ -162,13 +163,16 @@ def sync(study: Study, store: Store, tracking_uri: str) -> Synced:
         experiment = Experiment(tracking_uri, store, study)
         for run_id in sorted(store.committed()):
             _sync_one(experiment, run_id, synced)
+        if figures and figures.is_dir():
+            for model in study.models:
+                experiment.log_figures("rerun", model, figures)
         experiment.finish()
     except Exception as error:
         if not is_unreachable(error):
             raise
         done = synced.published + synced.present
         message = f"MLflow at {masked(tracking_uri)} failed after {done} runs"
-        raise StudyError(f"{message}: {masked(str(error))}") from error
+        raise StudyError(f"{message}: {masked(reason(error))}") from error
     return synced
 
 

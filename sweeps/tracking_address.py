@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import make_url
 
 from sweeps.errors import StudyError, closest
-from sweeps.mlflow_client import open_client
+from sweeps.mlflow_client import open_client, reason
 
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -36,7 +36,7 @@ def masked(text: str) -> str:
     >>> masked("no answer from https://ada:lovelace@example.org/mlflow")
     'no answer from https://***@example.org/mlflow'
     """
-    text = re.sub(r"://[^\\s'\"]*@", "://***@", text)
+    text = re.sub(r"(?<!sqlite)://[^\\s'\"]*@", "://***@", text)
     return re.sub(r"(?i)([?&](?:password|token)=)[^&\s]*", r"\1***", text)
 
 
@@ -67,7 +67,7 @@ def _problem_within(seconds: float, ask: Callable[[], None]) -> str:
             ask()
             problem[0] = ""
         except Exception as error:  # whatever a driver or server thinks up is for the user
-            problem[0] = str(error).partition("\n")[0] or repr(error)
+            problem[0] = reason(error)
 
     thread = threading.Thread(target=listen, name="check-tracking", daemon=True)
     thread.start()

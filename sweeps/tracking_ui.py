@@ -26,13 +26,13 @@ ENVIRONMENT = {
 def serve(tracking_uri: str, port: int, say: Callable[[str], None]) -> int:
     """Run ``mlflow server`` on loopback until it ends or Ctrl-C; returns the exit code.
 
-    Says the address once pages are served. Whatever ends this process short of ``kill -9`` takes the
-    server and its workers along. Raises ``StudyError`` if the port is taken.
+    Says the address once pages are served. Whatever ends this process short of ``kill -9`` takes
+    the server and its workers along. Raises ``StudyError`` if the port is taken.
     """
     _check_free(port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", tracking_uri]
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = subprocess.Popen(
         command,
         env={**os.environ, **ENVIRONMENT},
@@ -51,17 +51,15 @@ def serve(tracking_uri: str, port: int, say: Callable[[str], None]) -> int:
         _end(server)
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 def _check_free(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
-            raise StudyError(f"port {port} cannot be used ({error}); try --port {port + 1}") from None
+            raise StudyError(
+                f"port {port} cannot be used ({error}); try --port {port + 1}"
+            ) from None
 
 
 def _answers(server: subprocess.Popen[bytes], port: int) -> bool:

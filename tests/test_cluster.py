@@ -92,3 +92,8 @@ def test_what_is_sent_to_the_nodes_exists_and_is_the_project_alone(cluster: dict
     assert all((ROOT / local).exists() for local in sent)
     assert {"pinn_core", "sweeps", "analysis", "pyproject.toml", "constraints.txt"} <= set(sent)
     assert not {".", "runs", ".venv"} & set(sent)
+
+
+def test_every_container_sees_the_file_system_that_its_node_mounts(cluster: dict[str, Any]) -> None:
+    assert any("mount -t nfs4" in command for command in cluster["initialization_commands"])
+    assert cluster["docker"]["run_options"] == ["--volume /mnt/runs:/mnt/runs"]

@@ -56,6 +56,7 @@ def write_report(
     runs = compared_runs(data, metric, direction)
     write_claims(folder / "claims.json", data, rule, runs)
     table = per_run(data, rule, runs)
+    claims = findings.claim_rows(table)
     by_reading = readings(data, rule, runs)
     page = PAGE.get_template("template.html.j2").render(
         study=data.name,
@@ -64,7 +65,8 @@ def write_report(
         runs=setting.runs_by_model(data),
         circumstances=setting.circumstances(data, rule),
         configurations=setting.configurations(data, runs),
-        claims=findings.claim_rows(table),
+        claims=claims,
+        tally=findings.tally(claims),
         note=note_on_losses(data, rule),
         readings=findings.reading_rows(by_reading, rule),
         lengths=findings.lengths_by_seed(by_reading, rule),

@@ -12,13 +12,14 @@ import plotly.graph_objects as go
 
 from analysis.figures.catalogue import FIGURES, Quantity
 from analysis.figures.curves import Curve, lines_of
-from analysis.figures.style import PLATEAU, colours
+from analysis.figures.style import colours
 from analysis.load import StudyData
 from analysis.plateau import Plateau, PlateauRule
 from analysis.verdicts import NAMES
 
 CURVES = 40  # of a chart, all models together; the others are in the band
 POINTS = 300  # of a curve, at most
+RED = "#e5484d"  # of the plateau; legible on light and dark
 BAND = (0.1, 0.9)
 
 
@@ -50,22 +51,22 @@ def _chart(
         figure.add_traces(list(_lines(model, shown, seeds, palette[model])))
         _mark_plateau(figure, model, curves[0].line.plateau)
     figure.update_xaxes(title="step (updates)")
-    figure.update_yaxes(
-        title=words, type="log" if quantity.log else "linear", exponentformat="power"
-    )
+    figure.update_yaxes(title=words)
+    if quantity.log:
+        figure.update_yaxes(type="log", dtick=1, exponentformat="power")
     return {"name": words, **figure.to_dict()}
 
 
 def _mark_plateau(figure: go.Figure, model: str, plateau: Plateau) -> None:
     """Red dashed lines for the bold run, which come and go with its model."""
-    for step in (plateau.start, plateau.end):
-        if step is not None:
-            figure.add_vline(
-                step,
-                legendgroup=_name(model),
-                line={"color": PLATEAU, "width": 1.2, "dash": "dash"},
-                label={"text": _name(model), "textposition": "end", "font": {"color": PLATEAU}},
-            )
+    name = _name(model)
+    line = {"color": RED, "width": 1.2, "dash": "dash"}
+    if plateau.start is not None:
+        figure.add_vline(plateau.start, legendgroup=name, line=line)
+    if plateau.end is not None:
+        words = {"text": f"{name} leaves", "textposition": "start", "xanchor": "left"}
+        label = {"font": {"color": RED}, **words}
+        figure.add_vline(plateau.end, legendgroup=name, line=line, label=label)
 
 
 def _name(model: str) -> str:
@@ -75,7 +76,7 @@ def _name(model: str) -> str:
 def _lines(
     model: str, curves: list[Curve], seeds: dict[Any, int], colour: str
 ) -> Iterator[go.Scatter]:
-    name = _name(model)
+    name, faint = _name(model), max(0.15, 0.8 / len(curves) ** 0.5)
     for place, curve in enumerate(curves):
         thin = curve.values.iloc[:: 1 + len(curve.values) // POINTS]
         yield go.Scatter(
@@ -85,7 +86,7 @@ def _lines(
             name=name,
             legendgroup=name,
             showlegend=place == 0,
-            opacity=1 if place == 0 else 0.4,
+            opacity=1 if place == 0 else faint,
             line={"color": colour, "width": 2 if place == 0 else 1},
             hovertemplate=f"%{{y:.4g}} at %{{x}}<extra>{name}, seed {seeds[curve.line.run_id]}"
             f"<br>run {html.escape(curve.line.run_id)}</extra>",
@@ -95,8 +96,10 @@ def _lines(
 def _band(model: str, curves: list[Curve], colour: str) -> Iterator[go.Scatter]:
     """The middle 80 % of all runs of a model at each step."""
     name = _name(model)
-    together = pd.concat([curve.values for curve in curves], axis=1)
+    together = pd.concat([curve.values for curve in curves], axis=1).sort_index()
+    together = together.interpolate(method="index", limit_area="inside")
     together = together.iloc[:: 1 + len(together) // POINTS]
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     for quantile, fill in zip(BAND, (None, "tonexty"), strict=True):
         edge = together.quantile(quantile, axis=1)
         yield go.Scatter(
@@ -107,6 +110,6 @@ def _band(model: str, curves: list[Curve], colour: str) -> Iterator[go.Scatter]:
             showlegend=False,
             line={"color": colour, "width": 0},
             fill=fill,
-            opacity=0.25,
+            fillcolor=f"rgba({red}, {green}, {blue}, 0.2)",
             hoverinfo="skip",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import pandas as pd
@@ -53,6 +54,15 @@ def claim_rows(table: pd.DataFrame) -> list[ClaimRow]:
     ]
 
 
+def tally(claims: list[ClaimRow]) -> str:
+    """How many claims hold, in words."""
+    counts = Counter(claim.outcome for claim in claims)
+    return (
+        f"Of {count(len(claims), 'claim')} {counts['holds']} hold, {counts['does not hold']} do "
+        f"not, and {counts['not decidable']} cannot be decided from these runs."
+    )
+
+
 def reading_rows(table: pd.DataFrame, rule: PlateauRule) -> Rows:
     """The three readings of the plateau side by side, from the table of `claims.readings`."""
     models = dict(iter(table.groupby("model", sort=False)))
@@ -70,7 +80,9 @@ def reading_rows(table: pd.DataFrame, rule: PlateauRule) -> Rows:
 
 def _lengths(runs: pd.DataFrame, scale: str) -> str:
     lengths, stayed = runs[f"{scale}.length"], int(runs[f"{scale}.censored"].sum())
-    words = f"{plus_minus(lengths.mean(), lengths.std())}, median {number(lengths.median())}"
+    words = plus_minus(lengths.mean(), lengths.std())
+    if len(runs) > 1:
+        words += f", median {number(lengths.median())}"
     return f"{words}, {stayed} of {len(runs)} never left" if stayed else words
 
 

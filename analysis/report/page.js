@@ -20,7 +20,7 @@ function draw() {
     xaxis: { ...layout.xaxis, ...axis },
     yaxis: { ...layout.yaxis, ...axis, uirevision: choice.selectedIndex },
   };
-  Plotly.react(plot, data, { ...layout, ...looks }, { responsive: true, displaylogo: false });
+  Plotly.react(plot, data, { ...layout, ...looks }, { responsive: true, displayModeBar: false });
 }
 
 if (charts.length) {

@@ -25,7 +25,7 @@ def name(model: object) -> str:
 
 def text(value: Any) -> str:  # noqa: ANN401
     """One value of a configuration or a run; a dash for what is not there."""
-    if pd.isna(value):
+    if pd.isna(value) or value == "":
         return NONE
     return f"{value:g}" if isinstance(value, float) else str(value)
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from analysis.load import StudyData
 from pinn_core.trajectory import Manifest, Trajectory, write_parquet
 
 Commit = Callable[..., Manifest]
@@ -93,3 +94,63 @@ def commit(tmp_path: Path) -> Commit:
         return manifest
 
     return one
+
+
+@pytest.fixture(scope="session")
+def study() -> Callable[..., StudyData]:
+    """A study in memory: of each model `seeds` reruns, whose plateaus last 100, 110, ... steps."""
+
+    def make(
+        *models: str, seeds: int = 3, steps: int = 300, diverged_at: int | None = None
+    ) -> StudyData:
+        frames = {
+            f"{place}{seed:015}": full_trajectory(100 + 10 * seed, steps, place + seed)
+            for place in range(len(models))
+            for seed in range(seeds)
+        }
+        runs = pd.DataFrame(
+            {
+                "model": np.repeat(models, seeds),
+                "stage": "rerun",
+                "seed": [*range(seeds)] * len(models),
+                "steps": steps,
+                "diverged_at": pd.array([None] * len(frames), dtype="Int64"),
+                "seconds": 2.5,
+                "started": 1.7e9,
+                "device": "cpu",
+                "threads": 1,
+                "pack_size": 2,
+                "setting": "",
+                "environment.torch": "2.13.0",
+                "environment.processor": "a machine",
+                "network.width": 64,
+                "network.activation": "gelu",
+            },
+            index=pd.Index(list(frames), name="run_id"),
+        )
+        if diverged_at is not None:
+            frames[runs.index[0]].loc[diverged_at:] = None
+            runs.loc[runs.index[0], "diverged_at"] = diverged_at
+        return StudyData("rest", runs, [], frames.__getitem__)
+
+    return make
+
+
+def full_trajectory(flat: int, steps: int, seed: int) -> pd.DataFrame:
+    """A run with every column that figures show; gradients every 5th and sketches every 20th."""
+    loss = ln_curve(flat, steps)
+    step, random = loss.index.to_numpy(), np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "loss/regression": loss,
+            "loss/residual": 10 / loss,
+            "loss/boundary": 3 * loss,
+            "error/relative_l2": np.sqrt(loss),
+            "update/norm": np.where(step == steps, np.nan, 0.1),
+            "update/cosine": random.uniform(-1, 1, steps + 1),
+            "update/distance": 0.1 * step,
+            "gradient/cosine": np.where(step % 5, np.nan, random.uniform(-1, 1, steps + 1)),
+            "sketch": pd.Series([None if k % 20 else np.array([0.1 * k, 0]) for k in step]),
+        },
+        loss.index,
+    )

@@ -77,6 +77,15 @@ def test_a_good_study_passes(sample: Sample) -> None:
     assert sample.found() == set()
 
 
+def test_a_run_that_diverged_passes(tmp_path: Path) -> None:
+    study = sample_study(tmp_path, "models.pinn.space.phases.0.learning_rate=[1.0e+20]")
+    run = packs(study)[0][0]
+    store = Store(str(tmp_path / "store"))
+    (trajectory,) = train([Member(run.configuration, run.seed)])
+    assert commit(store, run, trajectory, environment=environment("cpu")).diverged_at == 1
+    assert verify(study, store, {run.run_id}) == []
+
+
 def test_a_lost_run_is_missing(sample: Sample) -> None:
     sample.file(sample.first, "json").unlink()
     assert sample.found() == {("missing", sample.first.run_id)}

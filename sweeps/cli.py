@@ -1,0 +1,243 @@
+"""The command line: ``pinn-sweep``. Everything heavy is imported by the verb that needs it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sweeps.errors import StudyError
+
+
+class Verbs(TyperGroup):
+    """Answers a request that cannot be met with its reason and exit code 2, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except StudyError as error:
+            typer.echo(f"pinn-sweep: {error}", err=True)
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    cls=Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Hyperparameter studies of physics-informed neural networks: many small trainings, "
+    "every trajectory kept, plateaus compared over seeds.",
+)
+
+StudyName = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study file, a shipped study, or one that has run.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Changes, such as search.runs=200."),
+]
+RunsDir = Annotated[
+    Path,
+    typer.Option(envvar="PINN_SWEEP_RUNS", help="The folder with a folder for each study."),
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's address. [default: RUNS/mlflow.db]"),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster. [default: this machine]"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="On this machine only.")]
+Family = Annotated[
+    str,
+    typer.Argument(
+        metavar="FAMILY",
+        help="problems, networks, objectives, optimizers, weightings, activations, samplers, "
+        "or studies.",
+    ),
+]
+RUNS = Path("runs")
+
+
+@app.command()
+def demo(
+    overrides: Overrides = None,
+    runs_dir: RunsDir = RUNS,
+    tracking_uri: TrackingUri = None,
+    address: Address = None,
+) -> None:
+    """A whole study in a few minutes: search, rerun over seeds, plateaus, report."""
+    run("demo", overrides, runs_dir, tracking_uri, address)
+
+
+@app.command()
+def run(
+    study: StudyName,
+    overrides: Overrides = None,
+    runs_dir: RunsDir = RUNS,
+    tracking_uri: TrackingUri = None,
+    address: Address = None,
+) -> None:
+    """Carry out a study; the same command again does what is missing."""
+    from rich.console import Console
+
+    from sweeps.finding import study_to_run
+    from sweeps.launch import DONE, INTERRUPTED, run_study
+    from sweeps.reporting import show_outcome
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
+    found = study_to_run(study, overrides or [], runs_dir)
+    console = Console(highlight=False)
+    code = run_study(
+        found, runs_dir=runs_dir, tracking_uri=tracking_uri, address=address, console=console
+    )
+    again = shlex.join(["pinn-sweep", *sys.argv[1:]])
+    if code == DONE:
+        show_outcome(found, runs_dir, console)
+    elif code == INTERRUPTED:
+        typer.echo(f"interrupted; what is committed is kept. To go on: {again}")
+    else:
+        typer.echo(f"to try again what failed: {again}")
+    raise typer.Exit(code)
+
+
+@app.command()
+def status(study: StudyName, runs_dir: RunsDir = RUNS, as_json: AsJson = False) -> None:
+    """Where a study stands: what is done, and the best so far."""
+    from rich.console import Console
+
+    from sweeps.finding import study_that_ran
+    from sweeps.status import status_table, study_status
+
+    found, folder = study_that_ran(study, runs_dir)
+    state = study_status(found, folder)
+    if as_json:
+        _print_json(asdict(state))
+        return
+    Console(highlight=False).print(status_table(state, found.search.metric))
+    typer.echo(f"running: {state.running}" if state.running else "nobody works on it now")
+    if not state.complete and not state.running:
+        typer.echo(f"to go on: pinn-sweep run {found.name}")
+
+
+@app.command()
+def verify(
+    study: StudyName,
+    runs_dir: RunsDir = RUNS,
+    tracking_uri: TrackingUri = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that nothing is lost, twice, swapped or altered; exit code 1 if anything is."""
+    from sweeps.finding import study_that_ran
+    from sweeps.planned import planned_ids
+    from sweeps.results import Results
+    from sweeps.store import Store
+    from sweeps.tracking import check_tracking, default_tracking_uri
+    from sweeps.verify import verify as find_problems
+
+    found, folder = study_that_ran(study, runs_dir)
+    uri = tracking_uri or default_tracking_uri(runs_dir)
+    check_tracking(uri)
+    store = Store(folder.store)
+    results = Results.sound(store, found.search.metric, folder.passed_over)
+    findings = find_problems(found, store, planned_ids(found, store, results), uri)
+    if as_json:
+        _print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.name}: {finding.run_id or 'study'}: {finding.message}")
+        verdict = f"{len(findings)} problems" if findings else "all is well"
+        typer.echo(f"{len(store.committed())} committed runs: {verdict}")
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def sync(study: StudyName, runs_dir: RunsDir = RUNS, tracking_uri: TrackingUri = None) -> None:
+    """Bring MLflow up to the store, whatever it holds; twice gives the same as once."""
+    from sweeps.finding import study_that_ran
+    from sweeps.store import Store
+    from sweeps.tracking import default_tracking_uri, masked
+    from sweeps.tracking import sync as bring_up_to_date
+
+    found, folder = study_that_ran(study, runs_dir)
+    uri = tracking_uri or default_tracking_uri(runs_dir)
+    synced = bring_up_to_date(found, Store(folder.store), uri)
+    typer.echo(f"{masked(uri)}: {synced.published} runs written, {synced.present} were there")
+    for run_id, reason in synced.failed.items():
+        typer.echo(f"not written: {run_id}: {reason}")
+    raise typer.Exit(1 if synced.failed else 0)
+
+
+@app.command()
+def report(study: StudyName, runs_dir: RunsDir = RUNS) -> None:
+    """Write the report anew from the runs there are."""
+    from sweeps.finding import study_that_ran
+    from sweeps.reporting import write_report_of
+
+    found, folder = study_that_ran(study, runs_dir)
+    typer.echo(f"report: {write_report_of(found, folder, missing={})}")
+
+
+@app.command()
+def ui(
+    study: StudyName,
+    runs_dir: RunsDir = RUNS,
+    tracking_uri: TrackingUri = None,
+    port: Port = 5000,
+) -> None:
+    """Serve MLflow's pages on a study, on this machine, until Ctrl-C."""
+    from sweeps.finding import study_that_ran
+    from sweeps.tracking import default_tracking_uri, masked
+    from sweeps.tracking_ui import serve
+
+    found, _ = study_that_ran(study, runs_dir)
+    uri = tracking_uri or default_tracking_uri(runs_dir)
+    if uri.startswith("http"):
+        typer.echo(f"experiment {found.name} is on the MLflow server {masked(uri)}")
+        return
+    raise typer.Exit(serve(uri, port, typer.echo))
+
+
+@app.command(name="list")
+def list_(family: Family, as_json: AsJson = False) -> None:
+    """What a study file can name."""
+    from sweeps.known import known
+
+    parts = known(family)
+    if as_json:
+        _print_json([{"name": name, "summary": words} for name, words in parts.items()])
+        return
+    for name, words in parts.items():
+        typer.echo(f"{name:{max(map(len, parts))}}  {words}")
+
+
+@app.command()
+def doctor(
+    runs_dir: RunsDir = RUNS, tracking_uri: TrackingUri = None, as_json: AsJson = False
+) -> None:
+    """Check this machine: versions, cores, memory, disk, write access, tracking address."""
+    from sweeps.doctor import examine
+    from sweeps.tracking import default_tracking_uri
+
+    uri = tracking_uri or default_tracking_uri(runs_dir)
+    checks = list(examine(runs_dir.absolute(), uri))
+    if as_json:
+        _print_json([asdict(check) for check in checks])
+    else:
+        for check in checks:
+            typer.echo(f"{'ok ' if check.ok else 'BAD'}  {check.name}: {check.found}")
+    raise typer.Exit(0 if all(check.ok for check in checks) else 1)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=1))

@@ -1,0 +1,96 @@
+"""The comparison table, on the screen and as rows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from analysis.comparison import ComparisonTable, comparison_table
+from analysis.load import StudyData
+from analysis.plateau import PlateauRule
+from analysis.statistics import per_run
+from analysis.wording import count, duration, number, plus_minus
+
+Study = Callable[..., StudyData]
+
+
+def compared(data: StudyData, rule: PlateauRule | None = None) -> ComparisonTable:
+    return comparison_table(per_run(data, rule or PlateauRule(), data.runs.index))
+
+
+def shown(table: ComparisonTable, width: int = 80) -> str:
+    console = Console(width=width, file=io.StringIO())
+    console.print(table.to_rich())
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def cell(table: ComparisonTable, words: str, model: str, part: str) -> str:
+    (row,) = (row for row in table.rows if row.words == words)
+    return row.cells[model, part]
+
+
+def test_cells_are_means_over_seeds(study: Study) -> None:
+    table = compared(study("pinn", "regression"))
+    assert table.models == ("pinn", "regression")
+    assert cell(table, "update length", "pinn", "inside") == "0.1"
+    assert cell(table, "distance per step", "regression", "after") == "0.1"
+    assert cell(table, "plateau lasts", "pinn", "inside").endswith("± 10")
+    assert cell(table, "plateau lasts", "pinn", "after") == "–"
+
+
+def test_two_models_fit_into_80_columns(study: Study) -> None:
+    lines = shown(compared(study("pinn", "regression"))).splitlines()
+    assert max(map(len, lines)) <= 80
+    (row,) = (line for line in lines if line.startswith("distance per step"))
+    assert len(row.split()) == 3 + 4
+
+
+def test_lower_bounds_are_said_to_be_so(study: Study) -> None:
+    table = compared(study("pinn"), PlateauRule(scale="absolute", drop=10))
+    assert cell(table, "plateau lasts", "pinn", "inside").startswith("≥ ")
+    assert "3 of 3 ended in the plateau" in table.caption
+
+
+def test_the_rank_test_needs_both_models_and_seeds(study: Study) -> None:
+    assert compared(study("pinn", "regression", seeds=4)).tested
+    assert not compared(study("pinn", "regression", seeds=3)).tested
+    assert not compared(study("pinn", seeds=4)).tested
+
+
+def test_what_no_run_has_is_no_row(study: Study) -> None:
+    data = study("pinn", seeds=1)
+    del data.trajectory(data.runs.index[0])["gradient/cosine"]
+    words = [row.words for row in compared(data).rows]
+    assert "gradient cosine" not in words
+    assert "update length" in words
+
+
+def test_names_are_no_markup(study: Study) -> None:
+    assert "[red]" in shown(compared(study("[red]", "[/]", seeds=1)))
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "words"),
+    [
+        (442.3, 81.2, "442 ± 81"),
+        (0.0791, 0.0046, "0.079 ± 0.005"),
+        (1.463, 0.12, "1.46 ± 0.12"),
+        (19472, 6694, "1.9e4 ± 7e3"),
+        (3.1e-7, 2e-8, "3.1e-7 ± 2e-8"),
+        (5.0, 0.0, "5"),
+        (0.25, float("nan"), "0.25"),
+        (float("nan"), float("nan"), "–"),
+    ],
+)
+def test_plus_minus(mean: float, sd: float, words: str) -> None:
+    assert plus_minus(mean, sd) == words
+
+
+def test_words_of_numbers() -> None:
+    assert [number(value) for value in (None, 2.0, 0.12345, 1e9)] == ["–", "2", "0.123", "1e+09"]
+    assert [count(value, "run") for value in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
+    assert duration(59.94) == "59.9 s"

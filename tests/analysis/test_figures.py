@@ -1,0 +1,111 @@
+"""What the figures show; how they look is judged by eye."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.figures import FIGURES, draw_figures
+from analysis.figures.curves import Curve, Line, lines_of
+from analysis.figures.style import OTHERS, colours, name_of
+from analysis.load import StudyData
+from analysis.plateau import Plateau, PlateauRule
+from analysis.statistics import run_statistics
+
+Study = Callable[..., StudyData]
+RULE = PlateauRule()
+
+
+def lines(data: StudyData) -> dict[str, list[Line]]:
+    return lines_of(data, RULE, data.runs.index)
+
+
+def test_all_six_are_drawn_as_png_and_pdf(study: Study, tmp_path: Path) -> None:
+    data = study("pinn", "regression")
+    drawn = draw_figures(data, tmp_path / "new" / "figures", RULE, data.runs.index)
+    assert [each.figure for each in drawn] == list(FIGURES)
+    for each in drawn:
+        pixels = matplotlib.image.imread(each.png)
+        assert pixels.shape[1] > 1000
+        assert pixels[..., :3].std() > 0.05
+        pdf = each.pdf.read_bytes()
+        assert pdf.startswith(b"%PDF")
+        assert b"/Type3" not in pdf
+
+
+def test_what_no_run_recorded_is_left_out(study: Study, tmp_path: Path) -> None:
+    data = study("pinn", seeds=1)
+    (run,) = data.runs.index
+    data.trajectory(run)["gradient/cosine"] = np.nan
+    del data.trajectory(run)["update/norm"]
+    drawn = [each.figure.slug for each in draw_figures(data, tmp_path, RULE, [run])]
+    assert drawn == ["1-losses", "3-update-cosine", "4-distance", "5-distance-per-step"]
+
+
+@pytest.mark.parametrize("diverged_at", [0, 3, 60, 290])
+def test_a_diverged_run_and_odd_names_are_drawn(
+    study: Study, tmp_path: Path, diverged_at: int
+) -> None:
+    data = study("$\\frac{$", "a_very_long_name" * 9, "<b>", seeds=1, diverged_at=diverged_at)
+    assert len(draw_figures(data, tmp_path, RULE, data.runs.index)) == len(FIGURES)
+
+
+def test_every_axis_has_its_unit() -> None:
+    rows = [quantity for figure in FIGURES for quantity in figure.rows]
+    assert all("(" in quantity.label and ")" in quantity.label for quantity in rows)
+
+
+def test_the_first_line_of_a_model_has_the_median_plateau(study: Study) -> None:
+    for of_model in lines(study("pinn", "regression", seeds=5)).values():
+        lengths = [line.plateau.length for line in of_model]
+        assert lengths[0] == sorted(lengths)[2]
+
+
+def test_the_dots_of_the_distance_are_the_tables_numbers(study: Study) -> None:
+    data = study("pinn", seeds=1)
+    (line,) = lines(data)["pinn"]
+    table = run_statistics(line.trajectory, RULE)
+    for part in ("inside", "after"):
+        for per_step, quantity in ((False, "distance"), (True, "distance_per_step")):
+            (dot,) = Curve(line, line.travelled(per_step=per_step)).at_end(part)
+            assert dot == pytest.approx(table[f"{part}.{quantity}"])
+
+
+def test_without_sketches_distances_are_those_from_the_start(study: Study) -> None:
+    (line,) = lines(study("pinn", seeds=1))["pinn"]
+    bare = Line("x", line.trajectory.drop(columns="sketch"), Plateau(100, 50, censored=False))
+    travelled = bare.travelled(per_step=False)
+    assert travelled.loc[[100, 150, 300]].tolist() == pytest.approx([10, 5, 15])
+
+
+def test_parts_are_cut_at_the_plateau() -> None:
+    steps = pd.RangeIndex(100)
+    frame = pd.DataFrame({"loss": np.arange(100.0)}, steps)
+    left = Line("x", frame, Plateau(20, 30, censored=False))
+    stays = Line("x", frame, Plateau(20, 30, censored=True))
+    never = Line("x", frame, Plateau(None, 0, censored=False))
+    cut = [
+        [Curve(line, line.column("loss")).part(part).tolist() for part in ("inside", "after")]
+        for line in (left, stays, never)
+    ]
+    middle, rest = [*range(20, 50)], [*range(50, 100)]
+    assert cut == [[middle, rest], [middle, []], [[], []]]
+
+
+def test_colours_are_stable_and_differ() -> None:
+    several = colours(["regression", "a", "pinn", *"bcdef"])
+    assert len(set(several.values())) == 2 + len(OTHERS)
+    assert {model: several[model] for model in ("pinn", "regression")} == colours(
+        ["pinn", "regression"]
+    )
+
+
+def test_names_are_short_and_no_mathematics() -> None:
+    assert name_of("pinn") == "PINN"
+    assert name_of("a$b$") == r"a\$b\$"
+    assert len(name_of("x" * 99)) == 16
