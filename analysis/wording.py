@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 NONE = "–"
 
@@ -21,13 +22,19 @@ def plus_minus(mean: float, sd: float) -> str:
     >>> plus_minus(428.4, 62.1), plus_minus(-0.4631, 0.0402), plus_minus(3.0, math.nan)
     ('428 ± 62', '-0.46 ± 0.04', '3')
     """
-    if not math.isfinite(mean) or not math.isfinite(sd) or sd == 0:
+    if not (math.isfinite(mean) and math.isfinite(sd)) or sd <= 1e-6 * abs(mean):
         return number(mean)
-    first = math.floor(math.log10(sd))
-    digits = max(0, -first + (sd < 2 * 10**first))
-    if max(abs(mean), sd) >= 1e4 or digits > 5:
-        return f"{mean:.1e} ± {sd:.0e}".replace("e+0", "e").replace("e-0", "e-")
+    place = math.floor(math.log10(sd))
+    digits = max(0, -place + (sd < 2 * 10**place and place > -3))
+    size = max(abs(mean), sd)
+    if size >= 1e4 or (size < 1e-2 and digits > 3):
+        digits = max(0, math.floor(math.log10(size)) - place)
+        return re.sub(r"e([+-])0*", _exponent, f"{mean:.{digits}e} ± {sd:.0e}")
     return f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
+def _exponent(found: re.Match[str]) -> str:
+    return "e-" if found[1] == "-" else "e"
 
 
 def duration(seconds: float) -> str:

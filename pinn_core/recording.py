@@ -28,7 +28,8 @@ class Recorder:
     def __init__(self, field: Field, configuration: Configuration, members: int) -> None:
         self.field = field
         self.record = configuration.record
-        self.full_batch = configuration.objective.batch == "full"
+        self.objective = configuration.objective
+        self.full_batch = self.objective.batch == "full"
         self.members = members
         like = field.interior.coordinates
         rows = configuration.steps + 1
@@ -47,7 +48,9 @@ class Recorder:
         self._share = share
         self._gradient_points = field.interior.thinned(record.gradient_points, "gradient")
         if self.full_batch:
-            self._interior, self._supervised = field.collocation, field.supervised
+            batch = self.objective.batch_at(field, [], 0)
+            self._interior = batch.get("interior", field.interior)
+            self._supervised = batch.get("supervised", field.supervised)
         else:
             inside = min(max(round(share * record.points), 1), record.points - 1)
             self._interior = field.interior.thinned(inside, "watched")

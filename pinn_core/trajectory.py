@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -137,7 +137,7 @@ def _check_schema(name: str, version: object) -> None:
 
 def write_parquet(
     trajectory: Trajectory,
-    sink: str | Path | BinaryIO | pa.NativeFile,
+    sink: str | Path | IO[bytes] | pa.NativeFile,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write with zstd and page checksums; ``metadata`` goes into the file's key-value section."""
@@ -154,7 +154,7 @@ def write_parquet(
     )
 
 
-def read_parquet(source: str | Path | BinaryIO | pa.NativeFile) -> Trajectory:
+def read_parquet(source: str | Path | IO[bytes] | pa.NativeFile) -> Trajectory:
     """Read and verify page checksums; raises ``TrajectoryError`` naming the file."""
     try:
         table = pq.read_table(source, page_checksum_verification=True, memory_map=False)

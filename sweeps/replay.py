@@ -29,9 +29,8 @@ def replay(store: Store, manifests: Iterable[Manifest]) -> Iterator[tuple[str, s
     """
     packs: dict[tuple[str, str], list[Manifest]] = defaultdict(list)
     for manifest in manifests:
-        packs[configuration_of(manifest.configuration).shape_key(), manifest.device].append(
-            manifest
-        )
+        shape = configuration_of(manifest.configuration).shape_key()
+        packs[shape, manifest.device].append(manifest)
     for pack in packs.values():
         for start in range(0, len(pack), PACK):
             yield from _replay_pack(store, pack[start : start + PACK])
@@ -40,9 +39,8 @@ def replay(store: Store, manifests: Iterable[Manifest]) -> Iterator[tuple[str, s
 def _replay_pack(store: Store, pack: list[Manifest]) -> Iterator[tuple[str, str]]:
     device = pack[0].device if torch.cuda.is_available() else "cpu"
     members = [Member(configuration_of(one.configuration), one.seed) for one in pack]
-    for manifest, again in zip(
-        pack, train(members, device=device, stop_after=LAST_STEP), strict=True
-    ):
+    replayed = train(members, device=device, stop_after=LAST_STEP)
+    for manifest, again in zip(pack, replayed, strict=True):
         same_machine = (manifest.environment, manifest.device) == (environment(device), device)
         stored = store.read(manifest.run_id)
         difference = _difference(stored, again, exact=same_machine and device == "cpu")
@@ -65,9 +63,8 @@ def _difference(stored: Trajectory, again: Trajectory, *, exact: bool) -> str | 
         equal = _equal(left, right, exact=exact)
         if not equal.all():
             step = int(np.argmin(equal))
-            return (
-                f"{name} at step {step}: stored {_cell(left, step)}, replayed {_cell(right, step)}"
-            )
+            cells = f"stored {_cell(left, step)}, replayed {_cell(right, step)}"
+            return f"{name} at step {step}: {cells}"
     return None
 
 

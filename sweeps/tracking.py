@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 PATIENCE = 30.0
 """Seconds that ``close`` gives an unreachable server before it leaves the rest to ``sync``."""
 
+LAST_RUN = 2.0
+"""Seconds that ``close`` gives the run at hand when nothing else is to wait."""
+
 LONGEST_PAUSE = 10.0
 """Seconds between two attempts; the first pause is one second, each further one twice as long."""
 
@@ -92,13 +95,13 @@ class Publisher:
         self._jobs.put(("parent runs", lambda experiment: experiment.finish(status)))
 
     def close(self, wait: bool = True) -> None:
-        """Stop: at once, or with ``wait`` when all is published or the server's time is up."""
+        """Stop: when all is published or the server's time is up, or else after the run at hand."""
         if not wait:
             self._abandoned.set()
         self._give_up_at = time.monotonic() + PATIENCE
         self._jobs.put(None)
-        if wait and self._thread.is_alive():
-            self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join(None if wait else LAST_RUN)
         if self._pending:
             self._say(
                 f"{len(self._pending)} runs are not in MLflow yet; they are safe in the store:"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure as Canvas
 
 from analysis.figures.catalogue import FIGURES, Figure, Quantity
@@ -22,7 +24,7 @@ from analysis.figures.panels import (
     trajectory_panel,
     value_axis,
 )
-from analysis.figures.style import STYLE, colours
+from analysis.figures.style import DPI, STYLE, colours
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
 
@@ -76,10 +78,12 @@ def _has_values(row: Row) -> bool:
 def _save(figure: Figure, rows: list[Row], folder: Path) -> Drawn:
     png, pdf = (folder / f"{figure.slug}.{suffix}" for suffix in ("png", "pdf"))
     with mpl.rc_context(STYLE):
-        canvas = _draw(rows)
-        canvas.savefig(png)
-        canvas.set_layout_engine("none")  # as laid out for the PNG
-        canvas.savefig(pdf, metadata={"CreationDate": None})
+        canvas = _draw(rows)  # printed by its canvases: savefig draws everything twice
+        FigureCanvasAgg(canvas).print_png(png)  # type: ignore[no-untyped-call]
+        canvas.set_layout_engine("none")  # the PDF as laid out for the PNG
+        FigureCanvasPdf(canvas).print_pdf(  # type: ignore[no-untyped-call]
+            pdf, metadata={"CreationDate": None}
+        )
     return Drawn(figure, png, pdf)
 
 
@@ -87,7 +91,8 @@ def _draw(rows: list[Row]) -> Canvas:
     models = rows[0][1]
     palette = colours(models)
     count = len(models)
-    canvas = Canvas(figsize=(2.4 + 2.4 * count, 0.4 + 1.95 * len(rows)), layout="constrained")
+    size = 2.4 + 2.4 * count, 0.4 + 1.95 * len(rows)  # inches; of two models, a journal's page
+    canvas = Canvas(figsize=size, dpi=DPI, layout="constrained")
     grid = canvas.subplots(
         len(rows),
         count + len(PARTS),

@@ -46,8 +46,6 @@ STYLE: dict[RcKeyType, Any] = {
     "legend.fontsize": 7.5,
     "legend.frameon": False,
     "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "savefig.dpi": DPI,
     "pdf.fonttype": 42,  # TrueType: journals refuse Type 3
 }
 

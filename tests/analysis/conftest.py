@@ -101,10 +101,16 @@ def study() -> Callable[..., StudyData]:
     """A study in memory: of each model `seeds` reruns, whose plateaus last 100, 110, ... steps."""
 
     def make(
-        *models: str, seeds: int = 3, steps: int = 300, diverged_at: int | None = None
+        *models: str,
+        seeds: int = 3,
+        steps: int = 300,
+        diverged_at: int | None = None,
+        without: tuple[str, ...] = (),
     ) -> StudyData:
         frames = {
-            f"{place}{seed:015}": full_trajectory(100 + 10 * seed, steps, place + seed)
+            f"{place}{seed:015}": full_trajectory(100 + 10 * seed, steps, place + seed).drop(
+                columns=list(without)
+            )
             for place in range(len(models))
             for seed in range(seeds)
         }
@@ -129,8 +135,9 @@ def study() -> Callable[..., StudyData]:
             index=pd.Index(list(frames), name="run_id"),
         )
         if diverged_at is not None:
-            frames[runs.index[0]].loc[diverged_at:] = None
-            runs.loc[runs.index[0], "diverged_at"] = diverged_at
+            first = runs.index[0]
+            frames[first] = frames[first].loc[: diverged_at - 1].reindex(range(steps + 1))
+            runs.loc[first, "diverged_at"] = diverged_at
         return StudyData("rest", runs, [], frames.__getitem__)
 
     return make

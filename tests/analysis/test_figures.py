@@ -39,15 +39,17 @@ def test_all_six_are_drawn_as_png_and_pdf(study: Study, tmp_path: Path) -> None:
 
 
 def test_what_no_run_recorded_is_left_out(study: Study, tmp_path: Path) -> None:
-    data = study("pinn", seeds=1)
-    (run,) = data.runs.index
-    data.trajectory(run)["gradient/cosine"] = np.nan
-    del data.trajectory(run)["update/norm"]
-    drawn = [each.figure.slug for each in draw_figures(data, tmp_path, RULE, [run])]
-    assert drawn == ["1-losses", "3-update-cosine", "4-distance", "5-distance-per-step"]
+    data = study("pinn", seeds=1, without=("gradient/cosine", "update/norm"))
+    drawn = draw_figures(data, tmp_path, RULE, data.runs.index)
+    assert [each.figure.slug for each in drawn] == [
+        "1-losses",
+        "3-update-cosine",
+        "4-distance",
+        "5-distance-per-step",
+    ]
 
 
-@pytest.mark.parametrize("diverged_at", [0, 3, 60, 290])
+@pytest.mark.parametrize("diverged_at", [0, 60])
 def test_a_diverged_run_and_odd_names_are_drawn(
     study: Study, tmp_path: Path, diverged_at: int
 ) -> None:

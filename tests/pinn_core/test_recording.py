@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,6 +57,13 @@ def test_on_a_full_batch_the_columns_agree_with_each_other() -> None:
 def test_watched_points_estimate_the_whole_grid() -> None:
     table = frame(regression=True, batch=20).dropna(subset="full/loss/regression")
     assert np.allclose(table["loss/regression"], table["full/loss/regression"], rtol=0.5)
+
+
+def test_a_full_regression_batch_is_the_grid_however_few_collocation_points_there_are() -> None:
+    one = configuration(regression=True, batch="full")
+    thinned = replace(one, problem=replace(one.problem, interior_points=20))
+    found, whole = (train([Member(each, 0)])[0].table for each in (thinned, one))
+    assert found["loss/regression"].equals(whole["loss/regression"])
 
 
 def test_sketches_keep_the_distance_travelled() -> None:

@@ -211,7 +211,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one store for each moment at which a commit was killed."""
     folder = tmp_path_factory.mktemp("killed")
     program = [sys.executable, "-c", COMMIT_AND_DIE, str(folder), *KILLED_AT]
-    done = subprocess.run(program, check=True, capture_output=True, text=True)
+    root = Path(__file__).parents[2]
+    done = subprocess.run(program, cwd=root, check=True, capture_output=True, text=True)
     assert done.stdout.split() == [str(-signal.SIGKILL)] * len(KILLED_AT)
     return folder
 

@@ -1,0 +1,290 @@
+"""Studies from file to report in this process: what runs, what resumes, what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from rich.console import Console
+
+from sweeps import faults
+from sweeps.errors import StudyError
+from sweeps.folder import StudyFolder
+from sweeps.launch import run_study
+from sweeps.lock import study_lock
+from sweeps.plan import rerun_runs, search_run
+from sweeps.planned import planned_ids
+from sweeps.results import Results
+from sweeps.store import Store
+from sweeps.study import Study, load_study
+from tests.sweeps.samples import pinn_run, sample_study
+
+SMALL = ("base.phases.0.steps=6", "rerun.seeds=2", "resources.retries=1")
+TPE = ("search.sampler=tpe", "search.generation=2", "search.runs=6")
+RATES = "models.pinn.space.phases.0.learning_rate=[1e-3, 2e-3, 4e-3, 1e-2]"
+
+
+def sample(folder: Path, *overrides: str) -> Study:
+    return sample_study(folder, *SMALL, *overrides)
+
+
+def launch(study: Study, folder: Path, screen: StringIO | None = None) -> tuple[int, str]:
+    """Exit code and everything that was said."""
+    screen = screen or StringIO()
+    console = Console(file=screen, width=200)
+    code = run_study(study, runs_dir=folder / "runs", executor="inline", console=console)
+    return code, screen.getvalue()
+
+
+def store_of(study: Study, folder: Path) -> Store:
+    return Store(StudyFolder.of(folder / "runs", study.name).store)
+
+
+def digests(study: Study, folder: Path) -> dict[str, str]:
+    return {one.run_id: one.digest for one in store_of(study, folder).manifests()}
+
+
+def planned(study: Study, folder: Path) -> set[str]:
+    files = StudyFolder.of(folder / "runs", study.name)
+    store = Store(files.store)
+    return planned_ids(study, store, Results(store, study.search.metric, files.passed_over))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the sample study ran undisturbed."""
+    folder = tmp_path_factory.mktemp("done")
+    assert launch(sample(folder), folder)[0] == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_fault_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "reached", type(faults.reached)())
+
+
+def test_a_study_runs_from_its_file_to_its_report(done: Path) -> None:
+    study = sample(done)
+    files = StudyFolder.of(done / "runs", study.name)
+    stages = [(one.stage, one.model) for one in store_of(study, done).manifests()]
+    assert stages.count(("search", "pinn")) == 4
+    assert stages.count(("search", "regression")) == 2
+    assert stages.count(("rerun", "pinn")) == stages.count(("rerun", "regression")) == 2
+    assert set(digests(study, done)) == planned(study, done)
+    assert (files.report / "index.html").is_file()
+    assert load_study(str(files.study_file)) == study
+
+
+def test_every_search_run_is_an_optuna_trial(done: Path) -> None:
+    file = StudyFolder.of(done / "runs", "sample").optuna_log
+    storage = JournalStorage(JournalFileBackend(str(file)))
+    trials = optuna.load_study(study_name="sample pinn", storage=storage).trials
+    assert len({trial.user_attrs["run_id"] for trial in trials}) == 4
+    assert all(trial.value is not None for trial in trials)
+    assert {trial.params["objective.lambda_b"] for trial in trials} == {10.0, 100.0}
+
+
+def test_the_same_command_again_trains_nothing_and_changes_nothing(done: Path) -> None:
+    study = sample(done)
+    page = StudyFolder.of(done / "runs", study.name).report / "index.html"
+    before = store_of(study, done).manifests(), page.stat().st_mtime_ns
+    code, said = launch(study, done)
+    assert code == 0
+    assert "search pinn" not in said
+    assert (store_of(study, done).manifests(), page.stat().st_mtime_ns) == before
+
+
+KILL = """
+import sys
+from pathlib import Path
+from tests.sweeps.test_launch import launch, sample
+launch(sample(Path(sys.argv[1])), Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("site", ["before_write@5", "after_write@8", "after_rename@1"])
+def test_a_killed_driver_is_resumed_to_the_same_bits(
+    site: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEP_FAULT", f"{site}:kill9")
+    killed = subprocess.run([sys.executable, "-c", KILL, str(tmp_path)], check=False)
+    monkeypatch.delenv("SWEEP_FAULT")
+    assert killed.returncode == -9
+    study = sample(tmp_path)
+    before = store_of(study, tmp_path).manifests()
+    assert launch(study, tmp_path)[0] == 0
+    assert digests(study, tmp_path) == digests(study, done)
+    after = {one.run_id: one for one in store_of(study, tmp_path).manifests()}
+    assert all(after[one.run_id] == one for one in before)
+
+
+def test_a_pack_that_fails_once_is_tried_again(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEP_FAULT", "after_write@4:raise")
+    study = sample(tmp_path)
+    code, said = launch(study, tmp_path)
+    assert code == 0
+    assert "lost, retry 1: Fault" in said
+    assert digests(study, tmp_path) == digests(study, done)
+
+
+def test_a_run_that_always_fails_is_listed_and_the_rest_completes(tmp_path: Path) -> None:
+    study = sample(tmp_path)
+    guilty = pinn_run(study).run_id
+    obstacle = Path(store_of(study, tmp_path).where(guilty))
+    obstacle.mkdir(parents=True)
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert f"{guilty}: IsADirectoryError" in said.splitlines()[-1]
+    assert planned(study, tmp_path) - set(digests(study, tmp_path)) == {guilty}
+    obstacle.rmdir()
+    assert launch(study, tmp_path)[0] == 0
+    assert planned(study, tmp_path) <= set(digests(study, tmp_path))
+
+
+def test_a_learning_search_goes_on_without_a_failed_run_for_good(tmp_path: Path) -> None:
+    study = sample(tmp_path, *TPE, RATES)
+    first = planned(study, tmp_path)
+    guilty = next(
+        run.run_id
+        for rate in (1e-3, 2e-3, 4e-3, 1e-2)
+        for weight in (10.0, 100.0)
+        if (run := pinn_run(study, rate, weight)).run_id in first
+    )
+    obstacle = Path(store_of(study, tmp_path).where(guilty))
+    obstacle.mkdir(parents=True)
+    assert launch(study, tmp_path)[0] == 1
+    before = digests(study, tmp_path)
+    obstacle.rmdir()
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert "failed before, and the search went on without it" in said
+    assert digests(study, tmp_path) == before
+
+
+def test_a_full_disk_stops_the_study_and_names_the_file(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEP_FAULT", "before_write@7:enospc")
+    study = sample(tmp_path)
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert "disk full" in said
+    assert str(tmp_path) in said
+    monkeypatch.delenv("SWEEP_FAULT")
+    assert launch(study, tmp_path)[0] == 0
+    assert digests(study, tmp_path) == digests(study, done)
+
+
+class CtrlC(StringIO):
+    """A screen on which Ctrl-C is pressed as soon as a run is announced."""
+
+    def write(self, text: str) -> int:
+        if "search pinn 2/4" in text:
+            raise KeyboardInterrupt
+        return super().write(text)
+
+
+def test_an_interrupt_keeps_what_is_committed(done: Path, tmp_path: Path) -> None:
+    study = sample(tmp_path)
+    assert launch(study, tmp_path, CtrlC())[0] == 130
+    assert store_of(study, tmp_path).committed()
+    assert launch(study, tmp_path)[0] == 0
+    assert digests(study, tmp_path) == digests(study, done)
+
+
+def test_damaged_files_are_set_aside_and_done_again(done: Path, tmp_path: Path) -> None:
+    study = sample(tmp_path)
+    assert launch(study, tmp_path)[0] == 0
+    file = Path(store_of(study, tmp_path).where(pinn_run(study).run_id))
+    file.write_bytes(file.read_bytes()[:-100])
+    code, said = launch(study, tmp_path)
+    assert code == 0
+    assert f"set aside, will be done again: {file}" in said
+    assert digests(study, tmp_path) == digests(study, done)
+
+
+def test_a_model_that_varies_nothing_goes_straight_to_its_seeds(tmp_path: Path) -> None:
+    study = sample(tmp_path, "models.regression.space={}", "search.seed=3")
+    assert launch(study, tmp_path)[0] == 0
+    runs = [one for one in store_of(study, tmp_path).manifests() if one.model == "regression"]
+    assert {(one.stage, one.seed) for one in runs} == {("rerun", 3), ("rerun", 4)}
+
+
+def test_a_model_of_which_every_run_diverges_is_reported(tmp_path: Path) -> None:
+    study = sample(tmp_path, "models.pinn.space={phases.0.learning_rate: [1e30, 1e35]}")
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert "pinn: none of its search runs has a final value" in said
+    assert "diverged" in said
+
+
+def test_a_second_driver_is_refused(done: Path) -> None:
+    with (
+        study_lock(StudyFolder.of(done / "runs", "sample").path),
+        pytest.raises(StudyError, match="locked by"),
+    ):
+        launch(sample(done), done)
+
+
+@pytest.mark.parametrize(
+    ("override", "shown"),
+    [
+        ("base.network.width=5", "base.network.width: was 4, is 5"),
+        ("search.seed=1", "search.seed: was 0, is 1"),
+        ("models.pinn.space.objective.lambda_b=[10.0]", "[10.0, 100.0], is [10.0]"),
+        ("rerun.seeds=1", "rerun.seeds: was 2, is 1"),
+        ("base.phases.0.steps=7", "base.phases.0.steps: was 6, is 7"),
+    ],
+)
+def test_a_study_whose_runs_would_change_is_refused(override: str, shown: str, done: Path) -> None:
+    before = digests(sample(done), done)
+    with pytest.raises(StudyError) as caught:
+        launch(sample(done, override), done)
+    assert shown in str(caught.value)
+    assert "name=sample-2" in str(caught.value)
+    assert digests(sample(done), done) == before
+
+
+def test_added_values_seeds_and_models_just_add_runs(tmp_path: Path) -> None:
+    assert launch(sample(tmp_path), tmp_path)[0] == 0
+    before = digests(sample(tmp_path), tmp_path)
+    more = sample(
+        tmp_path,
+        "models.regression.space.phases.0.learning_rate=[1e-3, 1e-2, 1e-5]",
+        "rerun.seeds=3",
+        "analysis.plateau.drop=0.2",
+        "resources.pack=1",
+    )
+    assert launch(more, tmp_path)[0] == 0
+    after = digests(more, tmp_path)
+    assert before.items() <= after.items()
+    assert set(after) == planned(more, tmp_path)
+    assert len(after) == len(before) + 3
+
+
+def test_anything_may_change_while_nothing_is_committed(tmp_path: Path) -> None:
+    files = StudyFolder.of(tmp_path / "runs", "sample")
+    files.path.mkdir(parents=True)
+    files.study_file.write_text(sample(tmp_path).to_yaml())
+    changed = sample(tmp_path, "base.network.width=5")
+    assert launch(changed, tmp_path)[0] == 0
+
+
+def test_packs_do_not_change_a_bit(done: Path, tmp_path: Path) -> None:
+    study = sample(tmp_path, "resources.pack=1")
+    assert launch(study, tmp_path)[0] == 0
+    assert digests(study, tmp_path) == digests(study, done)
+
+
+def test_reruns_have_seeds_of_their_own(done: Path) -> None:
+    study = sample(done)
+    chosen = search_run(study, "pinn", {"phases.0.learning_rate": 1e-3})
+    assert [run.seed for run in rerun_runs(study, "pinn", [chosen])] == [1, 2]
