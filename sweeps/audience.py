@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweeps.plan import Pack, Run
@@ -17,6 +18,10 @@ class Audience:
     progress: Progress
     selection: Selection
     publisher: Publisher
+
+    def asked(self, runs: Sequence[Run]) -> None:
+        """These runs are to be trained."""
+        self.progress.asked(runs)
 
     def found(self, run: Run, value: float | None) -> None:
         """The run was committed before; the publisher knows."""

@@ -17,6 +17,8 @@ Stage = Literal["search", "rerun"]
 
 CPU_STEP, CPU_MOST = 3e8, 12
 """Operations that a pack's update should cost on a CPU, so that Python is a small part; members."""
+PYTHON_STEP = 1e8
+"""What an update costs beside arithmetic, as operations: some 2 ms of Python on one core."""
 GPU_STEP, GPU_MOST = 1e12, 64
 """The same on a GPU, so that the chip is full: some 20 ms at 45 TFLOP/s."""
 
@@ -144,8 +146,29 @@ def _auto_size(group: Sequence[Run], resources: Resources, share: int) -> int:
 
 
 def flops(configuration: Configuration) -> float:
-    """Estimated floating point operations of a run's training, without what is recorded."""
-    return configuration.steps * step_flops(configuration)
+    """Estimated floating point operations of a run: updates, what is recorded, Python itself."""
+    update = step_flops(configuration) + recording_flops(configuration) + PYTHON_STEP
+    return configuration.steps * update
+
+
+def recording_flops(configuration: Configuration) -> float:
+    """Estimated operations per update of what is recorded beside the training, on average.
+
+    Nothing where a full batch gives it for free. Else 2 per parameter at the points of every step,
+    the gradients' 24 and 6 when they are due, and on the whole grid 8 inside and 2 outside.
+    """
+    record = configuration.record
+    grid = configuration.problem.grid()
+    interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    free = configuration.objective.batch == "full"
+    each = 0.0 if free else 2.0 * record.points
+    if record.gradients_every and not (
+        free and not isinstance(configuration.objective, Regression)
+    ):
+        each += (24.0 * record.gradient_points + 6.0 * supervised) / record.gradients_every
+    if record.full_every:
+        each += (8.0 * interior + 2.0 * supervised) / record.full_every
+    return each * _parameters(configuration)
 
 
 def step_flops(configuration: Configuration) -> float:
@@ -156,12 +179,16 @@ def step_flops(configuration: Configuration) -> float:
     the residual's operator.  An MLP of width w and D layers has about (D - 1) w^2 parameters.
     """
     problem, objective = configuration.problem, configuration.objective
-    parameters = configuration.network.stack(len(problem.coordinates), problem.outputs).size
     grid = problem.grid()
     interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
     channels = 1 if isinstance(objective, Regression) else 4
     if channels > 1 and problem.interior_points != "all":
         interior = int(problem.interior_points)
-    batch = getattr(objective, "batch", "full")
-    share = 1.0 if batch == "full" else int(batch) / (interior + supervised)
-    return 6.0 * parameters * share * (channels * interior + supervised)
+    batch = objective.batch
+    share = 1.0 if batch == "full" else batch / (interior + supervised)
+    return 6.0 * _parameters(configuration) * share * (channels * interior + supervised)
+
+
+def _parameters(configuration: Configuration) -> int:
+    problem = configuration.problem
+    return configuration.network.stack(len(problem.coordinates), problem.outputs).size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.plan import Pack, Run
+from sweeps.plan import Pack, Run, flops
 from sweeps.selection import Selection
 from sweeps.tally import Tally, Training, in_words, seconds_left, setting
 
@@ -36,6 +36,7 @@ class Progress:
         self.waiting: Callable[[], int] = lambda: 0
         self._console, self._news, self._metric = console, news, metric
         self._tallies: dict[str, Tally] = {}
+        self._asked, self._flops, self._flops_done = 0, 0.0, 0.0
         self._stage = "starting"
         self._selection: Selection | None = None
         self._began = self._spoke = time.monotonic()
@@ -60,12 +61,18 @@ class Progress:
         """A stage starts, with so many runs of each model; ``selection`` knows the best so far."""
         self._stage, self._selection = stage, selection
         self._tallies = {model: Tally(total) for model, total in totals.items()}
+        self._asked, self._flops, self._flops_done = 0, 0.0, 0.0
         self._began = self._spoke = time.monotonic()
 
     def say(self, message: str) -> None:
         """One line, above the live table or among the plain lines, and in the log."""
         log.info("%s", message)
         self._console.print(Text(message), soft_wrap=True)
+
+    def asked(self, runs: Sequence[Run]) -> None:
+        """These runs are to be trained."""
+        self._asked += len(runs)
+        self._flops += sum(flops(run.configuration) for run in runs)
 
     def found(self, run: Run, value: float | None) -> None:  # noqa: ARG002
         """The run was committed before."""
@@ -76,6 +83,7 @@ class Progress:
         tally = self._tallies[run.model]
         tally.finished += 1
         tally.diverged += value is None
+        self._flops_done += flops(run.configuration)
         shown = "diverged" if value is None else f"{self._metric} {value:.4g}"
         line = f"{self._title(run)}: {shown} ({setting(run.varied)}){self._compared(run)}"
         if self._console.is_terminal:
@@ -90,6 +98,7 @@ class Progress:
     def failed(self, run: Run, reason: str) -> None:
         """The run is given up."""
         self._tallies[run.model].failed += 1
+        self._flops_done += flops(run.configuration)
         self.say(f"{self._title(run)} failed ({setting(run.varied)}): {reason}")
 
     def tick(self) -> None:
@@ -120,7 +129,8 @@ class Progress:
         total = sum(tally.total for tally in tallies)
         before = sum(tally.found + tally.failed for tally in tallies)
         finished = sum(tally.finished for tally in tallies)
-        left = seconds_left(elapsed, finished + training.share, total - before)
+        unasked = max(0, total - before - self._asked)
+        left = self._left(elapsed, unasked, training)
         words = [f"{before + finished} of {total} runs"]
         if training.packs:
             words.append(f"{training.runs} in training ({training.share / training.runs:.0%})")
@@ -131,6 +141,11 @@ class Progress:
         if waiting := self.waiting():
             words.append(f"{waiting} waiting for MLflow")
         return ", ".join(words)
+
+    def _left(self, elapsed: float, unasked: int, training: Training) -> float | None:
+        """Seconds left by operations, for runs differ in cost; those not asked yet as the mean."""
+        whole = self._flops * (1 + unasked / self._asked) if self._asked else 0.0
+        return seconds_left(elapsed, self._flops_done + training.flops, whole)
 
     def _view(self) -> Group:
         """The live table: a row for each model, the summary below."""

@@ -34,6 +34,9 @@ class Source(Protocol):
 class Watch(Protocol):
     """Who hears what becomes of the runs of a stage."""
 
+    def asked(self, runs: Sequence[Run]) -> None:
+        """These runs are to be trained."""
+
     def found(self, run: Run, value: float | None) -> None:
         """The run was settled before."""
 
@@ -139,6 +142,7 @@ class Stage:
     def _fill(self) -> None:
         if not self._ready:
             missing = [run for source in self._sources.values() for run in self._missing(source)]
+            self.watch.asked(missing)
             self._ready.extend(make_packs(missing, self.resources, self._slots))
 
     def _missing(self, source: Source) -> list[Run]:

@@ -35,6 +35,8 @@ class Training:
     runs: int
     share: float
     """How much of their steps is done, in units of runs."""
+    flops: float
+    """The operations that they have done."""
 
     @classmethod
     def read(cls, folder: Path) -> Training:
@@ -44,11 +46,12 @@ class Training:
             with suppress(OSError, ValueError):
                 notes.append(json.loads(file.read_text()))
         share = sum(note["runs"] * note["step"] / note["steps"] for note in notes)
-        return cls(len(notes), sum(note["runs"] for note in notes), share)
+        flops = sum(note["flops"] * note["step"] / note["steps"] for note in notes)
+        return cls(len(notes), sum(note["runs"] for note in notes), share, flops)
 
 
 def seconds_left(elapsed: float, done: float, total: float) -> float | None:
-    """Seconds until ``total`` runs are done at the rate so far; None while there is no rate."""
+    """Seconds until ``total`` is done at the rate so far; None while there is no rate."""
     return elapsed * (total - done) / done if done > 0 and elapsed > 0 else None
 
 

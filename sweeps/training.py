@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinn_core.trainer import Member, environment, train
-from sweeps.plan import Pack, Run
+from sweeps.plan import Pack, Run, flops
 from sweeps.results import final_value
 from sweeps.store import Store
 
@@ -55,7 +55,8 @@ def train_pack(pack: Pack, place: Workplace) -> dict[str, float | None]:
 def _train(
     pack_id: str, runs: list[Run], store: Store, place: Workplace
 ) -> dict[str, float | None]:
-    news = _News(Path(place.progress) / f"{pack_id}.json", len(runs))
+    work = sum(flops(run.configuration) for run in runs)
+    news = _News(Path(place.progress) / f"{pack_id}.json", len(runs), work)
     started = time.time()
     try:
         trajectories = train(
@@ -87,8 +88,9 @@ def _train(
 class _News:
     """How far a pack has come, in a small file for the display; never a reason to fail."""
 
-    def __init__(self, file: Path, runs: int) -> None:
-        self._file, self._runs = file, runs
+    def __init__(self, file: Path, runs: int, work: float) -> None:
+        self._file = file
+        self._whole = {"runs": runs, "flops": work}
         self._next = time.monotonic() + NEWS_EVERY
 
     def tell(self, step: int, steps: int) -> None:
@@ -98,7 +100,7 @@ class _News:
         with suppress(OSError):
             self._file.parent.mkdir(exist_ok=True)
             beside = self._file.with_suffix(".part")
-            beside.write_text(json.dumps({"runs": self._runs, "step": step, "steps": steps}))
+            beside.write_text(json.dumps({**self._whole, "step": step, "steps": steps}))
             beside.replace(self._file)
 
     def end(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from io import StringIO
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 from rich.console import Console
 
 from sweeps import faults
+from sweeps import launch as launch_module
 from sweeps.errors import StudyError
 from sweeps.folder import StudyFolder
 from sweeps.launch import run_study
@@ -35,10 +37,15 @@ def sample(folder: Path, *overrides: str) -> Study:
 
 
 def launch(study: Study, folder: Path, screen: StringIO | None = None) -> tuple[int, str]:
-    """Exit code and everything that was said."""
+    """Exit code and everything that was said. All share one MLflow, which is slow to make."""
     screen = screen or StringIO()
-    console = Console(file=screen, width=200)
-    code = run_study(study, runs_dir=folder / "runs", executor="inline", console=console)
+    code = run_study(
+        study,
+        runs_dir=folder / "runs",
+        tracking_uri=f"sqlite:///{folder.parent}/mlflow.db",
+        executor="inline",
+        console=Console(file=screen, width=200),
+    )
     return code, screen.getvalue()
 
 
@@ -66,7 +73,13 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_fault_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "reached", type(faults.reached)())
+    monkeypatch.setattr(faults, "reached", Counter())
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports have tests of their own and take seconds."""
+    monkeypatch.setattr(launch_module, "bring_report_up_to_date", lambda *_: None)
 
 
 def test_a_study_runs_from_its_file_to_its_report(done: Path) -> None:
@@ -108,6 +121,7 @@ launch(sample(Path(sys.argv[1])), Path(sys.argv[1]))
 """
 
 
+@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("site", ["before_write@5", "after_write@8", "after_rename@1"])
 def test_a_killed_driver_is_resumed_to_the_same_bits(
     site: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -124,6 +138,7 @@ def test_a_killed_driver_is_resumed_to_the_same_bits(
     assert all(after[one.run_id] == one for one in before)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_pack_that_fails_once_is_tried_again(
     done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +150,7 @@ def test_a_pack_that_fails_once_is_tried_again(
     assert digests(study, tmp_path) == digests(study, done)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_run_that_always_fails_is_listed_and_the_rest_completes(tmp_path: Path) -> None:
     study = sample(tmp_path)
     guilty = pinn_run(study).run_id
@@ -149,6 +165,7 @@ def test_a_run_that_always_fails_is_listed_and_the_rest_completes(tmp_path: Path
     assert planned(study, tmp_path) <= set(digests(study, tmp_path))
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_learning_search_goes_on_without_a_failed_run_for_good(tmp_path: Path) -> None:
     study = sample(tmp_path, *TPE, RATES)
     first = planned(study, tmp_path)
@@ -169,6 +186,7 @@ def test_a_learning_search_goes_on_without_a_failed_run_for_good(tmp_path: Path)
     assert digests(study, tmp_path) == before
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_full_disk_stops_the_study_and_names_the_file(
     done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,14 +202,18 @@ def test_a_full_disk_stops_the_study_and_names_the_file(
 
 
 class CtrlC(StringIO):
-    """A screen on which Ctrl-C is pressed as soon as a run is announced."""
+    """A screen on which Ctrl-C is pressed, once, when the second run is announced."""
+
+    pressed = False
 
     def write(self, text: str) -> int:
-        if "search pinn 2/4" in text:
+        if "search pinn 2/4" in text and not self.pressed:
+            self.pressed = True
             raise KeyboardInterrupt
         return super().write(text)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_an_interrupt_keeps_what_is_committed(done: Path, tmp_path: Path) -> None:
     study = sample(tmp_path)
     assert launch(study, tmp_path, CtrlC())[0] == 130
@@ -200,6 +222,7 @@ def test_an_interrupt_keeps_what_is_committed(done: Path, tmp_path: Path) -> Non
     assert digests(study, tmp_path) == digests(study, done)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_damaged_files_are_set_aside_and_done_again(done: Path, tmp_path: Path) -> None:
     study = sample(tmp_path)
     assert launch(study, tmp_path)[0] == 0
@@ -211,6 +234,7 @@ def test_damaged_files_are_set_aside_and_done_again(done: Path, tmp_path: Path) 
     assert digests(study, tmp_path) == digests(study, done)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_model_that_varies_nothing_goes_straight_to_its_seeds(tmp_path: Path) -> None:
     study = sample(tmp_path, "models.regression.space={}", "search.seed=3")
     assert launch(study, tmp_path)[0] == 0
@@ -218,6 +242,7 @@ def test_a_model_that_varies_nothing_goes_straight_to_its_seeds(tmp_path: Path) 
     assert {(one.stage, one.seed) for one in runs} == {("rerun", 3), ("rerun", 4)}
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_model_of_which_every_run_diverges_is_reported(tmp_path: Path) -> None:
     study = sample(tmp_path, "models.pinn.space={phases.0.learning_rate: [1e30, 1e35]}")
     code, said = launch(study, tmp_path)
@@ -253,6 +278,7 @@ def test_a_study_whose_runs_would_change_is_refused(override: str, shown: str, d
     assert digests(sample(done), done) == before
 
 
+@pytest.mark.usefixtures("no_report")
 def test_added_values_seeds_and_models_just_add_runs(tmp_path: Path) -> None:
     assert launch(sample(tmp_path), tmp_path)[0] == 0
     before = digests(sample(tmp_path), tmp_path)
@@ -270,6 +296,7 @@ def test_added_values_seeds_and_models_just_add_runs(tmp_path: Path) -> None:
     assert len(after) == len(before) + 3
 
 
+@pytest.mark.usefixtures("no_report")
 def test_anything_may_change_while_nothing_is_committed(tmp_path: Path) -> None:
     files = StudyFolder.of(tmp_path / "runs", "sample")
     files.path.mkdir(parents=True)
@@ -278,6 +305,7 @@ def test_anything_may_change_while_nothing_is_committed(tmp_path: Path) -> None:
     assert launch(changed, tmp_path)[0] == 0
 
 
+@pytest.mark.usefixtures("no_report")
 def test_packs_do_not_change_a_bit(done: Path, tmp_path: Path) -> None:
     study = sample(tmp_path, "resources.pack=1")
     assert launch(study, tmp_path)[0] == 0

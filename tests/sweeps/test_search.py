@@ -24,6 +24,10 @@ def steep(run: Run) -> float:
     return run.varied["phases.0.learning_rate"] * (1 + run.varied["objective.lambda_b"])
 
 
+def always(value: float | None) -> Value:
+    return lambda run: value  # noqa: ARG005
+
+
 def generations(study: Study, value: Value = steep, backwards: bool = False) -> list[list[Run]]:
     """Everything a search asks, generation by generation, when runs reach these values."""
     search = ModelSearch(study, "pinn")
@@ -67,7 +71,7 @@ def test_another_seed_draws_another_part(tmp_path: Path) -> None:
 def test_designs_that_do_not_learn_are_laid_out_at_once(sampler: str, tmp_path: Path) -> None:
     study = sample_study(tmp_path, f"search.sampler={sampler}", "search.runs=20", RANGE)
     (runs,) = generations(study)
-    (same,) = generations(study, value=lambda run: None)
+    (same,) = generations(study, value=always(None))
     assert len({run.run_id for run in runs}) == 20
     assert names([runs]) == names([same])
 
@@ -97,14 +101,14 @@ def test_the_order_of_keys_in_the_file_does_not_matter(tmp_path: Path) -> None:
         sample_study(tmp_path, "search.sampler=random", "search.runs=5", space % ", ".join(order))
         for order in (keys, keys[::-1])
     ]
-    first, second = (names(generations(study, value=lambda run: None)) for study in studies)
+    first, second = (names(generations(study, value=always(None))) for study in studies)
     assert first == second
 
 
 def test_runs_without_a_value_do_not_stop_a_search(tmp_path: Path) -> None:
     study = tpe(tmp_path, "search.runs=20", "search.generation=5")
     for value in (None, float("nan"), float("inf")):
-        assert len(names(generations(study, value=lambda run, value=value: value))) == 20
+        assert len(names(generations(study, value=always(value)))) == 20
 
 
 @pytest.mark.parametrize("sampler", ["random", "qmc", "tpe"])

@@ -1,0 +1,167 @@
+"""The report page: what it says, and that it needs nothing but itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.load import StudyData
+from analysis.plateau import PlateauRule
+from analysis.report import findings, setting, write_report
+from analysis.report.citations import citations
+from analysis.report.curves import CURVES, POINTS, charts
+from analysis.statistics import per_run
+
+Study = Callable[..., StudyData]
+RULE = PlateauRule()
+EVIL = "<script>alert('x')</script>"
+
+
+class Page(HTMLParser):
+    """What a page shows as text, and everything it refers to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.text, self.tags, self.links = "", list[str](), list[str]()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in {"src", "href"}]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags[-1:] != ["script"] and self.tags[-1:] != ["style"]:
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def report(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models on four seeds, one run diverged; three runs of a search."""
+    folder = tmp_path_factory.mktemp("runs") / "rest" / "report"
+    data = searched(study("pinn", "regression", seeds=4, diverged_at=60))
+    return write_report(data, folder, RULE, missing={"0123456789abcdef": "failed: out of memory"})
+
+
+@pytest.fixture(scope="module")
+def page(report: Path) -> Page:
+    return Page(report)
+
+
+def searched(data: StudyData) -> StudyData:
+    """The study, its PINN's reruns being of the best of three that a search tried."""
+    found = data.runs.iloc[[1, 2, 3]].assign(
+        stage="search", **{"network.width": [64, 32, 128]}, setting=["w=64", "w=32", "w=128"]
+    )
+    found.index = pd.Index([f"{run_id}s" for run_id in found.index], name="run_id")
+    reruns = data.runs.assign(setting=["w=64" if m == "pinn" else "" for m in data.runs["model"]])
+
+    def read(run_id: str) -> pd.DataFrame:
+        worse = {"1": 1.0, "2": 2.0, "3": 3.0}.get(run_id[-2] if run_id.endswith("s") else "", 1.0)
+        frame = data.trajectory(run_id.rstrip("s"))
+        return frame.assign(**{"loss/regression": frame["loss/regression"] * worse})
+
+    return replace(data, runs=pd.concat([found, reruns]), varied=["network.width"], read=read)
+
+
+def test_it_says_what_was_run_and_what_came_out(page: Page) -> None:
+    for words in ("rest", "a machine", "Steps on the plateau: PINN", "torch", "Raissi"):
+        assert words in page.text
+    assert page.text.count("holds") + page.text.count("does not hold") > 3
+    assert "in natural logarithms" in page.text
+    assert "network.width" in page.text
+
+
+def test_it_says_what_went_wrong(page: Page) -> None:
+    assert "failed: out of memory" in page.text
+    assert "0123456789abcdef" in page.text
+    assert "Diverged" in page.text
+    assert "60" in page.text
+
+
+def test_it_needs_nothing_but_itself(report: Path, page: Page) -> None:
+    outside = [link for link in page.links if not link.startswith(("data:", "#"))]
+    assert sum(link.startswith("data:image/png;base64,") for link in page.links) == 6
+    assert sorted(outside) == sorted(
+        ["claims.json", *(f"figures/{pdf.name}" for pdf in report.parent.glob("figures/*.pdf"))]
+    )
+    assert "default-src 'none'" in report.read_text(encoding="utf-8")
+
+
+def test_claims_and_figures_lie_beside_it(report: Path) -> None:
+    claims = json.loads((report.parent / "claims.json").read_text())
+    assert claims["study"] == "rest"
+    found = {path.relative_to(report.parent).as_posix() for path in report.parent.rglob("*.*")}
+    assert {"index.html", "claims.json", "figures/1-losses.png", "figures/1-losses.pdf"} <= found
+    assert not any(name.endswith(".new") for name in found)
+
+
+def test_one_run_of_a_model_with_a_hostile_name_is_worth_a_report(
+    study: Study, tmp_path: Path
+) -> None:
+    data = study(EVIL, seeds=1)
+    data = replace(data, name=EVIL, runs=data.runs.assign(setting=EVIL, **{EVIL + ".x": EVIL}))
+    page = Page(write_report(data, tmp_path, missing={EVIL: EVIL}))
+    assert page.tags.count("script") == 3
+    assert page.text.count(EVIL) > 5
+    assert "not decidable" in page.text
+
+
+def test_the_headline(study: Study) -> None:
+    def of(data: StudyData) -> str:
+        return findings.headline(per_run(data, RULE, data.runs.index))
+
+    assert re.fullmatch(r"Steps on the plateau: PINN \d+ \(1 run\)\.", of(study("pinn", seeds=1)))
+    both = of(study("pinn", "regression", seeds=4))
+    assert re.search(r"lasts 1 times as long \(95 % interval [\d.]+ to [\d.]+\)\.$", both)
+
+
+def test_tables_of_findings(study: Study) -> None:
+    data = searched(study("pinn", "regression", seeds=4))
+    best = findings.best(data, "loss/regression", "minimize")
+    pinn = best["PINN: 3 of 3 configurations"]
+    assert pinn.header == ("rank", "network.width", "final loss/regression", "runs", "run")
+    assert [cells[:2] for cells in pinn.cells] == [("1", "64"), ("2", "32"), ("3", "128")]
+    assert "regression: 1 of 1 configuration" in best
+
+
+def test_what_was_run(study: Study) -> None:
+    data = searched(study("pinn", "regression", seeds=4, diverged_at=7))
+    pinn, regression = setting.runs_by_model(data).cells
+    assert pinn == ("PINN", "3", "4", "0 to 3", "300", "1", "17.5 s")
+    assert regression[1:4] == ("0", "4", "0 to 3")
+    assert [cells[1:] for cells in setting.diverged(data).cells] == [
+        ("pinn", "rerun", "0", "7", "w=64")
+    ]
+
+
+def test_curves_are_thinned_and_many_runs_become_a_band(study: Study) -> None:
+    data = study("pinn", "regression", seeds=25, steps=700)
+    found = charts(data, RULE, list(data.runs.index))
+    losses = found[0]
+    lines = [trace for trace in losses["data"] if trace["line"]["width"]]
+    bands = [trace for trace in losses["data"] if not trace["line"]["width"]]
+    assert (len(lines), len(bands)) == (CURVES, 4)
+    assert all(len(trace["hovertemplate"]) for trace in lines)
+    for chart in found:
+        assert all(points(trace) <= POINTS for trace in chart["data"])
+
+
+def points(trace: dict[str, dict[str, str]]) -> int:
+    """How many 4-byte numbers an array is that travels in base64."""
+    return len(trace["y"]["bdata"]) * 3 // 4 // 4
+
+
+def test_citations_are_of_what_was_used() -> None:
+    runs = pd.DataFrame({"network.activation": ["gelu", "tanh"], "phases.0.kind": "adam"})
+    works = " ".join(citations(runs))
+    assert "Adam" in works
+    assert "Gaussian error linear units" in works
+    assert "Optuna" not in works
+    assert "Sigmoid-weighted" not in works
