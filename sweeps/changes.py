@@ -65,12 +65,20 @@ def _science(study: Study) -> dict[str, Any]:
 
 def _differences(before: object, after: object, key: str = "") -> Iterator[str]:
     """The keys whose values differ, as lines."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for name in {**before, **after}:
+    old, new = _by_key(before), _by_key(after)
+    if old is not None and new is not None:
+        for name in {**old, **new}:
             below = f"{key}.{name}" if key else str(name)
-            yield from _differences(before.get(name, ABSENT), after.get(name, ABSENT), below)
+            yield from _differences(old.get(name, ABSENT), new.get(name, ABSENT), below)
     elif before != after:
         yield f"{key}: was {_shown(before)}, is {_shown(after)}"
+
+
+def _by_key(value: object) -> Mapping[Any, object] | None:
+    """A mapping, or a list of mappings (phases) by position; None for anything else."""
+    if isinstance(value, list) and all(isinstance(part, Mapping) for part in value):
+        return dict(enumerate(value))
+    return value if isinstance(value, Mapping) else None
 
 
 def _shown(value: object) -> str:

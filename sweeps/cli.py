@@ -171,7 +171,8 @@ def sync(study: StudyName, runs_dir: RunsDir = RUNS, tracking_uri: TrackingUri =
 
     found, folder = study_that_ran(study, runs_dir)
     uri = tracking_uri or default_tracking_uri(runs_dir)
-    synced = bring_up_to_date(found, Store(folder.store), uri)
+    figures = folder.report / "figures"
+    synced = bring_up_to_date(found, Store(folder.store), uri, figures)
     typer.echo(f"{masked(uri)}: {synced.published} runs written, {synced.present} were there")
     for run_id, reason in synced.failed.items():
         typer.echo(f"not written: {run_id}: {reason}")

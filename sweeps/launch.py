@@ -102,6 +102,8 @@ class _Launch:
         except KeyboardInterrupt:
             self._publisher.close(wait=False)
             return INTERRUPTED
+        for file in self._store.conflicts():
+            self._progress.say(f"a late result that differs was set aside: {file}")
         self._publisher.finish("FAILED" if self._failures else "FINISHED")
         self._publisher.close()
         self._list_failures()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pinn_core.trainer import Member, environment, train
+from sweeps.faults import reach
 from sweeps.plan import Pack, Run, flops
 from sweeps.results import final_value
 from sweeps.store import Store
@@ -94,6 +95,7 @@ class _News:
         self._next = time.monotonic() + NEWS_EVERY
 
     def tell(self, step: int, steps: int) -> None:
+        reach(f"in_step:{step}")
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + NEWS_EVERY

@@ -38,23 +38,24 @@ def test_all_six_are_drawn_as_png_and_pdf(study: Study, tmp_path: Path) -> None:
         assert b"/Type3" not in pdf
 
 
-def test_what_no_run_recorded_is_left_out(study: Study, tmp_path: Path) -> None:
+def test_what_no_run_recorded_is_left_out(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = FIGURES[1], FIGURES[2], FIGURES[5]
+    monkeypatch.setattr("analysis.figures.FIGURES", few)
     data = study("pinn", seeds=1, without=("gradient/cosine", "update/norm"))
     drawn = draw_figures(data, tmp_path, RULE, data.runs.index)
-    assert [each.figure.slug for each in drawn] == [
-        "1-losses",
-        "3-update-cosine",
-        "4-distance",
-        "5-distance-per-step",
-    ]
+    assert [each.figure.slug for each in drawn] == ["3-update-cosine"]
 
 
 @pytest.mark.parametrize("diverged_at", [0, 60])
 def test_a_diverged_run_and_odd_names_are_drawn(
-    study: Study, tmp_path: Path, diverged_at: int
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, diverged_at: int
 ) -> None:
+    few = FIGURES[4:]
+    monkeypatch.setattr("analysis.figures.FIGURES", few)
     data = study("$\\frac{$", "a_very_long_name" * 9, "<b>", seeds=1, diverged_at=diverged_at)
-    assert len(draw_figures(data, tmp_path, RULE, data.runs.index)) == len(FIGURES)
+    assert len(draw_figures(data, tmp_path, RULE, data.runs.index)) == len(few)
 
 
 def test_every_axis_has_its_unit() -> None:

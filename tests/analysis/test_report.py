@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.figures import FIGURES
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
 from analysis.report import findings, setting, write_report
@@ -103,8 +104,9 @@ def test_claims_and_figures_lie_beside_it(report: Path) -> None:
 
 
 def test_one_run_of_a_model_with_a_hostile_name_is_worth_a_report(
-    study: Study, tmp_path: Path
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("analysis.figures.FIGURES", FIGURES[2:3])
     data = study(EVIL, seeds=1)
     data = replace(data, name=EVIL, runs=data.runs.assign(setting=EVIL, **{EVIL + ".x": EVIL}))
     page = Page(write_report(data, tmp_path, missing={EVIL: EVIL}))

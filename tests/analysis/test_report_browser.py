@@ -133,10 +133,9 @@ def test_it_fits_the_screen_and_can_be_read(page: Page, width: int, scheme: str)
         "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
     )
     assert abs(lightness(ink) - lightness(paper)) > 0.6
-    drawn = page.ask("document.getElementById('plot')._fullLayout.font.color")
-    assert drawn == page.ask(
-        "getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()"
-    )
+    chart = "document.getElementById('plot')._fullLayout.font.color"
+    wanted = "getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()"
+    page.until(lambda: page.ask(f"{chart} === {wanted}"))
 
 
 def lightness(colour: str) -> float:

@@ -1,0 +1,78 @@
+"""A small study through Ray Tune, as a person runs it: interrupted, a worker killed, finished."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sweeps.folder import StudyFolder
+from sweeps.launch import run_study
+from sweeps.store import Store
+from sweeps.study import load_study
+from tests.sweeps.samples import STUDY
+
+COMMAND = Path(sys.executable).with_name("pinn-sweep")
+OVERRIDES = ("base.phases.0.steps=30", "rerun.seeds=2", "search.sampler=tpe", "search.runs=4")
+
+
+def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [COMMAND, "run", "sample.yaml", *OVERRIDES],
+        cwd=folder,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # as a terminal does, so that Ctrl-C reaches its whole group
+    )
+
+
+def digests(folder: Path) -> dict[str, str]:
+    store = Store(StudyFolder.of(folder / "runs", "sample").store)
+    return {one.run_id: one.digest for one in store.manifests()}
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path) -> dict[str, str]:
+    """What the same study gives in one process."""
+    folder = tmp_path / "inline"
+    folder.mkdir()
+    (folder / "sample.yaml").write_text(STUDY)
+    study = load_study(str(folder / "sample.yaml"), OVERRIDES)
+    with (folder / "screen.txt").open("w") as screen:
+        run_study(
+            study, runs_dir=folder / "runs", executor="inline", console=Console(file=screen)
+        )
+    return digests(folder)
+
+
+def test_interrupted_and_with_a_worker_killed_a_study_ends_with_the_same_bits(
+    tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    (tmp_path / "sample.yaml").write_text(STUDY)
+
+    first = start(tmp_path)
+    assert first.stdout
+    said = [next(line for line in first.stdout if line.startswith("search pinn"))]
+    os.killpg(first.pid, signal.SIGINT)
+    rest, _ = first.communicate(timeout=60)
+    assert first.returncode == 130, rest
+    assert f"To go on: pinn-sweep run sample.yaml {OVERRIDES[0]}" in rest.splitlines()[-1]
+    kept = digests(tmp_path)
+    assert said[0].split()[3].rstrip(":") in {run_id[:8] for run_id in kept}
+
+    marker = tmp_path / "killed"
+    fault = {"SWEEP_FAULT": "before_write@1:kill9", "SWEEP_FAULT_ONCE": str(marker)}
+    second = start(tmp_path, **fault)
+    output, _ = second.communicate(timeout=120)
+    assert second.returncode == 0, output
+    assert marker.exists() == ("lost, retry 1" in output)
+    assert output.splitlines()[-1].startswith("next:")
+    assert digests(tmp_path) == undisturbed
+    assert kept.items() <= undisturbed.items()
