@@ -41,7 +41,7 @@ class Progress:
         self._selection: Selection | None = None
         self._began = self._spoke = time.monotonic()
         self._live = Live(
-            console=console, get_renderable=self._view, refresh_per_second=2, transient=True
+            console=console, get_renderable=self.view, refresh_per_second=2, transient=True
         )
 
     def __enter__(self) -> Self:
@@ -147,7 +147,7 @@ class Progress:
         whole = self._flops * (1 + unasked / self._asked) if self._asked else 0.0
         return seconds_left(elapsed, self._flops_done + training.flops, whole)
 
-    def _view(self) -> Group:
+    def view(self) -> Group:
         """The live table: a row for each model, the summary below."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for title in (self._stage, "", "runs", "failed", "diverged", f"best {self._metric}"):

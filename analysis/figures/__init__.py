@@ -15,8 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure as Canvas
 
-from analysis.figures.catalogue import FIGURES, Figure, Quantity
-from analysis.figures.curves import PARTS, Curve, lines_of
+from analysis.figures.catalogue import FIGURES, Figure, Row
+from analysis.figures.curves import PARTS, lines_of
 from analysis.figures.panels import (
     MEDIAN,
     distribution_panel,
@@ -38,8 +38,6 @@ READING = (
     "width scaled to its own peak."
 )
 
-Row = tuple[Quantity, dict[str, list[Curve]]]
-
 
 @dataclass(frozen=True)
 class Drawn:
@@ -60,19 +58,8 @@ def draw_figures(
     models = lines_of(data, rule, runs)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = []
-    for figure in FIGURES:
-        rows = [
-            (quantity, {model: quantity.curves(lines) for model, lines in models.items()})
-            for quantity in figure.rows
-        ]
-        if rows := [row for row in rows if _has_values(row)]:
-            drawn.append(_save(figure, rows, folder))
-    return drawn
-
-
-def _has_values(row: Row) -> bool:
-    return any(curve.values.notna().any() for curves in row[1].values() for curve in curves)
+    rows = ((figure, figure.curves(models)) for figure in FIGURES)
+    return [_save(figure, found, folder) for figure, found in rows if found]
 
 
 def _save(figure: Figure, rows: list[Row], folder: Path) -> Drawn:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import pandas as pd
 
@@ -30,6 +31,9 @@ class Quantity:
         return [Curve(line, self.values(line)) for line in lines]
 
 
+Row = tuple[Quantity, dict[str, list[Curve]]]
+
+
 @dataclass(frozen=True)
 class Figure:
     """A figure: one row of panels per quantity. `caption` says how to read it."""
@@ -38,6 +42,18 @@ class Figure:
     title: str
     caption: str
     rows: tuple[Quantity, ...]
+
+    def curves(self, models: Mapping[str, Iterable[Line]]) -> list[Row]:
+        """Its rows with every model's curves; a row whose quantity no run has is left out."""
+        rows = [
+            (quantity, {model: quantity.curves(lines) for model, lines in models.items()})
+            for quantity in self.rows
+        ]
+        return [
+            (quantity, curves)
+            for quantity, curves in rows
+            if any(curve.values.notna().any() for curve in chain(*curves.values()))
+        ]
 
 
 def column(name: str, label: str, *, log: bool = False, noisy: bool = False) -> Quantity:

@@ -30,12 +30,11 @@ def charts(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> list[dict
     """
     models = lines_of(data, rule, runs)
     seeds = data.runs["seed"].to_dict()
-    found = []
-    for quantity in (quantity for figure in FIGURES for quantity in figure.rows):
-        curves = {model: quantity.curves(lines) for model, lines in models.items()}
-        if any(curve.values.notna().any() for of_model in curves.values() for curve in of_model):
-            found.append(_chart(quantity, curves, seeds))
-    return found
+    return [
+        _chart(quantity, curves, seeds)
+        for figure in FIGURES
+        for quantity, curves in figure.curves(models)
+    ]
 
 
 def _chart(

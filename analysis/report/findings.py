@@ -40,9 +40,7 @@ def headline(table: pd.DataFrame) -> str:
         return sentence
     span = found.ratio_interval
     sure = f" (95 % interval {number(span[0])} to {number(span[1])})" if span else ""
-    return (
-        f"{sentence} Median to median, the PINN's lasts {number(found.ratio)} times as long{sure}."
-    )
+    return f"{sentence} Ratio of the medians, PINN to regression: {number(found.ratio)}{sure}."
 
 
 def claim_rows(table: pd.DataFrame) -> list[ClaimRow]:

@@ -121,7 +121,7 @@ def test_the_headline(study: Study) -> None:
 
     assert re.fullmatch(r"Steps on the plateau: PINN \d+ \(1 run\)\.", of(study("pinn", seeds=1)))
     both = of(study("pinn", "regression", seeds=4))
-    assert re.search(r"lasts 1 times as long \(95 % interval [\d.]+ to [\d.]+\)\.$", both)
+    assert re.search(r"PINN to regression: 1 \(95 % interval [\d.]+ to [\d.]+\)\.$", both)
 
 
 def test_tables_of_findings(study: Study) -> None:

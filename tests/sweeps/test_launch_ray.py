@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from sweeps import launch
 from sweeps.folder import StudyFolder
-from sweeps.launch import run_study
 from sweeps.store import Store
 from sweeps.study import load_study
 from tests.sweeps.samples import STUDY
@@ -39,19 +39,21 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def undisturbed(tmp_path: Path) -> dict[str, str]:
+def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the same study gives in one process."""
+    monkeypatch.setattr(launch, "bring_report_up_to_date", lambda *_: None)
     folder = tmp_path / "inline"
     folder.mkdir()
     (folder / "sample.yaml").write_text(STUDY)
     study = load_study(str(folder / "sample.yaml"), OVERRIDES)
     with (folder / "screen.txt").open("w") as screen:
-        run_study(
+        launch.run_study(
             study, runs_dir=folder / "runs", executor="inline", console=Console(file=screen)
         )
     return digests(folder)
 
 
+@pytest.mark.timeout(600)
 def test_interrupted_and_with_a_worker_killed_a_study_ends_with_the_same_bits(
     tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:
@@ -61,7 +63,7 @@ def test_interrupted_and_with_a_worker_killed_a_study_ends_with_the_same_bits(
     assert first.stdout
     said = [next(line for line in first.stdout if line.startswith("search pinn"))]
     os.killpg(first.pid, signal.SIGINT)
-    rest, _ = first.communicate(timeout=60)
+    rest, _ = first.communicate(timeout=100)
     assert first.returncode == 130, rest
     assert f"To go on: pinn-sweep run sample.yaml {OVERRIDES[0]}" in rest.splitlines()[-1]
     kept = digests(tmp_path)
@@ -70,7 +72,7 @@ def test_interrupted_and_with_a_worker_killed_a_study_ends_with_the_same_bits(
     marker = tmp_path / "killed"
     fault = {"SWEEP_FAULT": "before_write@1:kill9", "SWEEP_FAULT_ONCE": str(marker)}
     second = start(tmp_path, **fault)
-    output, _ = second.communicate(timeout=120)
+    output, _ = second.communicate(timeout=400)
     assert second.returncode == 0, output
     assert marker.exists() == ("lost, retry 1" in output)
     assert output.splitlines()[-1].startswith("next:")

@@ -1,0 +1,184 @@
+"""Packs of a stage: which can start, what becomes of their runs, and how Tune sees them."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from ray.tune.search import Searcher
+
+from sweeps.errors import StudyError
+from sweeps.pack_searcher import PackSearcher
+from sweeps.plan import Pack, Run
+from sweeps.results import Results
+from sweeps.search import ModelSearch
+from sweeps.stage import Listed, Source, Stage
+from sweeps.store import DiskFull, Store
+from sweeps.study import Study
+from sweeps.trainable import read_trial_config, trial_config
+from sweeps.training import Workplace
+from tests.sweeps.samples import commit, sample_study, trajectory_of
+
+GENERATIONS = ("search.sampler=tpe", "search.runs=4", "search.generation=2", "resources.pack=1")
+
+
+class Diary:
+    """Writes down what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, object]] = []
+
+    def asked(self, runs: Sequence[Run]) -> None:
+        self.heard += [("asked", run.run_id, None) for run in runs]
+
+    def found(self, run: Run, value: float | None) -> None:
+        self.heard.append(("found", run.run_id, value))
+
+    def finished(self, run: Run, value: float | None) -> None:
+        self.heard.append(("finished", run.run_id, value))
+
+    def retried(self, pack: Pack, attempt: int, reason: str) -> None:
+        self.heard.append(("retried", pack.pack_id, (attempt, reason)))
+
+    def failed(self, run: Run, reason: str) -> None:
+        self.heard.append(("failed", run.run_id, reason))
+
+    def of(self, event: str) -> set[str]:
+        return {name for what, name, _ in self.heard if what == event}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "store"))
+
+
+def stage_of(study: Study, store: Store, source: Source, diary: Diary | None = None) -> Stage:
+    results = Results(store, "loss/regression", Path(store.root).with_name("passed-over.json"))
+    return Stage([source], results, study.resources, 2, diary or Diary())
+
+
+def place(store: Store) -> Workplace:
+    return Workplace(store=store.root, metric="loss/regression", progress=f"{store.root}/../news")
+
+
+def values(pack: Pack, value: float | None = 1.0) -> dict[str, float | None]:
+    return {run.run_id: value for run in pack.runs}
+
+
+def all_packs(stage: Stage) -> list[Pack]:
+    packs = []
+    while pack := stage.next_pack():
+        packs.append(pack)
+    return packs
+
+
+def test_a_generation_waits_for_the_one_before(tmp_path: Path, store: Store) -> None:
+    study = sample_study(tmp_path, *GENERATIONS)
+    stage = stage_of(study, store, ModelSearch(study, "pinn"))
+    first, second = all_packs(stage)
+    stage.done(second, values(second))
+    assert stage.next_pack() is None
+    assert not stage.over
+    stage.done(first, values(first))
+    third, fourth = all_packs(stage)
+    for pack in (third, fourth):
+        assert not stage.over
+        stage.done(pack, values(pack, None))
+    assert stage.over
+
+
+def test_committed_runs_are_found_and_not_handed_out(tmp_path: Path, store: Store) -> None:
+    study = sample_study(tmp_path, *GENERATIONS)
+    runs = ModelSearch(study, "pinn").ask()
+    commit(store, runs[0], trajectory_of(runs[0]))
+    diary = Diary()
+    stage = stage_of(study, store, ModelSearch(study, "pinn"), diary)
+    (pack,) = all_packs(stage)
+    assert pack.runs == (runs[1],)
+    assert diary.of("found") == {runs[0].run_id}
+    assert diary.of("asked") == {runs[1].run_id}
+
+
+def test_a_lost_pack_is_tried_run_by_run_and_a_run_alone_is_given_up(
+    tmp_path: Path, store: Store
+) -> None:
+    study = sample_study(tmp_path, "resources.pack=4")
+    runs = ModelSearch(study, "pinn").ask()
+    diary = Diary()
+    stage = stage_of(study, store, Listed("pinn", runs), diary)
+    (pack,) = all_packs(stage)
+    commit(store, runs[1], trajectory_of(runs[1]))  # before the worker died
+    stage.lost(pack, "no luck")
+    alone = all_packs(stage)
+    assert [one.runs for one in alone] == [(runs[0],), (runs[2],), (runs[3],)]
+    stage.lost(alone[0], "no luck again")
+    for one in alone[1:]:
+        stage.done(one, values(one))
+    assert stage.over
+    assert stage.failures == {runs[0].run_id: "no luck again"}
+    assert diary.of("finished") == {run.run_id for run in runs[1:]}
+    assert diary.of("failed") == {runs[0].run_id}
+
+
+def test_tune_gets_packs_then_none_then_finished(tmp_path: Path, store: Store) -> None:
+    study = sample_study(tmp_path, *GENERATIONS)
+    stage = stage_of(study, store, ModelSearch(study, "pinn"))
+    searcher = PackSearcher([stage], place(store))
+    for generation in ("ab", "cd"):
+        configs = {trial: searcher.suggest(trial) for trial in generation}
+        assert searcher.suggest("later") is None
+        for trial, config in configs.items():
+            assert isinstance(config, dict)
+            pack, _ = read_trial_config(config)
+            names = [run.run_id for run in pack.runs]
+            searcher.on_trial_complete(trial, {"run_ids": names, "values": [1.0] * len(names)})
+    assert searcher.suggest("late") == Searcher.FINISHED
+
+
+def test_tune_goes_from_stage_to_stage(tmp_path: Path, store: Store) -> None:
+    study = sample_study(tmp_path, "resources.pack=4")
+    runs = ModelSearch(study, "pinn").ask()
+    stages = [stage_of(study, store, Listed("pinn", part)) for part in (runs[:2], [], runs[2:])]
+    searcher = PackSearcher(stages, place(store))
+    for part in (runs[:2], runs[2:]):
+        assert searcher.suggest("trial")
+        assert searcher.suggest("early") is None
+        names = [run.run_id for run in part]
+        searcher.on_trial_complete("trial", {"run_ids": names, "values": [None, None]})
+    assert searcher.suggest("late") == Searcher.FINISHED
+
+
+def test_a_full_disk_ends_the_search_for_packs(tmp_path: Path, store: Store) -> None:
+    study = sample_study(tmp_path, *GENERATIONS)
+    searcher = PackSearcher([stage_of(study, store, ModelSearch(study, "pinn"))], place(store))
+    searcher.suggest("trial")
+    searcher.check_disk()
+    searcher.on_trial_complete("trial", {"full": "disk full: no room"})
+    assert searcher.suggest("next") == Searcher.FINISHED
+    with pytest.raises(DiskFull, match="no room"):
+        searcher.check_disk()
+
+
+def test_what_tune_pickles_holds_no_optuna(tmp_path: Path, store: Store) -> None:
+    study = sample_study(tmp_path, *GENERATIONS)
+    searcher = PackSearcher([stage_of(study, store, ModelSearch(study, "pinn"))], place(store))
+    searcher.suggest("trial")
+    assert b"optuna" not in pickle.dumps(searcher)
+    with pytest.raises(NotImplementedError, match="run the same command again"):
+        searcher.restore("anywhere")
+
+
+def test_a_pack_travels_as_a_small_trial_configuration(tmp_path: Path, store: Store) -> None:
+    study = sample_study(tmp_path, "resources.pack=4")
+    (pack,) = all_packs(stage_of(study, store, ModelSearch(study, "pinn")))
+    config = trial_config(pack, place(store))
+    assert read_trial_config(config) == (pack, place(store))
+    assert sum(len(str(value)) for value in config.values()) < 400 * len(pack.runs)
+
+
+@pytest.mark.parametrize("config", [{}, {"lr": 1.0}, {"pack_id": "a", "runs": ""}])
+def test_an_empty_or_unknown_trial_configuration_is_refused(config: dict[str, object]) -> None:
+    with pytest.raises(StudyError, match="trial: found the keys"):
+        read_trial_config(config)
