@@ -206,7 +206,7 @@ def ui(
     if uri.startswith("http"):
         typer.echo(f"experiment {found.name} is on the MLflow server {masked(uri)}")
         return
-    raise typer.Exit(serve(uri, port, typer.echo))
+    raise typer.Exit(serve(uri, found.name, port, typer.echo))
 
 
 @app.command(name="list")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Tag by which MLflow's pages show an experiment's runs, not what chat applications need."""
+
 
 class Experiment:
     """The MLflow experiment of a study. One process at a time may write it.
@@ -90,7 +93,7 @@ class Experiment:
             artifacts = (database.parent / "artifacts" / self._study.name).as_uri()
         found = self._client.get_experiment_by_name(self._study.name)
         if found is None:
-            return str(self._client.create_experiment(self._study.name, artifacts))
+            return str(self._client.create_experiment(self._study.name, artifacts, KIND))
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from urllib.error import URLError
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from sweeps.errors import StudyError
@@ -23,11 +25,11 @@ ENVIRONMENT = {
 }
 
 
-def serve(tracking_uri: str, port: int, say: Callable[[str], None]) -> int:
+def serve(tracking_uri: str, experiment: str, port: int, say: Callable[[str], None]) -> int:
     """Run ``mlflow server`` on loopback until it ends or Ctrl-C; returns the exit code.
 
-    Says the address once pages are served. Whatever ends this process short of ``kill -9`` takes
-    the server and its workers along. Raises ``StudyError`` if the port is taken.
+    Says the experiment's address once pages are served. Whatever ends this process short of
+    ``kill -9`` takes the server and its workers along. Raises ``StudyError`` if the port is taken.
     """
     _check_free(port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
@@ -43,12 +45,26 @@ def serve(tracking_uri: str, port: int, say: Callable[[str], None]) -> int:
     try:
         say("starting MLflow, which takes some 10 seconds")
         if _answers(server, port):
-            say(f"MLflow: http://{LOOPBACK}:{port}   (Ctrl-C ends it)")
+            say(f"MLflow: {_page(experiment, port)}   (Ctrl-C ends it)")
         return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:
         _end(server)
+
+
+def _page(experiment: str, port: int) -> str:
+    """Where an experiment's runs are shown, or the list of experiments if there is none such."""
+    site = f"http://{LOOPBACK}:{port}"
+    query = urlencode({"experiment_name": experiment})
+    try:
+        with urlopen(
+            f"{site}/api/2.0/mlflow/experiments/get-by-name?{query}", timeout=10
+        ) as answer:
+            number = json.load(answer)["experiment"]["experiment_id"]
+    except (URLError, OSError):
+        return site
+    return f"{site}/#/experiments/{number}/runs"
 
 
 def _check_free(port: int) -> None:
