@@ -91,9 +91,9 @@ def run(
     """Carry out a study; the same command again does what is missing."""
     from rich.console import Console
 
+    from sweeps.display.reporting import show_outcome
     from sweeps.finding import study_to_run
     from sweeps.launch import DONE, INTERRUPTED, run_study
-    from sweeps.reporting import show_outcome
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
     found = study_to_run(study, overrides or [], runs_dir)
@@ -116,8 +116,8 @@ def status(study: StudyName, runs_dir: RunsDir = RUNS, as_json: AsJson = False) 
     """Where a study stands: what is done, and the best so far."""
     from rich.console import Console
 
+    from sweeps.display.status import status_table, study_status
     from sweeps.finding import study_that_ran
-    from sweeps.status import status_table, study_status
 
     found, folder = study_that_ran(study, runs_dir)
     state = study_status(found, folder)
@@ -138,12 +138,12 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Prove that nothing is lost, twice, swapped or altered; exit code 1 if anything is."""
+    from sweeps.checking.verify import verify as find_problems
     from sweeps.finding import study_that_ran
-    from sweeps.planned import planned_ids
-    from sweeps.results import Results
-    from sweeps.store import Store
-    from sweeps.tracking import check_tracking, default_tracking_uri
-    from sweeps.verify import verify as find_problems
+    from sweeps.search.planned import planned_ids
+    from sweeps.store.results import Results
+    from sweeps.store.store import Store
+    from sweeps.tracking.tracking import check_tracking, default_tracking_uri
 
     found, folder = study_that_ran(study, runs_dir)
     uri = tracking_uri or default_tracking_uri(runs_dir)
@@ -165,9 +165,9 @@ def verify(
 def sync(study: StudyName, runs_dir: RunsDir = RUNS, tracking_uri: TrackingUri = None) -> None:
     """Bring MLflow up to the store, whatever it holds; twice gives the same as once."""
     from sweeps.finding import study_that_ran
-    from sweeps.store import Store
-    from sweeps.tracking import default_tracking_uri, masked
-    from sweeps.tracking import sync as bring_up_to_date
+    from sweeps.store.store import Store
+    from sweeps.tracking.tracking import default_tracking_uri, masked
+    from sweeps.tracking.tracking import sync as bring_up_to_date
 
     found, folder = study_that_ran(study, runs_dir)
     uri = tracking_uri or default_tracking_uri(runs_dir)
@@ -182,8 +182,8 @@ def sync(study: StudyName, runs_dir: RunsDir = RUNS, tracking_uri: TrackingUri =
 @app.command()
 def report(study: StudyName, runs_dir: RunsDir = RUNS) -> None:
     """Write the report anew from the runs there are."""
+    from sweeps.display.reporting import write_report_of
     from sweeps.finding import study_that_ran
-    from sweeps.reporting import write_report_of
 
     found, folder = study_that_ran(study, runs_dir)
     typer.echo(f"report: {write_report_of(found, folder, missing={})}")
@@ -198,8 +198,8 @@ def ui(
 ) -> None:
     """Serve MLflow's pages on a study, on this machine, until Ctrl-C."""
     from sweeps.finding import study_that_ran
-    from sweeps.tracking import default_tracking_uri, masked
-    from sweeps.tracking_ui import serve
+    from sweeps.tracking.tracking import default_tracking_uri, masked
+    from sweeps.tracking.tracking_ui import serve
 
     found, _ = study_that_ran(study, runs_dir)
     uri = tracking_uri or default_tracking_uri(runs_dir)
@@ -228,7 +228,7 @@ def doctor(
 ) -> None:
     """Check this machine: versions, cores, memory, disk, write access, tracking address."""
     from sweeps.doctor import examine
-    from sweeps.tracking import default_tracking_uri
+    from sweeps.tracking.tracking import default_tracking_uri
 
     uri = tracking_uri or default_tracking_uri(runs_dir)
     checks = list(examine(runs_dir.absolute(), uri))

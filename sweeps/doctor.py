@@ -12,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sweeps.errors import StudyError
-from sweeps.machines import this_machine
-from sweeps.tracking import check_tracking, masked
+from sweeps.execution.machines import this_machine
+from sweeps.tracking.tracking import check_tracking, masked
 
 PACKAGES = ("pinn-sweeps", "torch", "ray", "optuna", "mlflow", "pyarrow", "pandas", "numpy")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from sweeps.errors import StudyError, closest
-from sweeps.folder import StudyFolder
-from sweeps.study import Study, load_study
-from sweeps.study_file import shipped_studies
+from sweeps.store.folder import StudyFolder
+from sweeps.study.study import Study, load_study
+from sweeps.study.study_file import shipped_studies
 
 
 def study_to_run(source: str, overrides: list[str], runs_dir: Path) -> Study:

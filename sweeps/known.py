@@ -16,7 +16,7 @@ from pinn_core.problems import PROBLEMS
 from pinn_core.registry import Registry
 from pinn_core.weighting import WEIGHTINGS
 from sweeps.errors import StudyError, closest
-from sweeps.study_file import shipped_studies
+from sweeps.study.study_file import shipped_studies
 
 SAMPLERS = {
     "grid": "Every point of the space, or search.runs of them, drawn by seed.",

@@ -10,23 +10,23 @@ from typing import Literal
 
 from rich.console import Console
 
-from sweeps.audience import Audience
-from sweeps.changes import refuse_changes
-from sweeps.executors import Executor, Inline, RayTune
-from sweeps.folder import StudyFolder
-from sweeps.lock import study_lock
-from sweeps.optuna_log import write_optuna_log
-from sweeps.plan import rerun_runs
-from sweeps.planned import open_search
-from sweeps.progress import Progress
-from sweeps.reporting import bring_report_up_to_date
-from sweeps.results import Results
-from sweeps.selection import Selection
-from sweeps.stage import Listed, Source, Stage
-from sweeps.store import DiskFull, Store
-from sweeps.study import Study
-from sweeps.tracking import Publisher, check_tracking, default_tracking_uri
-from sweeps.training import Workplace
+from sweeps.display.audience import Audience
+from sweeps.display.progress import Progress
+from sweeps.display.reporting import bring_report_up_to_date
+from sweeps.execution.executors import Executor, Inline, RayTune
+from sweeps.execution.stage import Listed, Source, Stage
+from sweeps.execution.training import Workplace
+from sweeps.search.changes import refuse_changes
+from sweeps.search.optuna_log import write_optuna_log
+from sweeps.search.planned import open_search
+from sweeps.search.selection import Selection
+from sweeps.store.folder import StudyFolder
+from sweeps.store.lock import study_lock
+from sweeps.store.results import Results
+from sweeps.store.store import DiskFull, Store
+from sweeps.study.plan import rerun_runs
+from sweeps.study.study import Study
+from sweeps.tracking.tracking import Publisher, check_tracking, default_tracking_uri
 
 DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; 2 is a ``StudyError``, before anything is created."""

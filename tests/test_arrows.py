@@ -58,7 +58,7 @@ def trespasses(room: str, allowed: set[str]) -> list[str]:
     ("source", "found"),
     [
         ("import ray.tune", ["ray.tune"]),
-        ("from sweeps.plan import Run", ["sweeps.plan.Run"]),
+        ("from sweeps.study.plan import Run", ["sweeps.study.plan.Run"]),
         ("def f():\n    import mlflow", ["mlflow"]),
         ("from . import heat", ["pinn_core.problems.heat"]),
         ("from ..trainer import train", ["pinn_core.trainer.train"]),

@@ -15,7 +15,7 @@ from pinn_core.optimizers import Adam
 from pinn_core.problems import PROBLEMS
 from pinn_core.trainer import Member, train
 from sweeps.errors import StudyError
-from sweeps.study import load_study
+from sweeps.study.study import load_study
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from pinn_core.trajectory import COLUMNS, SKETCH_SIZE, SKETCH_TYPE, Manifest, Trajectory
-from sweeps.plan import Run, search_run
-from sweeps.store import Store
-from sweeps.study import Study, load_study
+from sweeps.store.store import Store
+from sweeps.study.plan import Run, search_run
+from sweeps.study.study import Study, load_study
 
 STUDY = """
 name: sample

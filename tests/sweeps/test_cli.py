@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from sweeps import launch
 from sweeps.cli import app
-from sweeps.folder import StudyFolder
-from sweeps.plan import Run
-from sweeps.store import Store
-from sweeps.study import load_study
+from sweeps.store.folder import StudyFolder
+from sweeps.store.store import Store
+from sweeps.study.plan import Run
+from sweeps.study.study import load_study
 from tests.sweeps.samples import STUDY, pinn_run, sample_study
 
 SMALL = ("base.phases.0.steps=6", "rerun.seeds=2")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import faults
+from sweeps.store import faults
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,9 @@ def test_truncate_leaves_half(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 def test_kill9_leaves_no_time_for_goodbyes() -> None:
-    program = "from sweeps.faults import reach\ntry: reach('before_write')\nfinally: print('bye')"
+    program = (
+        "from sweeps.store.faults import reach\ntry: reach('before_write')\nfinally: print('bye')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "SWEEP_FAULT": "before_write:kill9"},

@@ -14,17 +14,17 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from rich.console import Console
 
-from sweeps import faults
 from sweeps import launch as launch_module
 from sweeps.errors import StudyError
-from sweeps.folder import StudyFolder
 from sweeps.launch import run_study
-from sweeps.lock import study_lock
-from sweeps.plan import rerun_runs, search_run
-from sweeps.planned import planned_ids
-from sweeps.results import Results
-from sweeps.store import Store
-from sweeps.study import Study, load_study
+from sweeps.search.planned import planned_ids
+from sweeps.store import faults
+from sweeps.store.folder import StudyFolder
+from sweeps.store.lock import study_lock
+from sweeps.store.results import Results
+from sweeps.store.store import Store
+from sweeps.study.plan import rerun_runs, search_run
+from sweeps.study.study import Study, load_study
 from tests.sweeps.samples import pinn_run, sample_study
 
 SMALL = ("base.phases.0.steps=6", "rerun.seeds=2", "resources.retries=1")

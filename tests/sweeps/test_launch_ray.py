@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from sweeps import launch
-from sweeps.folder import StudyFolder
-from sweeps.store import Store
-from sweeps.study import load_study
+from sweeps.store.folder import StudyFolder
+from sweeps.store.store import Store
+from sweeps.study.study import load_study
 from tests.sweeps.samples import STUDY
 
 COMMAND = Path(sys.executable).with_name("pinn-sweep")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.errors import StudyError
-from sweeps.lock import study_lock
+from sweeps.store.lock import study_lock
 
 
 def test_the_second_driver_learns_who_holds_the_study(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
 
 def test_a_killed_driver_leaves_no_lock(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from sweeps.lock import study_lock\n"
+        "import sys, time; from pathlib import Path; from sweeps.store.lock import study_lock\n"
         "with study_lock(Path(sys.argv[1])): print('locked', flush=True); time.sleep(600)"
     )
     with subprocess.Popen(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from sweeps.errors import StudyError
-from sweeps.plain_yaml import MAX_CHARACTERS, MAX_DEPTH, Value, parse
+from sweeps.study.plain_yaml import MAX_CHARACTERS, MAX_DEPTH, Value, parse
 
 
 def value_of(text: str) -> Value:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pinn_core.configuration import run_id
 from sweeps.errors import StudyError
-from sweeps.plan import (
+from sweeps.study.plan import (
     CPU_MOST,
     Run,
     make_packs,
@@ -21,7 +21,7 @@ from sweeps.plan import (
     search_run,
     step_flops,
 )
-from sweeps.study import Resources, Study, load_study
+from sweeps.study.study import Resources, Study, load_study
 
 TEXT = """\
 name: small

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sweeps import progress as progress_module
-from sweeps.plan import Run, make_packs, model_points, search_run
-from sweeps.progress import Progress
-from sweeps.selection import Selection
-from sweeps.study import Study
-from sweeps.tally import Training, in_words, seconds_left, setting
+from sweeps.display import progress as progress_module
+from sweeps.display.progress import Progress
+from sweeps.display.tally import Training, in_words, seconds_left, setting
+from sweeps.search.selection import Selection
+from sweeps.study.plan import Run, make_packs, model_points, search_run
+from sweeps.study.study import Study
 from tests.sweeps.samples import sample_study
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.plan import Run, model_points
-from sweeps.samplers import shuffled
-from sweeps.search import ModelSearch, decides_shape
-from sweeps.study import Study
+from sweeps.search.samplers import shuffled
+from sweeps.search.search import ModelSearch, decides_shape
+from sweeps.study.plan import Run, model_points
+from sweeps.study.study import Study
 from tests.sweeps.samples import pinn_run, sample_study
 
 RANGE = "models.pinn.space.phases.0.learning_rate={low: 1e-4, high: 1e-1, log: true}"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.plan import Run, model_points, search_run
-from sweeps.selection import Selection
-from sweeps.study import Study
+from sweeps.search.selection import Selection
+from sweeps.study.plan import Run, model_points, search_run
+from sweeps.study.study import Study
 from tests.sweeps.samples import sample_study
 
 

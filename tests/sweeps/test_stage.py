@@ -10,15 +10,15 @@ import pytest
 from ray.tune.search import Searcher
 
 from sweeps.errors import StudyError
-from sweeps.pack_searcher import PackSearcher
-from sweeps.plan import Pack, Run
-from sweeps.results import Results
-from sweeps.search import ModelSearch
-from sweeps.stage import Listed, Source, Stage
-from sweeps.store import DiskFull, Store
-from sweeps.study import Study
-from sweeps.trainable import read_trial_config, trial_config
-from sweeps.training import Workplace
+from sweeps.execution.pack_searcher import PackSearcher
+from sweeps.execution.stage import Listed, Source, Stage
+from sweeps.execution.trainable import read_trial_config, trial_config
+from sweeps.execution.training import Workplace
+from sweeps.search.search import ModelSearch
+from sweeps.store.results import Results
+from sweeps.store.store import DiskFull, Store
+from sweeps.study.plan import Pack, Run
+from sweeps.study.study import Study
 from tests.sweeps.samples import commit, sample_study, trajectory_of
 
 GENERATIONS = ("search.sampler=tpe", "search.runs=4", "search.generation=2", "resources.pack=1")

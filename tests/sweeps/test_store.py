@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pinn_core.trajectory import Trajectory, TrajectoryError
-from sweeps import faults
-from sweeps.plan import Run
-from sweeps.store import DiskFull, Store
+from sweeps.store import faults
+from sweeps.store.store import DiskFull, Store
+from sweeps.study.plan import Run
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 
 
@@ -192,7 +192,7 @@ KILLED_AT = {
 COMMIT_AND_DIE = """
 import os, sys
 from pathlib import Path
-from sweeps.store import Store
+from sweeps.store.store import Store
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 folder, *moments = sys.argv[1:]
 run = pinn_run(sample_study(Path(folder)))

@@ -15,8 +15,8 @@ from pinn_core.optimizers import Adam
 from pinn_core.problems import Heat
 from pinn_core.weighting import Fixed
 from sweeps.errors import StudyError
-from sweeps.study import Range, configuration_at, configuration_of, load_study
-from sweeps.study_file import shipped_studies
+from sweeps.study.study import Range, configuration_at, configuration_of, load_study
+from sweeps.study.study_file import shipped_studies
 
 TEXT = """\
 name: small

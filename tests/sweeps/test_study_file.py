@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sweeps.errors import StudyError
-from sweeps.plain_yaml import Value
-from sweeps.study_file import StudyFile, read_study_file, shipped_studies, text_of
+from sweeps.study.plain_yaml import Value
+from sweeps.study.study_file import StudyFile, read_study_file, shipped_studies, text_of
 
 TEXT = """\
 name: small

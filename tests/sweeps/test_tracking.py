@@ -9,13 +9,20 @@ import pytest
 from mlflow.entities import Metric
 from mlflow.entities import Run as MlflowRun
 
-from sweeps import rows, tracking, tracking_address
 from sweeps.errors import StudyError
-from sweeps.mlflow_client import open_client, search_runs
-from sweeps.plan import rerun_runs
-from sweeps.store import Store
-from sweeps.study import Study
-from sweeps.tracking import Publisher, Synced, check_tracking, default_tracking_uri, masked, sync
+from sweeps.store.store import Store
+from sweeps.study.plan import rerun_runs
+from sweeps.study.study import Study
+from sweeps.tracking import rows, tracking, tracking_address
+from sweeps.tracking.mlflow_client import open_client, search_runs
+from sweeps.tracking.tracking import (
+    Publisher,
+    Synced,
+    check_tracking,
+    default_tracking_uri,
+    masked,
+    sync,
+)
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of, with_value
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from sweeps import tracking
-from sweeps.mlflow_client import open_client, search_runs
-from sweeps.plan import rerun_runs
-from sweeps.store import Store
-from sweeps.tracking import Publisher
+from sweeps.store.store import Store
+from sweeps.study.plan import rerun_runs
+from sweeps.tracking import tracking
+from sweeps.tracking.mlflow_client import open_client, search_runs
+from sweeps.tracking.tracking import Publisher
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 
 pytestmark = pytest.mark.slow

@@ -13,12 +13,12 @@ from mlflow import MlflowClient
 
 from pinn_core.trainer import Member, environment, train
 from pinn_core.trajectory import Trajectory
-from sweeps.mlflow_client import open_client, search_runs
-from sweeps.plan import Run, model_points, search_run
-from sweeps.store import Store
-from sweeps.study import Study
-from sweeps.tracking import default_tracking_uri, sync
-from sweeps.verify import verify
+from sweeps.checking.verify import verify
+from sweeps.store.store import Store
+from sweeps.study.plan import Run, model_points, search_run
+from sweeps.study.study import Study
+from sweeps.tracking.mlflow_client import open_client, search_runs
+from sweeps.tracking.tracking import default_tracking_uri, sync
 from tests.sweeps.samples import commit, sample_study, with_value
 
 

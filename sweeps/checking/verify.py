@@ -1,0 +1,146 @@
+"""Nothing lost, nothing twice, nothing swapped, nothing altered: the proof, run by run."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinn_core.configuration import run_id as identity
+from pinn_core.trajectory import Manifest, Trajectory, TrajectoryError
+from sweeps.checking.replay import replay
+from sweeps.checking.verify_tracking import tracking_problems
+from sweeps.errors import StudyError
+from sweeps.store.store import Store
+from sweeps.study.space import value_at
+from sweeps.study.study import Study, configuration_of
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A broken promise: its name, the run, what was found. ``run_id`` is None for the whole study.
+
+    Names: ``missing``, ``unplanned``, ``conflict``, ``damaged``, ``identity``, ``steps``,
+    ``nulls``, ``replay``, ``mlflow``.
+    """
+
+    name: str
+    run_id: str | None
+    message: str
+
+
+def verify(
+    study: Study, store: Store, planned: Collection[str], tracking_uri: str | None = None
+) -> list[Finding]:
+    """Check a study's store against its plan, against itself, against new training, and MLflow.
+
+    ``planned`` are the ids of the runs that the study asks for; without ``tracking_uri`` MLflow is
+    left out. Nothing is changed. An empty list means that all is well.
+    """
+    findings = list(_against_plan(store, planned))
+    sound: list[Manifest] = []
+    for run_id in sorted(store.committed()):
+        finding = _check_run(store, run_id)
+        if finding:
+            findings.append(finding)
+        else:
+            sound.append(store.manifest(run_id))
+    findings += [Finding("replay", run_id, message) for run_id, message in replay(store, sound)]
+    if tracking_uri is not None:
+        problems = tracking_problems(tracking_uri, study.name, store, sound)
+        findings += [Finding("mlflow", run_id, message) for run_id, message in problems]
+    return findings
+
+
+def _against_plan(store: Store, planned: Collection[str]) -> Iterator[Finding]:
+    committed = store.committed()
+    for run_id in sorted(set(planned) - committed):
+        yield Finding("missing", run_id, "planned, but not committed")
+    for run_id in sorted(committed - set(planned)):
+        yield Finding("unplanned", run_id, "committed, but the study does not plan it")
+    for file in store.conflicts():
+        yield Finding("conflict", None, f"{file}: a second result that differs from the first")
+
+
+def _check_run(store: Store, run_id: str) -> Finding | None:
+    """The first promise that the run breaks; what is checked later builds on the earlier."""
+    try:
+        manifest = store.manifest(run_id)
+        trajectory = store.read(run_id)
+    except TrajectoryError as error:
+        return Finding("damaged", run_id, str(error))
+    for name, problems in (
+        ("identity", _identity_problems(manifest)),
+        ("steps", _step_problems(manifest, trajectory)),
+        ("nulls", _null_problems(manifest, trajectory)),
+    ):
+        for problem in problems:
+            return Finding(name, run_id, problem)
+    return None
+
+
+def _identity_problems(manifest: Manifest) -> Iterator[str]:
+    """The name must follow from configuration and seed, and what varied must stand in them."""
+    try:
+        recomputed = identity(configuration_of(manifest.configuration), manifest.seed)
+    except StudyError as error:
+        yield f"its configuration is not valid: {error}"
+        return
+    if recomputed != manifest.run_id:
+        yield f"its configuration and seed belong to run {recomputed}"
+    for key, value in manifest.varied.items():
+        configured = _configured(manifest, key)
+        if configured != value:
+            yield f"varied {key} = {value!r}, configured {configured!r}"
+
+
+def _configured(manifest: Manifest, key: str) -> object:
+    try:
+        return value_at(manifest.configuration, key)
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
+def _step_problems(manifest: Manifest, trajectory: Trajectory) -> Iterator[str]:
+    steps = trajectory.table.column("step").to_pylist()
+    planned = configuration_of(manifest.configuration).steps
+    if manifest.steps != planned:
+        yield f"{manifest.steps} steps declared, {planned} configured"
+    if steps != list(range(planned + 1)):
+        yield f"{len(steps)} rows that are not the steps 0 to {planned} in order"
+    if trajectory.diverged_at != manifest.diverged_at:
+        declared = manifest.diverged_at
+        yield f"divergence declared at {declared}, recorded at {trajectory.diverged_at}"
+
+
+def _null_problems(manifest: Manifest, trajectory: Trajectory) -> Iterator[str]:
+    """Null where nothing was due, and numbers in every row where they always are."""
+    row = np.arange(trajectory.table.num_rows)
+    alive = row <= (manifest.steps if manifest.diverged_at is None else manifest.diverged_at)
+    for name in trajectory.table.column_names:
+        filled = trajectory.table.column(name).is_valid().to_numpy(zero_copy_only=False)
+        for wrong in row[filled & ~(alive & _may_be_filled(name, manifest, row))][:1]:
+            if name != "step":
+                yield f"{name} has a value at step {wrong}, where none is due"
+        if name in ("loss/batch", "update/distance"):
+            due = alive & (row != manifest.diverged_at)
+            for wrong in row[due & ~filled][:1]:
+                yield f"{name} is null at step {wrong}, though no divergence is declared there"
+
+
+def _may_be_filled(name: str, manifest: Manifest, row: np.ndarray) -> np.ndarray:
+    record, objective = manifest.configuration["record"], manifest.configuration["objective"]
+    if name == "update/norm":
+        return row < manifest.steps
+    if name == "update/cosine":
+        return (row > 0) & (row < manifest.steps)
+    if name.startswith("full/"):
+        return _every(record["full_every"], row)
+    if name == "sketch":
+        return _every(record["sketch_every"], row)
+    if name.startswith(("gradient/", "loss/residual")) and objective.get("batch") != "full":
+        return _every(record["gradients_every"], row)
+    return np.ones_like(row, dtype=bool)
+
+
+def _every(interval: int, row: np.ndarray) -> np.ndarray:
+    return row % interval == 0 if interval else np.zeros_like(row, dtype=bool)

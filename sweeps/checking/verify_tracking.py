@@ -1,0 +1,83 @@
+"""MLflow against the store: one finished run each, with the same parameters and the same curves."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from pinn_core.trajectory import Manifest
+from sweeps.store.store import Store
+from sweeps.tracking import rows
+from sweeps.tracking.mlflow_client import open_client, search_runs
+from sweeps.tracking.tracking_address import masked, sqlite_file
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+Problem = tuple[str | None, str]
+
+
+def tracking_problems(
+    tracking_uri: str, study: str, store: Store, manifests: Iterable[Manifest]
+) -> Iterator[Problem]:
+    """Run id (None: the whole study) and description of what differs between store and MLflow."""
+    database = sqlite_file(tracking_uri)
+    client = None if database and not database.exists() else open_client(tracking_uri)
+    experiment = client.get_experiment_by_name(study) if client else None
+    if client is None or experiment is None:
+        yield None, f"no experiment {study!r} at {masked(tracking_uri)}: pinn-sweep sync {study}"
+        return
+    runs = search_runs(client, experiment.experiment_id)
+    for run in runs:
+        if run.info.status == "RUNNING":
+            yield run.data.tags.get("run_id"), f"MLflow run {run.info.run_name!r} is still RUNNING"
+    finished = defaultdict(list)
+    for run in runs:
+        if "run_id" in run.data.tags and run.info.status != "RUNNING":
+            finished[run.data.tags["run_id"]].append(run)
+    for manifest in manifests:
+        yield from _run_problems(client, store, manifest, finished.pop(manifest.run_id, []))
+    committed = store.committed()
+    for run_id in sorted(set(finished) - committed):
+        yield run_id, "in MLflow, but not in the store"
+
+
+def _run_problems(
+    client: "MlflowClient", store: Store, manifest: Manifest, found: list["Run"]
+) -> Iterator[Problem]:
+    states = [run.info.status for run in found]
+    if states != ["FINISHED"]:
+        described = " and ".join(states) or "none"
+        yield manifest.run_id, f"one FINISHED run expected in MLflow, found {described}"
+        return
+    (run,) = found
+    problems = (*_description_problems(run, manifest), *_curve_problems(client, run, store))
+    for problem in problems[:1]:
+        yield manifest.run_id, problem
+
+
+def _description_problems(run: "Run", manifest: Manifest) -> Iterator[str]:
+    for what, expected, published in (
+        ("tag", rows.tags(manifest), run.data.tags),
+        ("parameter", rows.parameters(manifest), run.data.params),
+    ):
+        for key, value in expected.items():
+            if published.get(key) != value:
+                yield f"{what} {key} is {published.get(key)!r} in MLflow, {value!r} in the store"
+
+
+def _curve_problems(client: "MlflowClient", run: "Run", store: Store) -> Iterator[str]:
+    """Every logged point must be the Parquet's number at that step, and be logged once."""
+    table = store.read(run.data.tags["run_id"]).table
+    for name in rows.curve_columns(table):
+        recorded = dict(zip(table["step"].to_pylist(), table[name].to_pylist(), strict=True))
+        logged = [
+            (point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)
+        ]
+        if len({step for step, _ in logged}) < len(logged):
+            yield f"{name}: a step is logged twice"
+        for step, value in logged:
+            if recorded.get(step) != value:
+                yield f"{name} at step {step}: {value!r} in MLflow, {recorded.get(step)!r} stored"
+        if not logged and any(value is not None for value in recorded.values()):
+            yield f"{name}: no point of the curve is logged"

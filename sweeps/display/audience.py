@@ -1,0 +1,43 @@
+"""Everybody who hears what becomes of runs: the display, the selection, MLflow's publisher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sweeps.display.progress import Progress
+from sweeps.search.selection import Selection
+from sweeps.study.plan import Pack, Run
+from sweeps.tracking.tracking import Publisher
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Passes on a stage's events, as its ``Watch``."""
+
+    progress: Progress
+    selection: Selection
+    publisher: Publisher
+
+    def asked(self, runs: Sequence[Run]) -> None:
+        """These runs are to be trained."""
+        self.progress.asked(runs)
+
+    def found(self, run: Run, value: float | None) -> None:
+        """The run was committed before; the publisher knows."""
+        self.selection.offer(run, value)
+        self.progress.found(run, value)
+
+    def finished(self, run: Run, value: float | None) -> None:
+        """The run is committed."""
+        self.selection.offer(run, value)
+        self.progress.finished(run, value)
+        self.publisher.submit(run.run_id)
+
+    def retried(self, pack: Pack, attempt: int, reason: str) -> None:
+        """The pack failed and is tried again."""
+        self.progress.retried(pack, attempt, reason)
+
+    def failed(self, run: Run, reason: str) -> None:
+        """The run is given up."""
+        self.progress.failed(run, reason)

@@ -1,0 +1,98 @@
+"""The report of a study: written when there is something new to say, and shown on the screen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from analysis.load import from_store
+from sweeps.store.folder import StudyFolder
+from sweeps.store.store import Store
+from sweeps.study.study import Study
+from sweeps.tracking.tracking import Publisher
+
+if TYPE_CHECKING:
+    from analysis.comparison import ComparisonTable
+
+
+def bring_report_up_to_date(
+    study: Study,
+    folder: StudyFolder,
+    store: Store,
+    publisher: Publisher,
+    missing: Mapping[str, str],
+) -> None:
+    """Write the report unless there is one of these very runs; its figures go to MLflow too.
+
+    ``missing`` says why planned runs are not in it. Without any run there is nothing to report.
+    """
+    mark = _mark(study, store, missing)
+    made_from = folder.report / "made-from.txt"
+    if not store.committed() or (made_from.is_file() and made_from.read_text() == mark):
+        return
+    write_report_of(study, folder, missing)
+    made_from.write_text(mark)
+    for model in study.models:
+        publisher.log_figures("rerun", model, folder.report / "figures")
+
+
+def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str]) -> Path:
+    """Write the report anew; returns its page. Raises ``NoRuns`` if nothing is committed."""
+    from analysis.report import write_report
+
+    return write_report(
+        from_store(folder.store, study.name),
+        folder.report,
+        study.analysis.plateau,
+        metric=study.search.metric,
+        direction=study.search.direction,
+        missing=missing,
+    )
+
+
+def show_outcome(study: Study, runs_dir: Path, console: Console) -> None:
+    """The comparison table, where the report is, and the commands that come next."""
+    folder = StudyFolder.of(runs_dir, study.name)
+    where = "" if runs_dir == Path("runs") else f" --runs-dir {shlex.quote(str(runs_dir))}"
+    lines = (
+        f"report: {folder.report / 'index.html'}",
+        f"curves: pinn-sweep ui {study.name}{where}",
+        f"next:   {_next(study)}{where}",
+    )
+    console.print()
+    console.print(comparison_of(study, folder).to_rich())
+    console.print()
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _next(study: Study) -> str:
+    """The command to try now: from the demo to the paper's pair, from there to more seeds."""
+    if study.name == "demo":
+        return "pinn-sweep run plateaus-small"
+    return f"pinn-sweep run {study.name} rerun.seeds={2 * study.rerun.seeds}"
+
+
+def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
+    """Every metric in the plateau and after it, model beside model; raises ``NoRuns``."""
+    from analysis.comparison import comparison_table
+    from analysis.ranking import compared_runs
+    from analysis.statistics import per_run
+
+    data = from_store(folder.store, study.name)
+    runs = compared_runs(data, study.search.metric, study.search.direction)
+    return comparison_table(per_run(data, study.analysis.plateau, runs))
+
+
+def _mark(study: Study, store: Store, missing: Mapping[str, str]) -> str:
+    """What the report depends on: the runs, how they are read, and this program's version."""
+    digests = [[one.run_id, one.digest] for one in store.manifests()]
+    parts = [digests, study.model_dump(mode="json"), dict(missing), version("pinn-sweeps")]
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,97 @@
+"""Where a study stands, from its files alone."""
+
+from __future__ import annotations
+
+import fcntl
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+
+from sweeps.display.tally import setting
+from sweeps.search.planned import planned_runs
+from sweeps.search.selection import Selection
+from sweeps.store.folder import StudyFolder
+from sweeps.store.results import Results
+from sweeps.store.store import Store
+from sweeps.study.plan import Run
+from sweeps.study.study import Study
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """One stage of one model. ``total`` is None while the search has yet to decide it."""
+
+    model: str
+    stage: str
+    done: int
+    total: int | None
+    best: float | None
+    best_run: str | None
+    setting: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """A study: who works on it (host:process since when, empty: nobody), and its stages."""
+
+    study: str
+    running: str
+    complete: bool
+    stages: list[StageStatus]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for JSON."""
+        return asdict(self)
+
+
+def study_status(study: Study, folder: StudyFolder) -> Status:
+    """Compare the plan with the store; runs whose files are damaged count as not done."""
+    store = Store(folder.store)
+    results = Results.sound(store, study.search.metric, folder.passed_over)
+    stages = []
+    for model, plan in planned_runs(study, store, results).items():
+        if plan.total:
+            stages.append(_stage(study, results, model, "search", plan.search, plan.total))
+        total = len(plan.rerun) if plan.searched else None
+        stages.append(_stage(study, results, model, "rerun", plan.rerun, total))
+    complete = all(one.done == one.total for one in stages)
+    return Status(study.name, _driver(folder), complete, stages)
+
+
+def status_table(status: Status, metric: str) -> Table:
+    """For the terminal."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("model", "stage", "done", f"best {metric}"):
+        table.add_column(title, overflow="fold")
+    for one in status.stages:
+        best = "" if one.best is None else f"{one.best:.4g} ({one.setting})"
+        total = "?" if one.total is None else str(one.total)
+        table.add_row(one.model, one.stage, f"{one.done}/{total}", best)
+    return table
+
+
+def _stage(
+    study: Study, results: Results, model: str, stage: str, runs: list[Run], total: int | None
+) -> StageStatus:
+    committed = [run for run in runs if run.run_id in results.committed]
+    selection = Selection(study)
+    for run in committed:
+        selection.offer(run, results.value(run.run_id))
+    best = selection.best(model)
+    if best is None:
+        return StageStatus(model, stage, len(committed), total, None, None, "")
+    value, run = best
+    return StageStatus(model, stage, len(committed), total, value, run.run_id, setting(run.varied))
+
+
+def _driver(folder: StudyFolder) -> str:
+    """Who holds the study's lock."""
+    if not folder.lock.is_file():
+        return ""
+    with folder.lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip()
+    return ""

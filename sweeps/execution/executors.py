@@ -1,0 +1,128 @@
+"""Who carries out a stage: this process, or Ray Tune on this machine or a cluster."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import Protocol
+
+from sweeps.execution.machines import cluster_machines, pack_slots, ray_connected, this_machine
+from sweeps.execution.stage import Stage
+from sweeps.execution.training import Workplace, train_pack
+from sweeps.store.store import DiskFull
+from sweeps.study.plan import Pack
+from sweeps.study.study import Resources
+
+log = logging.getLogger(__name__)
+
+TUNE_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five files a trial that nobody reads
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # an interrupt is ours to report
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's state is never restored
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # the display has one line for each
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints at verbosity 0 too
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # so that a relative path means the same everywhere
+}
+
+
+class Executor(Protocol):
+    """Trains the packs of stages; ``slots`` of them at a time."""
+
+    slots: int
+
+    def carry_out(self, stages: Iterable[Stage], tick: Callable[[], None]) -> None:
+        """Train until one stage after the other is over, calling ``tick`` now and then.
+
+        The next stage is asked for when the one before is over. Raises ``DiskFull``.
+        """
+
+
+class Inline:
+    """This process, pack after pack."""
+
+    slots = 1
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+
+    def carry_out(self, stages: Iterable[Stage], tick: Callable[[], None]) -> None:
+        """Train until all stages are over."""
+        for stage in stages:
+            while pack := stage.next_pack():
+                tick()
+                self._train(stage, pack)
+
+    def _train(self, stage: Stage, pack: Pack) -> None:
+        retries = stage.resources.retries
+        for attempt in range(1, retries + 2):
+            try:
+                stage.done(pack, train_pack(pack, self._place))
+                return
+            except DiskFull:
+                raise
+            except Exception as error:  # whatever it is, the other packs go on
+                reason = f"{type(error).__name__}: {error}"
+                log.exception("pack %s", pack.pack_id)
+            if attempt <= retries:
+                stage.watch.retried(pack, attempt, reason)
+        stage.lost(pack, reason)
+
+
+class RayTune:
+    """Ray Tune on a cluster, or on a Ray of its own, which starts when there is work for it.
+
+    Raises ``StudyError`` if no cluster answers at ``address`` or no node has room for a pack. What
+    it starts or connects to ends with ``stack``.
+    """
+
+    def __init__(
+        self, place: Workplace, resources: Resources, address: str | None, stack: ExitStack
+    ) -> None:
+        self._place, self._stack = place, stack
+        self._machine = this_machine(with_gpus=resources.gpus > 0)
+        self._connected = address is not None
+        if address:
+            stack.enter_context(ray_connected(address, self._machine))
+        machines = cluster_machines() if address else [self._machine]
+        self.slots = pack_slots(resources, machines)
+
+    def carry_out(self, stages: Iterable[Stage], tick: Callable[[], None]) -> None:
+        """Train until all stages are over, one Tune trial for each pack; workers are reused."""
+        remaining = itertools.dropwhile(lambda stage: stage.over, stages)
+        first = next(remaining, None)
+        if first is None:
+            return
+        os.environ.update(TUNE_ENVIRONMENT)
+        if not self._connected:
+            self._stack.enter_context(ray_connected(None, self._machine))
+            self._connected = True
+        from ray import tune
+
+        from sweeps.execution.pack_searcher import PackSearcher
+        from sweeps.execution.trainable import PackTrainable
+        from sweeps.execution.tune_events import PackEvents
+
+        searcher = PackSearcher(itertools.chain([first], remaining), self._place)
+        needs = {"cpu": first.resources.cpus, "gpu": first.resources.gpus}
+        with tempfile.TemporaryDirectory(prefix="pinn-sweep-") as scratch:
+            tune.Tuner(
+                tune.with_resources(PackTrainable, needs),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    num_samples=-1,  # until the searcher says FINISHED
+                    reuse_actors=True,
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    storage_path=scratch,
+                    failure_config=tune.FailureConfig(max_failures=first.resources.retries),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                    callbacks=[PackEvents(searcher, tick)],
+                    verbose=0,
+                ),
+            ).fit()
+        searcher.check_disk()

@@ -1,0 +1,113 @@
+"""The machines that packs run on: what they have, and the connection to Ray."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeps.errors import StudyError
+from sweeps.study.study import Resources
+
+OBJECT_STORE_BYTES = 100 * 2**20
+"""For Ray's object store, through which hardly anything passes: results go to the store."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What one node offers."""
+
+    name: str
+    cpus: float
+    gpus: float
+
+
+def this_machine(*, with_gpus: bool) -> Machine:
+    """The cores this process may use and, if asked for, the GPUs that torch sees."""
+    gpus = 0
+    if with_gpus:
+        import torch
+
+        gpus = torch.cuda.device_count()
+    return Machine("this machine", _cores(), gpus)
+
+
+def pack_slots(resources: Resources, machines: Sequence[Machine]) -> int:
+    """How many packs can run at a time; raises ``StudyError`` if none can."""
+    slots = sum(_slots_on(machine, resources) for machine in machines)
+    if slots:
+        return slots
+    asked = f"{resources.cpus:g} CPUs and {resources.gpus:g} GPUs"
+    there = "; ".join(f"{one.name}: {one.cpus:g} CPUs, {one.gpus:g} GPUs" for one in machines)
+    raise StudyError(
+        f"resources: each pack asks for {asked} on one node, which no node has; "
+        f"available are: {there or 'no nodes'}; change resources.cpus or resources.gpus"
+    )
+
+
+@contextmanager
+def ray_connected(address: str | None, machine: Machine) -> Iterator[None]:
+    """A Ray of our own on this machine or, with an address, the cluster there.
+
+    Raises ``StudyError`` if no cluster answers at the address.
+    """
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    if address is None:
+        ray.init(
+            address="local",  # never what `ray start` may have left running here
+            num_cpus=int(machine.cpus),
+            num_gpus=int(machine.gpus),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _node_ip_address="127.0.0.1",
+        )
+    else:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise StudyError(f"no Ray cluster at {address!r}: {reason}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def cluster_machines() -> list[Machine]:
+    """The nodes of the connected cluster that are alive."""
+    import ray
+
+    return [
+        Machine(
+            node["NodeManagerAddress"],
+            node["Resources"].get("CPU", 0.0),
+            node["Resources"].get("GPU", 0.0),
+        )
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"]
+    ]
+
+
+def _slots_on(machine: Machine, resources: Resources) -> int:
+    by_cpus = math.floor(machine.cpus / resources.cpus + 1e-9)
+    if not resources.gpus:
+        return by_cpus
+    return min(by_cpus, math.floor(1 / resources.gpus + 1e-9) * int(machine.gpus))
+
+
+def _cores() -> int:
+    """Cores this process may use: its affinity, and its container's share where that is less."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    limit = Path("/sys/fs/cgroup/cpu.max")
+    quota, _, period = limit.read_text().partition(" ") if limit.is_file() else ("max", "", "")
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))

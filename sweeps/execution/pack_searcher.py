@@ -1,0 +1,83 @@
+"""Ray Tune's view of a study: a searcher that suggests packs instead of configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from sweeps.execution.stage import Stage
+from sweeps.execution.trainable import trial_config
+from sweeps.execution.training import Workplace
+from sweeps.store.store import DiskFull
+from sweeps.study.plan import Pack
+
+
+class PackSearcher(Searcher):
+    """Hands the packs of stages to Tune, stage after stage, one trial for each pack.
+
+    It suggests None while all that is left depends on running packs, and FINISHED at the end. The
+    copies that Tune pickles hold nothing: a stage, and Optuna in it, is rebuilt from the store.
+    """
+
+    def __init__(self, stages: Iterable[Stage], place: Workplace) -> None:
+        super().__init__()
+        self._stages = iter(stages)
+        self._stage = next(self._stages, None)
+        self._place = place
+        self._packs: dict[str, Pack] = {}
+        self._full = ""
+
+    def suggest(  # type: ignore[override]  # Tune's annotation forgets FINISHED
+        self, trial_id: str
+    ) -> dict[str, Any] | str | None:
+        """The next pack as a trial's configuration, None to be asked again, or FINISHED."""
+        while self._stage and self._stage.over:
+            self._stage = next(self._stages, None)
+        if self._stage is None or self._full:
+            return Searcher.FINISHED
+        pack = self._stage.next_pack()
+        if pack is None:
+            return None
+        self._packs[trial_id] = pack
+        return trial_config(pack, self._place)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Take the values of a pack; of a failed trial Tune has more to say, see ``lost``."""
+        if error or trial_id not in self._packs or self._stage is None:
+            return
+        pack = self._packs.pop(trial_id)
+        if not result or "run_ids" not in result:
+            self._full = (result or {}).get("full", "")
+            self._stage.lost(pack, self._full or "the trial ended without a result")
+        else:
+            self._stage.done(pack, dict(zip(result["run_ids"], result["values"], strict=True)))
+
+    def retried(self, trial_id: str, attempt: int, reason: str) -> None:
+        """Tune starts the pack again, after its worker died or an error."""
+        if self._stage:
+            self._stage.watch.retried(self._packs[trial_id], attempt, reason)
+
+    def lost(self, trial_id: str, reason: str) -> None:
+        """Tune has given the pack up."""
+        if self._stage:
+            self._stage.lost(self._packs.pop(trial_id), reason)
+
+    def check_disk(self) -> None:
+        """Raise ``DiskFull`` if a worker found no room in the store."""
+        if self._full:
+            raise DiskFull(self._full)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, Optuna least of all."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Never: the command that started the study continues it."""
+        raise NotImplementedError("a study resumes from its store; run the same command again")

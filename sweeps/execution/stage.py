@@ -1,0 +1,169 @@
+"""One stage of a study as packs: which can start now, and what became of their runs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from sweeps.store.results import Results
+from sweeps.study.plan import Pack, Run, make_packs
+from sweeps.study.study import Resources
+
+PASSED_OVER = "failed before, and the search went on without it"
+
+
+class Source(Protocol):
+    """Where the runs of one model come from: a search, or a list that is known from the start."""
+
+    model: str
+    total: int
+    learns: bool
+
+    @property
+    def waiting(self) -> bool:
+        """Whether values have to be told before more can be asked."""
+
+    def ask(self) -> list[Run]:
+        """The next runs, empty when there are no more."""
+
+    def tell(self, values: Mapping[str, float | None]) -> None:
+        """Final values of runs asked, by run id; None for those that have none."""
+
+
+class Watch(Protocol):
+    """Who hears what becomes of the runs of a stage."""
+
+    def asked(self, runs: Sequence[Run]) -> None:
+        """These runs are to be trained."""
+
+    def found(self, run: Run, value: float | None) -> None:
+        """The run was settled before."""
+
+    def finished(self, run: Run, value: float | None) -> None:
+        """The run is committed."""
+
+    def retried(self, pack: Pack, attempt: int, reason: str) -> None:
+        """The pack failed and is tried again; attempts count from 1."""
+
+    def failed(self, run: Run, reason: str) -> None:
+        """The run is given up."""
+
+
+class Listed:
+    """Runs that are known from the start, such as the reruns of a chosen configuration."""
+
+    learns = False
+    waiting = False
+
+    def __init__(self, model: str, runs: Sequence[Run]) -> None:
+        self.model = model
+        self.total = len(runs)
+        self._runs = list(runs)
+
+    def ask(self) -> list[Run]:
+        """All of them the first time, then none."""
+        runs, self._runs = self._runs, []
+        return runs
+
+    def tell(self, values: Mapping[str, float | None]) -> None:
+        """Nothing depends on the values."""
+
+
+class Stage:
+    """The packs of one stage; an executor takes them by ``next_pack`` and says how each ended.
+
+    Settled runs are told to their source and not trained again. ``slots`` is how many packs can run
+    at a time.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        results: Results,
+        resources: Resources,
+        slots: int,
+        watch: Watch,
+    ) -> None:
+        self.failures: dict[str, str] = {}
+        self.resources = resources
+        self.watch = watch
+        self._sources = {source.model: source for source in sources}
+        self._results = results
+        self._slots = slots
+        self._ready: deque[Pack] = deque()
+        self._running: set[str] = set()
+        self._given_up: dict[str, list[str]] = {source.model: [] for source in sources}
+
+    @property
+    def over(self) -> bool:
+        """Whether there is no pack left, neither running nor to start."""
+        self._fill()
+        return not self._ready and not self._running
+
+    def next_pack(self) -> Pack | None:
+        """A pack that can start now; None while all depends on running packs, or at the end."""
+        self._fill()
+        if not self._ready:
+            return None
+        pack = self._ready.popleft()
+        self._running.add(pack.pack_id)
+        return pack
+
+    def done(self, pack: Pack, values: Mapping[str, float | None]) -> None:
+        """All runs of the pack are committed, with these final values by run id."""
+        self._running.discard(pack.pack_id)
+        for run in pack.runs:
+            self._finish(run, values[run.run_id])
+
+    def lost(self, pack: Pack, reason: str) -> None:
+        """The pack failed for good: its runs are tried one by one, a run alone is given up."""
+        self._running.discard(pack.pack_id)
+        self._results.look_again()
+        for run in pack.runs:
+            if run.run_id in self._results:
+                self._finish(run, self._results.value(run.run_id))
+            elif len(pack.runs) > 1:
+                self._ready.extend(make_packs([run], self.resources, self._slots))
+            else:
+                self._give_up(run, reason)
+
+    def _finish(self, run: Run, value: float | None) -> None:
+        self._results.learn(run.run_id, value)
+        self._sources[run.model].tell({run.run_id: value})
+        self.watch.finished(run, value)
+
+    def _give_up(self, run: Run, reason: str) -> None:
+        self.failures[run.run_id] = reason
+        self._given_up[run.model].append(run.run_id)
+        self._sources[run.model].tell({run.run_id: None})
+        self.watch.failed(run, reason)
+
+    def _fill(self) -> None:
+        if not self._ready:
+            missing = [run for source in self._sources.values() for run in self._missing(source)]
+            self.watch.asked(missing)
+            self._ready.extend(make_packs(missing, self.resources, self._slots))
+
+    def _missing(self, source: Source) -> list[Run]:
+        """The unsettled runs of the source's next generation that has any."""
+        while not source.waiting and (runs := source.ask()):
+            given_up, self._given_up[source.model] = self._given_up[source.model], []
+            if source.learns and given_up:
+                self._results.pass_over(given_up)
+            missing = [run for run in runs if not self._settled(run, source)]
+            if missing:
+                return missing
+        return []
+
+    def _settled(self, run: Run, source: Source) -> bool:
+        if run.run_id not in self._results:
+            return False
+        value = self._results.value(run.run_id)
+        source.tell({run.run_id: value})
+        if run.run_id in self._results.committed:
+            self.watch.found(run, value)
+        else:
+            self.failures[run.run_id] = PASSED_OVER
+            self.watch.failed(run, PASSED_OVER)
+        return True

@@ -1,0 +1,60 @@
+"""One pack as one trial of Ray Tune."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from ray.tune import Trainable
+
+from sweeps.errors import StudyError
+from sweeps.execution.training import Workplace, train_pack
+from sweeps.store.store import DiskFull
+from sweeps.study.plan import Pack, Run
+
+
+class PackTrainable(Trainable):
+    """One Tune trial: one pack. The worker stays and takes the next pack when it is done."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Take a pack from ``trial_config``; raises ``StudyError`` for anything else."""
+        self._pack, self._place = read_trial_config(config)
+        self.config = {}  # Tune would send it back with the result, and the driver keep it
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next pack."""
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train and commit the whole pack; ``full`` says why the study has to stop, if so."""
+        try:
+            values = train_pack(self._pack, self._place)
+        except DiskFull as error:
+            return {"done": True, "full": str(error)}
+        return {"done": True, "run_ids": list(values), "values": list(values.values())}
+
+
+def trial_config(pack: Pack, place: Workplace) -> dict[str, Any]:
+    """A pack as a Tune trial's configuration; packed small, for the driver keeps one per trial."""
+    runs = json.dumps([run.to_dict() for run in pack.runs]).encode()
+    packed = base64.b64encode(zlib.compress(runs)).decode()
+    return {"pack_id": pack.pack_id, "runs": packed, "place": vars(place)}
+
+
+def read_trial_config(config: Mapping[str, Any]) -> tuple[Pack, Workplace]:
+    """The pack and workplace that ``trial_config`` wrote.
+
+    Raises ``StudyError`` for anything else: Tune has been seen to start a trial with an empty
+    configuration.
+    """
+    expected = {"pack_id", "runs", "place"}
+    if set(config) != expected:
+        found = ", ".join(sorted(config)) or "nothing"
+        raise StudyError(f"trial: found the keys {found}, allowed: {', '.join(sorted(expected))}")
+    plain = json.loads(zlib.decompress(base64.b64decode(config["runs"])))
+    runs = tuple(Run.from_dict(run) for run in plain)
+    return Pack(config["pack_id"], runs), Workplace(**config["place"])

@@ -1,0 +1,66 @@
+"""What Ray Tune says about trials, for the stage and the display."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray.tune import Callback
+
+from sweeps.execution.pack_searcher import PackSearcher
+
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial
+
+log = logging.getLogger(__name__)
+
+
+class PackEvents(Callback):
+    """Passes on failures with their reasons, and calls ``tick`` at every step of Tune's loop."""
+
+    def __init__(self, searcher: PackSearcher, tick: Callable[[], None]) -> None:
+        self._searcher, self._tick = searcher, tick
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ANN401, ARG002
+        """Several times a second."""
+        self._tick()
+
+    def on_trial_recover(
+        self,
+        iteration: int,  # noqa: ARG002
+        trials: list[Trial],  # noqa: ARG002
+        trial: Trial,
+        **info: Any,  # noqa: ANN401, ARG002
+    ) -> None:
+        """The pack is tried again."""
+        self._searcher.retried(trial.trial_id, trial.num_failures, reason_of(trial))
+
+    def on_trial_error(
+        self,
+        iteration: int,  # noqa: ARG002
+        trials: list[Trial],  # noqa: ARG002
+        trial: Trial,
+        **info: Any,  # noqa: ANN401, ARG002
+    ) -> None:
+        """The pack is given up."""
+        self._searcher.lost(trial.trial_id, reason_of(trial))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune's copies are never used."""
+        return {}
+
+
+def reason_of(trial: Trial) -> str:
+    """One line on the trial's latest failure: how the worker died, or the error it raised.
+
+    The whole text goes to the log.
+    """
+    file = Path(trial.error_file or "")
+    latest = file.read_text().rpartition("Failure # ")[2] if file.is_file() else ""
+    log.error("trial %s: failure %s", trial.trial_id, latest.strip() or "without a word")
+    lines = [line.strip() for line in latest.splitlines()[1:] if line.strip()]
+    if not lines:
+        return "no reason given"
+    return lines[0] if lines[0].startswith("The actor") else lines[-1]

@@ -1,0 +1,1 @@
+"""Which runs a study makes: searches through Optuna, and the choice of the best."""

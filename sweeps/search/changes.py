@@ -1,0 +1,85 @@
+"""A study file that changed since the study ran: what may change, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sweeps.errors import StudyError
+from sweeps.search.planned import planned_runs
+from sweeps.store.folder import StudyFolder
+from sweeps.store.results import Results
+from sweeps.store.store import Store
+from sweeps.study.study import Study, load_study
+from sweeps.study.validation import shown
+
+SHOWN = 8
+"""How many changed keys an error lists."""
+
+ABSENT = "absent"
+
+
+def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> None:
+    """Raise ``StudyError`` if runs planned when the study last ran would change or vanish.
+
+    Added values, seeds and models are welcome, and everything is while nothing is committed.
+    """
+    if not folder.study_file.is_file():
+        return
+    before = load_study(str(folder.study_file))
+    differences = list(_differences(_science(before), _science(study)))
+    if not differences or not store.committed():
+        return
+    lost = _lost(before, study, folder, store)
+    if lost:
+        listed = "\n".join(f"  {line}" for line in differences[:SHOWN])
+        more = f"\n  and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+        raise StudyError(
+            f"study {study.name!r} has changed since it ran ({folder.study_file}): {len(lost)} of "
+            f"its planned runs would change or vanish\n{listed}{more}\n"
+            f"give the changed study another name (name={study.name}-2) or undo the change"
+        )
+
+
+def _lost(before: Study, after: Study, folder: StudyFolder, store: Store) -> set[str]:
+    """Ids of the runs that ``before`` plans and ``after`` does not."""
+    old = planned_runs(before, store, _results(before, folder, store))
+    new = planned_runs(after, store, _results(after, folder, store))
+    lost: set[str] = set()
+    for model, was in old.items():
+        now = new.get(model)
+        kept = {run.run_id for run in now.search + now.rerun} if now else set()
+        at_stake = was.search + (was.rerun if now is None or now.searched else [])
+        lost |= {run.run_id for run in at_stake} - kept
+    return lost
+
+
+def _results(study: Study, folder: StudyFolder, store: Store) -> Results:
+    return Results(store, study.search.metric, folder.passed_over)
+
+
+def _science(study: Study) -> dict[str, Any]:
+    """What decides the runs."""
+    return study.model_dump(mode="json", exclude={"analysis", "resources"})
+
+
+def _differences(before: object, after: object, key: str = "") -> Iterator[str]:
+    """The keys whose values differ, as lines."""
+    old, new = _by_key(before), _by_key(after)
+    if old is not None and new is not None:
+        for name in {**old, **new}:
+            below = f"{key}.{name}" if key else str(name)
+            yield from _differences(old.get(name, ABSENT), new.get(name, ABSENT), below)
+    elif before != after:
+        yield f"{key}: was {_shown(before)}, is {_shown(after)}"
+
+
+def _by_key(value: object) -> Mapping[Any, object] | None:
+    """A mapping, or a list of mappings (phases) by position; None for anything else."""
+    if isinstance(value, list) and all(isinstance(part, Mapping) for part in value):
+        return dict(enumerate(value))
+    return value if isinstance(value, Mapping) else None
+
+
+def _shown(value: object) -> str:
+    return ABSENT if value == ABSENT else shown(value)

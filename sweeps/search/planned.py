@@ -1,0 +1,86 @@
+"""Which runs a study plans, as far as its settled runs decide that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sweeps.search.search import ModelSearch
+from sweeps.search.selection import Selection
+from sweeps.store.results import Results
+from sweeps.store.store import Store
+from sweeps.study.plan import Run, rerun_runs, search_run
+from sweeps.study.study import Study
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is planned for one model."""
+
+    total: int
+    """How many runs its search makes in the end."""
+    search: list[Run]
+    """Those that are known: a search that learns decides the later ones by the values of these."""
+    searched: bool
+    """Whether the search is over: only then the reruns are known."""
+    rerun: list[Run]
+
+
+def planned_runs(study: Study, store: Store, results: Results) -> dict[str, Planned]:
+    """By model. Replays each search, so that it costs what the samplers cost; trains nothing."""
+    return {model: _planned(study, model, store, results) for model in study.models}
+
+
+def planned_ids(study: Study, store: Store, results: Results) -> set[str]:
+    """Ids of the runs that a study asks for.
+
+    What a search that is not over will ask for is open: then all settled runs of that model count.
+    """
+    plans = planned_runs(study, store, results)
+    undecided = {model for model, plan in plans.items() if not plan.searched}
+    settled = {one for one in results.committed if store.manifest(one).model in undecided}
+    return settled | {run.run_id for plan in plans.values() for run in plan.search + plan.rerun}
+
+
+def open_search(
+    study: Study, model: str, store: Store, results: Results
+) -> tuple[ModelSearch, list[Run]]:
+    """The search of a model, and the runs it takes over instead of asking for them.
+
+    Only an asynchronous search takes runs over: those that are committed and in its space.
+    """
+    search = ModelSearch(study, model)
+    adopted = _committed(study, model, store, results) if search.asynchronous else []
+    for run in adopted[: search.total]:
+        search.adopt(run, results.value(run.run_id))
+    return search, adopted[: search.total]
+
+
+def _planned(study: Study, model: str, store: Store, results: Results) -> Planned:
+    if not study.models[model].space:
+        return Planned(0, [], True, rerun_runs(study, model, []))
+    search, runs = open_search(study, model, store, results)
+    while not search.asynchronous and not search.waiting and (asked := search.ask()):
+        runs += asked
+        search.tell(
+            {run.run_id: results.value(run.run_id) for run in asked if run.run_id in results}
+        )
+    if len(runs) < search.total or search.waiting:
+        return Planned(search.total, runs, False, [])
+    selection = Selection(study)
+    for run in runs:
+        selection.offer(run, results.value(run.run_id))
+    rerun = rerun_runs(study, model, selection.chosen(model))
+    return Planned(search.total, runs, True, rerun)
+
+
+def _committed(study: Study, model: str, store: Store, results: Results) -> list[Run]:
+    """The committed search runs of a model that are in its space, in order of their start."""
+    manifests = [store.manifest(run_id) for run_id in sorted(results.committed)]
+    own = [one for one in manifests if (one.model, one.stage) == (model, "search")]
+    space = study.models[model].space.keys()
+    runs = [
+        search_run(study, model, one.varied)
+        for one in sorted(own, key=lambda one: one.started)
+        if one.varied.keys() == space
+    ]
+    return [run for run in runs if run.run_id in results.committed]

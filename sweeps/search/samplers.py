@@ -1,0 +1,65 @@
+"""Optuna's samplers, and a study's space in Optuna's terms."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
+
+from pinn_core.configuration import canonical_json
+from sweeps.study.space import Choices, Range
+from sweeps.study.study import Search
+
+Point = Mapping[str, Any]
+"""One value for each dotted key of a space."""
+
+Space = Mapping[str, Choices | Range]
+
+
+def sampler_of(search: Search) -> BaseSampler:
+    """The sampler that a study names; a grid needs none, any will do."""
+    if search.sampler == "tpe":
+        return TPESampler(seed=search.seed)
+    if search.sampler == "qmc":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return QMCSampler(seed=search.seed, scramble=True, warn_independent_sampling=False)
+    return RandomSampler(seed=search.seed)
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """By dotted key, in the keys' own order, so that the order in the file does not matter."""
+    return {key: _distribution(space[key]) for key in sorted(space)}
+
+
+def is_finite(space: Space) -> bool:
+    """Whether a space has finitely many points: lists and stepped ranges alone."""
+    return not any(isinstance(values, Range) and values.step is None for values in space.values())
+
+
+def shuffled(points: Sequence[Point], seed: int) -> list[Point]:
+    """Points in an order that looks random and depends on the seed and on each point alone."""
+
+    def place(point: Point) -> bytes:
+        return hashlib.blake2b(canonical_json([seed, dict(point)]).encode()).digest()
+
+    return sorted(points, key=place)
+
+
+def _distribution(values: Choices | Range) -> BaseDistribution:
+    if not isinstance(values, Range):
+        return CategoricalDistribution(values)
+    low, high, step = values.low, values.high, values.step
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=values.log, step=int(step or 1))
+    return FloatDistribution(low, high, log=values.log, step=step)

@@ -1,0 +1,1 @@
+"""Where results are: committed atomically, checked when read, one driver at a time."""

@@ -1,0 +1,165 @@
+"""Where the store's files lie: a local directory, or a folder of any pyarrow filesystem."""
+
+import errno
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Protocol
+
+from pyarrow import fs
+
+from sweeps.store.faults import reach
+
+
+class DiskFull(Exception):
+    """There is no room for a file; the message names it, its size and what to do."""
+
+
+class Place(Protocol):
+    """A folder whose files appear whole or not at all; names may contain ``/``."""
+
+    def names(self, folder: str = "") -> list[str]:
+        """Sorted names of the files directly in ``folder``; none if it does not exist."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+
+    def where(self, name: str) -> str:
+        """The full path of a file, for messages."""
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; raises ``FileNotFoundError``."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file in place, over one of that name; raises ``DiskFull``."""
+
+    def move(self, name: str, target: str) -> None:
+        """Rename a file within the place, over one of the new name."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other writers out meanwhile, where the filesystem can do that."""
+
+
+def place_at(root: str) -> Place:
+    """The place that a path or a pyarrow filesystem URI (``s3://bucket/folder``) names."""
+    if "://" not in root:
+        return _Directory(Path(root).absolute())
+    filesystem, path = fs.FileSystem.from_uri(root)
+    if isinstance(filesystem, fs.LocalFileSystem):
+        return _Directory(Path(path))
+    return _Bucket(filesystem, path.rstrip("/"), root.rstrip("/"))
+
+
+class _Directory:
+    """A local or network directory: files are written beside, synced and renamed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def names(self, folder: str = "") -> list[str]:
+        directory = self._root / folder
+        if not directory.is_dir():
+            return []
+        return sorted(entry.name for entry in directory.iterdir() if entry.is_file())
+
+    def exists(self, name: str) -> bool:
+        return (self._root / name).is_file()
+
+    def where(self, name: str) -> str:
+        return str(self._root / name)
+
+    def read(self, name: str) -> bytes:
+        return (self._root / name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        target = self._root / name
+        beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            reach("before_write")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write_synced(beside, content)
+            reach("after_write", beside)
+            beside.replace(target)
+            _sync(target.parent)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(_no_room(str(target), len(content))) from error
+            raise
+        finally:
+            beside.unlink(missing_ok=True)
+        reach("after_rename", target)
+
+    def move(self, name: str, target: str) -> None:
+        moved = self._root / target
+        moved.parent.mkdir(exist_ok=True)
+        (self._root / name).replace(moved)
+        _sync(self._root)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        self._root.mkdir(parents=True, exist_ok=True)
+        with (self._root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+class _Bucket:
+    """A folder of an object store: each file is one put, which shows nothing until it is whole."""
+
+    def __init__(self, filesystem: fs.FileSystem, path: str, uri: str) -> None:
+        self._filesystem, self._path, self._uri = filesystem, path, uri
+
+    def names(self, folder: str = "") -> list[str]:
+        selector = fs.FileSelector(f"{self._path}/{folder}".rstrip("/"), allow_not_found=True)
+        found = self._filesystem.get_file_info(selector)
+        return sorted(info.base_name for info in found if info.is_file)
+
+    def exists(self, name: str) -> bool:
+        return bool(self._filesystem.get_file_info(f"{self._path}/{name}").is_file)
+
+    def where(self, name: str) -> str:
+        return f"{self._uri}/{name}"
+
+    def read(self, name: str) -> bytes:
+        with self._filesystem.open_input_file(f"{self._path}/{name}") as file:
+            return bytes(file.read())
+
+    def write(self, name: str, content: bytes) -> None:
+        reach("before_write")
+        target = f"{self._path}/{name}"
+        self._filesystem.create_dir(target.rpartition("/")[0], recursive=True)
+        with self._filesystem.open_output_stream(target) as file:
+            file.write(content)
+        reach("after_rename")
+
+    def move(self, name: str, target: str) -> None:
+        self._filesystem.create_dir(f"{self._path}/{target}".rpartition("/")[0], recursive=True)
+        self._filesystem.move(f"{self._path}/{name}", f"{self._path}/{target}")
+
+    def alone(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def _write_synced(file: Path, content: bytes) -> None:
+    with file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _no_room(path: str, needed: int) -> str:
+    return (
+        f"disk full: no room for the {needed} bytes of {path}; nothing committed is lost: "
+        "free some space and run the same command again"
+    )

@@ -1,0 +1,79 @@
+"""What is known of a study's runs: which are settled, and the final value of each."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from pinn_core.trajectory import Trajectory, TrajectoryError
+from sweeps.store.store import Store
+
+
+def final_value(trajectory: Trajectory, metric: str) -> float | None:
+    """The metric in the last row; None for a run that diverged or whose last row lacks it."""
+    if trajectory.diverged_at is not None or metric not in trajectory.table.column_names:
+        return None
+    value = trajectory.table.column(metric)[-1].as_py()
+    return value if value is not None and math.isfinite(value) else None
+
+
+class Results:
+    """The settled runs of a study: those that are committed, and those that were passed over.
+
+    Passed over are runs that failed for good and that a sampler which learns went on without: what
+    it drew later depends on that, so they are not tried again. ``passed_over`` is the file that
+    keeps their ids; it is made when there is one. Values are read from the store once.
+    """
+
+    def __init__(self, store: Store, metric: str, passed_over: Path) -> None:
+        self.committed = store.committed()
+        self._store, self._metric = store, metric
+        self._file = passed_over
+        self._passed_over: set[str] = (
+            set(json.loads(passed_over.read_text())) if passed_over.exists() else set()
+        )
+        self._values: dict[str, float | None] = {}
+
+    @classmethod
+    def sound(cls, store: Store, metric: str, passed_over: Path) -> Results:
+        """The results without the runs whose files are damaged: those count as not done."""
+        results = cls(store, metric, passed_over)
+        for run_id in list(results.committed):
+            try:
+                store.content(store.manifest(run_id))
+            except TrajectoryError:
+                results.committed.discard(run_id)
+        return results
+
+    def __contains__(self, run_id: str) -> bool:
+        """Whether a run is settled."""
+        return run_id in self.committed or run_id in self._passed_over
+
+    def value(self, run_id: str) -> float | None:
+        """The final value of a settled run, None if it has none.
+
+        Raises ``TrajectoryError`` if its files are damaged.
+        """
+        if run_id not in self.committed:
+            return None
+        if run_id not in self._values:
+            self._values[run_id] = final_value(self._store.read(run_id), self._metric)
+        return self._values[run_id]
+
+    def learn(self, run_id: str, value: float | None) -> None:
+        """Take note of a run that a worker has just committed."""
+        self.committed.add(run_id)
+        self._values[run_id] = value
+
+    def look_again(self) -> None:
+        """See what a worker committed that died before it could say so."""
+        self.committed = self._store.committed()
+
+    def pass_over(self, run_ids: Iterable[str]) -> None:
+        """Settle runs that failed, for good."""
+        self._passed_over.update(run_ids)
+        beside = self._file.with_suffix(".part")
+        beside.write_text(json.dumps(sorted(self._passed_over)))
+        beside.replace(self._file)

@@ -1,0 +1,192 @@
+"""The trajectory store: what is in here has happened, and nothing else has.
+
+A run is two files: ``<run_id>.parquet``, its trajectory, and then ``<run_id>.json``, the manifest
+that vouches for it. The manifest's existence is the commit; a Parquet file without one is redone.
+Nothing committed is ever overwritten or deleted: a second result that differs from the first goes
+to ``conflicts/``, a damaged one to ``set-aside/``.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from pinn_core.trajectory import (
+    Manifest,
+    Trajectory,
+    TrajectoryError,
+    read_parquet,
+    write_parquet,
+)
+from sweeps.store.places import DiskFull, place_at
+from sweeps.study.plan import Run
+
+__all__ = ["DiskFull", "Store"]
+
+log = logging.getLogger(__name__)
+_MANIFEST = re.compile(r"([0-9a-f]{16})\.json")
+
+
+class Store:
+    """The committed runs under ``root``, a local path or a pyarrow filesystem URI.
+
+    Several processes and hosts may commit at once. Nothing is created before the first commit.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._place = place_at(root)
+
+    def commit(
+        self,
+        run: Run,
+        trajectory: Trajectory,
+        *,
+        environment: Mapping[str, str],
+        device: str,
+        threads: int,
+        pack_size: int,
+        started: float,
+        seconds: float,
+    ) -> Manifest:
+        """Make ``trajectory`` the result of ``run``; returns the manifest that stands.
+
+        A second commit of the same digest changes nothing; a differing one is set aside under
+        ``conflicts/`` and logged. ``started`` is in unix seconds, ``seconds`` the wall time
+        per run. Raises ``DiskFull``.
+        """
+        content = _encoded(trajectory, run.run_id)
+        manifest = Manifest(
+            run_id=run.run_id,
+            study=run.study,
+            model=run.model,
+            stage=run.stage,
+            configuration=run.configuration.to_dict(),
+            varied=dict(run.varied),
+            seed=run.seed,
+            steps=run.configuration.steps,
+            diverged_at=trajectory.diverged_at,
+            digest=trajectory.digest(),
+            sha256=hashlib.sha256(content).hexdigest(),
+            bytes=len(content),
+            environment=dict(environment),
+            device=device,
+            threads=threads,
+            pack_size=pack_size,
+            started=started,
+            seconds=seconds,
+        )
+        with self._place.alone():
+            if not self._holds(run.run_id):
+                self._put(run.run_id, content, manifest)
+                return manifest
+            standing = self.manifest(run.run_id)
+            if standing.digest != manifest.digest:
+                rival = f"conflicts/{run.run_id}.{manifest.digest[:8]}"
+                self._put(rival, content, manifest)
+                log.warning("%s", _conflict(standing, manifest, self._place.where(rival)))
+            return standing
+
+    def committed(self) -> set[str]:
+        """Ids of the runs that have a manifest and a trajectory."""
+        names = set(self._place.names())
+        stems = {match[1] for name in names if (match := _MANIFEST.fullmatch(name))}
+        return {stem for stem in stems if f"{stem}.parquet" in names}
+
+    def manifest(self, run_id: str) -> Manifest:
+        """The manifest of a committed run; raises ``TrajectoryError`` naming a damaged file."""
+        name = f"{run_id}.json"
+        where = self._place.where(name)
+        try:
+            manifest = Manifest.from_json(self._place.read(name).decode(), where)
+        except FileNotFoundError:
+            raise TrajectoryError(f"{where}: run {run_id} is not in the store") from None
+        except UnicodeDecodeError as error:
+            raise TrajectoryError(f"{where}: not a manifest: {error}") from None
+        if manifest.run_id != run_id:
+            raise TrajectoryError(f"{where}: is the manifest of another run, {manifest.run_id}")
+        return manifest
+
+    def manifests(self) -> list[Manifest]:
+        """The manifests of all committed runs, by run id."""
+        return [self.manifest(run_id) for run_id in sorted(self.committed())]
+
+    def read(self, run_id: str) -> Trajectory:
+        """A committed run's trajectory, every checksum verified; raises ``TrajectoryError``."""
+        manifest = self.manifest(run_id)
+        content = self.content(manifest)
+        trajectory = read_parquet(pa.BufferReader(content))
+        if trajectory.digest() != manifest.digest:
+            raise TrajectoryError(
+                f"{self.where(run_id)}: its numbers differ from its manifest's digest"
+            )
+        return trajectory
+
+    def content(self, manifest: Manifest) -> bytes:
+        """The Parquet file that ``manifest`` vouches for, byte for byte.
+
+        Raises ``TrajectoryError`` if it is gone or not what was committed.
+        """
+        where = self.where(manifest.run_id)
+        try:
+            content = self._place.read(f"{manifest.run_id}.parquet")
+        except FileNotFoundError:
+            raise TrajectoryError(f"{where}: is missing, its manifest is there") from None
+        if hashlib.sha256(content).hexdigest() != manifest.sha256:
+            raise TrajectoryError(
+                f"{where}: damaged: {len(content)} bytes whose sha256 is not the one committed"
+                f" ({manifest.bytes} bytes)"
+            )
+        return content
+
+    def where(self, run_id: str) -> str:
+        """The path or URI of a run's Parquet file."""
+        return self._place.where(f"{run_id}.parquet")
+
+    def conflicts(self) -> list[str]:
+        """Files of results that differed from the one that stands."""
+        return [self._place.where(f"conflicts/{name}") for name in self._place.names("conflicts")]
+
+    def set_damaged_aside(self) -> dict[str, str]:
+        """Move the files of every damaged run to ``set-aside/``, so that it counts as not done.
+
+        Returns what was wrong, by run id. Only the driver that holds the study's lock may do this.
+        """
+        damaged = {}
+        for run_id in sorted(self.committed()):
+            try:
+                self.content(self.manifest(run_id))
+            except TrajectoryError as error:
+                damaged[run_id] = str(error)
+                self._set_aside(run_id)
+        return damaged
+
+    def _set_aside(self, run_id: str) -> None:
+        """The manifest first: without it the run is not committed, whatever happens next."""
+        taken = {name.partition(".")[0] for name in self._place.names("set-aside")}
+        number = next(n for n in range(1, len(taken) + 2) if f"{run_id}-{n}" not in taken)
+        for ending in ("json", "parquet"):
+            self._place.move(f"{run_id}.{ending}", f"set-aside/{run_id}-{number}.{ending}")
+
+    def _holds(self, run_id: str) -> bool:
+        return all(self._place.exists(f"{run_id}.{ending}") for ending in ("json", "parquet"))
+
+    def _put(self, stem: str, content: bytes, manifest: Manifest) -> None:
+        self._place.write(f"{stem}.parquet", content)
+        self._place.write(f"{stem}.json", manifest.to_json().encode())
+
+
+def _encoded(trajectory: Trajectory, run_id: str) -> bytes:
+    sink = pa.BufferOutputStream()
+    write_parquet(trajectory, sink, {"run_id": run_id})
+    return bytes(sink.getvalue())
+
+
+def _conflict(standing: Manifest, rival: Manifest, where: str) -> str:
+    return (
+        f"run {rival.run_id} was computed twice with different numbers: the first result stands"
+        f" (device {standing.device}, pack of {standing.pack_size}), the second one"
+        f" (device {rival.device}, pack of {rival.pack_size}) is set aside as {where}.parquet"
+    )

@@ -1,0 +1,194 @@
+"""Runs, named by the hash of what they are, and packs: runs of equal shape that train together."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from hashlib import blake2b
+from itertools import product
+from math import ceil
+from typing import Any, Literal, get_args
+
+from pinn_core.configuration import Configuration, canonical_json, run_id
+from pinn_core.objectives import Regression
+from sweeps.errors import StudyError
+from sweeps.study.space import grid_values, value_at
+from sweeps.study.study import Rerun, Resources, Study, configuration_at, configuration_of
+
+Stage = Literal["search", "rerun"]
+
+CPU_STEP, CPU_MOST = 3e8, 12
+"""Operations that a pack's update should cost on a CPU, so that Python is a small part; members."""
+PYTHON_STEP = 1e8
+"""What an update costs beside arithmetic, as operations: some 2 ms of Python on one core."""
+GPU_STEP, GPU_MOST = 1e12, 64
+"""The same on a GPU, so that the chip is full: some 20 ms at 45 TFLOP/s."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: a configuration and a seed, named by their hash; why it is made beside.
+
+    ``varied`` maps the dotted keys that the search varied to this run's values.
+    """
+
+    run_id: str
+    study: str
+    model: str
+    stage: Stage
+    configuration: Configuration
+    seed: int
+    varied: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data that travels as JSON."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**plain, "configuration": self.configuration.to_dict()}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Run":
+        """Read back; raises ``StudyError`` if a key is amiss or the name is not the content's."""
+        names = [field.name for field in fields(cls)]
+        if sorted(plain) != sorted(names):
+            found = ", ".join(sorted(plain)) or "none"
+            raise StudyError(f"run: found the keys {found}, allowed: {', '.join(names)}")
+        if plain["stage"] not in get_args(Stage):
+            raise StudyError(f"run: found the stage {plain['stage']!r}, allowed: search, rerun")
+        run = cls(**{**plain, "configuration": configuration_of(plain["configuration"])})
+        true_id = run_id(run.configuration, run.seed)
+        if run.run_id != true_id:
+            raise StudyError(f"run {run.run_id}: its configuration and seed are run {true_id}'s")
+        return run
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Runs of one shape that are trained together; named by the hash of their names."""
+
+    pack_id: str
+    runs: tuple[Run, ...]
+
+    @property
+    def flops(self) -> float:
+        """Estimated floating point operations of all its runs."""
+        return len(self.runs) * flops(self.runs[0].configuration)
+
+
+def search_run(study: Study, model: str, point: Mapping[str, Any]) -> Run:
+    """The run of a model's search at a point (values by dotted key) of its space."""
+    configuration = configuration_at(study, model, point)
+    plain = configuration.to_dict()
+    varied = {key: value_at(plain, key) for key in point}
+    seed = study.search.seed
+    name = run_id(configuration, seed)
+    return Run(name, study.name, model, "search", configuration, seed, varied)
+
+
+def rerun_runs(study: Study, model: str, chosen: Sequence[Run]) -> list[Run]:
+    """The chosen runs' configurations, each with as many seeds, which the search did not use.
+
+    A model that varies nothing has no search: its one configuration is run, from the search's seed.
+    """
+    first = study.search.seed + 1
+    if not study.models[model].space:
+        chosen, first = [search_run(study, model, {})], study.search.seed
+    return [
+        _with_seed(run, seed)
+        for run in chosen
+        for seed in range(first, first + rerun_of(study, model).seeds)
+    ]
+
+
+def rerun_of(study: Study, model: str) -> Rerun:
+    """How a model's best are repeated: its own rule, else the study's."""
+    return study.models[model].rerun or study.rerun
+
+
+def _with_seed(run: Run, seed: int) -> Run:
+    name = run_id(run.configuration, seed)
+    return Run(name, run.study, run.model, "rerun", run.configuration, seed, run.varied)
+
+
+def model_points(study: Study, model: str) -> list[dict[str, Any]]:
+    """The full grid of a model's space, the last key fastest; one empty point if it is empty."""
+    space = study.models[model].space
+    grid = product(*(grid_values(values) for values in space.values()))
+    return [dict(zip(space, point, strict=True)) for point in grid]
+
+
+def make_packs(runs: Iterable[Run], resources: Resources, slots: int) -> list[Pack]:
+    """Packs of runs with one shape, the longest first; ``slots`` packs can train at a time.
+
+    With ``pack: auto`` no pack is larger than a slot's share of the runs, and beyond that as large
+    as pays: on a CPU while an update is cheap (``CPU_STEP``), on a GPU until it is busy.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.configuration.shape_key(), []).append(run)
+    share = ceil(sum(map(len, groups.values())) / max(slots, 1))
+    packs = [pack for group in groups.values() for pack in _packs(group, resources, share)]
+    return sorted(packs, key=lambda pack: pack.flops, reverse=True)
+
+
+def _packs(group: Sequence[Run], resources: Resources, share: int) -> Iterator[Pack]:
+    size = resources.pack if resources.pack != "auto" else _auto_size(group, resources, share)
+    for start in range(0, len(group), size):
+        members = tuple(group[start : start + size])
+        names = canonical_json([run.run_id for run in members])
+        yield Pack(blake2b(names.encode(), digest_size=8).hexdigest(), members)
+
+
+def _auto_size(group: Sequence[Run], resources: Resources, share: int) -> int:
+    step = step_flops(group[0].configuration)
+    if resources.gpus:
+        size = max(1, min(GPU_MOST, int(GPU_STEP / step), share))
+        return 1 << (size.bit_length() - 1)  # few shapes, so that few graphs are captured
+    size = max(1, min(CPU_MOST, int(CPU_STEP / step), share))
+    return ceil(len(group) / ceil(len(group) / size))  # packs of about one size
+
+
+def flops(configuration: Configuration) -> float:
+    """Estimated floating point operations of a run: updates, what is recorded, Python itself."""
+    update = step_flops(configuration) + recording_flops(configuration) + PYTHON_STEP
+    return configuration.steps * update
+
+
+def recording_flops(configuration: Configuration) -> float:
+    """Estimated operations per update of what is recorded beside the training, on average.
+
+    Nothing where a full batch gives it for free. Else 2 per parameter at the points of every step,
+    the gradients' 24 and 6 when they are due, and on the whole grid 8 inside and 2 outside.
+    """
+    record = configuration.record
+    grid = configuration.problem.grid()
+    interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    free = configuration.objective.batch == "full"
+    each = 0.0 if free else 2.0 * record.points
+    if record.gradients_every and not (
+        free and not isinstance(configuration.objective, Regression)
+    ):
+        each += (24.0 * record.gradient_points + 6.0 * supervised) / record.gradients_every
+    if record.full_every:
+        each += (8.0 * interior + 2.0 * supervised) / record.full_every
+    return each * _parameters(configuration)
+
+
+def step_flops(configuration: Configuration) -> float:
+    """Estimated floating point operations of one update.
+
+    A parameter costs 6 at each point where the value is enough (2 forward, 4 in reverse), and 24 at
+    an interior point of a PINN, through which four channels go: value, two first derivatives and
+    the residual's operator.  An MLP of width w and D layers has about (D - 1) w^2 parameters.
+    """
+    problem, objective = configuration.problem, configuration.objective
+    grid = problem.grid()
+    interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    channels = 1 if isinstance(objective, Regression) else 4
+    if channels > 1 and problem.interior_points != "all":
+        interior = int(problem.interior_points)
+    batch = objective.batch
+    share = 1.0 if batch == "full" else batch / (interior + supervised)
+    return 6.0 * _parameters(configuration) * share * (channels * interior + supervised)
+
+
+def _parameters(configuration: Configuration) -> int:
+    problem = configuration.problem
+    return configuration.network.stack(len(problem.coordinates), problem.outputs).size

@@ -1,0 +1,208 @@
+"""The study file's meaning: one class per section, its keys explained under each field."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from io import StringIO
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+
+from analysis.plateau import PlateauRule
+from pinn_core.configuration import Configuration
+from pinn_core.objectives import OBJECTIVES, Objective
+from pinn_core.trajectory import COLUMNS
+from sweeps.errors import StudyError, closest
+from sweeps.study.names import model_name, study_name
+from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_configuration
+from sweeps.study.space import (
+    MAX_GRID,
+    Choices,
+    Range,
+    check_key,
+    grid_size,
+    grid_values,
+    read_values,
+    resolved,
+    value_at,
+    with_values,
+)
+from sweeps.study.study_file import dotted_key, read_study_file, text_of
+from sweeps.study.validation import Section, Wrong, first_error, read
+
+__all__ = [
+    "Analysis",
+    "Base",
+    "Choices",
+    "Model",
+    "Range",
+    "Rerun",
+    "Resources",
+    "Search",
+    "Study",
+    "configuration_at",
+    "configuration_of",
+    "load_study",
+]
+
+
+def _column(name: str) -> str:
+    """A trajectory column that is the same on every machine; raises ``ValueError``."""
+    known = [column for column in COLUMNS if not column.startswith("time/")]
+    if name not in known:
+        raise ValueError(f"found {name!r}, allowed: {', '.join(known)}{closest(name, known)}")
+    return name
+
+
+def _plateau_rule(value: object) -> PlateauRule:
+    rule = read(PlateauRule, value)
+    try:
+        _column(rule.curve)
+    except ValueError as error:
+        raise Wrong(("curve",), str(error)) from None
+    return rule
+
+
+class Rerun(Section):
+    """How the best configurations are repeated."""
+
+    top: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many of the best configurations of each model."""
+    seeds: Annotated[int, Field(ge=1, le=10_000)] = 5
+    """How many seeds each; they follow the search's, so that selection does not leak in."""
+
+
+class Model(Section):
+    """What one model is trained for and what its search varies."""
+
+    objective: Annotated[Objective, one_of(OBJECTIVES)]
+    """The loss that the model is trained on."""
+    space: dict[str, Annotated[Choices | Range, ReadBy(read_values)]] = Field({})
+    """Dotted keys of the configuration, each with a list or range; empty: nothing to search."""
+    rerun: Rerun | None = None
+    """How this model's best are repeated; null: as the study's ``rerun`` says."""
+
+
+class Search(Section):
+    """How the runs of each model's search are chosen."""
+
+    sampler: Literal["grid", "random", "tpe", "qmc"] = "grid"
+    """Every point of a grid, or one of Optuna's samplers."""
+    runs: Annotated[int, Field(ge=1, le=MAX_GRID)] | None = None
+    """How many runs for each model; null: the whole grid."""
+    generation: Annotated[int, Field(ge=1)] | Literal["async"] = 48
+    """How many runs tpe draws before it learns from them; async: what is free, not reproducible."""
+    metric: Annotated[str, AfterValidator(_column)] = "loss/regression"
+    """The trajectory column whose last value decides."""
+    direction: Literal["minimize", "maximize"] = "minimize"
+    """Whether a small or a large value of the metric is good."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seed of the sampler and of every run of the search."""
+    share_shape: Annotated[int, Field(ge=1, le=1024)] = 1
+    """How many runs are drawn for each drawn network shape, so that they can share a pack."""
+
+    @model_validator(mode="after")
+    def _samplers_need_runs(self) -> "Search":
+        if self.runs is None and self.sampler != "grid":
+            raise Wrong(("runs",), f"found null, allowed with {self.sampler}: a whole number")
+        return self
+
+
+class Analysis(Section):
+    """How trajectories are read; not part of a run's identity."""
+
+    plateau: Annotated[PlateauRule, ReadBy(_plateau_rule)] = PlateauRule()
+    """What counts as a plateau."""
+
+
+class Resources(Section):
+    """Where and how packs run; not part of a run's identity."""
+
+    pack: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
+    """How many runs of equal shape are trained together at most; auto: by their cost."""
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    """CPU cores for each pack."""
+    gpus: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """GPUs for each pack; a fraction lets packs share one."""
+    retries: Annotated[int, Field(ge=0, le=100)] = 3
+    """How often a pack that lost its worker is tried again."""
+
+
+class Study(Section):
+    """A validated study; ``load_study`` reads it."""
+
+    name: Annotated[str, AfterValidator(study_name)]
+    """Its folder under the runs directory and its MLflow experiment."""
+    base: Base
+    """What every run has."""
+    models: Annotated[dict[Annotated[str, AfterValidator(model_name)], Model], Field(min_length=1)]
+    """The models that are compared, each with a search of its own."""
+    search: Search = Search()
+    """How the runs of each model's search are chosen."""
+    rerun: Rerun = Rerun()
+    """How the best configurations are repeated."""
+    analysis: Analysis = Analysis()
+    """How trajectories are read."""
+    resources: Resources = Resources()
+    """Where and how packs run."""
+
+    @model_validator(mode="after")
+    def _resolve_spaces(self) -> "Study":
+        models = {name: _resolved(self, name) for name in self.models}
+        return self.model_copy(update={"models": models})
+
+    def to_yaml(self) -> str:
+        """The study with every default, as a file that loads to an equal study."""
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = None
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+        yaml.width = 4096  # ruamel would break a mapping between key and value
+        text = StringIO()
+        yaml.dump(self.model_dump(mode="json"), text)
+        return text.getvalue()
+
+
+def load_study(source: str, overrides: Sequence[str] = ()) -> Study:
+    """The study in a file, or a shipped one by its name ("demo"), after dotted overrides.
+
+    Raises ``StudyError`` naming the file and line (or the override), the key, what was found, what
+    is allowed and the closest name.
+    """
+    file = read_study_file(text_of(source), source, overrides)
+    try:
+        return Study.model_validate(file.data)
+    except ValidationError as error:
+        wrong = first_error(error, file.data)
+        key = f"{dotted_key(wrong.keys)}: " if wrong.keys else ""
+        raise StudyError(f"{file.place(wrong.keys)}: {key}{wrong.message}") from None
+
+
+def configuration_at(study: Study, model: str, point: Mapping[str, Any]) -> Configuration:
+    """The configuration of a model's run: base, objective, and ``point``'s values by dotted key."""
+    plain = study.base.with_objective(study.models[model].objective).to_dict()
+    return configuration_of(with_values(plain, point))
+
+
+def _resolved(study: "Study", name: str) -> Model:
+    """The model with its space checked, value by value, and as its configurations will hold it."""
+    model = study.models[name]
+    plain = study.base.with_objective(model.objective).to_dict()
+    space: dict[str, Choices | Range] = {}
+    for key, values in model.space.items():
+        try:
+            check_key(key, plain)
+            space[key] = resolved(values, partial(_validated, plain, key))
+            if study.search.sampler == "grid":
+                grid_values(space[key])
+        except Wrong as error:
+            raise Wrong(("models", name, "space", key, *error.keys), error.message) from None
+    if study.search.sampler == "grid" and grid_size(space) > MAX_GRID:
+        message = f"found a grid of {grid_size(space)} points, allowed: at most {MAX_GRID}"
+        raise Wrong(("models", name, "space"), message)
+    return model.model_copy(update={"space": space})
+
+
+def _validated(plain: Mapping[str, Any], key: str, value: object) -> Any:  # noqa: ANN401
+    """One value as a configuration that is otherwise ``plain`` holds it; raises ``Wrong``."""
+    configuration = read_configuration(with_values(plain, {key: value}))
+    return value_at(configuration.to_dict(), key)

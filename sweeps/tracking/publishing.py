@@ -1,0 +1,153 @@
+"""Runs of the store as MLflow runs: written once, whatever is cut short, with the same rows.
+
+A study is an experiment; each of its stages and models is a parent run, each run a child. A child
+counts as published when it is FINISHED and carries the digest of the store's manifest; anything
+else under its run id is half-made: it is deleted, and the run written anew.
+"""
+
+import logging
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pinn_core.trajectory import Manifest
+from sweeps.store.faults import reach
+from sweeps.store.store import Store
+from sweeps.study.study import Study
+from sweeps.tracking import rows
+from sweeps.tracking.mlflow_client import open_client, search_runs
+from sweeps.tracking.tracking_address import sqlite_file
+
+if TYPE_CHECKING:
+    from mlflow.entities import Param, Run
+
+log = logging.getLogger(__name__)
+
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Tag by which MLflow's pages show an experiment's runs, not what chat applications need."""
+
+
+class Experiment:
+    """The MLflow experiment of a study. One process at a time may write it.
+
+    Makes database and experiment where they do not exist. Every method may raise whatever MLflow
+    raises, and may simply be called again then.
+    """
+
+    def __init__(self, tracking_uri: str, store: Store, study: Study) -> None:
+        self._store, self._study = store, study
+        database = sqlite_file(tracking_uri)
+        if database:
+            database.parent.mkdir(parents=True, exist_ok=True)
+        self._client = open_client(tracking_uri)
+        self._id = self._open(database)
+        self._parents: dict[tuple[str, str], str] = {}
+        self._ends: dict[tuple[str, str], int] = {}
+
+    def publish(self, run_id: str) -> bool:
+        """Write one committed run; False if it was there already.
+
+        Raises ``TrajectoryError`` if the store's files are damaged.
+        """
+        reach("before_publish")
+        manifest = self._store.manifest(run_id)
+        family = (manifest.stage, manifest.model)
+        self._ends[family] = max(self._ends.get(family, 0), rows.end_time(manifest))
+        if self._is_published(manifest):
+            return False
+        metrics = rows.metrics(manifest, self._store.read(run_id), self._study.analysis.plateau)
+        child = self._client.create_run(
+            self._id,
+            start_time=rows.start_time(manifest),
+            run_name=f"{manifest.model} {run_id[:8]}",
+            tags=rows.tags(manifest) | {"mlflow.parentRunId": self._parent(manifest)},
+        ).info.run_id
+        self._client.log_batch(child, metrics=metrics, params=_parameters(manifest))
+        self._log_files(child, manifest)
+        self._client.set_terminated(child, "FINISHED", rows.end_time(manifest))
+        return True
+
+    def log_figures(self, stage: str, model: str, directory: Path) -> None:
+        """Put a directory's files on the parent run of a stage and model, under ``figures``."""
+        for parent in self._search("tags.role = 'parent'"):
+            if _family(parent) == (stage, model):
+                self._client.log_artifacts(parent.info.run_id, str(directory), "figures")
+
+    def finish(self, status: str = "FINISHED") -> None:
+        """End the parent runs, and delete children that a lost answer left half-made."""
+        for child in self._search("tags.run_id IS NOT NULL AND attributes.status = 'RUNNING'"):
+            self._client.delete_run(child.info.run_id)
+        for parent in self._search("tags.role = 'parent'"):
+            end = self._ends.get(_family(parent), parent.info.start_time)
+            end = max(end, parent.info.end_time or 0)
+            self._client.set_terminated(parent.info.run_id, status, end)
+
+    def _open(self, database: Path | None) -> str:
+        """The experiment's id; artifacts of a local database lie beside it."""
+        artifacts = None
+        if database:
+            with closing(sqlite3.connect(database)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")  # the UI reads while we write
+            artifacts = (database.parent / "artifacts" / self._study.name).as_uri()
+        found = self._client.get_experiment_by_name(self._study.name)
+        if found is None:
+            return str(self._client.create_experiment(self._study.name, artifacts, KIND))
+        if found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _is_published(self, manifest: Manifest) -> bool:
+        """Whether the run is there and complete; whatever else has its id is deleted."""
+        published = False
+        for run in self._search(f"tags.run_id = '{manifest.run_id}'"):
+            finished = run.info.status == "FINISHED"
+            if finished and not published and run.data.tags.get("digest") == manifest.digest:
+                published = True
+                continue
+            if finished and not published:
+                log.warning("MLflow's run %s differs from the store: replaced", manifest.run_id)
+            self._client.delete_run(run.info.run_id)
+        return published
+
+    def _parent(self, manifest: Manifest) -> str:
+        """MLflow's id of the run's parent, which is made, or set RUNNING again, where needed."""
+        family = (manifest.stage, manifest.model)
+        if family not in self._parents:
+            self._parents[family] = self._revive_parent(family) or self._make_parent(manifest)
+        return self._parents[family]
+
+    def _revive_parent(self, family: tuple[str, str]) -> str | None:
+        for run in self._search("tags.role = 'parent'"):
+            if _family(run) == family:
+                self._client.update_run(run.info.run_id, status="RUNNING")
+                return str(run.info.run_id)
+        return None
+
+    def _make_parent(self, manifest: Manifest) -> str:
+        stage, model = manifest.stage, manifest.model
+        tags = {"role": "parent", "stage": stage, "model": model, "study": manifest.study}
+        name, start = f"{stage} {model}", rows.start_time(manifest)
+        made = self._client.create_run(self._id, start_time=start, run_name=name, tags=tags)
+        return str(made.info.run_id)
+
+    def _search(self, condition: str) -> list["Run"]:
+        return search_runs(self._client, self._id, condition)
+
+    def _log_files(self, child: str, manifest: Manifest) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, manifest.run_id)
+            file.with_suffix(".parquet").write_bytes(self._store.content(manifest))
+            file.with_suffix(".json").write_text(manifest.to_json())
+            self._client.log_artifacts(child, folder, "trajectory")
+
+
+def _parameters(manifest: Manifest) -> list["Param"]:
+    from mlflow.entities import Param
+
+    return [Param(key, value) for key, value in rows.parameters(manifest).items()]
+
+
+def _family(parent: "Run") -> tuple[str, str]:
+    return parent.data.tags["stage"], parent.data.tags["model"]

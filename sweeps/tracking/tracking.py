@@ -1,0 +1,189 @@
+"""MLflow, written by one thread of one process, which training never waits for."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sweeps.errors import StudyError
+from sweeps.store.store import Store
+from sweeps.study.study import Study
+from sweeps.tracking.mlflow_client import is_unreachable, reason
+from sweeps.tracking.publishing import Experiment
+from sweeps.tracking.tracking_address import (
+    check_tracking,
+    default_tracking_uri,
+    masked,
+    sqlite_file,
+)
+
+__all__ = [
+    "Publisher",
+    "Synced",
+    "check_tracking",
+    "default_tracking_uri",
+    "masked",
+    "sqlite_file",
+    "sync",
+]
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 30.0
+"""Seconds that ``close`` gives an unreachable server before it leaves the rest to ``sync``."""
+
+LAST_RUN = 2.0
+"""Seconds that ``close`` gives the run at hand when nothing else is to wait."""
+
+LONGEST_PAUSE = 10.0
+"""Seconds between two attempts; the first pause is one second, each further one twice as long."""
+
+Job = Callable[[Experiment], object]
+
+
+class Publisher:
+    """Publishes committed runs in the order in which they are submitted, on a thread of its own.
+
+    An unreachable server is announced once, through ``say``, and asked again until it answers.
+    ``failed`` tells, by run id, what could not be published although the server answers.
+    Nothing that goes wrong there reaches the caller, and only ``close`` waits.
+    """
+
+    def __init__(
+        self,
+        tracking_uri: str,
+        store: Store,
+        study: Study,
+        say: Callable[[str], None] = log.warning,
+    ) -> None:
+        self.failed: dict[str, str] = {}
+        self._store, self._study, self._say = store, study, say
+        self._uri = tracking_uri
+        self._experiment: Experiment | None = None
+        self._jobs: queue.Queue[tuple[str, Job] | None] = queue.Queue()
+        self._pending: set[str] = set()
+        self._unreachable = False
+        self._abandoned = threading.Event()
+        self._give_up_at = float("inf")
+        self._thread = threading.Thread(target=self._work, name="publisher", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many submitted runs are not in MLflow yet."""
+        return len(self._pending)
+
+    def start(self) -> None:
+        """Start the thread, with what the store holds already."""
+        for run_id in sorted(self._store.committed()):
+            self.submit(run_id)
+        self._thread.start()
+
+    def submit(self, run_id: str) -> None:
+        """Publish a committed run, unless MLflow has it."""
+        self._pending.add(run_id)
+        self._jobs.put((run_id, lambda experiment: experiment.publish(run_id)))
+
+    def log_figures(self, stage: str, model: str, directory: Path) -> None:
+        """Put figures on the parent run of a stage and model, after the runs submitted so far."""
+        self._jobs.put(("figures", lambda found: found.log_figures(stage, model, directory)))
+
+    def finish(self, status: str = "FINISHED") -> None:
+        """End the parent runs, after the runs submitted so far."""
+        self._jobs.put(("parent runs", lambda experiment: experiment.finish(status)))
+
+    def close(self, wait: bool = True) -> None:
+        """Stop: when all is published or the server's time is up, or else after the run at hand."""
+        if not wait:
+            self._abandoned.set()
+        self._give_up_at = time.monotonic() + PATIENCE
+        self._jobs.put(None)
+        if self._thread.is_alive():
+            self._thread.join(None if wait else LAST_RUN)
+        if self._pending:
+            self._say(
+                f"{len(self._pending)} runs are not in MLflow yet; they are safe in the store:"
+                f" pinn-sweep sync {self._study.name}"
+            )
+
+    def _work(self) -> None:
+        while not self._abandoned.is_set() and (job := self._jobs.get()):
+            self._carry_out(*job)
+
+    def _carry_out(self, name: str, job: Job) -> None:
+        """Do the job, as often as it takes; a job that itself is at fault is noted and dropped."""
+        pause = 1.0
+        while not self._abandoned.is_set():
+            try:
+                self._experiment = self._experiment or self._opened()
+                job(self._experiment)
+            except Exception as error:  # training must not see it, whatever it is
+                if is_unreachable(error):
+                    self._wait(pause, error)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                    continue
+                self._experiment = None
+                self.failed[name] = masked(reason(error))
+                self._say(f"not published: {name}: {self.failed[name]}")
+            self._unreachable = False
+            self._pending.discard(name)
+            return
+
+    def _opened(self) -> Experiment:
+        return Experiment(self._uri, self._store, self._study)
+
+    def _wait(self, pause: float, error: Exception) -> None:
+        if not self._unreachable:
+            self._say(f"MLflow unreachable, {self.waiting} runs waiting: {masked(reason(error))}")
+        self._unreachable = True
+        self._experiment = None
+        if time.monotonic() + pause > self._give_up_at:
+            self._abandoned.set()
+        else:
+            time.sleep(pause)
+
+
+@dataclass
+class Synced:
+    """What ``sync`` did: runs written, runs found in place, and why others could not be written."""
+
+    published: int = 0
+    present: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = None) -> Synced:
+    """Bring MLflow up to the store, from whatever state; a second time changes nothing.
+
+    The files of the folder ``figures``, if it exists, go to the rerun's parent runs. Raises
+    ``StudyError`` if MLflow cannot be reached; the same call continues then.
+    """
+    check_tracking(tracking_uri)
+    synced = Synced()
+    try:
+        experiment = Experiment(tracking_uri, store, study)
+        for run_id in sorted(store.committed()):
+            _sync_one(experiment, run_id, synced)
+        if figures and figures.is_dir():
+            for model in study.models:
+                experiment.log_figures("rerun", model, figures)
+        experiment.finish()
+    except Exception as error:
+        if not is_unreachable(error):
+            raise
+        done = synced.published + synced.present
+        message = f"MLflow at {masked(tracking_uri)} failed after {done} runs"
+        raise StudyError(f"{message}: {masked(reason(error))}") from error
+    return synced
+
+
+def _sync_one(experiment: Experiment, run_id: str, synced: Synced) -> None:
+    try:
+        if experiment.publish(run_id):
+            synced.published += 1
+        else:
+            synced.present += 1
+    except ValueError as error:  # a damaged file, a curve that was not recorded
+        synced.failed[run_id] = str(error)

@@ -1,0 +1,108 @@
+"""Where MLflow's records are: the default address, and whether an address can be used at all."""
+
+import os
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.engine import make_url
+
+from sweeps.errors import StudyError, closest
+from sweeps.tracking.mlflow_client import open_client, reason
+
+SERVERS = ("http", "https")
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+DEADLINE = 8.0
+"""Seconds that a server has to answer, before any training."""
+
+
+def default_tracking_uri(runs_root: Path) -> str:
+    """An SQLite database in the folder of all studies; artifacts lie beside it."""
+    return f"sqlite:///{runs_root.absolute()}/mlflow.db"
+
+
+def sqlite_file(tracking_uri: str) -> Path | None:
+    """The file of an SQLite address, None for any other address."""
+    if not tracking_uri.startswith("sqlite:"):
+        return None
+    return Path(make_url(tracking_uri).database or "").absolute()
+
+
+def masked(text: str) -> str:
+    """``text`` without the credentials of the addresses in it.
+
+    >>> masked("no answer from https://ada:lovelace@example.org/mlflow")
+    'no answer from https://***@example.org/mlflow'
+    """
+    text = re.sub(r"(?<!sqlite)://[^\\s'\"]*@", "://***@", text)
+    return re.sub(r"(?i)([?&](?:password|token)=)[^&\s]*", r"\1***", text)
+
+
+def check_tracking(uri: str) -> None:
+    """See that MLflow's records can be written at ``uri``; nothing is created.
+
+    Raises ``StudyError`` within ten seconds: unknown scheme, no answer, not MLflow's database.
+    """
+    address = f"tracking address {masked(uri)!r}"
+    scheme = uri.partition(":")[0].partition("+")[0] if ":" in uri else ""
+    if scheme not in SERVERS + DATABASES:
+        hint = (
+            closest(scheme, SERVERS + DATABASES) or "; for a local file: sqlite:///path/mlflow.db"
+        )
+        allowed = ", ".join(SERVERS + DATABASES)
+        raise StudyError(f"{address}: found scheme {scheme!r}, allowed: {allowed}{hint}")
+    if scheme != "sqlite":
+        import mlflow  # noqa: F401  # takes seconds that are not the server's
+    deadline = None if scheme == "sqlite" else DEADLINE
+    problem = _problem_within(deadline, lambda: _ask(scheme, uri))
+    if problem:
+        raise StudyError(f"{address} cannot be used: {masked(problem)}")
+
+
+def _problem_within(seconds: float | None, ask: Callable[[], None]) -> str:
+    """What went wrong with ``ask``, in words; it is left behind if it does not return in time."""
+    problem = [f"no answer within {seconds} s"]
+
+    def listen() -> None:
+        try:
+            ask()
+            problem[0] = ""
+        except Exception as error:  # whatever a driver or server thinks up is for the user
+            problem[0] = reason(error)
+
+    thread = threading.Thread(target=listen, name="check-tracking", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return problem[0]
+
+
+def _ask(scheme: str, uri: str) -> None:
+    if scheme in SERVERS:
+        open_client(uri).search_experiments(max_results=1)
+    elif scheme != "sqlite" or _exists(sqlite_file(uri) or Path()):
+        _ask_database(uri)
+
+
+def _exists(file: Path) -> bool:
+    """Whether a database file is there; raises ``OSError`` if it is not and cannot be made."""
+    if file.is_file():
+        return True
+    if file.is_dir():
+        raise OSError(f"{file} is a folder; an address names a file: sqlite:///path/mlflow.db")
+    nearest = next(folder for folder in file.parents if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise OSError(f"{nearest} is not a folder that can be written")
+    return False
+
+
+def _ask_database(uri: str) -> None:
+    """Connect; if MLflow's tables are there, see that this version of MLflow can read them."""
+    engine = create_engine(uri)
+    try:
+        has_tables = inspect(engine).has_table("alembic_version")
+    finally:
+        engine.dispose()
+    if has_tables:
+        open_client(uri).search_experiments(max_results=1)
