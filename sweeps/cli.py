@@ -98,16 +98,19 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
     found = study_to_run(study, overrides or [], runs_dir)
     console = Console(highlight=False)
-    code = run_study(
-        found, runs_dir=runs_dir, tracking_uri=tracking_uri, address=address, console=console
-    )
     again = shlex.join(["pinn-sweep", *sys.argv[1:]])
-    if code == DONE:
-        show_outcome(found, runs_dir, console)
-    elif code == INTERRUPTED:
+    try:
+        code = run_study(
+            found, runs_dir=runs_dir, tracking_uri=tracking_uri, address=address, console=console
+        )
+    except KeyboardInterrupt:  # before the first pack, or while Ray shuts down
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         typer.echo(f"interrupted; what is committed is kept. To go on: {again}")
+    elif code == DONE:
+        show_outcome(found, runs_dir, console)
     else:
-        typer.echo(f"to try again what failed: {again}")
+        show_outcome(found, runs_dir, console, again)
     raise typer.Exit(code)
 
 

@@ -19,6 +19,7 @@ from sweeps.execution.training import Workplace
 from sweeps.search.changes import refuse_changes
 from sweeps.search.optuna_log import write_optuna_log
 from sweeps.search.planned import open_search
+from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
 from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import study_lock
@@ -94,7 +95,7 @@ class _Launch:
         self._publisher.start()
         try:
             self._crew.carry_out(self._stages(), self._progress.tick)
-            self._report()
+            self._conclude()
         except DiskFull as error:
             self._progress.say(str(error))
             self._publisher.close(wait=False)
@@ -102,11 +103,6 @@ class _Launch:
         except KeyboardInterrupt:
             self._publisher.close(wait=False)
             return INTERRUPTED
-        for file in self._store.conflicts():
-            self._progress.say(f"a late result that differs was set aside: {file}")
-        self._publisher.finish("FAILED" if self._failures else "FINISHED")
-        self._publisher.close()
-        self._list_failures()
         return SOME_FAILED if self._failures else DONE
 
     def _stages(self) -> Iterator[Stage]:
@@ -125,9 +121,19 @@ class _Launch:
         opened = [open_search(self._study, name, self._store, self._results) for name in models]
         searches = [search for search, _ in opened]
         self._progress.begin("search", {one.model: one.total for one in searches}, selection)
+        for search in searches:
+            self._say_what_to_expect(search)
         for run in (run for _, adopted in opened for run in adopted):
             audience.found(run, self._results.value(run.run_id))
         return self._stage(searches, audience), selection
+
+    def _say_what_to_expect(self, search: ModelSearch) -> None:
+        asked = self._study.search.runs or 0
+        if search.total < asked:
+            points = f"{search.model}: its space has {search.total} points"
+            self._progress.say(f"{points}, fewer than search.runs, {asked}")
+        if search.asynchronous:
+            self._progress.say(f"{search.model}: generation async, another time finds other runs")
 
     def _rerun(self, chosen: Selection) -> Stage:
         for model, part in self._study.models.items():
@@ -142,17 +148,20 @@ class _Launch:
         self._progress.begin("rerun", {one.model: one.total for one in sources}, selection)
         return self._stage(sources, audience)
 
-    def _report(self) -> None:
-        self._progress.say("writing the report")
+    def _conclude(self) -> None:
+        """Report, bring MLflow up to the store, and list what went wrong."""
+        say = self._progress.say
         bring_report_up_to_date(
-            self._study, self._folder, self._store, self._publisher, self._failures
+            self._study, self._folder, self._store, self._publisher, self._failures, say
         )
-
-    def _list_failures(self) -> None:
+        self._publisher.finish("FAILED" if self._failures else "FINISHED")
+        self._publisher.close()
+        for file in self._store.conflicts():
+            say(f"a late result that differs was set aside: {file}")
         if self._failures:
-            self._progress.say(f"{len(self._failures)} failed; {self._folder.log} has the details:")
+            say(f"{len(self._failures)} failed; {self._folder.log} has the details:")
         for name, reason in self._failures.items():
-            self._progress.say(f"  {name}: {reason}")
+            say(f"  {name}: {reason}")
 
     def _stage(self, sources: Sequence[Source], audience: Audience) -> Stage:
         resources, slots = self._study.resources, self._crew.slots

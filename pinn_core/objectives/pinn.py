@@ -24,9 +24,10 @@ from pinn_core.objectives.objective import (
 class Pinn:
     """L = L_diff + lambda_b L_boundary (Raissi, Perdikaris, Karniadakis 2019).
 
-    With ``reduction: mean`` both are means over their points, with ``sum`` sums. A ``batch`` of n
-    draws interior and supervised points in the grid's proportion, anew each step; ``full`` takes
-    all the problem's collocation and supervised points.
+    With ``reduction: mean`` both are means over their points, with ``sum`` sums over the grid's
+    points, for which a batch or a subset stands. A ``batch`` of n draws interior and supervised
+    points in the grid's proportion, anew each step; ``full`` takes all the problem's collocation
+    and supervised points.
     """
 
     kind: ClassVar[str]
@@ -43,17 +44,20 @@ class Pinn:
             at_least(2, batch=self.batch)
 
     def weights(self, field: Field) -> Mapping[str, float]:
-        """Residual 1 and boundary lambda_b; for sums times the points of a batch."""
+        """Residual 1 and boundary lambda_b; for sums times the grid's points of either kind."""
         if self.reduction == "mean":
             return {"residual": 1.0, "boundary": self.lambda_b}
-        interior, supervised = self._counts(field)
-        return {"residual": float(interior), "boundary": self.lambda_b * supervised}
+        boundary = self.lambda_b * len(field.supervised)
+        return {"residual": float(len(field.interior)), "boundary": boundary}
 
     def batch_at(self, field: Field, seeds: Sequence[int], step: int) -> Batch:
         """Interior and supervised points of this step."""
         if self.batch == "full":
             return {"interior": field.collocation, "supervised": field.supervised}
-        interior, supervised = self._counts(field)
+        whole = len(field.interior) + len(field.supervised)
+        interior = round(self.batch * len(field.interior) / whole)
+        interior = min(max(interior, 1), self.batch - 1)
+        supervised = self.batch - interior
         return {
             "interior": draw(field.collocation, interior, seeds, "batch/interior", step),
             "supervised": draw(field.supervised, supervised, seeds, "batch/supervised", step),
@@ -67,11 +71,3 @@ class Pinn:
             {"residual": residual, "boundary": boundary},
             {"interior": inside, "supervised": outside},
         )
-
-    def _counts(self, field: Field) -> tuple[int, int]:
-        if self.batch == "full":
-            return len(field.collocation), len(field.supervised)
-        whole = len(field.interior) + len(field.supervised)
-        interior = round(self.batch * len(field.interior) / whole)
-        interior = min(max(interior, 1), self.batch - 1)
-        return interior, self.batch - interior

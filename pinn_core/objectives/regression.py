@@ -22,7 +22,7 @@ from pinn_core.objectives.objective import (
 @OBJECTIVES.register("regression")
 @dataclass(frozen=True, kw_only=True)
 class Regression:
-    """L = mean (or sum) of squared differences from the numerical solution on the whole grid."""
+    """L = mean (or sum) over the grid of squared differences from the numerical solution."""
 
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset()
@@ -36,9 +36,8 @@ class Regression:
             at_least(1, batch=self.batch)
 
     def weights(self, field: Field) -> Mapping[str, float]:
-        """One, or for sums the points of a batch."""
-        points = len(field.grid) if self.batch == "full" else self.batch
-        return {"regression": 1.0 if self.reduction == "mean" else float(points)}
+        """One, or for sums the points of the grid."""
+        return {"regression": 1.0 if self.reduction == "mean" else float(len(field.grid))}
 
     def batch_at(self, field: Field, seeds: Sequence[int], step: int) -> Batch:
         """This step's points of the whole grid."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from analysis.load import from_store
+from analysis.load import NoRuns, StudyData, from_store
+from sweeps.errors import StudyError
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
 from sweeps.study.study import Study
@@ -28,6 +29,7 @@ def bring_report_up_to_date(
     store: Store,
     publisher: Publisher,
     missing: Mapping[str, str],
+    say: Callable[[str], None],
 ) -> None:
     """Write the report unless there is one of these very runs; its figures go to MLflow too.
 
@@ -37,6 +39,7 @@ def bring_report_up_to_date(
     made_from = folder.report / "made-from.txt"
     if not store.committed() or (made_from.is_file() and made_from.read_text() == mark):
         return
+    say("writing the report")
     write_report_of(study, folder, missing)
     made_from.write_text(mark)
     for model in study.models:
@@ -44,11 +47,11 @@ def bring_report_up_to_date(
 
 
 def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str]) -> Path:
-    """Write the report anew; returns its page. Raises ``NoRuns`` if nothing is committed."""
+    """Write the report anew; returns its page. Raises ``StudyError`` without any run."""
     from analysis.report import write_report
 
     return write_report(
-        from_store(folder.store, study.name),
+        _data(study, folder),
         folder.report,
         study.analysis.plateau,
         metric=study.search.metric,
@@ -57,18 +60,22 @@ def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str
     )
 
 
-def show_outcome(study: Study, runs_dir: Path, console: Console) -> None:
-    """The comparison table, where the report is, and the commands that come next."""
+def show_outcome(study: Study, runs_dir: Path, console: Console, again: str = "") -> None:
+    """The comparison table, where the report is, and the commands that come next.
+
+    That is ``again``, or a study to try now.
+    """
     folder = StudyFolder.of(runs_dir, study.name)
     where = "" if runs_dir == Path("runs") else f" --runs-dir {shlex.quote(str(runs_dir))}"
     lines = (
         f"report: {folder.report / 'index.html'}",
         f"curves: pinn-sweep ui {study.name}{where}",
-        f"next:   {_next(study)}{where}",
+        f"next:   {again or _next(study) + where}",
     )
     console.print()
-    console.print(comparison_of(study, folder).to_rich())
-    console.print()
+    if folder.report.is_dir():
+        console.print(comparison_of(study, folder).to_rich())
+        console.print()
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
 
@@ -81,14 +88,21 @@ def _next(study: Study) -> str:
 
 
 def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
-    """Every metric in the plateau and after it, model beside model; raises ``NoRuns``."""
+    """Every metric in the plateau and after it, model beside model; ``StudyError`` without any run."""
     from analysis.comparison import comparison_table
     from analysis.ranking import compared_runs
     from analysis.statistics import per_run
 
-    data = from_store(folder.store, study.name)
+    data = _data(study, folder)
     runs = compared_runs(data, study.search.metric, study.search.direction)
     return comparison_table(per_run(data, study.analysis.plateau, runs))
+
+
+def _data(study: Study, folder: StudyFolder) -> StudyData:
+    try:
+        return from_store(folder.store, study.name)
+    except NoRuns as error:
+        raise StudyError(str(error)) from None
 
 
 def _mark(study: Study, store: Store, missing: Mapping[str, str]) -> str:

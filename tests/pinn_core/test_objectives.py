@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
 import torch
 
 from pinn_core import Heat, Pinn, Regression
@@ -43,14 +45,15 @@ def test_batches_are_keyed_by_seed_and_step_alone() -> None:
     assert not torch.equal(first, later)
 
 
-def test_sums_weigh_terms_by_their_points() -> None:
-    on = field()
+@pytest.mark.parametrize("interior_points", ["all", 600])
+def test_sums_are_over_the_grid_whatever_stands_for_it(interior_points: Any) -> None:
+    on = Field(Heat(interior_points=interior_points), FULL.network)
     assert Pinn(lambda_b=2).weights(on) == {"residual": 1, "boundary": 2}
     assert Pinn(lambda_b=2, reduction="sum").weights(on) == {
         "residual": 14_400,
         "boundary": 2 * 3176,
     }
-    assert Regression(batch=64, reduction="sum").weights(on) == {"regression": 64}
+    assert Regression(batch=64, reduction="sum").weights(on) == {"regression": 17_576}
 
 
 def test_terms_are_means_with_their_own_gradients() -> None:
