@@ -88,7 +88,7 @@ def _next(study: Study) -> str:
 
 
 def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
-    """Every metric in the plateau and after it, model beside model; ``StudyError`` without any run."""
+    """Every metric in the plateau and after it, model beside model; needs a run."""
     from analysis.comparison import comparison_table
     from analysis.ranking import compared_runs
     from analysis.statistics import per_run

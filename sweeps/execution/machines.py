@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +61,7 @@ def ray_connected(address: str | None, machine: Machine) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
+    before = signal.getsignal(signal.SIGTERM)
     if address is None:
         ray.init(
             address="local",  # never what `ray start` may have left running here
@@ -76,6 +79,8 @@ def ray_connected(address: str | None, machine: Machine) -> Iterator[None]:
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
             raise StudyError(f"no Ray cluster at {address!r}: {reason}") from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)  # Ray's handler would print its stack and abort
     try:
         yield
     finally:

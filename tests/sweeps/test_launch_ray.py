@@ -54,15 +54,18 @@ def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_interrupted_and_with_a_worker_killed_a_study_ends_with_the_same_bits(
-    tmp_path: Path, undisturbed: dict[str, str]
+    number: signal.Signals, tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:
     (tmp_path / "sample.yaml").write_text(STUDY)
 
     first = start(tmp_path)
     assert first.stdout
     said = [next(line for line in first.stdout if line.startswith("search pinn"))]
-    os.killpg(first.pid, signal.SIGINT)
+    os.killpg(first.pid, number)
     rest, _ = first.communicate(timeout=100)
     assert first.returncode == 130, rest
     assert f"To go on: pinn-sweep run sample.yaml {OVERRIDES[0]}" in rest.splitlines()[-1]
