@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,10 @@ from sweeps.study.study import Resources
 
 OBJECT_STORE_BYTES = 100 * 2**20
 """For Ray's object store, through which hardly anything passes: results go to the store."""
+
+
+ANSWERS_WITHIN = 4.0
+"""Seconds that a cluster's address has to answer."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ def ray_connected(address: str | None, machine: Machine) -> Iterator[None]:
             _node_ip_address="127.0.0.1",
         )
     else:
+        _check_answers(address)
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -100,6 +106,17 @@ def cluster_machines() -> list[Machine]:
         for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"]
     ]
+
+
+def _check_answers(address: str) -> None:
+    """See that something listens there: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():
+        return  # "auto" and the like: Ray knows where to look
+    try:
+        socket.create_connection((host, int(port)), ANSWERS_WITHIN).close()
+    except OSError as error:
+        raise StudyError(f"no Ray cluster at {address!r}: {error.strerror or error}") from None
 
 
 def _slots_on(machine: Machine, resources: Resources) -> int:

@@ -106,6 +106,14 @@ def test_an_unreachable_tracking_address(address: str, words: list[str], folder:
     assert [entry.name for entry in folder.iterdir()] == ["study.yaml"]
 
 
+def test_an_unreachable_cluster(folder: Path) -> None:
+    (folder / "study.yaml").write_text(STUDY)
+    code, _, message = pinn_sweep("run", "study.yaml", "--address", "127.0.0.1:9")
+    assert code == 2
+    assert "no Ray cluster at '127.0.0.1:9'" in message
+    assert [entry.name for entry in folder.iterdir()] == ["study.yaml"]
+
+
 def test_a_study_that_does_not_exist(folder: Path) -> None:
     code, _, message = pinn_sweep("run", "dmo")
     assert code == 2

@@ -21,6 +21,11 @@ COMMAND = Path(sys.executable).with_name("pinn-sweep")
 OVERRIDES = ("base.phases.0.steps=30", "rerun.seeds=2", "search.sampler=tpe", "search.runs=4")
 
 
+def heed_interrupts() -> None:
+    """A test run in the background of a script is born deaf to SIGINT, and so are its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [COMMAND, "run", "sample.yaml", *OVERRIDES],
@@ -30,6 +35,7 @@ def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,  # as a terminal does, so that Ctrl-C reaches its whole group
+        preexec_fn=heed_interrupts,
     )
 
 
