@@ -6,7 +6,8 @@ from torch import Tensor
 
 from pinn_core.activations import ACTIVATIONS
 from pinn_core.operators import Derivatives, Operator
-from pinn_core.propagation import CHUNK, propagate
+from pinn_core.backends.eager import CHUNK
+from pinn_core.propagation import propagate
 from pinn_core.stack import Stack, padded
 
 D = Derivatives("x", "y", "t")
