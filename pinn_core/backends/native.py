@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pinn_core.activations import ACTIVATIONS
 from pinn_core.backends import build
+from pinn_core.backends.spare import Spare
 from pinn_core.operators import Channels
 from pinn_core.stack import Stack
 
@@ -46,6 +47,13 @@ class Saved:
     parameters: Tensor
     points: Tensor
     kept: Tensor | None
+
+    def __del__(self) -> None:
+        if self.kept is not None:
+            _spare.give(self.kept)
+
+
+_spare = Spare()
 
 
 def obstacle(stack: Stack, parameters: Tensor) -> str | None:
@@ -91,7 +99,7 @@ def forward(
     kept = None
     if outputs.numel():
         if keep:
-            kept = parameters.new_empty(_function("kept", parameters)(ctypes.byref(job)))
+            kept = _spare.take(_function("kept", parameters)(ctypes.byref(job)), parameters)
         _call("forward", job, parameters, points, outputs, kept)
     return outputs, Saved(job, parameters, points, kept)
 

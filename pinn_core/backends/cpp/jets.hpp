@@ -73,7 +73,7 @@ inline void slopes_after(const Diffusion<T>& a, const Jet<T>& jet, const T* z, i
 }
 
 template <class T, class Activation, int Slopes, int Operators>
-void activate(const Diffusion<T>& a, const Activated<T>& layer) {
+[[gnu::flatten]] void activate(const Diffusion<T>& a, const Activated<T>& layer) {
     constexpr int width = panel_width<T>, kept = Activation::kept;
     const int slopes = Slopes < 0 ? a.slopes : Slopes;
     const int operators = Slopes < 0 ? a.operators : Operators;
@@ -133,7 +133,7 @@ inline void adjoints_before(const Diffusion<T>& a, const Jet<T>& jet, const T* z
 
 // Also makes the channels after the activation again, from what was kept.
 template <class T, class Activation, int Slopes, int Operators>
-void activate_reverse(const Diffusion<T>& a, const Activated<T>& layer) {
+[[gnu::flatten]] void activate_reverse(const Diffusion<T>& a, const Activated<T>& layer) {
     constexpr int width = panel_width<T>, kept = Activation::kept;
     const int slopes = Slopes < 0 ? a.slopes : Slopes;
     const int operators = Slopes < 0 ? a.operators : Operators;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace pinn {
 
@@ -68,6 +69,18 @@ inline Vector<T> load(const T* at) {
 template <class T>
 inline void store(T* at, Vector<T> x) {
     *reinterpret_cast<Vector<T>*>(at) = x;
+}
+
+// body(0), body(1) ... body(N - 1) with indices known to the compiler: what they touch can live in
+// registers.
+template <class Body, int... I>
+inline void unrolled(const Body& body, std::integer_sequence<int, I...>) {
+    (body(I), ...);
+}
+
+template <int N, class Body>
+inline void unrolled(const Body& body) {
+    unrolled(body, std::make_integer_sequence<int, N>());
 }
 
 template <class To, class From>

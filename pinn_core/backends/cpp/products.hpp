@@ -13,30 +13,58 @@ namespace pinn {
 constexpr int tile_rows = 6;
 
 template <class T, int Rows>
-struct Tile {
-    static constexpr int V = vectors_per_panel;
-    Vector<T> sum[Rows][V];
-
+class Tile {
+  public:
     explicit Tile(const T* initial) {
-        for (int r = 0; r < Rows; ++r)
-            for (int v = 0; v < V; ++v)
-                sum[r][v] = initial ? load(initial + v * lanes<T>) : Vector<T>{};
+        each([&](int r, int v) { sum_[r][v] = initial ? load(initial + at(v)) : Vector<T>{}; });
     }
 
     // Adds the outer product of left[r * stride] and the panel row at ``right``.
     void add(const T* left, int64_t stride, const T* right) {
         Vector<T> row[V];
-        for (int v = 0; v < V; ++v) row[v] = load(right + v * lanes<T>);
-        for (int r = 0; r < Rows; ++r) {
+        unrolled<V>([&](int v) { row[v] = load(right + at(v)); });
+        unrolled<Rows>([&](int r) {
             const Vector<T> factor = broadcast(left[r * stride]);
-            for (int v = 0; v < V; ++v) sum[r][v] += factor * row[v];
+            unrolled<V>([&](int v) { sum_[r][v] += factor * row[v]; });
+        });
+    }
+
+    void store_rows(T* to) const {
+        each([&](int r, int v) { store(to + r * panel_width<T> + at(v), sum_[r][v]); });
+    }
+
+    // Adds the tile to rows of a table that is neither aligned nor padded.
+    void add_to(T* to, int64_t step, int columns) const {
+        if (columns == panel_width<T>) {
+            each([&](int r, int v) {
+                Vector<T> old;
+                std::memcpy(&old, to + r * step + at(v), sizeof old);
+                old += sum_[r][v];
+                std::memcpy(to + r * step + at(v), &old, sizeof old);
+            });
+        } else {
+            alignas(64) T rows[Rows * panel_width<T>];
+            store_rows(rows);
+            for (int r = 0; r < Rows; ++r)
+                for (int c = 0; c < columns; ++c) to[r * step + c] += rows[r * panel_width<T> + c];
         }
     }
+
+  private:
+    static constexpr int V = vectors_per_panel;
+    static constexpr int at(int v) { return v * lanes<T>; }
+
+    template <class Body>
+    static void each(const Body& body) {
+        unrolled<Rows>([&](int r) { unrolled<V>([&](int v) { body(r, v); }); });
+    }
+
+    Vector<T> sum_[Rows][V];
 };
 
 // result[r] = initial + sum_k left[r][k] right[k] for Rows rows; left panels lie panel_step apart.
 template <class T, int Rows>
-void product_tile(const T* left, int64_t panel_step, const T* right, int64_t terms,
+[[gnu::flatten]] void product_tile(const T* left, int64_t panel_step, const T* right, int64_t terms,
                   const T* initial, T* result) {
     constexpr int width = panel_width<T>;
     Tile<T, Rows> tile(initial);
@@ -44,31 +72,17 @@ void product_tile(const T* left, int64_t panel_step, const T* right, int64_t ter
         const int here = static_cast<int>(std::min<int64_t>(terms, width));
         for (int k = 0; k < here; ++k, right += width) tile.add(left + k, width, right);
     }
-    for (int r = 0; r < Rows; ++r)
-        for (int v = 0; v < tile.V; ++v)
-            store(result + r * width + v * lanes<T>, tile.sum[r][v]);
+    tile.store_rows(result);
 }
 
 // table[r][c] += sum_p left[p][r] right[p][c] for Rows columns of left and ``columns`` of right.
 template <class T, int Rows>
-void outer_tile(const T* left, const T* right, int64_t points, int columns, T* table,
+[[gnu::flatten]] void outer_tile(const T* left, const T* right, int64_t points, int columns, T* table,
                 int64_t table_step) {
     constexpr int width = panel_width<T>;
     Tile<T, Rows> tile(nullptr);
     for (int64_t p = 0; p < points; ++p) tile.add(left + p * width, 1, right + p * width);
-    for (int r = 0; r < Rows; ++r, table += table_step) {
-        if (columns == width) {
-            for (int v = 0; v < tile.V; ++v) {
-                Vector<T> old;
-                std::memcpy(&old, table + v * lanes<T>, sizeof old);
-                old += tile.sum[r][v];
-                std::memcpy(table + v * lanes<T>, &old, sizeof old);
-            }
-        } else {
-            for (int c = 0; c < columns; ++c)
-                table[c] += tile.sum[r][c / lanes<T>][c % lanes<T>];
-        }
-    }
+    tile.add_to(table, table_step, columns);
 }
 
 // Calls tile(rows, first) for rows split as evenly as tiles of at most six allow.
