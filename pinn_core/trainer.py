@@ -45,10 +45,10 @@ def train(
     """Train members of one shape together and return their trajectories in the same order.
 
     On a CPU each trajectory is the same to the bit whatever the pack, the order and ``threads``,
-    and whether or not the training was resumed from a checkpoint. ``backend`` is ``auto``, ``eager``
-    or ``native`` (``pinn_core.backends``). ``progress(step, steps)`` is
-    called after every step; ``stop_after`` ends after so many updates, as if it were the plan's
-    first part. Raises ``ValueError`` where the members' shapes differ.
+    and whether or not the training was resumed from a checkpoint. ``backend`` is ``auto``,
+    ``eager`` or ``native`` (``pinn_core.backends``). ``progress(step, steps)`` is called after
+    every step; ``stop_after`` ends after so many updates, as if it were the plan's first part.
+    Raises ``ValueError`` where the members' shapes differ.
     """
     _check(members)
     with _one_thread(device):

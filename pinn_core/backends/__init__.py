@@ -1,8 +1,8 @@
 """Backends of the derivative engine: each carries a pack's points forward and back.
 
-``eager`` is plain torch, for any device; ``native`` is C++ for CPUs, built at first use. The choice
-is ``auto`` (native on a CPU where it can be built, else eager), or a name; where it is ``auto``, the
-environment variable PINN_BACKEND may name one.
+``eager`` is plain torch, for any device; ``native`` is C++ for CPUs, built at first use. The
+choice is ``auto`` (native on a CPU where it can be built, else eager), or a name; where it is
+``auto``, the environment variable PINN_BACKEND may name one.
 """
 
 import logging

@@ -1,22 +1,23 @@
 """Building the native backend with the system's compiler, once per machine and version.
 
-The tool is one plain call of the compiler and ctypes. torch's cpp_extension needs ninja, torch's
+The tool is one plain call of the compiler, and ctypes. torch's cpp_extension needs ninja, torch's
 headers and half a minute for a library that holds no torch; scikit-build or meson would move the
-build to installation time, and users without a compiler could not install. A library without
-Python or torch headers compiles in seconds, serves every Python and torch version, and tunes to the
+build to the installation, which then fails where no compiler is. A library without Python's or
+torch's headers compiles in about ten seconds, serves every version of both, and is tuned to the
 very CPU it runs on.
 
-A wheel may carry a library: compile ``cpp/native.cpp`` for the platform's baseline (on x86,
-``-march=x86-64-v3`` in place of ``-march=native``) with ``-DPINN_SOURCE='"<source_key()>"'`` and put
-it beside this file as ``_native.so`` (hatch: ``[tool.hatch.build.targets.wheel.force-include]``).
-It is preferred if it belongs to this source and this CPU has what it needs.
+A wheel may carry a library: compile ``cpp/native.cpp`` with ``FLAGS``, the platform's baseline (on
+x86 ``-march=x86-64-v3``) for ``-march=native``, and ``-DPINN_SOURCE="<source_key()>"`` with its
+quotes, and put it beside this file as ``_native.so`` (hatch's ``force-include``, the wheel tagged
+for the platform). It is preferred if it was made of this source and this CPU has what it needs.
 
-The cache is PINN_CACHE, or ``pinn-sweeps`` in the platform's cache folder. A library's name there is
-a hash of the source, the flags, the compiler's version and the CPU, so that one of another machine
-or version is never found. A library and its checksum come into being by one rename of their folder;
-the checksum is verified before the library is loaded, and a damaged one is built anew.
+The cache is PINN_CACHE, or ``pinn-sweeps`` in the platform's cache folder. A library's name there
+is a hash of the source, the flags, the compiler's version and the CPU, so that one of another
+machine or version is never found. Library and checksum appear by one rename of their folder; the
+checksum is verified before the library is loaded, and a damaged one is built anew.
 """
 
+import ctypes
 import fcntl
 import hashlib
 import os
@@ -36,9 +37,10 @@ SOURCE = Path(__file__).with_name("cpp")
 SHIPPED = Path(__file__).with_name("_native.so")
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = (
-    "-std=c++17 -O3 -fno-math-errno -ffp-contract=fast -shared -fPIC -pthread -fvisibility=hidden"
-).split()
-TUNINGS = (["-march=native"], ["-mcpu=native"], [])
+    *("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast"),  # never -ffast-math: NaN
+    *("-shared", "-fPIC", "-fvisibility=hidden", "-pthread"),
+)
+TUNINGS: tuple[list[str], ...] = (["-march=native"], ["-mcpu=native"], [])
 """How compilers are told to use what this CPU has; the first that the compiler takes."""
 SECONDS = 300
 """After which a compiler counts as broken."""
@@ -50,22 +52,37 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Built:
-    """A library's file, and what its bits depend on."""
+    """A loaded library, and a name for all that its bits depend on."""
 
-    file: Path
+    library: ctypes.CDLL
     key: str
 
 
-def library() -> Built:
-    """The library for this machine: built before, or now. Raises ``BuildError``."""
+def load() -> Built:
+    """The library for this machine: shipped, built before, or built now. Raises ``BuildError``."""
+    shipped = _shipped()
+    if shipped:
+        return shipped
     compiler = _compiler()
     key = _key(compiler)
+    complaints = []
     for folder in _folders():
         try:
-            return _cached(compiler, folder, key)
-        except OSError:
-            continue
-    raise BuildError("no folder to build in: neither the cache nor a temporary one can be written")
+            return Built(ctypes.CDLL(str(_cached(compiler, folder, key))), key)
+        except OSError as error:
+            complaints.append(str(error))
+    raise BuildError(f"no folder to build in and load from: {'; '.join(complaints)}")
+
+
+def _shipped() -> Built | None:
+    """A wheel's library, if it is of this source and runs here."""
+    try:
+        library = ctypes.CDLL(str(SHIPPED))
+        library.pinn_source.restype = ctypes.c_char_p
+        suits = library.pinn_source() == source_key().encode() and library.pinn_runs_here()
+    except (OSError, AttributeError):
+        return None
+    return Built(library, f"shipped {_hash(SHIPPED)[:16]}") if suits else None
 
 
 @cache
@@ -128,7 +145,8 @@ def _processor() -> str:
 
 def _folders() -> Iterator[Path]:
     """The cache, and if that cannot be written, a folder of this process alone."""
-    yield cache_folder()
+    with suppress(RuntimeError):  # who has no home folder has no cache
+        yield cache_folder()
     yield _private_folder()
 
 
@@ -142,23 +160,27 @@ def _private_folder() -> Path:
 _kept_until_exit: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def _cached(compiler: list[str], folder: Path, key: str) -> Built:
+def _cached(compiler: list[str], folder: Path, key: str) -> Path:
+    """The library's file in a folder, built if it is not there or damaged."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     home = folder / f"native-{key}"
     if not _sound(home):
         with _locked(folder / "lock"):
             if not _sound(home):
                 _build(compiler, home)
-    return Built(home / "library.so", key)
+    return home / "library.so"
 
 
 def _sound(home: Path) -> bool:
     """Whether a folder holds a library and its checksum."""
     try:
-        found = hashlib.sha256((home / "library.so").read_bytes()).hexdigest()
-        return found == (home / "sha256").read_text(encoding="ascii")
+        return _hash(home / "library.so") == (home / "sha256").read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return False
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _build(compiler: list[str], home: Path) -> None:
@@ -167,8 +189,7 @@ def _build(compiler: list[str], home: Path) -> None:
     try:
         library = beside / "library.so"
         _compile(compiler, library)
-        checksum = hashlib.sha256(library.read_bytes()).hexdigest()
-        (beside / "sha256").write_text(checksum, encoding="ascii")
+        (beside / "sha256").write_text(_hash(library), encoding="ascii")
         if home.exists():
             home.rename(beside / "damaged")
         try:
@@ -182,15 +203,17 @@ def _build(compiler: list[str], home: Path) -> None:
 
 
 def _compile(compiler: list[str], library: Path) -> None:
-    source = f'-DPINN_SOURCE="{source_key()}"'
-    for tuning in TUNINGS:
-        try:
-            command = [*compiler, *FLAGS, *tuning, source, str(SOURCE / "native.cpp")]
-            _run([*command, "-o", str(library)])
-            return
-        except BuildError:
-            if tuning == TUNINGS[-1]:
-                raise
+    for tuning in TUNINGS[:-1]:
+        with suppress(BuildError):
+            return _compile_tuned(compiler, tuning, library)
+    return _compile_tuned(compiler, TUNINGS[-1], library)
+
+
+def _compile_tuned(compiler: list[str], tuning: list[str], library: Path) -> None:
+    source = [f'-DPINN_SOURCE="{source_key()}"', str(SOURCE / "native.cpp")]
+    _run([*compiler, *FLAGS, *tuning, *source, "-o", str(library)])
+    if not library.exists():
+        raise BuildError(f"the compiler {compiler[0]} made no library")
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def obstacle(stack: Stack, parameters: Tensor) -> str | None:
 def missing() -> str | None:
     """Why there is no library, or None if there is one."""
     try:
-        _library()
+        _built()
     except build.BuildError as error:
         return str(error)
     return None
@@ -79,7 +79,7 @@ def missing() -> str | None:
 
 def identity() -> str:
     """What this backend's bits depend on: source, flags, compiler and CPU."""
-    return f"native {_library()[1]}"
+    return f"native {_built().key}"
 
 
 def forward(
@@ -155,7 +155,9 @@ def _call(name: str, job: _Job, like: Tensor, *tensors: Tensor | None) -> None:
 
 
 def _function(name: str, like: Tensor) -> Callable[..., int]:
-    function: Callable[..., int] = getattr(_library()[0], f"pinn_{name}_{PRECISIONS[like.dtype]}")
+    function: Callable[..., int] = getattr(
+        _built().library, f"pinn_{name}_{PRECISIONS[like.dtype]}"
+    )
     return function
 
 
@@ -165,15 +167,12 @@ def _codes() -> dict[Callable[[Tensor, int], tuple[Tensor, ...]], int]:
 
 
 @cache
-def _library() -> tuple[ctypes.CDLL, str]:
-    """The loaded library and its key. Raises ``build.BuildError``."""
-    built = build.library()
-    try:
-        library = ctypes.CDLL(str(built.file))
-    except OSError as error:
-        raise build.BuildError(f"the library just built does not load: {error}") from error
+def _built() -> build.Built:
+    """The library with its functions' types. Raises ``build.BuildError``."""
+    built = build.load()
     for precision in PRECISIONS.values():
-        getattr(library, f"pinn_kept_{precision}").restype = ctypes.c_int64
+        getattr(built.library, f"pinn_kept_{precision}").restype = ctypes.c_int64
         for name, pointers in (("kept", 1), ("forward", 5), ("reverse", 6)):
-            getattr(library, f"pinn_{name}_{precision}").argtypes = [ctypes.c_void_p] * pointers
-    return library, built.key
+            function = getattr(built.library, f"pinn_{name}_{precision}")
+            function.argtypes = [ctypes.c_void_p] * pointers
+    return built

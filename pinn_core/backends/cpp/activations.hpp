@@ -48,12 +48,13 @@ template <class T>
 struct Silu {
     static constexpr int kept = 2;
     static void keep(Vector<T> z, Vector<T>* own) {
-        own[0] = logistic<T>(z);
+        own[0] = logistic_tail<T>(z);
         own[1] = z;
     }
     static Jet<T> jet(const Vector<T>* own) {
-        const Vector<T> s = own[0], z = own[1], d1 = s * (T(1) - s), slope = T(1) - T(2) * s;
-        const Vector<T> d2 = d1 * slope;
+        const Vector<T> tail = own[0], z = own[1];
+        const Vector<T> s = z > T(0) ? T(1) - tail : tail, d1 = tail * (T(1) - tail);
+        const Vector<T> slope = with_sign_of<T>(T(1) - T(2) * tail, -z), d2 = d1 * slope;
         return {z * s, s + z * d1, T(2) * d1 + z * d2,
                 T(3) * d2 + z * d1 * (slope * slope - T(2) * d1)};
     }

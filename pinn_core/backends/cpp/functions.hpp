@@ -141,9 +141,11 @@ inline Vector<T> tanh(Vector<T> x) {
     return with_sign_of<T>(m / (m + T(2)), x);
 }
 
+// The smaller of logistic(x) and 1 - logistic(x), with all its digits.
 template <class T>
-inline Vector<T> logistic(Vector<T> x) {
-    return T(1) / (T(1) + exp<T>(-x));
+inline Vector<T> logistic_tail(Vector<T> x) {
+    const Vector<T> e = exp<T>(-absolute<T>(x));
+    return e / (T(1) + e);
 }
 
 // log(1 + exp x) = max(x, 0) + log(1 + e), e = exp(-|x|); log(1 + e) = 2 artanh(e / (2 + e)).

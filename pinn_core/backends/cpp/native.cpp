@@ -138,7 +138,26 @@ int reverse(const Job* job, const T* parameters, const T* points, T* kept, const
 
 #define PINN_PUBLIC __attribute__((visibility("default")))
 
+#ifndef PINN_SOURCE
+#define PINN_SOURCE ""
+#endif
+
 extern "C" {
+
+PINN_PUBLIC const char* pinn_source() { return PINN_SOURCE; }
+
+// Whether this CPU has what the library was compiled for; a library built here has.
+PINN_PUBLIC int pinn_runs_here() {
+#if defined(__x86_64__)
+#if defined(__AVX512F__)
+    if (!__builtin_cpu_supports("avx512f")) return 0;
+#endif
+#if defined(__AVX2__)
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
+#endif
+#endif
+    return 1;
+}
 
 PINN_PUBLIC int pinn_forward_float(const pinn::Job* job, const float* parameters, const float* points,
                        float* output, float* kept) {

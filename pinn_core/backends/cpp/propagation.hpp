@@ -177,7 +177,8 @@ class Propagation {
                 each_output([&](int64_t from, int64_t channel) {
                     const T* h = after_ + at * plan_.channels * n + channel * n * width + shift;
                     const T* own = adjoint + from * chunk.output + j;
-                    for (int64_t p = 0; p < n; ++p) total += own[p * k] * load(h + p * width);
+                    total += sum_over(
+                        n, [&](int64_t p) { return own[p * k] * load(h + p * width); });
                 });
                 T* to = by_weights + j * columns + at + shift;
                 for (int64_t i = 0; i < here; ++i) to[i] += total[i];
@@ -199,10 +200,18 @@ class Propagation {
         });
     }
 
+    // term(0) + ... + term(n - 1) in four partial sums, so that no addition waits for the last.
+    template <class Term>
+    static Vector<T> sum_over(int64_t n, const Term& term) {
+        Vector<T> part[4] = {};
+        int64_t p = 0;
+        for (; p + 4 <= n; p += 4) unrolled<4>([&](int i) { part[i] += term(p + i); });
+        for (; p < n; ++p) part[0] += term(p);
+        return (part[0] + part[1]) + (part[2] + part[3]);
+    }
+
     static Vector<T> sum_of_rows(const T* rows, int64_t n) {
-        Vector<T> total{};
-        for (int64_t p = 0; p < n; ++p) total += load(rows + p * width);
-        return total;
+        return sum_over(n, [&](int64_t p) { return load(rows + p * width); });
     }
 
     void first_gradient(const Chunk<T>& chunk, T* gradient) const {
@@ -215,10 +224,10 @@ class Propagation {
                 for (int64_t i = 0; i < here; ++i) to[i * d + axis] += factor * total[i];
             };
             for (int64_t axis = 0; axis < d; ++axis) {
-                Vector<T> total{};
-                for (int64_t p = 0; p < n; ++p)
-                    total += chunk.x[p * d + axis] * load(value + p * width);
-                add(axis, T(1), total);
+                const auto term = [&](int64_t p) {
+                    return chunk.x[p * d + axis] * load(value + p * width);
+                };
+                add(axis, T(1), sum_over(n, term));
             }
             const T* rows = value + block;
             for (int s = 0; s < plan_.job.slopes; ++s, rows += block)
