@@ -39,7 +39,8 @@ def forward(
         saved.before.append(z)
         saved.after.append(h)
         members, count, n, width = h.shape
-        z = _product(h.view(members, count * n, width), weights.mT).view(members, count, n, -1)
+        z = _product(h.view(members, count * n, width), weights.mT)
+        z = z.view(members, count, n, weights.shape[1])
         z[:, 0] += biases[:, None]
     return z, saved
 
@@ -53,7 +54,7 @@ def reverse(
     for depth in range(len(layers) - 1, 0, -1):
         h, z = saved.after[depth - 1], saved.before[depth - 1]
         members, count, n, width = h.shape
-        flat = adjoint.reshape(members, count * n, -1)
+        flat = adjoint.reshape(members, count * n, adjoint.shape[3])
         by_weights = _outer(flat, h.view(members, count * n, width))
         gradients += [_over_points(adjoint[:, 0]), by_weights.flatten(1)]
         back = _product(flat, layers[depth][0]).view(members, count, n, width)
