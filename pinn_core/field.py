@@ -1,5 +1,6 @@
 """A pack's networks on a problem's points: values, residuals and the clouds of points they need."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.networks import Network
+from pinn_core.operators import Operator
 from pinn_core.problems import Points, Problem
 from pinn_core.propagation import propagate
 from pinn_core.randomness import generator
@@ -68,11 +70,13 @@ class Field:
         precision: str = "float32",
         device: str = "cpu",
         threads: int = 1,
+        backend: str = "auto",
     ) -> None:
         self.problem = problem
         self.dtype = DTYPES[precision]
         self.device = device
         self.threads = threads
+        self.backend = backend
         self.stack = network.stack(len(problem.coordinates), problem.outputs)
         grid = problem.grid()
         self.interior = self._cloud(grid.interior)
@@ -94,12 +98,17 @@ class Field:
 
     def values(self, parameters: Float[Tensor, "m p"], cloud: Cloud) -> Float[Tensor, "m n k"]:
         """The networks' values at the cloud's points."""
-        return propagate(self.stack, parameters, cloud.coordinates, (), self.threads)[:, 0]
+        return self._propagate(parameters, cloud, ())[:, 0]
 
     def residual(
         self, parameters: Float[Tensor, "m p"], cloud: Cloud
     ) -> tuple[Float[Tensor, "m n k"], Float[Tensor, "m n r"]]:
         """The networks' values and the problem's residuals at the cloud's points."""
-        operators = self.problem.operators
-        channels = propagate(self.stack, parameters, cloud.coordinates, operators, self.threads)
+        channels = self._propagate(parameters, cloud, self.problem.operators)
         return channels[:, 0], self.problem.residual(channels, cloud.coordinates)
+
+    def _propagate(
+        self, parameters: Tensor, cloud: Cloud, operators: Sequence[Operator]
+    ) -> Float[Tensor, "m c n k"]:
+        points = cloud.coordinates
+        return propagate(self.stack, parameters, points, operators, self.threads, self.backend)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinn_core import backends
 from pinn_core.checkpoint import Checkpointing
 from pinn_core.configuration import Configuration, run_id
 from pinn_core.field import Field
@@ -36,6 +37,7 @@ def train(
     *,
     device: str = "cpu",
     threads: int = 1,
+    backend: str = "auto",
     progress: Callable[[int, int], None] | None = None,
     checkpointing: Checkpointing | None = None,
     stop_after: int | None = None,
@@ -43,13 +45,14 @@ def train(
     """Train members of one shape together and return their trajectories in the same order.
 
     On a CPU each trajectory is the same to the bit whatever the pack, the order and ``threads``,
-    and whether or not the training was resumed from a checkpoint. ``progress(step, steps)`` is
-    called after every step; ``stop_after`` ends after so many updates, as if it were the plan's
-    first part. Raises ``ValueError`` where the members' shapes differ.
+    and whether or not the training was resumed from a checkpoint. ``backend`` is ``auto``,
+    ``eager`` or ``native`` (``pinn_core.backends``). ``progress(step, steps)`` is called after
+    every step; ``stop_after`` ends after so many updates, as if it were the plan's first part.
+    Raises ``ValueError`` where the members' shapes differ.
     """
     _check(members)
     with _one_thread(device):
-        pack = _Pack(members, device, threads)
+        pack = _Pack(members, device, threads, backend)
         resumed = checkpointing.load(pack.identity) if checkpointing else None
         if resumed:
             pack.restore(*resumed)
@@ -70,14 +73,17 @@ def train(
     return result
 
 
-def environment(device: str = "cpu") -> dict[str, str]:
-    """What the bits of a run depend on besides its configuration and seed."""
+def environment(device: str = "cpu", backend: str = "auto") -> dict[str, str]:
+    """What the bits of a run depend on besides its configuration and seed.
+
+    The backend is the one that serves where ``backend`` was asked for.
+    """
     return {
         "pinn-sweeps": version("pinn-sweeps"),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "backend": "eager",
+        "backend": backends.identity(backend, device),
         "processor": _processor(device),
     }
 
@@ -85,7 +91,7 @@ def environment(device: str = "cpu") -> dict[str, str]:
 class _Pack:
     """The state of a training: parameters, optimizer state, the last update, the record."""
 
-    def __init__(self, members: Sequence[Member], device: str, threads: int) -> None:
+    def __init__(self, members: Sequence[Member], device: str, threads: int, backend: str) -> None:
         self.members = members
         self.configuration = members[0].configuration
         self.steps = self.configuration.steps
@@ -96,6 +102,7 @@ class _Pack:
             self.configuration.precision,
             device,
             threads,
+            backend,
         )
         self.recorder = Recorder(self.field, self.configuration, len(members))
         self.objective = self.configuration.objective
@@ -108,7 +115,7 @@ class _Pack:
         self.state = self.optimizer.start(self.initial)
         self.identity = {
             "runs": [run_id(member.configuration, member.seed) for member in members],
-            "environment": environment(device),
+            "environment": environment(device, backend),
         }
 
     def _initial(self) -> Tensor:

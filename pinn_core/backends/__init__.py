@@ -1,1 +1,84 @@
-"""Backends of the derivative engine: each carries one chunk of points forward and back."""
+"""Backends of the derivative engine: each carries a pack's points forward and back.
+
+``eager`` is plain torch, for any device; ``native`` is C++ for CPUs, built at first use. The
+choice is ``auto`` (native on a CPU where it can be built, else eager), or a name; where it is
+``auto``, the environment variable PINN_BACKEND may name one.
+"""
+
+import logging
+import os
+from functools import lru_cache
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from pinn_core.backends import eager, native
+from pinn_core.operators import Channels
+from pinn_core.registry import UnknownName
+from pinn_core.stack import Stack
+
+CHOICES = ("auto", "eager", "native")
+VARIABLE = "PINN_BACKEND"
+
+logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """The contract of the modules ``eager`` and ``native``."""
+
+    def forward(
+        self,
+        stack: Stack,
+        channels: Channels,
+        parameters: Tensor,
+        points: Tensor,
+        threads: int,
+        keep: bool,
+    ) -> tuple[Tensor, Any]:
+        """Outputs (m, 1 + operators, n, k) for parameters (m, P) and points (m or 1, n, d).
+
+        Also returns what ``reverse`` needs; that may be anything unless ``keep``.
+        """
+
+    def reverse(self, saved: Any, adjoint: Tensor) -> Tensor:  # noqa: ANN401
+        """Gradient (m, P) of sum(outputs * adjoint) with respect to the parameters."""
+
+
+def choose(wanted: str, stack: Stack, parameters: Tensor) -> Backend:
+    """The backend for a stack and the device and precision of its parameters.
+
+    Raises ``UnknownName`` for a name that is none, ``RuntimeError`` where ``native`` was named and
+    cannot serve.
+    """
+    name = requested(wanted)
+    if name == "eager" or (name == "auto" and parameters.device.type != "cpu"):
+        return eager
+    obstacle = native.obstacle(stack, parameters)
+    if obstacle is None:
+        return native
+    if name == "native":
+        raise RuntimeError(f"backend 'native' cannot serve: {obstacle}")
+    _say_once(obstacle)
+    return eager
+
+
+def requested(wanted: str) -> str:
+    """``wanted``, or for ``auto`` what the environment names."""
+    name = (os.environ.get(VARIABLE) or "auto") if wanted == "auto" else wanted
+    if name not in CHOICES:
+        raise UnknownName("backend", name, CHOICES)
+    return name
+
+
+def identity(wanted: str, device: str) -> str:
+    """Name of the backend that ``wanted`` means on a device, with what its bits depend on."""
+    name = requested(wanted)
+    if name == "eager" or (name == "auto" and device != "cpu") or native.missing():
+        return "eager"
+    return native.identity()
+
+
+@lru_cache
+def _say_once(obstacle: str) -> None:
+    logger.warning("The eager backend serves, slower than the native one: %s", obstacle)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pinn_core import Member, train
+from tests.pinn_core.backends import BACKENDS
 from tests.pinn_core.packs import configuration, members
 
 KINDS: list[dict[str, Any]] = [
@@ -23,20 +24,24 @@ def digests(pack: list[Member], **options: Any) -> list[str]:
     return [trajectory.digest() for trajectory in train(pack, **options)]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_alone_packed_reordered_or_threaded_the_bits_are_the_same(kind: dict[str, Any]) -> None:
+def test_alone_packed_reordered_or_threaded_the_bits_are_the_same(
+    kind: dict[str, Any], backend: str
+) -> None:
     pack = members(configuration(**kind), [1e-3, 3e-3, 1e-2])
-    together = digests(pack)
+    together = digests(pack, backend=backend)
     assert len(set(together)) == 3
-    assert digests(pack[::-1])[::-1] == together
-    assert [digests([member])[0] for member in pack] == together
-    assert digests(pack, threads=2) == together
+    assert digests(pack[::-1], backend=backend)[::-1] == together
+    assert [digests([member], backend=backend)[0] for member in pack] == together
+    assert digests(pack, threads=2, backend=backend) == together
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", KINDS[:3])
-def test_a_member_that_diverges_ends_alone(kind: dict[str, Any]) -> None:
-    quiet = digests(members(configuration(**kind), [1e-3, 3e-3, 1e-2]))
-    wild = train(members(configuration(**kind), [1e-3, 1e36, 1e-2]))
+def test_a_member_that_diverges_ends_alone(kind: dict[str, Any], backend: str) -> None:
+    quiet = digests(members(configuration(**kind), [1e-3, 3e-3, 1e-2]), backend=backend)
+    wild = train(members(configuration(**kind), [1e-3, 1e36, 1e-2]), backend=backend)
     assert [wild[0].digest(), wild[2].digest()] == [quiet[0], quiet[2]]
     table, end = wild[1].table, wild[1].diverged_at
     assert end is not None and 0 < end < table.num_rows - 1

@@ -1,0 +1,99 @@
+// A member's weights as the products read them.
+#pragma once
+
+#include <utility>
+
+#include "plan.hpp"
+
+namespace pinn {
+
+// Panels of every layer's weights, transposed for the way forward; padding columns are zero.
+template <class T>
+class Packed {
+  public:
+    static int64_t room(const Plan<T>& plan) {
+        int64_t total = plan.padded(1) * (plan.inputs + plan.channels - 1);
+        for (int64_t l = 0; l < plan.hidden; ++l) total += plan.padded(l + 1);
+        for (int64_t l = 1; l < plan.hidden; ++l)
+            total += std::max(plan.width(l) * plan.padded(l + 1), plan.width(l + 1) * plan.padded(l));
+        return total + plan.outputs * plan.padded(plan.hidden);
+    }
+
+    Packed(const Plan<T>& plan, T* at) : plan_(plan) {
+        const auto take = [&](int64_t count) { return std::exchange(at, at + count); };
+        first = take(plan.padded(1) * plan.inputs);
+        constant = take(plan.padded(1) * (plan.channels - 1));
+        for (int64_t l = 0; l < plan.hidden; ++l) {
+            biases.push_back(take(plan.padded(l + 1)));
+            const int64_t forward = plan.width(l) * plan.padded(l + 1);
+            const int64_t reverse = plan.width(l + 1) * plan.padded(l);
+            matrices.push_back(l ? take(std::max(forward, reverse)) : nullptr);
+        }
+        last = take(plan.outputs * plan.padded(plan.hidden));
+    }
+
+    void pack(const T* parameters, bool forward) {
+        pack_first(parameters);
+        for (int64_t l = 0; l < plan_.hidden; ++l) {
+            const int64_t rows = plan_.width(l + 1), columns = plan_.width(l);
+            copy_padded(parameters + plan_.bias_at(l), rows, plan_.padded(l + 1), biases[l]);
+            if (l == 0) continue;
+            const T* weights = parameters + plan_.weights_at[l];
+            if (forward)
+                pack_panels(weights, 1, columns, columns, rows, matrices[l]);
+            else
+                pack_panels(weights, columns, 1, rows, columns, matrices[l]);
+        }
+        const int64_t columns = plan_.width(plan_.hidden), room = plan_.padded(plan_.hidden);
+        for (int64_t k = 0; k < plan_.outputs; ++k)
+            copy_padded(parameters + plan_.weights_at[plan_.hidden] + k * columns, columns, room,
+                        last + k * room);
+    }
+
+    T *first, *constant, *last;        // [panel][input][column], [panel][channel - 1][column], rows
+    std::vector<T*> biases, matrices;  // per hidden layer
+
+  private:
+    static void copy_padded(const T* from, int64_t count, int64_t room, T* to) {
+        std::fill(std::copy(from, from + count, to), to + room, T(0));
+    }
+
+    // to[panel][term][column] = from[term * term_step + column * column_step]
+    static void pack_panels(const T* from, int64_t term_step, int64_t column_step, int64_t terms,
+                            int64_t columns, T* to) {
+        constexpr int width = panel_width<T>;
+        for (int64_t c = 0; c < columns; c += width) {
+            const int64_t here = std::min<int64_t>(width, columns - c);
+            for (int64_t k = 0; k < terms; ++k, to += width) {
+                for (int64_t i = 0; i < here; ++i)
+                    to[i] = from[k * term_step + (c + i) * column_step];
+                std::fill(to + here, to + width, T(0));
+            }
+        }
+    }
+
+    // Of a linear function the slopes are its weights, whatever the point.
+    void pack_first(const T* parameters) {
+        constexpr int width = panel_width<T>;
+        const int64_t d = plan_.inputs, columns = plan_.width(1), rest = plan_.channels - 1;
+        pack_panels(parameters, 1, d, d, columns, first);
+        for (int64_t q = 0; q < panels<T>(columns); ++q) {
+            const T* weights = first + q * d * width;
+            T* to = constant + q * rest * width;
+            for (int s = 0; s < plan_.job.slopes; ++s, to += width)
+                std::copy_n(weights + plan_.job.axes[s] * width, width, to);
+            for (int o = 0; o < plan_.job.operators; ++o, to += width) {
+                std::fill_n(to, width, T(0));
+                for (int64_t i = 0; i < d; ++i) {
+                    const T b = plan_.drift[o * d + i];
+                    if (b == T(0)) continue;
+                    for (int j = 0; j < width; ++j) to[j] += b * weights[i * width + j];
+                }
+            }
+        }
+    }
+
+    const Plan<T>& plan_;
+};
+
+}  // namespace pinn

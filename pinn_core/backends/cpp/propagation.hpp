@@ -1,0 +1,249 @@
+// The whole layer stack, forward and back, for one member and one chunk of points.
+#pragma once
+
+#include "packed.hpp"
+
+namespace pinn {
+
+// One chunk: its points, where its outputs and what it keeps lie.
+template <class T>
+struct Chunk {
+    int64_t points;
+    const T* x;      // points x inputs
+    T* kept;         // plan.kept_per_point numbers a point
+    int64_t output;  // distance between the channels of the output
+};
+
+template <class T>
+class Propagation {
+  public:
+    static int64_t room(const Plan<T>& plan) {
+        return 3 * plan.chunk * plan.channels * plan.widest;
+    }
+
+    Propagation(const Plan<T>& plan, const Packed<T>& packed, T* room)
+        : plan_(plan), packed_(packed), after_(room),
+          back_(room + room_of_one()), other_(back_ + room_of_one()) {}
+
+    void forward(const Chunk<T>& chunk, const T* parameters, T* output) {
+        for (int64_t l = 0; l < plan_.hidden; ++l) {
+            if (l == 0) first(chunk);
+            else linear(chunk, l);
+            plan_.kernel.activate(plan_.diffusion, layer(chunk, l, nullptr));
+        }
+        last(chunk, parameters + plan_.bias_at(plan_.hidden), output);
+    }
+
+    // Adds to ``gradient`` the derivative of sum(outputs * adjoint) by the parameters.
+    void reverse(const Chunk<T>& chunk, const T* adjoint, T* gradient) {
+        const int64_t n = chunk.points, rows = plan_.channels * n;
+        last_back(chunk, adjoint);
+        for (int64_t l = plan_.hidden - 1;; --l) {
+            plan_.kernel.reverse(plan_.diffusion, layer(chunk, l, back_));
+            if (l == plan_.hidden - 1)
+                last_gradient(chunk, adjoint, gradient);
+            else
+                outer_product<T>(table(other_, n), table(after_, n), rows, plan_.width(l + 2),
+                                 plan_.width(l + 1), gradient + plan_.weights_at[l + 1]);
+            if (l == 0) break;
+            add_rows(l, n, gradient + plan_.bias_at(l));
+            std::swap(back_, other_);
+            product<T>(table(other_, n), packed_.matrices[l], rows, plan_.width(l + 1),
+                       plan_.width(l), nullptr, table(back_, n));
+        }
+        first_gradient(chunk, gradient);
+    }
+
+  private:
+    static constexpr int width = panel_width<T>;
+
+    int64_t room_of_one() const { return plan_.chunk * plan_.channels * plan_.widest; }
+
+    struct Both {
+        T* at;
+        int64_t step;
+        operator Table<T>() const { return {at, step}; }
+        operator Table<const T>() const { return {at, step}; }
+    };
+    Both table(T* at, int64_t n) const { return {at, plan_.channels * n * width}; }
+
+    T* kept(const Chunk<T>& chunk, int64_t l) const {
+        return chunk.kept + chunk.points * plan_.kept_at[l];
+    }
+
+    // The block that holds the value before the activation.
+    T* value(const Chunk<T>& chunk, int64_t l) const {
+        return kept(chunk, l) + (plan_.kernel.kept - 1) * chunk.points * width;
+    }
+
+    int64_t kept_step(const Chunk<T>& chunk, int64_t l) const {
+        return plan_.kept_blocks(l) * chunk.points * width;
+    }
+
+    Activated<T> layer(const Chunk<T>& chunk, int64_t l, T* back) const {
+        const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
+        const Rest<T> same{packed_.constant, (plan_.channels - 1) * width, width, 0};
+        const Rest<T> own{value(chunk, l) + block, step, block, width};
+        return {n, panels<T>(plan_.width(l + 1)), kept(chunk, l), step, l ? own : same,
+                after_, back, l < plan_.hidden - 1};
+    }
+
+    void first(const Chunk<T>& chunk) const {
+        const int64_t d = plan_.inputs, step = kept_step(chunk, 0);
+        T* z = value(chunk, 0);
+        for (int64_t q = 0; q < panels<T>(plan_.width(1)); ++q) {
+            const T* weights = packed_.first + q * d * width;
+            for (int64_t p = 0; p < chunk.points; ++p) {
+                for (int lane = 0; lane < width; lane += lanes<T>) {
+                    Vector<T> sum = load(packed_.biases[0] + q * width + lane);
+                    for (int64_t i = 0; i < d; ++i)
+                        sum += chunk.x[p * d + i] * load(weights + i * width + lane);
+                    store(z + q * step + p * width + lane, sum);
+                }
+            }
+        }
+    }
+
+    void linear(const Chunk<T>& chunk, int64_t l) const {
+        const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
+        const int64_t terms = plan_.width(l), columns = plan_.width(l + 1);
+        const Table<const T> h = table(after_, n);
+        product<T>(h, packed_.matrices[l], n, terms, columns, packed_.biases[l],
+                   {value(chunk, l), step});
+        product<T>({h.at + block, h.panel_step}, packed_.matrices[l], (plan_.channels - 1) * n,
+                   terms, columns, nullptr, {value(chunk, l) + block, step});
+    }
+
+    // Calls at(output channel, channel) for value and operators, all that the output has.
+    template <class Do>
+    void each_output(const Do& at) const {
+        at(0, 0);
+        for (int o = 0; o < plan_.job.operators; ++o) at(1 + o, 1 + plan_.job.slopes + o);
+    }
+
+    void last(const Chunk<T>& chunk, const T* biases, T* output) const {
+        const int64_t n = chunk.points, k = plan_.outputs;
+        each_output([&](int64_t to, int64_t channel) {
+            for (int64_t p = 0; p < n; ++p) {
+                for (int64_t j = 0; j < k; ++j) {
+                    const T sum = dot(after_ + (channel * n + p) * width, n, j);
+                    output[to * chunk.output + p * k + j] = channel ? sum : sum + biases[j];
+                }
+            }
+        });
+    }
+
+    // A row after the last activation times the weights of output j.
+    T dot(const T* h, int64_t n, int64_t j) const {
+        const T* weights = packed_.last + j * plan_.padded(plan_.hidden);
+        const int64_t step = plan_.channels * n * width;
+        Vector<T> sum{};
+        for (int64_t q = 0; q < panels<T>(plan_.width(plan_.hidden)); ++q, h += step)
+            for (int lane = 0; lane < width; lane += lanes<T>, weights += lanes<T>)
+                sum += load(h + lane) * load(weights);
+        T total = sum[0];
+        for (int i = 1; i < lanes<T>; ++i) total += sum[i];
+        return total;
+    }
+
+    void last_back(const Chunk<T>& chunk, const T* adjoint) const {
+        const int64_t n = chunk.points, k = plan_.outputs, room = plan_.padded(plan_.hidden);
+        each_output([&](int64_t from, int64_t channel) {
+            for (int64_t q = 0; q * width < room; ++q) {
+                T* to = back_ + (q * plan_.channels + channel) * n * width;
+                for (int64_t p = 0; p < n; ++p, to += width) {
+                    const T* own = adjoint + from * chunk.output + p * k;
+                    for (int lane = 0; lane < width; lane += lanes<T>) {
+                        Vector<T> sum{};
+                        for (int64_t j = 0; j < k; ++j)
+                            sum += own[j] * load(packed_.last + j * room + q * width + lane);
+                        store(to + lane, sum);
+                    }
+                }
+            }
+        });
+    }
+
+    void last_gradient(const Chunk<T>& chunk, const T* adjoint, T* gradient) const {
+        const int64_t n = chunk.points, k = plan_.outputs, columns = plan_.width(plan_.hidden);
+        T* by_weights = gradient + plan_.weights_at[plan_.hidden];
+        T* by_biases = gradient + plan_.bias_at(plan_.hidden);
+        for (int64_t j = 0; j < k; ++j) {
+            T sum = 0;
+            for (int64_t p = 0; p < n; ++p) sum += adjoint[p * k + j];
+            by_biases[j] += sum;
+            each_panel(columns, [&](int64_t at, int64_t shift, int64_t here) {
+                Vector<T> total{};
+                each_output([&](int64_t from, int64_t channel) {
+                    const T* h = after_ + at * plan_.channels * n + channel * n * width + shift;
+                    const T* own = adjoint + from * chunk.output + j;
+                    total += sum_over(
+                        n, [&](int64_t p) { return own[p * k] * load(h + p * width); });
+                });
+                T* to = by_weights + j * columns + at + shift;
+                for (int64_t i = 0; i < here; ++i) to[i] += total[i];
+            });
+        }
+    }
+
+    // Calls at(first column of the panel, column within it, useful columns) for every vector.
+    template <class Do>
+    static void each_panel(int64_t columns, const Do& at) {
+        for (int64_t c = 0; c < columns; c += lanes<T>)
+            at(c / width * width, c % width, std::min<int64_t>(lanes<T>, columns - c));
+    }
+
+    void add_rows(int64_t l, int64_t n, T* to) const {
+        each_panel(plan_.width(l + 1), [&](int64_t at, int64_t shift, int64_t here) {
+            const Vector<T> total = sum_of_rows(back_ + at * plan_.channels * n + shift, n);
+            for (int64_t i = 0; i < here; ++i) to[at + shift + i] += total[i];
+        });
+    }
+
+    // term(0) + ... + term(n - 1) in four partial sums, so that no addition waits for the last.
+    template <class Term>
+    static Vector<T> sum_over(int64_t n, const Term& term) {
+        Vector<T> part[4] = {};
+        int64_t p = 0;
+        for (; p + 4 <= n; p += 4) unrolled<4>([&](int i) { part[i] += term(p + i); });
+        for (; p < n; ++p) part[0] += term(p);
+        return (part[0] + part[1]) + (part[2] + part[3]);
+    }
+
+    static Vector<T> sum_of_rows(const T* rows, int64_t n) {
+        return sum_over(n, [&](int64_t p) { return load(rows + p * width); });
+    }
+
+    void first_gradient(const Chunk<T>& chunk, T* gradient) const {
+        const int64_t n = chunk.points, d = plan_.inputs, block = n * width;
+        add_rows(0, n, gradient + plan_.bias_at(0));
+        each_panel(plan_.width(1), [&](int64_t at, int64_t shift, int64_t here) {
+            const T* value = back_ + at * plan_.channels * n + shift;
+            T* to = gradient + plan_.weights_at[0] + (at + shift) * d;
+            const auto add = [&](int64_t axis, T factor, Vector<T> total) {
+                for (int64_t i = 0; i < here; ++i) to[i * d + axis] += factor * total[i];
+            };
+            for (int64_t axis = 0; axis < d; ++axis) {
+                const auto term = [&](int64_t p) {
+                    return chunk.x[p * d + axis] * load(value + p * width);
+                };
+                add(axis, T(1), sum_over(n, term));
+            }
+            const T* rows = value + block;
+            for (int s = 0; s < plan_.job.slopes; ++s, rows += block)
+                add(plan_.job.axes[s], T(1), sum_of_rows(rows, n));
+            for (int o = 0; o < plan_.job.operators; ++o, rows += block) {
+                const Vector<T> total = sum_of_rows(rows, n);
+                for (int64_t axis = 0; axis < d; ++axis)
+                    if (plan_.drift[o * d + axis] != T(0))
+                        add(axis, plan_.drift[o * d + axis], total);
+            }
+        });
+    }
+
+    const Plan<T>& plan_;
+    const Packed<T>& packed_;
+    T *after_, *back_, *other_;
+};
+
+}  // namespace pinn

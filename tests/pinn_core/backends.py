@@ -1,0 +1,12 @@
+"""The backends that this machine has, as parameters of tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from pinn_core.backends import native
+
+needs_native = pytest.mark.skipif(
+    native.missing() is not None, reason=f"native backend: {native.missing()}"
+)
+BACKENDS = ["eager", pytest.param("native", marks=needs_native)]

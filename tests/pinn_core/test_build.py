@@ -1,0 +1,192 @@
+"""Building the native library: what goes wrong ends in a rebuild, or in eager and one line."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pinn_core.backends import build
+from tests.pinn_core.backends import needs_native
+
+TRY = """
+import logging, torch
+logging.basicConfig(format="%(message)s")
+from pinn_core.backends import choose, identity
+from pinn_core.activations import ACTIVATIONS
+from pinn_core.propagation import propagate
+from pinn_core.stack import Stack
+stack = Stack((2, 4, 1), ACTIVATIONS["tanh"])
+for _ in range(2):
+    value = propagate(stack, torch.ones(1, stack.size), torch.ones(1, 3, 2))
+print(identity("auto", "cpu"), float(value.sum()))
+"""
+ONCE = "The eager backend serves, slower than the native one: "
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Of a process whose cache is new and whose temporary files are ours."""
+    (tmp_path / "tmp").mkdir()
+    return {
+        **{k: v for k, v in os.environ.items() if k not in ("CXX", "PINN_BACKEND")},
+        "PINN_CACHE": str(tmp_path / "cache"),
+        "TMPDIR": str(tmp_path / "tmp"),
+        "PYTHONPATH": str(Path(build.__file__).parents[2]),
+    }
+
+
+@pytest.fixture
+def compiler(tmp_path: Path) -> Path:
+    """The system's compiler without its optimiser, which notes every build in ``builds``."""
+    return script(
+        tmp_path / "c++",
+        f'case "$*" in *native.cpp*) echo built >> {tmp_path / "builds"};; esac\n'
+        f'exec {build._compiler()[0]} "$@" -O0\n',
+    )
+
+
+def script(file: Path, text: str) -> Path:
+    file.write_text(f"#!/bin/sh\n{text}", encoding="utf-8")
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    return file
+
+
+def start(environment: dict[str, str], **more: str | Path) -> subprocess.Popen[str]:
+    given = environment | {name: str(value) for name, value in more.items()}
+    command = [sys.executable, "-c", TRY]
+    return subprocess.Popen(
+        command, env=given, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def outcome(process: subprocess.Popen[str]) -> tuple[str, float, list[str]]:
+    """Backend, result and what was said."""
+    out, said = process.communicate()
+    assert process.returncode == 0, said
+    name, value = out.rsplit(maxsplit=1)
+    return name, float(value), said.splitlines()
+
+
+def builds(folder: Path) -> int:
+    return len((folder / "builds").read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, r"the compiler \S+ does not work: .*No such file"),
+        ("exit 1\n", r"the compiler \S+ failed: no message"),
+        ("echo 'sorry, out of order' >&2\nexit 1\n", r"the compiler \S+ failed: sorry, out of"),
+        ("echo g++ 12\n", r"the compiler \S+ made no library"),
+        (
+            'case "$*" in *version*) echo 1;; *) while [ "$1" != -o ]; do shift; done; '
+            'echo junk > "$2";; esac\n',
+            r"no folder to build in and load from: .*(invalid ELF header|file too short|mach-o)",
+        ),
+    ],
+    ids=["absent", "silent", "complaining", "lazy", "lying"],
+)
+def test_a_broken_compiler_is_named_once_and_eager_serves(
+    environment: dict[str, str], tmp_path: Path, text: str | None, reason: str
+) -> None:
+    broken = tmp_path / "broken"
+    if text is not None:
+        script(broken, text)
+    name, value, said = outcome(start(environment, CXX=broken))
+    assert name == "eager"
+    assert value > 0
+    assert len(said) == 1
+    assert re.match(ONCE + reason, said[0])
+
+
+def test_without_a_compiler_eager_serves(environment: dict[str, str], tmp_path: Path) -> None:
+    name, _, said = outcome(start(environment, PATH=tmp_path))
+    assert name == "eager"
+    assert said == [ONCE + "no C++ compiler found: CXX is not set, none of c++, g++, clang++"]
+
+
+@needs_native
+def test_a_cache_that_cannot_be_written_is_done_without(
+    environment: dict[str, str], tmp_path: Path, compiler: Path
+) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    for cache in (in_the_way, Path("/proc/pinn")):
+        name, _, said = outcome(start(environment, PINN_CACHE=cache, CXX=compiler))
+        assert name.startswith("native ")
+        assert said == []
+    assert builds(tmp_path) == 2
+    assert list((tmp_path / "tmp").iterdir()) == []  # private folders go with their process
+
+
+@needs_native
+def test_two_processes_build_once(
+    environment: dict[str, str], tmp_path: Path, compiler: Path
+) -> None:
+    pair = [start(environment, CXX=compiler) for _ in range(2)]
+    first, second = map(outcome, pair)
+    assert first == second
+    assert first[0].startswith("native ")
+    assert builds(tmp_path) == 1
+    assert outcome(start(environment, CXX=compiler)) == first
+    assert builds(tmp_path) == 1
+
+
+def altered(home: Path) -> None:
+    library = home / "library.so"
+    content = bytearray(library.read_bytes())
+    content[len(content) // 2] ^= 1
+    library.write_bytes(content)
+
+
+def without_checksum(home: Path) -> None:
+    (home / "sha256").unlink()
+
+
+@needs_native
+def test_a_damaged_library_is_built_anew(
+    environment: dict[str, str], tmp_path: Path, compiler: Path
+) -> None:
+    sound = outcome(start(environment, CXX=compiler))
+    (home,) = (tmp_path / "cache").glob("native-*")
+    damages: list[Callable[[Path], None]] = [altered, without_checksum]
+    for count, damage in enumerate(damages, start=2):
+        damage(home)
+        assert outcome(start(environment, CXX=compiler)) == sound
+        assert builds(tmp_path) == count
+    assert {file.name for file in (tmp_path / "cache").iterdir()} == {home.name, "lock"}
+
+
+@needs_native
+def test_another_machine_compiler_or_version_has_another_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiler = build._compiler()
+    keys = {build._key(compiler)}
+    monkeypatch.setattr(build, "_processor", lambda: "a CPU of tomorrow")
+    keys.add(build._key(compiler))
+    monkeypatch.setattr(build, "FLAGS", (*build.FLAGS, "-g"))
+    keys.add(build._key(compiler))
+    monkeypatch.setattr(build, "source_key", lambda: "the next version")
+    keys.add(build._key(compiler))
+    assert len(keys) == 4
+
+
+@needs_native
+def test_a_shipped_library_is_preferred_if_it_is_of_this_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiler: Path
+) -> None:
+    assert build._shipped() is None
+    shipped = tmp_path / "_native.so"
+    monkeypatch.setattr(build, "SHIPPED", shipped)
+    build._compile([str(compiler)], shipped)
+    assert build.load().key.startswith("shipped ")
+    monkeypatch.setattr(build, "source_key", lambda: "the next version")
+    assert build._shipped() is None
