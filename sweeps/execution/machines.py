@@ -68,29 +68,41 @@ def ray_connected(address: str | None, machine: Machine) -> Iterator[None]:
 
     before = signal.getsignal(signal.SIGTERM)
     if address is None:
-        ray.init(
-            address="local",  # never what `ray start` may have left running here
-            num_cpus=int(machine.cpus),
-            num_gpus=int(machine.gpus),
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _node_ip_address="127.0.0.1",
-        )
+        _start_ray(machine)
     else:
-        _check_answers(address)
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = str(error).partition("\n")[0]
-            raise StudyError(f"no Ray cluster at {address!r}: {reason}") from error
+        _join_ray(address)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, before)  # Ray's handler would print its stack and abort
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _start_ray(machine: Machine) -> None:
+    import ray
+
+    ray.init(
+        address="local",  # never what `ray start` may have left running here
+        num_cpus=int(machine.cpus),
+        num_gpus=int(machine.gpus),
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        _node_ip_address="127.0.0.1",
+    )
+
+
+def _join_ray(address: str) -> None:
+    import ray
+
+    _check_answers(address)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise StudyError(f"no Ray cluster at {address!r}: {reason}") from error
 
 
 def cluster_machines() -> list[Machine]:
