@@ -201,11 +201,12 @@ def ui(
 ) -> None:
     """Serve MLflow's pages on a study, on this machine, until Ctrl-C."""
     from sweeps.finding import study_that_ran
-    from sweeps.tracking.tracking import default_tracking_uri, masked
+    from sweeps.tracking.tracking import check_tracking, default_tracking_uri, masked
     from sweeps.tracking.tracking_ui import serve
 
     found, _ = study_that_ran(study, runs_dir)
     uri = tracking_uri or default_tracking_uri(runs_dir)
+    check_tracking(uri)
     if uri.startswith("http"):
         typer.echo(f"experiment {found.name} is on the MLflow server {masked(uri)}")
         return

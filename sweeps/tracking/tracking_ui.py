@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from sweeps.errors import StudyError
+from sweeps.tracking.tracking_address import masked
 
 LOOPBACK = "127.0.0.1"
 
@@ -46,6 +48,8 @@ def serve(tracking_uri: str, experiment: str, port: int, say: Callable[[str], No
         say("starting MLflow, which takes some 10 seconds")
         if _answers(server, port):
             say(f"MLflow: {_page(experiment, port)}   (Ctrl-C ends it)")
+        else:
+            say(f"MLflow ended at once; it says why: {masked(shlex.join(command))}")
         return server.wait()
     except KeyboardInterrupt:
         return 0

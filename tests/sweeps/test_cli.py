@@ -221,6 +221,15 @@ def test_report_of_a_study(done: Path) -> None:
     assert page.is_file()
 
 
+def test_ui_of_a_database_that_is_none(done: Path, folder: Path) -> None:
+    (folder / "notes.db").write_text("not a database " * 100)
+    code, _, message = pinn_sweep(
+        "ui", "sample", "--runs-dir", done, "--tracking-uri", "sqlite:///notes.db"
+    )
+    assert code == 2
+    assert "cannot be used" in message
+
+
 @pytest.mark.parametrize(
     ("family", "name"),
     [
