@@ -47,8 +47,10 @@ class Recorder:
         share = len(field.interior) / len(field.grid)
         self._share = share
         self._gradient_points = field.interior.thinned(record.gradient_points, "gradient")
+        self._residual_is_free = False
         if self.full_batch:
             batch = self.objective.batch_at(field, [], 0)
+            self._residual_is_free = "interior" in batch
             self._interior = batch.get("interior", field.interior)
             self._supervised = batch.get("supervised", field.supervised)
         else:
@@ -132,7 +134,7 @@ class Recorder:
     ) -> dict[str, Tensor]:
         """The residual's loss and both gradients: free on a full PINN batch, else when due."""
         terms = evaluation.terms
-        if self.full_batch and "residual" in terms:
+        if self._residual_is_free:
             residual, boundary = terms["residual"], terms["boundary"]
         elif _due(step, self.record.gradients_every):
             residual, _ = residual_term(self.field, parameters, self._gradient_points)
@@ -150,7 +152,7 @@ class Recorder:
         """Losses on the whole grid; taken from the row where its points are the whole grid."""
         field = self.field
         whole = len(self._interior) == len(field.interior)
-        if self.full_batch and whole and "loss/residual" in row:
+        if self._residual_is_free and whole:
             exact = {name: row[name] for name in FULL}
         else:
             inside, residual = field.residual(parameters, field.interior)

@@ -66,6 +66,13 @@ def test_a_full_regression_batch_is_the_grid_however_few_collocation_points_ther
     assert found["loss/regression"].equals(whole["loss/regression"])
 
 
+def test_the_whole_grid_is_the_whole_grid_however_few_points_have_gradients() -> None:
+    one = configuration(regression=True, batch="full")
+    more = replace(one, record=replace(one.record, gradient_points=10_000))
+    few, all_ = (train([Member(each, 0)])[0].table["full/loss/residual"] for each in (one, more))
+    assert np.allclose(few.drop_null(), all_.drop_null(), rtol=1e-5)
+
+
 def test_sketches_keep_the_distance_travelled() -> None:
     table = frame()
     sketches = np.stack(table["sketch"].dropna().to_list())
