@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from pinn_core.backends import eager, native
+from pinn_core.backends import eager, library, native
 from pinn_core.operators import Channels
 from pinn_core.registry import UnknownName
 from pinn_core.stack import Stack
@@ -74,9 +74,9 @@ def requested(wanted: str) -> str:
 def identity(wanted: str, device: str) -> str:
     """Name of the backend that ``wanted`` means on a device, with what its bits depend on."""
     name = requested(wanted)
-    if name == "eager" or (name == "auto" and device != "cpu") or native.missing():
+    if name == "eager" or (name == "auto" and device != "cpu") or library.missing():
         return "eager"
-    return native.identity()
+    return library.identity()
 
 
 @lru_cache

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import build
+from pinn_core.backends import library
 from pinn_core.backends.spare import Spare
 from pinn_core.operators import Channels
 from pinn_core.stack import Stack
 
-PRECISIONS = {torch.float32: "float", torch.float64: "double"}
 ACTIVATION_CODES = ("tanh", "sin", "gelu", "silu", "softplus")
 """The order of ``ActivationCode`` in cpp/jets.hpp."""
 
@@ -58,28 +57,9 @@ _spare = Spare()
 
 def obstacle(stack: Stack, parameters: Tensor) -> str | None:
     """Why this backend cannot serve, or None if it can."""
-    if parameters.device.type != "cpu":
-        return f"it runs on CPUs, not on {parameters.device.type}"
-    if parameters.dtype not in PRECISIONS:
-        return f"it has float32 and float64, not {parameters.dtype}"
     if stack.activation not in _codes():
         return f"it does not know the activation {stack.activation.__name__}"
-    return missing()
-
-
-@cache
-def missing() -> str | None:
-    """Why there is no library, or None if there is one."""
-    try:
-        _built()
-    except build.BuildError as error:
-        return str(error)
-    return None
-
-
-def identity() -> str:
-    """What this backend's bits depend on: source, flags, compiler and CPU."""
-    return f"native {_built().key}"
+    return library.obstacle(parameters)
 
 
 def forward(
@@ -99,7 +79,9 @@ def forward(
     kept = None
     if outputs.numel():
         if keep:
-            kept = _spare.take(_function("kept", parameters)(ctypes.byref(job)), parameters)
+            kept = _spare.take(
+                library.function("kept", parameters.dtype)(ctypes.byref(job)), parameters
+            )
         _call("forward", job, parameters, points, outputs, kept)
     return outputs, Saved(job, parameters, points, kept)
 
@@ -150,29 +132,10 @@ def _job(
 
 def _call(name: str, job: _Job, like: Tensor, *tensors: Tensor | None) -> None:
     pointers = [None if t is None else t.data_ptr() for t in (like, *tensors)]
-    if _function(name, like)(ctypes.byref(job), *pointers):
+    if library.function(name, like.dtype)(ctypes.byref(job), *pointers):
         raise MemoryError(f"native {name} ran out of memory")
-
-
-def _function(name: str, like: Tensor) -> Callable[..., int]:
-    function: Callable[..., int] = getattr(
-        _built().library, f"pinn_{name}_{PRECISIONS[like.dtype]}"
-    )
-    return function
 
 
 @cache
 def _codes() -> dict[Callable[[Tensor, int], tuple[Tensor, ...]], int]:
     return {ACTIVATIONS[name]: code for code, name in enumerate(ACTIVATION_CODES)}
-
-
-@cache
-def _built() -> build.Built:
-    """The library with its functions' types. Raises ``build.BuildError``."""
-    built = build.load()
-    for precision in PRECISIONS.values():
-        getattr(built.library, f"pinn_kept_{precision}").restype = ctypes.c_int64
-        for name, pointers in (("kept", 1), ("forward", 5), ("reverse", 6)):
-            function = getattr(built.library, f"pinn_{name}_{precision}")
-            function.argtypes = [ctypes.c_void_p] * pointers
-    return built

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pinn_core.backends import native
+from pinn_core.backends import library
 
 needs_native = pytest.mark.skipif(
-    native.missing() is not None, reason=f"native backend: {native.missing()}"
+    library.missing() is not None, reason=f"native backend: {library.missing()}"
 )
 BACKENDS = ["eager", pytest.param("native", marks=needs_native)]

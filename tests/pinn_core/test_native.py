@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pinn_core import backends
 from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import native
+from pinn_core.backends import library, native
 from pinn_core.operators import Derivatives, Operator
 from pinn_core.propagation import propagate
 from pinn_core.registry import UnknownName
@@ -253,7 +253,7 @@ def test_the_choice_of_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     stack, parameters, _ = example()
     monkeypatch.delenv("PINN_BACKEND", raising=False)
     assert backends.choose("auto", stack, parameters) is native
-    assert backends.identity("auto", "cpu") == native.identity()
+    assert backends.identity("auto", "cpu") == library.identity()
     assert backends.identity("auto", "cuda") == backends.identity("eager", "cpu") == "eager"
     monkeypatch.setenv("PINN_BACKEND", "eager")
     assert backends.choose("auto", stack, parameters) is backends.eager

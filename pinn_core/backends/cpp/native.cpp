@@ -6,6 +6,7 @@
 
 #include "pool.hpp"
 #include "propagation.hpp"
+#include "rows.hpp"
 
 namespace pinn {
 
@@ -185,5 +186,29 @@ PINN_PUBLIC int64_t pinn_kept_float(const pinn::Job* job) {
 
 PINN_PUBLIC int64_t pinn_kept_double(const pinn::Job* job) {
     return pinn::Call<double>(*job, true, nullptr, nullptr, nullptr).kept_size();
+}
+
+PINN_PUBLIC void pinn_adam_float(const float* gradient, float* first, float* second, const float* rate,
+                   float* update, int64_t members, int64_t size, double beta1, double beta2,
+                   double epsilon, double first_correction, double root_correction) {
+    pinn::adam<float>(gradient, first, second, rate, update, members, size, beta1, beta2, epsilon,
+                    first_correction, root_correction);
+}
+
+PINN_PUBLIC void pinn_dots_float(const float* const* left, const float* const* right, int64_t pairs,
+                   int64_t members, int64_t size, double* sums) {
+    pinn::dots<float>(left, right, pairs, members, size, sums);
+}
+
+PINN_PUBLIC void pinn_adam_double(const double* gradient, double* first, double* second, const double* rate,
+                   double* update, int64_t members, int64_t size, double beta1, double beta2,
+                   double epsilon, double first_correction, double root_correction) {
+    pinn::adam<double>(gradient, first, second, rate, update, members, size, beta1, beta2, epsilon,
+                    first_correction, root_correction);
+}
+
+PINN_PUBLIC void pinn_dots_double(const double* const* left, const double* const* right, int64_t pairs,
+                   int64_t members, int64_t size, double* sums) {
+    pinn::dots<double>(left, right, pairs, members, size, sums);
 }
 }

@@ -1,0 +1,90 @@
+"""What is done to flat parameters of a pack besides propagation: Adam's update, inner products.
+
+On a CPU with the native backend each is one call and one pass over memory; elsewhere plain torch,
+which never waits for the device. A member's numbers depend neither on its pack nor, with torch's
+own threads at one, on the number of threads.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pinn_core.backends import library, native_rows, requested
+
+
+def adam(
+    gradient: Float[Tensor, "m p"],
+    first: Float[Tensor, "m p"],
+    second: Float[Tensor, "m p"],
+    rate: Float[Tensor, "m 1"] | Float[Tensor, " m"],
+    *,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    step: int | Int[Tensor, ""],
+    backend: str = "auto",
+) -> Float[Tensor, "m p"]:
+    """Adam's update, to be added to the parameters; both moments are changed in place.
+
+    Kingma and Ba 2015, algorithm 1, each member with its own rate. ``step`` counts from 0; off the
+    CPU it may be a tensor on the device, so that a captured step can be replayed. Raises
+    ``RuntimeError`` where ``native`` was named and cannot serve, ``ValueError`` where it is given
+    rows that disagree.
+    """
+    if _is_native(gradient, backend):
+        count = int(step) + 1
+        corrections = (1 - beta1**count, (1 - beta2**count) ** 0.5)
+        return native_rows.adam(gradient, first, second, rate, beta1, beta2, epsilon, corrections)
+    return _adam(gradient, first, second, rate, beta1, beta2, epsilon, step)
+
+
+def dots(
+    left: Sequence[Float[Tensor, "m p"]],
+    right: Sequence[Float[Tensor, "m p"]],
+    backend: str = "auto",
+) -> Float[Tensor, "pairs m"]:
+    """Inner products of the rows of left[i] and right[i], for at least one pair.
+
+    Products and sums are made and returned in float64: of float32 rows the products are exact, and
+    their squares neither overflow nor vanish. Raises as ``adam`` does.
+    """
+    if not left or len(left) != len(right):
+        raise ValueError(f"dots needs pairs, found {len(left)} left and {len(right)} right")
+    if _is_native(left[0], backend):
+        return native_rows.dots(left, right)
+    return _dots(left, right)
+
+
+def _is_native(like: Tensor, backend: str) -> bool:
+    name = requested(backend)
+    if name == "eager":
+        return False
+    obstacle = library.obstacle(like)
+    if name == "native" and backend != "auto" and obstacle:
+        raise RuntimeError(f"backend 'native' cannot serve: {obstacle}")
+    return obstacle is None
+
+
+@torch.no_grad()
+def _adam(
+    gradient: Tensor,
+    first: Tensor,
+    second: Tensor,
+    rate: Tensor,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    step: int | Tensor,
+) -> Tensor:
+    count = (step.double() if isinstance(step, Tensor) else step) + 1  # float32: 0.999^1 is coarse
+    first.mul_(beta1).add_(gradient, alpha=1 - beta1)
+    second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+    denominator = second.sqrt().div_((1 - beta2**count) ** 0.5).add_(epsilon)
+    return (first / denominator).mul_(rate.reshape(-1, 1) / -(1 - beta1**count))
+
+
+@torch.no_grad()
+def _dots(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
+    return torch.stack([(a.double() * b).sum(1) for a, b in zip(left, right, strict=True)])
