@@ -13,6 +13,51 @@ from pinn_core.operators import Channels, Operator
 from pinn_core.stack import Stack
 
 
+@dataclass(frozen=True)
+class Propagation:
+    """One way forward: its channels (m, c, n, k), and the way back.
+
+    Channel 0 is the value, channels 1, 2, ... are the operators.
+    """
+
+    channels: Tensor
+    operators: tuple[Operator, ...]
+    backend: Backend
+    saved: Any
+
+    def reverse(self, adjoint: Float[Tensor, "m c n k"]) -> Float[Tensor, "m p"]:
+        """Gradient of sum(channels * adjoint) with respect to the parameters."""
+        for index, factor in _zeroth(self.operators):
+            adjoint = adjoint.clone()
+            adjoint[:, 0] += factor * adjoint[:, index]
+        return self.backend.reverse(self.saved, adjoint)
+
+
+def forward(
+    stack: Stack,
+    parameters: Float[Tensor, "m p"],
+    points: Float[Tensor, "#m n d"],
+    operators: Sequence[Operator] = (),
+    threads: int = 1,
+    backend: str = "auto",
+    keep: bool = True,
+) -> Propagation:
+    """Value (channel 0) and every operator (channels 1, 2, ...) of each member's network.
+
+    Parameters may be longer than ``stack.size`` (padding: its gradient is zero); points with a
+    leading 1 are shared by the members. Without ``keep`` there is no way back. ``backend`` is
+    ``auto`` or a name in ``pinn_core.backends``.
+    """
+    operators = tuple(operators)
+    serves = choose(backend, stack, parameters)
+    channels, saved = serves.forward(
+        stack, Channels(operators, points.shape[2]), parameters, points, threads, keep
+    )
+    for index, factor in _zeroth(operators):
+        channels[:, index] += factor * channels[:, 0]
+    return Propagation(channels, operators, serves, saved)
+
+
 def propagate(
     stack: Stack,
     parameters: Float[Tensor, "m p"],
@@ -21,48 +66,26 @@ def propagate(
     threads: int = 1,
     backend: str = "auto",
 ) -> Float[Tensor, "m c n k"]:
-    """Value (channel 0) and every operator (channels 1, 2, ...) of each member's network.
-
-    Parameters may be longer than ``stack.size`` (padding: its gradient is zero); points with a
-    leading 1 are shared by the members. Differentiable once, with respect to the parameters.
-    ``backend`` is ``auto`` or a name in ``pinn_core.backends``.
-    """
-    job = _Job(
-        choose(backend, stack, parameters),
-        stack,
-        Channels(tuple(operators), points.shape[2]),
-        threads,
-        keep=parameters.requires_grad and torch.is_grad_enabled(),
-    )
-    output: Tensor = _Propagation.apply(parameters, points, job)  # type: ignore[no-untyped-call]
-    zeroth = [index for index, op in enumerate(operators, start=1) if op.zeroth]
-    if zeroth:
-        added = [
-            output[:, i] + operators[i - 1].zeroth * output[:, 0] if i in zeroth else output[:, i]
-            for i in range(output.shape[1])
-        ]
-        return torch.stack(added, dim=1)
+    """The channels of ``forward``, differentiable once by autograd in the parameters."""
+    keep = parameters.requires_grad and torch.is_grad_enabled()
+    arguments = (stack, operators, threads, backend, keep)
+    output: Tensor = _Propagate.apply(parameters, points, arguments)  # type: ignore[no-untyped-call]
     return output
 
 
-@dataclass(frozen=True)
-class _Job:
-    backend: Backend
-    stack: Stack
-    channels: Channels
-    threads: int
-    keep: bool
-
-
-class _Propagation(torch.autograd.Function):
+class _Propagate(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, parameters: Tensor, points: Tensor, job: _Job) -> Tensor:  # noqa: ANN401
-        ctx.backend = job.backend
-        output, ctx.saved = job.backend.forward(
-            job.stack, job.channels, parameters, points, job.threads, job.keep
-        )
-        return output
+    def forward(ctx: Any, parameters: Tensor, points: Tensor, arguments: Any) -> Tensor:  # noqa: ANN401
+        stack, operators, threads, backend, keep = arguments
+        ctx.way = forward(stack, parameters, points, operators, threads, backend, keep)
+        channels: Tensor = ctx.way.channels
+        return channels
 
     @staticmethod
     def backward(ctx: Any, *adjoints: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
-        return ctx.backend.reverse(ctx.saved, adjoints[0]), None, None
+        return ctx.way.reverse(adjoints[0]), None, None
+
+
+def _zeroth(operators: Sequence[Operator]) -> list[tuple[int, float]]:
+    """Channel and coefficient of the operators that have a multiple of the value."""
+    return [(index, op.zeroth) for index, op in enumerate(operators, start=1) if op.zeroth]

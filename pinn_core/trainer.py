@@ -14,8 +14,10 @@ from torch import Tensor
 from pinn_core import backends
 from pinn_core.checkpoint import Checkpointing
 from pinn_core.configuration import Configuration, run_id
-from pinn_core.field import Field
-from pinn_core.recording import Recorder, weighted_loss
+from pinn_core.field import Cloud, Field
+from pinn_core.graphs import Graphs
+from pinn_core.objectives import Evaluation
+from pinn_core.recording import Recorder
 from pinn_core.stack import padded
 from pinn_core.trajectory import Trajectory
 from pinn_core.unpacking import trajectories
@@ -51,23 +53,22 @@ def train(
     Raises ``ValueError`` where the members' shapes differ.
     """
     _check(members)
-    with _one_thread(device):
+    with _one_thread(device), torch.no_grad():
         pack = _Pack(members, device, threads, backend)
         resumed = checkpointing.load(pack.identity) if checkpointing else None
         if resumed:
             pack.restore(*resumed)
         last = pack.steps if stop_after is None else min(stop_after, pack.steps)
-        for step in range(pack.step, last + 1):
-            pack.look(step)
-            if step == last or (step % ALIVE_EVERY == 0 and not pack.alive()):
+        for step in range(pack.step, last):
+            if step % ALIVE_EVERY == 0 and not pack.alive(step):
                 break
-            pack.move(step)
+            pack.advance(step)
             if checkpointing and (step + 1) % checkpointing.every == 0:
                 checkpointing.save(pack.identity, step + 1, pack.tensors())
             if progress:
                 progress(step + 1, last)
-        rows = last + 1
-        result = trajectories(pack.recorder, rows)
+        pack.end(last)
+        result = trajectories(pack.recorder, last + 1)
     if checkpointing:
         checkpointing.clear()
     return result
@@ -107,9 +108,12 @@ class _Pack:
         self.recorder = Recorder(self.field, self.configuration, len(members))
         self.objective = self.configuration.objective
         self.initial = self._initial()
-        self.parameters = self.initial.clone().requires_grad_()
+        self.parameters = self.initial.clone()
         self.previous = torch.zeros_like(self.initial)
         self.weights = self._weights()
+        self.row = torch.zeros(1, dtype=torch.int64, device=device)
+        self.graphs = Graphs() if device.startswith("cuda") else None
+        self.batch: dict[str, Cloud] = {}
         self.step = 0
         self._enter(0, 0)
         self.state = self.optimizer.start(self.initial)
@@ -128,7 +132,7 @@ class _Pack:
 
     def _weights(self) -> dict[str, Tensor]:
         each = [m.configuration.objective.weights(self.field) for m in self.members]
-        return {name: self.initial.new_tensor([w[name] for w in each]) for name in each[0]}
+        return {name: self.initial.new_tensor([[w[name]] for w in each]) for name in each[0]}
 
     def _enter(self, phase: int, step: int) -> None:
         """Make ``phase`` the one whose first update leaves row ``step``."""
@@ -140,29 +144,55 @@ class _Pack:
             for name in self.optimizer.member_fields
         }
 
-    def look(self, step: int) -> None:
-        """Evaluate the objective at the parameters of this row and record them."""
-        batch = self.objective.batch_at(self.field, self.seeds, step)
-        self.evaluation = self.objective.evaluate(self.field, self.parameters, batch)
-        self.recorder.row(step, self.parameters, self.initial, self.evaluation, self.weights)
-
-    def move(self, step: int) -> None:
-        """Make the update that leaves this row."""
+    def advance(self, step: int) -> None:
+        """Record the row of this step, and make the update that leaves it."""
         if step - self.phase_start == self.optimizer.steps:
             self._enter(self.phase + 1, step)
             self.state = self.optimizer.start(self.initial)
-        gradient = torch.zeros_like(self.initial)
-        for name, term in self.evaluation.terms.items():
-            gradient += self.weights[name][:, None] * term.gradient
-        update = self.optimizer.update(self.settings, self.state, gradient, step - self.phase_start)
-        with torch.no_grad():
-            self.parameters += update
-        self.recorder.update(step, update, self.previous)
-        self.previous = update
+        self._prepare(step)
+        due = self.recorder.due(step)
+        if self.graphs:
+            start = self.phase_start
+            self.graphs.run((self.phase, due), lambda: self._step(due, self.row[0] - start))
+        else:
+            self._step(due, step - self.phase_start)
+        self.recorder.clock(step)
 
-    def alive(self) -> bool:
-        """Whether any member's loss is still finite."""
-        return bool(weighted_loss(self.evaluation, self.weights).isfinite().any())
+    def end(self, step: int) -> None:
+        """Record the last row, which no update leaves."""
+        self._prepare(step)
+        self._look(self.recorder.due(step))
+
+    def _prepare(self, step: int) -> None:
+        """Bring what differs from step to step to where a graph reads it: the row, the points."""
+        self.row.fill_(step)
+        for name, cloud in self.objective.batch_at(self.field, self.seeds, step).items():
+            rows = self.batch[name].rows if self.graphs and name in self.batch else None
+            if rows is not None and cloud.rows is not None:
+                rows.copy_(cloud.rows)
+            else:
+                self.batch[name] = cloud
+
+    def _step(self, due: frozenset[str], now: int | Tensor) -> None:
+        evaluation = self._look(due)
+        gradient = torch.zeros_like(self.initial)
+        for name, term in evaluation.terms.items():
+            gradient.addcmul_(term.gradient, self.weights[name])
+        update = self.optimizer.update(self.settings, self.state, gradient, now, self.field.backend)
+        self.parameters += update
+        self.recorder.update(self.row, update, self.previous)
+        self.previous.copy_(update)
+
+    def _look(self, due: frozenset[str]) -> Evaluation:
+        """Evaluate the objective at the parameters of this row and record them."""
+        batch = {name: cloud.anew() for name, cloud in self.batch.items()}
+        evaluation = self.objective.evaluate(self.field, self.parameters, batch)
+        self.recorder.state(self.row, due, self.parameters, self.initial, evaluation, self.weights)
+        return evaluation
+
+    def alive(self, step: int) -> bool:
+        """Whether any member's loss was finite in the row before this step."""
+        return step == 0 or self.recorder.finite(step - 1)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that a resumed training needs, by name."""
@@ -170,9 +200,8 @@ class _Pack:
             "parameters": self.parameters,
             "previous": self.previous,
             "phase": torch.tensor([self.phase, self.phase_start]),
-            "sketches": self.recorder.sketches,
+            **{f"record/{name}": table for name, table in self.recorder.tables().items()},
             **{f"state/{name}": tensor for name, tensor in self.state.items()},
-            **{f"table/{name}": tensor for name, tensor in self.recorder.tables.items()},
         }
 
     def restore(self, step: int, tensors: dict[str, Tensor]) -> None:
@@ -180,11 +209,11 @@ class _Pack:
         device = self.field.device
         self.step = step
         self._enter(*tensors["phase"].tolist())
-        self.parameters = tensors["parameters"].to(device).requires_grad_()
+        self.parameters = tensors["parameters"].to(device)
         self.previous = tensors["previous"].to(device)
         self.state = _named(tensors, "state/", device)
-        self.recorder.tables = _named(tensors, "table/", device)
-        self.recorder.sketches = tensors["sketches"].to(device)
+        for name, table in self.recorder.tables().items():
+            table.copy_(tensors[f"record/{name}"])
 
 
 def _named(tensors: dict[str, Tensor], prefix: str, device: str) -> dict[str, Tensor]:
@@ -216,6 +245,6 @@ def _one_thread(device: str) -> Iterator[None]:
 
 
 def _processor(device: str) -> str:
-    if device != "cpu":
+    if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} {sys.byteorder}-endian"

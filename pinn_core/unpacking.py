@@ -10,7 +10,7 @@ from pinn_core.trajectory import COLUMNS, SKETCH_TYPE, Trajectory
 
 def trajectories(recorder: Recorder, rows: int) -> list[Trajectory]:
     """Rows 0 to rows - 1 of every member."""
-    tables = {name: table[:rows].double().cpu().numpy() for name, table in recorder.tables.items()}
+    tables = recorder.columns(rows)
     sketches = recorder.sketches.cpu().numpy()
     every = recorder.record.sketch_every
     return [

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.field import Cloud, Field
@@ -14,6 +16,8 @@ from pinn_core.randomness import generator
 from pinn_core.registry import Registry
 
 Batch = Mapping[str, Cloud]
+DRAWN_TOGETHER = 1 << 14
+"""Points that are drawn at once, for as many steps as they serve: a generator costs more."""
 
 
 @dataclass(frozen=True)
@@ -61,29 +65,44 @@ def mean_square(difference: Float[Tensor, "m n k"]) -> Float[Tensor, " m"]:
     return difference.square().flatten(1).sum(1) / difference.shape[1]
 
 
-def term(loss: Float[Tensor, " m"], parameters: Float[Tensor, "m p"]) -> Term:
-    """A loss with its gradient; members do not mix, so one reverse pass serves all."""
-    (gradient,) = torch.autograd.grad(loss.sum(), parameters)
-    return Term(loss.detach(), gradient)
-
-
 def residual_term(
     field: Field, parameters: Float[Tensor, "m p"], cloud: Cloud
 ) -> tuple[Term, Float[Tensor, "m n k"]]:
     """Mean squared residual, and the values at the same points."""
-    values, residual = field.residual(parameters, cloud)
-    return term(mean_square(residual), parameters), values.detach()
+    way = field.carry(parameters, cloud, field.operators)
+    with torch.enable_grad():
+        channels = way.channels.detach().requires_grad_()
+        residual = field.problem.residual(channels, cloud.coordinates)
+    slope = residual.detach() * (2 / len(cloud))
+    (adjoint,) = torch.autograd.grad(residual, channels, slope)
+    return Term(mean_square(residual.detach()), way.reverse(adjoint)), way.channels[:, 0]
 
 
-def boundary_term(
-    field: Field, parameters: Float[Tensor, "m p"], cloud: Cloud
+def fit_term(
+    field: Field, parameters: Float[Tensor, "m p"], cloud: Cloud, demanded: Float[Tensor, "#m n k"]
 ) -> tuple[Term, Float[Tensor, "m n k"]]:
-    """Mean squared mismatch with the conditions, and the values at the same points."""
-    values = field.values(parameters, cloud)
-    return term(mean_square(values - cloud.target), parameters), values.detach()
+    """Mean squared distance from what is demanded at the cloud's points, and the values there."""
+    way = field.carry(parameters, cloud)
+    values = way.channels[:, 0]
+    difference = values - demanded
+    gradient = way.reverse((difference * (2 / len(cloud)))[:, None])
+    return Term(mean_square(difference), gradient), values
 
 
 def draw(cloud: Cloud, count: int, seeds: Sequence[int], purpose: str, step: int) -> Cloud:
-    """``count`` points of the cloud for each seed, independently and uniformly drawn."""
-    rows = [generator(seed, purpose, step).integers(0, len(cloud), count) for seed in seeds]
-    return cloud.take(np.stack(rows))
+    """``count`` points of the cloud for each seed, independently and uniformly drawn.
+
+    A generator is keyed by the first of the steps that it serves.
+    """
+    together = max(1, DRAWN_TOGETHER // count)
+    first = step - step % together
+    rows = _drawn(len(cloud), count, tuple(seeds), purpose, first, together)[step - first]
+    return cloud.at(torch.from_numpy(rows).to(cloud.known.coordinates.device))
+
+
+@lru_cache(maxsize=4)
+def _drawn(
+    among: int, count: int, seeds: tuple[int, ...], purpose: str, first: int, together: int
+) -> Int[ndarray, "steps m n"]:
+    each = [generator(seed, purpose, first).integers(0, among, (together, count)) for seed in seeds]
+    return np.stack(each, axis=1)

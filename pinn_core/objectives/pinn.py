@@ -13,8 +13,8 @@ from pinn_core.objectives.objective import (
     OBJECTIVES,
     Batch,
     Evaluation,
-    boundary_term,
     draw,
+    fit_term,
     residual_term,
 )
 
@@ -66,7 +66,8 @@ class Pinn:
     def evaluate(self, field: Field, parameters: Float[Tensor, "m p"], batch: Batch) -> Evaluation:
         """Both terms; their points are disjoint, so two gradients cost what one would."""
         residual, inside = residual_term(field, parameters, batch["interior"])
-        boundary, outside = boundary_term(field, parameters, batch["supervised"])
+        supervised = batch["supervised"]
+        boundary, outside = fit_term(field, parameters, supervised, supervised.target)
         return Evaluation(
             {"residual": residual, "boundary": boundary},
             {"interior": inside, "supervised": outside},

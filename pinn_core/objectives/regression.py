@@ -14,8 +14,7 @@ from pinn_core.objectives.objective import (
     Batch,
     Evaluation,
     draw,
-    mean_square,
-    term,
+    fit_term,
 )
 
 
@@ -48,6 +47,5 @@ class Regression:
     def evaluate(self, field: Field, parameters: Float[Tensor, "m p"], batch: Batch) -> Evaluation:
         """The one term."""
         cloud = batch["grid"]
-        values = field.values(parameters, cloud)
-        loss = term(mean_square(values - cloud.reference), parameters)
-        return Evaluation({"regression": loss}, {"grid": values.detach()})
+        loss, values = fit_term(field, parameters, cloud, cloud.reference)
+        return Evaluation({"regression": loss}, {"grid": values})

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State
+from pinn_core.rows import adam
 
 
 @OPTIMIZERS.register("adam")
@@ -44,13 +45,18 @@ class Adam:
         settings: Settings,
         state: State,
         gradient: Float[Tensor, "m p"],
-        step: int,
+        step: int | Int[Tensor, ""],
+        backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """The step that Adam adds; each member has its own learning rate."""
-        first = state["first"].mul_(self.beta1).add_(gradient, alpha=1 - self.beta1)
-        second = state["second"].mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
-        correction = (1 - self.beta2 ** (step + 1)) ** 0.5
-        denominator = second.sqrt().div_(correction).add_(self.epsilon)
-        return (first / denominator).mul_(
-            settings["learning_rate"] / -(1 - self.beta1 ** (step + 1))
+        return adam(
+            gradient,
+            state["first"],
+            state["second"],
+            settings["learning_rate"],
+            beta1=self.beta1,
+            beta2=self.beta2,
+            epsilon=self.epsilon,
+            step=step,
+            backend=backend,
         )

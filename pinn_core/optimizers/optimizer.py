@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Protocol, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.registry import Registry
@@ -31,11 +31,13 @@ class Optimizer(Protocol):
         settings: Settings,
         state: State,
         gradient: Float[Tensor, "m p"],
-        step: int,
+        step: int | Int[Tensor, ""],
+        backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """What to add to the parameters at the phase's ``step`` (from 0); changes ``state``.
 
-        ``settings`` holds what members may differ in, every member field as a tensor (m, 1).
+        ``settings`` holds what members may differ in, every member field as a tensor (m, 1). On a
+        GPU ``step`` is a tensor, for the update becomes part of a graph that is replayed.
         """
 
 

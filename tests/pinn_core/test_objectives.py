@@ -8,6 +8,7 @@ import torch
 
 from pinn_core import Heat, Pinn, Regression
 from pinn_core.field import Field
+from pinn_core.propagation import propagate
 from tests.pinn_core.packs import configuration
 
 FULL = replace(configuration(precision="float64"), problem=Heat())
@@ -61,10 +62,13 @@ def test_terms_are_means_with_their_own_gradients() -> None:
     theta = parameters(on)
     batch = Pinn(batch=32).batch_at(on, [0, 1], 0)
     terms = Pinn(batch=32).evaluate(on, theta, batch).terms
-    values = on.values(theta, batch["supervised"])
+    values = propagate(on.stack, theta, batch["supervised"].coordinates)[:, 0]
     loss = (values - batch["supervised"].target).square().mean((1, 2))
     (gradient,) = torch.autograd.grad(loss.sum(), theta)
     assert torch.allclose(terms["boundary"].loss, loss)
     assert torch.allclose(terms["boundary"].gradient, gradient)
-    _, residual = on.residual(theta, batch["interior"])
-    assert torch.allclose(terms["residual"].loss, residual.square().mean((1, 2)))
+    channels = propagate(on.stack, theta, batch["interior"].coordinates, on.operators)
+    loss = on.problem.residual(channels, batch["interior"].coordinates).square().mean((1, 2))
+    (gradient,) = torch.autograd.grad(loss.sum(), theta)
+    assert torch.allclose(terms["residual"].loss, loss)
+    assert torch.allclose(terms["residual"].gradient, gradient)
