@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from pinn_core.backends import settled
 from pinn_core.networks import Network
 from pinn_core.operators import Operator
 from pinn_core.problems import Points, Problem
@@ -112,11 +113,11 @@ class Field:
         self.dtype = DTYPES[precision]
         self.device = device
         self.threads = threads
-        self.backend = backend
         self.operators = problem.operators
         self.stack = network.stack(len(problem.coordinates), problem.outputs)
         grid = problem.grid()
         self.interior = self._cloud(grid.interior)
+        self.backend = settled(backend, self.stack, self.interior.coordinates)
         self.supervised = self._cloud(grid.supervised)
         self.grid = self.interior.joined(self.supervised)
         wanted = problem.interior_points

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pinn_core.backends import library, native_rows, requested
+from pinn_core.backends import native_rows, serves_natively
 
 
 def adam(
@@ -33,7 +33,7 @@ def adam(
     ``RuntimeError`` where ``native`` was named and cannot serve, ``ValueError`` where it is given
     rows that disagree.
     """
-    if _is_native(gradient, backend):
+    if serves_natively(gradient, backend):
         count = int(step) + 1
         corrections = (1 - beta1**count, (1 - beta2**count) ** 0.5)
         return native_rows.adam(gradient, first, second, rate, beta1, beta2, epsilon, corrections)
@@ -52,19 +52,9 @@ def dots(
     """
     if not left or len(left) != len(right):
         raise ValueError(f"dots needs pairs, found {len(left)} left and {len(right)} right")
-    if _is_native(left[0], backend):
+    if serves_natively(left[0], backend):
         return native_rows.dots(left, right)
     return _dots(left, right)
-
-
-def _is_native(like: Tensor, backend: str) -> bool:
-    name = requested(backend)
-    if name == "eager":
-        return False
-    obstacle = library.obstacle(like)
-    if name == "native" and backend != "auto" and obstacle:
-        raise RuntimeError(f"backend 'native' cannot serve: {obstacle}")
-    return obstacle is None
 
 
 @torch.no_grad()

@@ -111,6 +111,7 @@ class _Pack:
         self.parameters = self.initial.clone()
         self.previous = torch.zeros_like(self.initial)
         self.weights = self._weights()
+        self.weight_table = torch.cat(list(self.weights.values()), dim=1).T.double().contiguous()
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
         self.graphs = Graphs() if device.startswith("cuda") else None
         self.batch: dict[str, Cloud] = {}
@@ -161,7 +162,7 @@ class _Pack:
     def end(self, step: int) -> None:
         """Record the last row, which no update leaves."""
         self._prepare(step)
-        self._look(self.recorder.due(step))
+        self._record(self.recorder.due(step), self._evaluation(), None)
 
     def _prepare(self, step: int) -> None:
         """Bring what differs from step to step to where a graph reads it: the row, the points."""
@@ -174,21 +175,27 @@ class _Pack:
                 self.batch[name] = cloud
 
     def _step(self, due: frozenset[str], now: int | Tensor) -> None:
-        evaluation = self._look(due)
-        gradient = torch.zeros_like(self.initial)
-        for name, term in evaluation.terms.items():
-            gradient.addcmul_(term.gradient, self.weights[name])
+        evaluation = self._evaluation()
+        first, *others = evaluation.terms.items()
+        gradient = self.weights[first[0]] * first[1].gradient
+        for name, term in others:
+            gradient.addcmul_(self.weights[name], term.gradient)
         update = self.optimizer.update(self.settings, self.state, gradient, now, self.field.backend)
+        self._record(due, evaluation, (update, self.previous))
         self.parameters += update
-        self.recorder.update(self.row, update, self.previous)
         self.previous.copy_(update)
 
-    def _look(self, due: frozenset[str]) -> Evaluation:
-        """Evaluate the objective at the parameters of this row and record them."""
+    def _evaluation(self) -> Evaluation:
         batch = {name: cloud.anew() for name, cloud in self.batch.items()}
-        evaluation = self.objective.evaluate(self.field, self.parameters, batch)
-        self.recorder.state(self.row, due, self.parameters, self.initial, evaluation, self.weights)
-        return evaluation
+        return self.objective.evaluate(self.field, self.parameters, batch)
+
+    def _record(
+        self, due: frozenset[str], evaluation: Evaluation, update: tuple[Tensor, Tensor] | None
+    ) -> None:
+        away = self.parameters - self.initial
+        self.recorder.state(
+            self.row, due, self.parameters, away, evaluation, self.weight_table, update
+        )
 
     def alive(self, step: int) -> bool:
         """Whether any member's loss was finite in the row before this step."""
@@ -200,7 +207,7 @@ class _Pack:
             "parameters": self.parameters,
             "previous": self.previous,
             "phase": torch.tensor([self.phase, self.phase_start]),
-            **{f"record/{name}": table for name, table in self.recorder.tables().items()},
+            **{f"record/{name}": table for name, table in self.recorder.state_tensors().items()},
             **{f"state/{name}": tensor for name, tensor in self.state.items()},
         }
 
@@ -212,7 +219,7 @@ class _Pack:
         self.parameters = tensors["parameters"].to(device)
         self.previous = tensors["previous"].to(device)
         self.state = _named(tensors, "state/", device)
-        for name, table in self.recorder.tables().items():
+        for name, table in self.recorder.state_tensors().items():
             table.copy_(tensors[f"record/{name}"])
 
 

@@ -1,7 +1,10 @@
 """From a pack's record to one trajectory per member: nulls, divergence, the sketch column."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Float
 from numpy import ndarray
 
 from pinn_core.recording import Recorder
@@ -10,13 +13,58 @@ from pinn_core.trajectory import COLUMNS, SKETCH_TYPE, Trajectory
 
 def trajectories(recorder: Recorder, rows: int) -> list[Trajectory]:
     """Rows 0 to rows - 1 of every member."""
-    tables = recorder.columns(rows)
+    with np.errstate(all="ignore"):  # after a divergence there is anything
+        columns = _columns(recorder, rows)
     sketches = recorder.sketches.cpu().numpy()
     every = recorder.record.sketch_every
     return [
-        _trajectory({name: table[:, i] for name, table in tables.items()}, sketches[:, i], every)
+        _trajectory({name: table[:, i] for name, table in columns.items()}, sketches[:, i], every)
         for i in range(recorder.members)
     ]
+
+
+def _columns(recorder: Recorder, rows: int) -> dict[str, Float[ndarray, "rows m"]]:
+    """Every column of ``COLUMNS``, NaN where nothing was due."""
+    sums = recorder.sums(rows)
+    nothing = np.full((rows, recorder.members), np.nan)
+    lengths = {name: np.sqrt(sums[name]) for name in ("away", "update")}
+    norms = {name: np.sqrt(sums[f"gradient/{name}"]) for name in ("residual", "boundary")}
+    before = np.concatenate([nothing[:1], lengths["update"][:-1]])
+    losses = {f"loss/{name}": sums[name] for name in ("residual", "boundary", "regression")}
+    found = {
+        **losses,
+        "error/relative_l2": np.sqrt(sums["error"]),
+        "update/norm": lengths["update"],
+        "update/cosine": sums["turn"] / (lengths["update"] * before),
+        "update/distance": lengths["away"],
+        "gradient/cosine": sums["gradient/both"] / (norms["residual"] * norms["boundary"]),
+        "gradient/norm_residual": norms["residual"],
+        "gradient/norm_boundary": norms["boundary"],
+        "weight/boundary": sums.get("weight/boundary", nothing),
+        "loss/batch": _weighted(sums, {name: sums[f"term/{name}"] for name in recorder.terms}),
+        "loss/total": _weighted(sums, {name: sums[name] for name in recorder.terms}),
+        "time/step_seconds": np.tile(recorder.seconds[:rows, None].numpy(), (1, recorder.members)),
+        **_full(recorder, sums, rows),
+    }
+    return {name: found[name] for name in COLUMNS}
+
+
+def _weighted(sums: Mapping[str, ndarray], losses: Mapping[str, ndarray]) -> ndarray:
+    total: ndarray = sum(sums[f"weight/{name}"] * loss for name, loss in losses.items())
+    return total
+
+
+def _full(recorder: Recorder, sums: Mapping[str, ndarray], rows: int) -> dict[str, ndarray]:
+    """The columns of the whole grid, which may be those of the row."""
+    names = ("residual", "boundary", "regression", "error")
+    full = {name: sums[f"full/{name}"] for name in names}
+    every = recorder.record.full_every
+    if recorder.full_is_free and every:
+        due = (np.arange(rows) % every == 0)[:, None]
+        full = {name: np.where(due, sums[name], np.nan) for name in names}
+    error = np.sqrt(full.pop("error"))
+    columns = {f"full/loss/{name}": loss for name, loss in full.items()}
+    return {**columns, "full/error/relative_l2": error}
 
 
 def _trajectory(columns: dict[str, ndarray], sketches: ndarray, every: int) -> Trajectory:

@@ -63,6 +63,25 @@ def choose(wanted: str, stack: Stack, parameters: Tensor) -> Backend:
     return eager
 
 
+def settled(wanted: str, stack: Stack, like: Tensor) -> str:
+    """Name of the backend that ``choose`` chooses, to be named from then on."""
+    return "native" if choose(wanted, stack, like) is native else "eager"
+
+
+def serves_natively(like: Tensor, wanted: str) -> bool:
+    """Whether what is done to such tensors besides propagation is done in C++.
+
+    Raises ``RuntimeError`` where ``native`` was named and cannot serve.
+    """
+    name = requested(wanted)
+    if name == "eager":
+        return False
+    obstacle = library.obstacle(like)
+    if obstacle and wanted == "native":
+        raise RuntimeError(f"backend 'native' cannot serve: {obstacle}")
+    return obstacle is None
+
+
 def requested(wanted: str) -> str:
     """``wanted``, or for ``auto`` what the environment names."""
     name = (os.environ.get(VARIABLE) or "auto") if wanted == "auto" else wanted

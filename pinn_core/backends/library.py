@@ -17,8 +17,13 @@ _ARGUMENTS = {
     "reverse": (_POINTER,) * 6,
     "adam": (*(_POINTER,) * 5, _COUNT, _COUNT, *(_NUMBER,) * 5),
     "dots": (_POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
+    "misfit": (_POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _COUNT, _POINTER, _POINTER),
+    "squares": (_POINTER, _POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
 }
-_RESULTS = {"kept": ctypes.c_int64, "adam": None, "dots": None}
+_RESULTS = {
+    "kept": ctypes.c_int64,
+    **dict.fromkeys(("adam", "dots", "misfit", "squares")),
+}
 
 
 @cache

@@ -14,6 +14,7 @@ from torch import Tensor
 from pinn_core.field import Cloud, Field
 from pinn_core.randomness import generator
 from pinn_core.registry import Registry
+from pinn_core.squares import misfit
 
 Batch = Mapping[str, Cloud]
 DRAWN_TOGETHER = 1 << 14
@@ -60,11 +61,6 @@ class Objective(Protocol):
 OBJECTIVES: Registry[Objective] = Registry("objective")
 
 
-def mean_square(difference: Float[Tensor, "m n k"]) -> Float[Tensor, " m"]:
-    """Per member: mean over points of the squares, summed over components."""
-    return difference.square().flatten(1).sum(1) / difference.shape[1]
-
-
 def residual_term(
     field: Field, parameters: Float[Tensor, "m p"], cloud: Cloud
 ) -> tuple[Term, Float[Tensor, "m n k"]]:
@@ -73,9 +69,11 @@ def residual_term(
     with torch.enable_grad():
         channels = way.channels.detach().requires_grad_()
         residual = field.problem.residual(channels, cloud.coordinates)
-    slope = residual.detach() * (2 / len(cloud))
+    residual_now = residual.detach()
+    nothing = residual_now.new_zeros(1, *residual_now.shape[1:])
+    loss, slope = misfit(residual_now, nothing, field.backend)
     (adjoint,) = torch.autograd.grad(residual, channels, slope)
-    return Term(mean_square(residual.detach()), way.reverse(adjoint)), way.channels[:, 0]
+    return Term(loss, way.reverse(adjoint)), way.channels[:, 0]
 
 
 def fit_term(
@@ -84,9 +82,8 @@ def fit_term(
     """Mean squared distance from what is demanded at the cloud's points, and the values there."""
     way = field.carry(parameters, cloud)
     values = way.channels[:, 0]
-    difference = values - demanded
-    gradient = way.reverse((difference * (2 / len(cloud)))[:, None])
-    return Term(mean_square(difference), gradient), values
+    loss, slope = misfit(values, demanded, field.backend)
+    return Term(loss, way.reverse(slope[:, None])), values
 
 
 def draw(cloud: Cloud, count: int, seeds: Sequence[int], purpose: str, step: int) -> Cloud:

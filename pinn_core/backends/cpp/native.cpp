@@ -7,6 +7,7 @@
 #include "pool.hpp"
 #include "propagation.hpp"
 #include "rows.hpp"
+#include "squares.hpp"
 
 namespace pinn {
 
@@ -210,5 +211,25 @@ PINN_PUBLIC void pinn_adam_double(const double* gradient, double* first, double*
 PINN_PUBLIC void pinn_dots_double(const double* const* left, const double* const* right, int64_t pairs,
                    int64_t members, int64_t size, double* sums) {
     pinn::dots<double>(left, right, pairs, members, size, sums);
+}
+
+PINN_PUBLIC void pinn_misfit_float(const float* values, const float* demanded, int64_t members, int64_t size,
+                     int64_t shared, int64_t points, float* slope, double* loss) {
+    pinn::misfit<float>(values, demanded, members, size, shared, points, slope, loss);
+}
+
+PINN_PUBLIC void pinn_squares_float(const float* values, const float* targets, const float* weights,
+                      int64_t members, int64_t size, int64_t tables, double* sums) {
+    pinn::squares<float>(values, targets, weights, members, size, tables, sums);
+}
+
+PINN_PUBLIC void pinn_misfit_double(const double* values, const double* demanded, int64_t members, int64_t size,
+                     int64_t shared, int64_t points, double* slope, double* loss) {
+    pinn::misfit<double>(values, demanded, members, size, shared, points, slope, loss);
+}
+
+PINN_PUBLIC void pinn_squares_double(const double* values, const double* targets, const double* weights,
+                      int64_t members, int64_t size, int64_t tables, double* sums) {
+    pinn::squares<double>(values, targets, weights, members, size, tables, sums);
 }
 }
