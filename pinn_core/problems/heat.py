@@ -45,6 +45,7 @@ class Heat:
     member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y", "t")
     outputs: ClassVar[int] = 1
+    linear: ClassVar[bool] = True
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_per_axis: int = 26

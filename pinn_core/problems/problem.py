@@ -41,6 +41,8 @@ class Problem(Protocol):
     member_fields: ClassVar[frozenset[str]]
     coordinates: ClassVar[tuple[str, ...]]
     outputs: ClassVar[int]
+    linear: ClassVar[bool]
+    """Whether there is one output, and residual i is operator i's channel but for a known function."""
 
     @property
     def interior_points(self) -> int | Literal["all"]:

@@ -41,6 +41,18 @@ def test_a_problems_grid_is_finite_and_in_shape(kind: str) -> None:
     assert np.isfinite(grid.supervised.target).all()
 
 
+@pytest.mark.parametrize("kind", PROBLEMS.names())
+def test_a_linear_problem_has_its_residuals_in_the_operators_places(kind: str) -> None:
+    problem = PROBLEMS[kind]()
+    points = torch.rand(1, 5, len(problem.coordinates), dtype=torch.float64)
+    channels = torch.randn(2, 1 + len(problem.operators), 5, problem.outputs, dtype=torch.float64)
+    residual = problem.residual(channels.requires_grad_(), points)
+    slope = torch.randn_like(residual)
+    (found,) = torch.autograd.grad(residual, channels, slope)
+    expected = torch.cat([torch.zeros_like(found[:, :1]), slope.mT[..., None]], dim=1)
+    assert torch.equal(found, expected) == problem.linear
+
+
 @pytest.mark.parametrize("kind", NETWORKS.names())
 def test_initial_parameters_depend_on_seed_and_shape_alone(kind: str) -> None:
     network = NETWORKS[kind]()

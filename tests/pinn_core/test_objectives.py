@@ -72,3 +72,15 @@ def test_terms_are_means_with_their_own_gradients() -> None:
     (gradient,) = torch.autograd.grad(loss.sum(), theta)
     assert torch.allclose(terms["residual"].loss, loss)
     assert torch.allclose(terms["residual"].gradient, gradient)
+
+
+def test_a_linear_problems_shortcut_gives_what_autograd_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on = field()
+    batch = Pinn(batch=32).batch_at(on, [0, 1], 0)
+    short = Pinn(batch=32).evaluate(on, parameters(on), batch).terms["residual"]
+    monkeypatch.setattr(Heat, "linear", False)
+    full = Pinn(batch=32).evaluate(on, parameters(on), batch).terms["residual"]
+    assert torch.equal(short.loss, full.loss)
+    assert torch.equal(short.gradient, full.gradient)
