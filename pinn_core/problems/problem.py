@@ -42,7 +42,7 @@ class Problem(Protocol):
     coordinates: ClassVar[tuple[str, ...]]
     outputs: ClassVar[int]
     linear: ClassVar[bool]
-    """Whether there is one output, and residual i is operator i's channel but for a known function."""
+    """Whether there is one output, and residual i is operator i's channel plus a known function."""
 
     @property
     def interior_points(self) -> int | Literal["all"]:
