@@ -16,7 +16,7 @@ _ARGUMENTS = {
     "forward": (_POINTER,) * 5,
     "reverse": (_POINTER,) * 6,
     "adam": (*(_POINTER,) * 5, _COUNT, _COUNT, *(_NUMBER,) * 5),
-    "dots": (_POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
+    "dots": (_POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
 }
 _RESULTS = {"kept": ctypes.c_int64, "adam": None, "dots": None}
 

@@ -195,9 +195,9 @@ PINN_PUBLIC void pinn_adam_float(const float* gradient, float* first, float* sec
                     first_correction, root_correction);
 }
 
-PINN_PUBLIC void pinn_dots_float(const float* const* left, const float* const* right, int64_t pairs,
-                   int64_t members, int64_t size, double* sums) {
-    pinn::dots<float>(left, right, pairs, members, size, sums);
+PINN_PUBLIC void pinn_dots_float(const float* const* rows, int64_t pairs, int64_t members, int64_t size,
+                   double* sums) {
+    pinn::dots<float>(rows, rows + pairs, pairs, members, size, sums);
 }
 
 PINN_PUBLIC void pinn_adam_double(const double* gradient, double* first, double* second, const double* rate,
@@ -207,8 +207,8 @@ PINN_PUBLIC void pinn_adam_double(const double* gradient, double* first, double*
                     first_correction, root_correction);
 }
 
-PINN_PUBLIC void pinn_dots_double(const double* const* left, const double* const* right, int64_t pairs,
-                   int64_t members, int64_t size, double* sums) {
-    pinn::dots<double>(left, right, pairs, members, size, sums);
+PINN_PUBLIC void pinn_dots_double(const double* const* rows, int64_t pairs, int64_t members, int64_t size,
+                   double* sums) {
+    pinn::dots<double>(rows, rows + pairs, pairs, members, size, sums);
 }
 }
