@@ -17,6 +17,7 @@ and c u is added at the output (forward Laplacian, Li et al. 2023; DOF, Li et al
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import torch
@@ -30,6 +31,13 @@ class Operator:
     second: Mapping[tuple[int, int], float] = field(default_factory=dict)
     first: Mapping[int, float] = field(default_factory=dict)
     zeroth: float = 0.0
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((frozenset(self.second.items()), frozenset(self.first.items()), self.zeroth))
 
     def __add__(self, other: "Operator") -> "Operator":
         return Operator(

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,18 +12,22 @@ from pinn_core.backends import build
 
 PRECISIONS = {torch.float32: "float", torch.float64: "double"}
 _POINTER, _COUNT, _NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-_ARGUMENTS = {
+_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "plan": (_POINTER, ctypes.c_int),
+    "free": (_POINTER,),
     "kept": (_POINTER,),
     "forward": (_POINTER,) * 5,
     "reverse": (_POINTER,) * 6,
     "adam": (*(_POINTER,) * 5, _COUNT, _COUNT, *(_NUMBER,) * 5),
-    "dots": (_POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
+    "dots": (_POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
     "misfit": (_POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _COUNT, _POINTER, _POINTER),
     "squares": (_POINTER, _POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
 }
-_RESULTS = {
-    "kept": ctypes.c_int64,
-    **dict.fromkeys(("adam", "dots", "misfit", "squares")),
+_RESULTS: dict[str, Any] = {
+    "plan": _POINTER,
+    "kept": _COUNT,
+    "forward": ctypes.c_int,
+    "reverse": ctypes.c_int,
 }
 
 
@@ -51,12 +56,12 @@ def identity() -> str:
 
 
 @cache
-def function(name: str, precision: torch.dtype) -> Callable[..., int]:
+def function(name: str, precision: torch.dtype) -> Callable[..., Any]:
     """A function of cpp/native.cpp for one precision. Raises ``build.BuildError``."""
     found = getattr(_built().library, f"pinn_{name}_{PRECISIONS[precision]}")
     found.argtypes = _ARGUMENTS[name]
-    found.restype = _RESULTS.get(name, ctypes.c_int)
-    typed: Callable[..., int] = found
+    found.restype = _RESULTS.get(name)
+    typed: Callable[..., Any] = found
     return typed
 
 

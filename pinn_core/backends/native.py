@@ -1,9 +1,9 @@
 """The native backend: the whole propagation in C++ (``cpp/``), for CPUs, float32 and float64."""
 
 import ctypes
+import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor
@@ -38,14 +38,47 @@ class _Job(ctypes.Structure):
     )
 
 
-@dataclass(frozen=True)
+class _Plan:
+    """``Plan`` of cpp/plan.hpp, made once for all calls of one kind, and its functions."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        channels: Channels,
+        parameters: torch.Size,
+        points: torch.Size,
+        precision: torch.dtype,
+        threads: int,
+        keep: bool,
+    ) -> None:
+        members, count = parameters[0], points[1]
+        self.outputs = (members, 1 + len(channels.operators), count, stack.widths[-1])
+        self.empty = 0 in self.outputs
+        self.forward = library.function("forward", precision)
+        self.reverse = library.function("reverse", precision)
+        job = _job(stack, channels, parameters, points, threads)
+        self.handle = library.function("plan", precision)(ctypes.byref(job), keep)
+        if not self.handle:
+            raise MemoryError("no memory for the plan of a native call")
+        weakref.finalize(self, library.function("free", precision), self.handle)
+        self.kept: int = library.function("kept", precision)(self.handle) if keep else 0
+
+
+_plan = lru_cache(maxsize=256)(_Plan)
+
+
 class Saved:
     """What the way back needs: the call as it was, and what every layer kept."""
 
-    job: _Job
-    parameters: Tensor
-    points: Tensor
-    kept: Tensor | None
+    __slots__ = ("kept", "parameters", "plan", "points")
+
+    def __init__(
+        self, plan: _Plan, parameters: Tensor, points: Tensor, kept: Tensor | None
+    ) -> None:
+        self.plan = plan
+        self.parameters = parameters
+        self.points = points
+        self.kept = kept
 
     def __del__(self) -> None:
         if self.kept is not None:
@@ -71,39 +104,48 @@ def forward(
     keep: bool,
 ) -> tuple[Tensor, Saved]:
     """Outputs (m, 1 + operators, n, k), and, if ``keep``, what the way back needs."""
-    parameters, points = parameters.contiguous(), points.to(parameters.dtype).contiguous()
-    job = _job(stack, channels, parameters, points, threads)
-    outputs = parameters.new_empty(
-        parameters.shape[0], 1 + job.operators, points.shape[1], stack.widths[-1]
+    parameters, points = parameters.contiguous(), points.contiguous()
+    precision = parameters.dtype
+    if points.dtype is not precision:
+        points = points.to(precision)
+    plan = _plan(stack, channels, parameters.shape, points.shape, precision, threads, keep)
+    outputs = parameters.new_empty(plan.outputs)
+    if plan.empty:
+        return outputs, Saved(plan, parameters, points, None)
+    kept = _spare.take(plan.kept, parameters) if keep else None
+    failed = plan.forward(
+        plan.handle,
+        parameters.data_ptr(),
+        points.data_ptr(),
+        outputs.data_ptr(),
+        kept.data_ptr() if kept is not None else None,
     )
-    kept = None
-    if outputs.numel():
-        if keep:
-            kept = _spare.take(
-                library.function("kept", parameters.dtype)(ctypes.byref(job)), parameters
-            )
-        _call("forward", job, parameters, points, outputs, kept)
-    return outputs, Saved(job, parameters, points, kept)
+    if failed:
+        raise MemoryError("native forward ran out of memory")
+    return outputs, Saved(plan, parameters, points, kept)
 
 
 def reverse(saved: Saved, adjoint: Tensor) -> Tensor:
     """Gradient (m, P) of sum(outputs * adjoint) with respect to the parameters."""
-    gradient = torch.zeros_like(saved.parameters)
-    if saved.kept is not None:
-        _call(
-            "reverse",
-            saved.job,
-            saved.parameters,
-            saved.points,
-            saved.kept,
-            adjoint.contiguous(),
-            gradient,
-        )
+    if saved.kept is None:
+        return torch.zeros_like(saved.parameters)
+    adjoint = adjoint.contiguous()
+    gradient = torch.empty_like(saved.parameters)
+    failed = saved.plan.reverse(
+        saved.plan.handle,
+        saved.parameters.data_ptr(),
+        saved.points.data_ptr(),
+        saved.kept.data_ptr(),
+        adjoint.data_ptr(),
+        gradient.data_ptr(),
+    )
+    if failed:
+        raise MemoryError("native reverse ran out of memory")
     return gradient
 
 
 def _job(
-    stack: Stack, channels: Channels, parameters: Tensor, points: Tensor, threads: int
+    stack: Stack, channels: Channels, parameters: torch.Size, points: torch.Size, threads: int
 ) -> _Job:
     slopes, operators = len(channels.slopes), len(channels.operators)
     drift = [0.0] * (operators * channels.dimension)
@@ -119,21 +161,15 @@ def _job(
         layers=len(stack.shapes),
         slopes=slopes,
         operators=operators,
-        shared_points=points.shape[0] == 1,
-        members=parameters.shape[0],
-        parameters=parameters.shape[1],
-        points=points.shape[1],
+        shared_points=points[0] == 1,
+        members=parameters[0],
+        parameters=parameters[1],
+        points=points[1],
         widths=(ctypes.c_int64 * len(stack.widths))(*stack.widths),
         axes=(ctypes.c_int64 * slopes)(*channels.slopes),
         drift=(ctypes.c_double * len(drift))(*drift),
         diffusion=(ctypes.c_double * len(diffusion))(*diffusion),
     )
-
-
-def _call(name: str, job: _Job, like: Tensor, *tensors: Tensor | None) -> None:
-    pointers = [None if t is None else t.data_ptr() for t in (like, *tensors)]
-    if library.function(name, like.dtype)(ctypes.byref(job), *pointers):
-        raise MemoryError(f"native {name} ran out of memory")
 
 
 @cache

@@ -1,6 +1,6 @@
 """Row operations in C++ (``cpp/rows.hpp``): one call and one pass over memory for a pack."""
 
-import ctypes
+import struct
 from collections.abc import Sequence
 
 import torch
@@ -23,7 +23,9 @@ def adam(
 
     ``corrections`` divide the first moment and the root of the second.
     """
-    gradient, rate = gradient.contiguous(), rate.to(gradient.dtype).contiguous()
+    gradient = gradient.contiguous()
+    rate = rate if rate.dtype is gradient.dtype else rate.to(gradient.dtype)
+    rate = rate.contiguous()
     _alike(gradient, (first, second))
     if not (first.is_contiguous() and second.is_contiguous()):
         raise ValueError("Adam's moments must be contiguous")
@@ -53,11 +55,9 @@ def dots(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     rows = [tensor.contiguous() for tensor in (*left, *right)]
     _alike(like, rows)
     pairs, (members, size) = len(left), like.shape
-    pointers = ctypes.c_void_p * pairs
     sums = torch.empty(pairs, members, dtype=torch.float64)
     library.function("dots", like.dtype)(
-        pointers(*[tensor.data_ptr() for tensor in rows[:pairs]]),
-        pointers(*[tensor.data_ptr() for tensor in rows[pairs:]]),
+        struct.pack(f"{2 * pairs}P", *[tensor.data_ptr() for tensor in rows]),
         pairs,
         members,
         size,

@@ -16,8 +16,8 @@ thread_local Workspace scratch, packed_rooms, partial_sums;
 template <class T>
 class Call {
   public:
-    Call(const Job& job, bool keep, const T* parameters, const T* points, T* kept)
-        : plan_(job, keep), keep_(keep), parameters_(parameters), points_(points), kept_(kept) {}
+    Call(const Plan<T>& plan, const T* parameters, const T* points, T* kept)
+        : plan_(plan), parameters_(parameters), points_(points), kept_(kept) {}
 
     void forward(T* output) {
         pack(true);
@@ -31,11 +31,11 @@ class Call {
 
     void reverse(const T* adjoint, T* gradient) {
         pack(false);
-        const int64_t members = plan_.job.members, blocks = plan_.blocks, size = plan_.size;
+        const int64_t members = plan_.members, blocks = plan_.blocks, size = plan_.size;
         T* partial = blocks > 1 ? partial_sums.room<T>(members * blocks * size) : nullptr;
         each_block([&](int64_t member, int64_t block, Propagation<T>& propagation, T* spare) {
             T* sum = blocks > 1 ? partial + (member * blocks + block) * size
-                                : gradient + member * plan_.job.parameters;
+                                : gradient + member * plan_.parameters;
             std::fill_n(sum, size, T(0));
             each_chunk(member, block, spare, [&](const Chunk<T>& chunk, int64_t start) {
                 const T* own = adjoint + member * output_size() + start * plan_.outputs;
@@ -43,49 +43,44 @@ class Call {
             });
         });
         if (blocks > 1) add_blocks(partial, gradient);
-    }
-
-    int64_t kept_size() const {
-        return plan_.job.members * plan_.job.points * plan_.kept_per_point;
+        for (int64_t member = 0; member < members; ++member)
+            std::fill(gradient + member * plan_.parameters + size,
+                      gradient + (member + 1) * plan_.parameters, T(0));
     }
 
   private:
-    const T* row(int64_t member) const { return parameters_ + member * plan_.job.parameters; }
+    const T* row(int64_t member) const { return parameters_ + member * plan_.parameters; }
 
-    int64_t output_size() const {
-        return (1 + plan_.job.operators) * plan_.job.points * plan_.outputs;
-    }
+    int64_t output_size() const { return (1 + plan_.operators) * plan_.points * plan_.outputs; }
+
+    Packed<T> packed(int64_t member) const { return {plan_, packed_ + member * plan_.packed_size}; }
 
     void pack(bool forward) {
-        const int64_t room = (Packed<T>::room(plan_) + 15) / 16 * 16;
-        T* at = packed_rooms.room<T>(room * plan_.job.members);
-        for (int64_t member = 0; member < plan_.job.members; ++member)
-            packed_.emplace_back(plan_, at + member * room);
-        each(plan_.job.members, plan_.job.threads,
-             [&](int64_t member) { packed_[member].pack(row(member), forward); });
+        packed_ = packed_rooms.room<T>(plan_.packed_size * plan_.members);
+        each(plan_.members, plan_.threads,
+             [&](int64_t member) { packed(member).pack(row(member), forward); });
     }
 
     template <class Do>
-    void each_block(const Do& task) {
-        each(plan_.job.members * plan_.blocks, plan_.job.threads, [&](int64_t i) {
+    void each_block(const Do& task) const {
+        each(plan_.members * plan_.blocks, plan_.threads, [&](int64_t i) {
             const int64_t member = i / plan_.blocks, room = Propagation<T>::room(plan_);
-            const int64_t spare = keep_ ? 0 : plan_.chunk * plan_.kept_per_point;
+            const int64_t spare = plan_.keep ? 0 : plan_.chunk * plan_.kept_per_point;
             T* own = scratch.room<T>(room + spare);
-            Propagation<T> propagation(plan_, packed_[member], own);
+            Propagation<T> propagation(plan_, packed(member), own);
             task(member, i % plan_.blocks, propagation, own + room);
         });
     }
 
     template <class Do>
     void each_chunk(int64_t member, int64_t block, T* spare, const Do& task) const {
-        const Job& job = plan_.job;
-        const T* x = points_ + (job.shared_points ? 0 : member * job.points * plan_.inputs);
-        T* kept = kept_ + (keep_ ? member * job.points * plan_.kept_per_point : 0);
+        const T* x = points_ + (plan_.shared_points ? 0 : member * plan_.points * plan_.inputs);
+        const int64_t per_point = plan_.keep ? plan_.kept_per_point : 0;
+        T* kept = plan_.keep ? kept_ + member * plan_.points * per_point : spare;
         for (int64_t c = plan_.first_chunk(block); c < plan_.first_chunk(block + 1); ++c) {
             const int64_t start = c * plan_.chunk;
-            task(Chunk<T>{plan_.points_in(c), x + start * plan_.inputs,
-                          keep_ ? kept + start * plan_.kept_per_point : spare,
-                          job.points * plan_.outputs},
+            task(Chunk<T>{plan_.points_in(c), x + start * plan_.inputs, kept + start * per_point,
+                          plan_.points * plan_.outputs},
                  start);
         }
     }
@@ -93,22 +88,20 @@ class Call {
     void add_blocks(const T* partial, T* gradient) const {
         constexpr int64_t parts = 8;
         const int64_t size = plan_.size;
-        each(plan_.job.members * parts, plan_.job.threads, [&](int64_t i) {
+        each(plan_.members * parts, plan_.threads, [&](int64_t i) {
             const int64_t member = i / parts, part = i % parts;
             const int64_t from = size * part / parts, to = size * (part + 1) / parts;
             const T* own = partial + member * plan_.blocks * size;
-            T* sum = gradient + member * plan_.job.parameters;
+            T* sum = gradient + member * plan_.parameters;
             std::copy(own + from, own + to, sum + from);
             for (int64_t block = 1; block < plan_.blocks; ++block)
                 for (int64_t k = from; k < to; ++k) sum[k] += own[block * size + k];
         });
     }
 
-    const Plan<T> plan_;
-    const bool keep_;
+    const Plan<T>& plan_;
     const T *parameters_, *points_;
-    T* kept_;
-    std::vector<Packed<T>> packed_;
+    T *kept_, *packed_ = nullptr;
 };
 
 template <class Do>
@@ -119,21 +112,6 @@ int guarded(const Do& work) {
     } catch (...) {
         return 1;
     }
-}
-
-template <class T>
-int forward(const Job* job, const T* parameters, const T* points, T* output, T* kept) {
-    return guarded([&] {
-        Call<T>(*job, kept != nullptr, parameters, points, kept).forward(output);
-    });
-}
-
-template <class T>
-int reverse(const Job* job, const T* parameters, const T* points, T* kept, const T* adjoint,
-            T* gradient) {
-    return guarded([&] {
-        Call<T>(*job, true, parameters, points, kept).reverse(adjoint, gradient);
-    });
 }
 
 }  // namespace pinn
@@ -161,75 +139,47 @@ PINN_PUBLIC int pinn_runs_here() {
     return 1;
 }
 
-PINN_PUBLIC int pinn_forward_float(const pinn::Job* job, const float* parameters, const float* points,
-                       float* output, float* kept) {
-    return pinn::forward<float>(job, parameters, points, output, kept);
-}
+// A null plan or 1 from the others: memory ran out.
+#define PINN_FUNCTIONS(T)                                                                         \
+    PINN_PUBLIC pinn::Plan<T>* pinn_plan_##T(const pinn::Job* job, int keep) {                    \
+        pinn::Plan<T>* plan = nullptr;                                                            \
+        pinn::guarded([&] { plan = new pinn::Plan<T>(*job, keep != 0); });                        \
+        return plan;                                                                              \
+    }                                                                                             \
+    PINN_PUBLIC void pinn_free_##T(pinn::Plan<T>* plan) { delete plan; }                          \
+    PINN_PUBLIC int64_t pinn_kept_##T(const pinn::Plan<T>* plan) { return plan->kept_size(); }    \
+    PINN_PUBLIC int pinn_forward_##T(const pinn::Plan<T>* plan, const T* parameters,              \
+                                     const T* points, T* output, T* kept) {                       \
+        return pinn::guarded(                                                                     \
+            [&] { pinn::Call<T>(*plan, parameters, points, kept).forward(output); });             \
+    }                                                                                             \
+    PINN_PUBLIC int pinn_reverse_##T(const pinn::Plan<T>* plan, const T* parameters,              \
+                                     const T* points, T* kept, const T* adjoint, T* gradient) {   \
+        return pinn::guarded(                                                                     \
+            [&] { pinn::Call<T>(*plan, parameters, points, kept).reverse(adjoint, gradient); });  \
+    }                                                                                             \
+    PINN_PUBLIC void pinn_adam_##T(const T* gradient, T* first, T* second, const T* rate,         \
+                                   T* update, int64_t members, int64_t size, double beta1,        \
+                                   double beta2, double epsilon, double first_correction,         \
+                                   double root_correction) {                                      \
+        pinn::adam<T>(gradient, first, second, rate, update, members, size, beta1, beta2,         \
+                      epsilon, first_correction, root_correction);                                \
+    }                                                                                             \
+    PINN_PUBLIC void pinn_dots_##T(const T* const* rows, int64_t pairs, int64_t members,          \
+                                   int64_t size, double* sums) {                                  \
+        pinn::dots<T>(rows, rows + pairs, pairs, members, size, sums);                            \
+    }                                                                                             \
+    PINN_PUBLIC void pinn_misfit_##T(const T* values, const T* demanded, int64_t members,         \
+                                     int64_t size, int64_t shared, int64_t points, T* slope,      \
+                                     double* loss) {                                              \
+        pinn::misfit<T>(values, demanded, members, size, shared, points, slope, loss);            \
+    }                                                                                             \
+    PINN_PUBLIC void pinn_squares_##T(const T* values, const T* targets, const T* weights,        \
+                                      int64_t members, int64_t size, int64_t tables,              \
+                                      double* sums) {                                             \
+        pinn::squares<T>(values, targets, weights, members, size, tables, sums);                  \
+    }
 
-PINN_PUBLIC int pinn_forward_double(const pinn::Job* job, const double* parameters, const double* points,
-                        double* output, double* kept) {
-    return pinn::forward<double>(job, parameters, points, output, kept);
-}
-
-PINN_PUBLIC int pinn_reverse_float(const pinn::Job* job, const float* parameters, const float* points,
-                       float* kept, const float* adjoint, float* gradient) {
-    return pinn::reverse<float>(job, parameters, points, kept, adjoint, gradient);
-}
-
-PINN_PUBLIC int pinn_reverse_double(const pinn::Job* job, const double* parameters, const double* points,
-                        double* kept, const double* adjoint, double* gradient) {
-    return pinn::reverse<double>(job, parameters, points, kept, adjoint, gradient);
-}
-
-PINN_PUBLIC int64_t pinn_kept_float(const pinn::Job* job) {
-    return pinn::Call<float>(*job, true, nullptr, nullptr, nullptr).kept_size();
-}
-
-PINN_PUBLIC int64_t pinn_kept_double(const pinn::Job* job) {
-    return pinn::Call<double>(*job, true, nullptr, nullptr, nullptr).kept_size();
-}
-
-PINN_PUBLIC void pinn_adam_float(const float* gradient, float* first, float* second, const float* rate,
-                   float* update, int64_t members, int64_t size, double beta1, double beta2,
-                   double epsilon, double first_correction, double root_correction) {
-    pinn::adam<float>(gradient, first, second, rate, update, members, size, beta1, beta2, epsilon,
-                    first_correction, root_correction);
-}
-
-PINN_PUBLIC void pinn_dots_float(const float* const* left, const float* const* right, int64_t pairs,
-                   int64_t members, int64_t size, double* sums) {
-    pinn::dots<float>(left, right, pairs, members, size, sums);
-}
-
-PINN_PUBLIC void pinn_adam_double(const double* gradient, double* first, double* second, const double* rate,
-                   double* update, int64_t members, int64_t size, double beta1, double beta2,
-                   double epsilon, double first_correction, double root_correction) {
-    pinn::adam<double>(gradient, first, second, rate, update, members, size, beta1, beta2, epsilon,
-                    first_correction, root_correction);
-}
-
-PINN_PUBLIC void pinn_dots_double(const double* const* left, const double* const* right, int64_t pairs,
-                   int64_t members, int64_t size, double* sums) {
-    pinn::dots<double>(left, right, pairs, members, size, sums);
-}
-
-PINN_PUBLIC void pinn_misfit_float(const float* values, const float* demanded, int64_t members, int64_t size,
-                     int64_t shared, int64_t points, float* slope, double* loss) {
-    pinn::misfit<float>(values, demanded, members, size, shared, points, slope, loss);
-}
-
-PINN_PUBLIC void pinn_squares_float(const float* values, const float* targets, const float* weights,
-                      int64_t members, int64_t size, int64_t tables, double* sums) {
-    pinn::squares<float>(values, targets, weights, members, size, tables, sums);
-}
-
-PINN_PUBLIC void pinn_misfit_double(const double* values, const double* demanded, int64_t members, int64_t size,
-                     int64_t shared, int64_t points, double* slope, double* loss) {
-    pinn::misfit<double>(values, demanded, members, size, shared, points, slope, loss);
-}
-
-PINN_PUBLIC void pinn_squares_double(const double* values, const double* targets, const double* weights,
-                      int64_t members, int64_t size, int64_t tables, double* sums) {
-    pinn::squares<double>(values, targets, weights, members, size, tables, sums);
-}
+PINN_FUNCTIONS(float)
+PINN_FUNCTIONS(double)
 }

@@ -1,8 +1,6 @@
 // A member's weights as the products read them.
 #pragma once
 
-#include <utility>
-
 #include "plan.hpp"
 
 namespace pinn {
@@ -11,47 +9,32 @@ namespace pinn {
 template <class T>
 class Packed {
   public:
-    static int64_t room(const Plan<T>& plan) {
-        int64_t total = plan.padded(1) * (plan.inputs + plan.channels - 1);
-        for (int64_t l = 0; l < plan.hidden; ++l) total += plan.padded(l + 1);
-        for (int64_t l = 1; l < plan.hidden; ++l)
-            total += std::max(plan.width(l) * plan.padded(l + 1), plan.width(l + 1) * plan.padded(l));
-        return total + plan.outputs * plan.padded(plan.hidden);
-    }
+    // ``at`` has room for plan.packed_size numbers.
+    Packed(const Plan<T>& plan, T* at) : plan_(plan), at_(at) {}
 
-    Packed(const Plan<T>& plan, T* at) : plan_(plan) {
-        const auto take = [&](int64_t count) { return std::exchange(at, at + count); };
-        first = take(plan.padded(1) * plan.inputs);
-        constant = take(plan.padded(1) * (plan.channels - 1));
-        for (int64_t l = 0; l < plan.hidden; ++l) {
-            biases.push_back(take(plan.padded(l + 1)));
-            const int64_t forward = plan.width(l) * plan.padded(l + 1);
-            const int64_t reverse = plan.width(l + 1) * plan.padded(l);
-            matrices.push_back(l ? take(std::max(forward, reverse)) : nullptr);
-        }
-        last = take(plan.outputs * plan.padded(plan.hidden));
-    }
+    T* first() const { return at_; }                               // [panel][input][column]
+    T* constant() const { return at_ + plan_.packed_constant; }    // [panel][channel - 1][column]
+    T* biases(int64_t l) const { return at_ + plan_.packed_biases[l]; }
+    T* matrix(int64_t l) const { return at_ + plan_.packed_matrices[l]; }  // [panel][term][column]
+    T* last() const { return at_ + plan_.packed_last; }            // rows
 
-    void pack(const T* parameters, bool forward) {
+    void pack(const T* parameters, bool forward) const {
         pack_first(parameters);
         for (int64_t l = 0; l < plan_.hidden; ++l) {
             const int64_t rows = plan_.width(l + 1), columns = plan_.width(l);
-            copy_padded(parameters + plan_.bias_at(l), rows, plan_.padded(l + 1), biases[l]);
+            copy_padded(parameters + plan_.bias_at(l), rows, plan_.padded(l + 1), biases(l));
             if (l == 0) continue;
             const T* weights = parameters + plan_.weights_at[l];
             if (forward)
-                pack_panels(weights, 1, columns, columns, rows, matrices[l]);
+                pack_panels(weights, 1, columns, columns, rows, matrix(l));
             else
-                pack_panels(weights, columns, 1, rows, columns, matrices[l]);
+                pack_panels(weights, columns, 1, rows, columns, matrix(l));
         }
         const int64_t columns = plan_.width(plan_.hidden), room = plan_.padded(plan_.hidden);
         for (int64_t k = 0; k < plan_.outputs; ++k)
             copy_padded(parameters + plan_.weights_at[plan_.hidden] + k * columns, columns, room,
-                        last + k * room);
+                        last() + k * room);
     }
-
-    T *first, *constant, *last;        // [panel][input][column], [panel][channel - 1][column], rows
-    std::vector<T*> biases, matrices;  // per hidden layer
 
   private:
     static void copy_padded(const T* from, int64_t count, int64_t room, T* to) {
@@ -73,16 +56,16 @@ class Packed {
     }
 
     // Of a linear function the slopes are its weights, whatever the point.
-    void pack_first(const T* parameters) {
+    void pack_first(const T* parameters) const {
         constexpr int width = panel_width<T>;
         const int64_t d = plan_.inputs, columns = plan_.width(1), rest = plan_.channels - 1;
-        pack_panels(parameters, 1, d, d, columns, first);
+        pack_panels(parameters, 1, d, d, columns, first());
         for (int64_t q = 0; q < panels<T>(columns); ++q) {
-            const T* weights = first + q * d * width;
-            T* to = constant + q * rest * width;
-            for (int s = 0; s < plan_.job.slopes; ++s, to += width)
-                std::copy_n(weights + plan_.job.axes[s] * width, width, to);
-            for (int o = 0; o < plan_.job.operators; ++o, to += width) {
+            const T* weights = first() + q * d * width;
+            T* to = constant() + q * rest * width;
+            for (int s = 0; s < plan_.slopes; ++s, to += width)
+                std::copy_n(weights + plan_.axes[s] * width, width, to);
+            for (int o = 0; o < plan_.operators; ++o, to += width) {
                 std::fill_n(to, width, T(0));
                 for (int64_t i = 0; i < d; ++i) {
                     const T b = plan_.drift[o * d + i];
@@ -94,6 +77,7 @@ class Packed {
     }
 
     const Plan<T>& plan_;
+    T* at_;
 };
 
 }  // namespace pinn

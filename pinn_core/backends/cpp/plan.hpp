@@ -1,6 +1,7 @@
 // What a call is about, and where everything lies; all of it follows from the job alone.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "jets.hpp"
@@ -20,25 +21,33 @@ struct Job {
 
 constexpr int64_t most_blocks = 16;
 
+// Made once for many calls, which only read it.
 template <class T>
 class Plan {
   public:
     // Unless ``keep``, what is kept of a layer may be overwritten by the next.
     Plan(const Job& job, bool keep)
-        : job(job),
+        : keep(keep),
+          threads(job.threads),
+          slopes(job.slopes),
+          operators(job.operators),
+          shared_points(job.shared_points),
+          members(job.members),
+          parameters(job.parameters),
+          points(job.points),
           hidden(job.layers - 1),
           channels(1 + job.slopes + job.operators),
           inputs(job.widths[0]),
           outputs(job.widths[job.layers]),
-          drift(job.drift, job.drift + job.operators * inputs) {
-        set_diffusion();
+          axes(job.axes, job.axes + job.slopes),
+          drift(job.drift, job.drift + job.operators * inputs),
+          widths_(job.widths, job.widths + job.layers + 1) {
+        set_diffusion(job.diffusion);
         kernel = kernels<T>(job.activation, diffusion);
-        int64_t at = 0;
-        for (int64_t l = 0; l < job.layers; ++l) {
-            weights_at.push_back(at);
-            at += (width(l) + 1) * width(l + 1);
+        for (int64_t l = 0; l <= hidden; ++l) {
+            weights_at.push_back(size);
+            size += (width(l) + 1) * width(l + 1);
         }
-        size = at;
         for (int64_t l = 0; l < hidden; ++l) {
             const int64_t own = kept_blocks(l) * padded(l + 1);
             kept_at.push_back(keep ? kept_per_point : 0);
@@ -46,33 +55,43 @@ class Plan {
             widest = std::max(widest, padded(l + 1));
         }
         set_chunks();
+        set_packing();
     }
 
-    int64_t width(int64_t l) const { return job.widths[l]; }
+    Plan(const Plan&) = delete;  // ``diffusion`` points into ``table_``
+
+    int64_t width(int64_t l) const { return widths_[l]; }
     int64_t padded(int64_t l) const { return panels<T>(width(l)) * panel_width<T>; }
     int64_t bias_at(int64_t l) const { return weights_at[l] + width(l) * width(l + 1); }
     int64_t kept_blocks(int64_t l) const { return kernel.kept + (l ? channels - 1 : 0); }
-    int64_t points_in(int64_t c) const { return std::min(chunk, job.points - c * chunk); }
+    int64_t kept_size() const { return members * points * kept_per_point; }
+    int64_t points_in(int64_t c) const { return std::min(chunk, points - c * chunk); }
     int64_t first_chunk(int64_t block) const { return chunks * block / blocks; }
 
-    const Job& job;
+    const bool keep;
+    const int threads, slopes, operators;
+    const bool shared_points;
+    const int64_t members, parameters, points;
     const int64_t hidden, channels, inputs, outputs;
-    std::vector<T> drift;
+    const std::vector<int64_t> axes;
+    const std::vector<T> drift;
     Diffusion<T> diffusion;
     Kernels<T> kernel;
     std::vector<int64_t> weights_at, kept_at;
     int64_t size = 0, kept_per_point = 0, widest = 0;
     int64_t chunk = 0, chunks = 0, blocks = 0;
+    // Where a member's packed weights lie (packed.hpp) and how much room they take.
+    std::vector<int64_t> packed_biases, packed_matrices;
+    int64_t packed_constant = 0, packed_last = 0, packed_size = 0;
 
   private:
-    void set_diffusion() {
-        const int slopes = job.slopes;
+    void set_diffusion(const double* table) {
         bool diagonal = true;
-        for (int64_t k = 0; k < job.operators * slopes * slopes; ++k)
-            diagonal = diagonal && (k / slopes % slopes == k % slopes || job.diffusion[k] == 0.0);
-        for (int64_t k = 0; k < job.operators * slopes * slopes; ++k)
-            if (!diagonal || k / slopes % slopes == k % slopes) table_.push_back(T(job.diffusion[k]));
-        diffusion = {slopes, job.operators, diagonal, table_.data()};
+        for (int k = 0; k < operators * slopes * slopes; ++k)
+            diagonal = diagonal && (k / slopes % slopes == k % slopes || table[k] == 0.0);
+        for (int k = 0; k < operators * slopes * slopes; ++k)
+            if (!diagonal || k / slopes % slopes == k % slopes) table_.push_back(T(table[k]));
+        diffusion = {slopes, operators, diagonal, table_.data()};
     }
 
     // Points go through together that keep a layer's channels in a part of the second cache.
@@ -80,10 +99,25 @@ class Plan {
         constexpr int64_t bytes = 160 << 10, step = 48, most = 240;
         const int64_t fit = bytes / (channels * widest * static_cast<int64_t>(sizeof(T)));
         chunk = std::min(std::max(fit / step * step, step), most);
-        chunks = (job.points + chunk - 1) / chunk;
+        chunks = (points + chunk - 1) / chunk;
         blocks = std::min(chunks, most_blocks);
     }
 
+    void set_packing() {
+        constexpr int64_t line = 64 / sizeof(T);
+        int64_t at = padded(1) * inputs;
+        const auto take = [&](int64_t count) { return std::exchange(at, at + count); };
+        packed_constant = take(padded(1) * (channels - 1));
+        for (int64_t l = 0; l < hidden; ++l) {
+            packed_biases.push_back(take(padded(l + 1)));
+            const int64_t forward = width(l) * padded(l + 1), reverse = width(l + 1) * padded(l);
+            packed_matrices.push_back(l ? take(std::max(forward, reverse)) : 0);
+        }
+        packed_last = take(outputs * padded(hidden));
+        packed_size = (at + line - 1) / line * line;
+    }
+
+    const std::vector<int64_t> widths_;
     std::vector<T> table_;
 };
 

@@ -21,7 +21,7 @@ class Propagation {
         return 3 * plan.chunk * plan.channels * plan.widest;
     }
 
-    Propagation(const Plan<T>& plan, const Packed<T>& packed, T* room)
+    Propagation(const Plan<T>& plan, Packed<T> packed, T* room)
         : plan_(plan), packed_(packed), after_(room),
           back_(room + room_of_one()), other_(back_ + room_of_one()) {}
 
@@ -48,7 +48,7 @@ class Propagation {
             if (l == 0) break;
             add_rows(l, n, gradient + plan_.bias_at(l));
             std::swap(back_, other_);
-            product<T>(table(other_, n), packed_.matrices[l], rows, plan_.width(l + 1),
+            product<T>(table(other_, n), packed_.matrix(l), rows, plan_.width(l + 1),
                        plan_.width(l), nullptr, table(back_, n));
         }
         first_gradient(chunk, gradient);
@@ -82,7 +82,7 @@ class Propagation {
 
     Activated<T> layer(const Chunk<T>& chunk, int64_t l, T* back) const {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
-        const Rest<T> same{packed_.constant, (plan_.channels - 1) * width, width, 0};
+        const Rest<T> same{packed_.constant(), (plan_.channels - 1) * width, width, 0};
         const Rest<T> own{value(chunk, l) + block, step, block, width};
         return {n, panels<T>(plan_.width(l + 1)), kept(chunk, l), step, l ? own : same,
                 after_, back, l < plan_.hidden - 1};
@@ -92,10 +92,10 @@ class Propagation {
         const int64_t d = plan_.inputs, step = kept_step(chunk, 0);
         T* z = value(chunk, 0);
         for (int64_t q = 0; q < panels<T>(plan_.width(1)); ++q) {
-            const T* weights = packed_.first + q * d * width;
+            const T* weights = packed_.first() + q * d * width;
             for (int64_t p = 0; p < chunk.points; ++p) {
                 for (int lane = 0; lane < width; lane += lanes<T>) {
-                    Vector<T> sum = load(packed_.biases[0] + q * width + lane);
+                    Vector<T> sum = load(packed_.biases(0) + q * width + lane);
                     for (int64_t i = 0; i < d; ++i)
                         sum += chunk.x[p * d + i] * load(weights + i * width + lane);
                     store(z + q * step + p * width + lane, sum);
@@ -108,9 +108,9 @@ class Propagation {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
         const int64_t terms = plan_.width(l), columns = plan_.width(l + 1);
         const Table<const T> h = table(after_, n);
-        product<T>(h, packed_.matrices[l], n, terms, columns, packed_.biases[l],
+        product<T>(h, packed_.matrix(l), n, terms, columns, packed_.biases(l),
                    {value(chunk, l), step});
-        product<T>({h.at + block, h.panel_step}, packed_.matrices[l], (plan_.channels - 1) * n,
+        product<T>({h.at + block, h.panel_step}, packed_.matrix(l), (plan_.channels - 1) * n,
                    terms, columns, nullptr, {value(chunk, l) + block, step});
     }
 
@@ -118,7 +118,7 @@ class Propagation {
     template <class Do>
     void each_output(const Do& at) const {
         at(0, 0);
-        for (int o = 0; o < plan_.job.operators; ++o) at(1 + o, 1 + plan_.job.slopes + o);
+        for (int o = 0; o < plan_.operators; ++o) at(1 + o, 1 + plan_.slopes + o);
     }
 
     void last(const Chunk<T>& chunk, const T* biases, T* output) const {
@@ -135,7 +135,7 @@ class Propagation {
 
     // A row after the last activation times the weights of output j.
     T dot(const T* h, int64_t n, int64_t j) const {
-        const T* weights = packed_.last + j * plan_.padded(plan_.hidden);
+        const T* weights = packed_.last() + j * plan_.padded(plan_.hidden);
         const int64_t step = plan_.channels * n * width;
         Vector<T> sum{};
         for (int64_t q = 0; q < panels<T>(plan_.width(plan_.hidden)); ++q, h += step)
@@ -156,7 +156,7 @@ class Propagation {
                     for (int lane = 0; lane < width; lane += lanes<T>) {
                         Vector<T> sum{};
                         for (int64_t j = 0; j < k; ++j)
-                            sum += own[j] * load(packed_.last + j * room + q * width + lane);
+                            sum += own[j] * load(packed_.last() + j * room + q * width + lane);
                         store(to + lane, sum);
                     }
                 }
@@ -230,9 +230,9 @@ class Propagation {
                 add(axis, T(1), sum_over(n, term));
             }
             const T* rows = value + block;
-            for (int s = 0; s < plan_.job.slopes; ++s, rows += block)
-                add(plan_.job.axes[s], T(1), sum_of_rows(rows, n));
-            for (int o = 0; o < plan_.job.operators; ++o, rows += block) {
+            for (int s = 0; s < plan_.slopes; ++s, rows += block)
+                add(plan_.axes[s], T(1), sum_of_rows(rows, n));
+            for (int o = 0; o < plan_.operators; ++o, rows += block) {
                 const Vector<T> total = sum_of_rows(rows, n);
                 for (int64_t axis = 0; axis < d; ++axis)
                     if (plan_.drift[o * d + axis] != T(0))
@@ -242,7 +242,7 @@ class Propagation {
     }
 
     const Plan<T>& plan_;
-    const Packed<T>& packed_;
+    const Packed<T> packed_;
     T *after_, *back_, *other_;
 };
 
