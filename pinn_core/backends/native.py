@@ -109,7 +109,7 @@ def forward(
     if points.dtype is not precision:
         points = points.to(precision)
     plan = _plan(stack, channels, parameters.shape, points.shape, precision, threads, keep)
-    outputs = parameters.new_empty(plan.outputs)
+    outputs = parameters.new_empty(*plan.outputs)
     if plan.empty:
         return outputs, Saved(plan, parameters, points, None)
     kept = _spare.take(plan.kept, parameters) if keep else None

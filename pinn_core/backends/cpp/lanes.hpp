@@ -71,6 +71,16 @@ inline void store(T* at, Vector<T> x) {
     *reinterpret_cast<Vector<T>*>(at) = x;
 }
 
+// The sum of a vector's elements, in halves: few additions wait for another.
+template <class T>
+inline T sum_of_lanes(Vector<T> x) {
+    T part[lanes<T>];
+    std::memcpy(part, &x, sizeof x);
+    for (int half = lanes<T> / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; ++i) part[i] += part[i + half];
+    return part[0];
+}
+
 // body(0), body(1) ... body(N - 1) with indices known to the compiler: what they touch can live in
 // registers.
 template <class Body, int... I>

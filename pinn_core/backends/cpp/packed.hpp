@@ -26,9 +26,9 @@ class Packed {
             if (l == 0) continue;
             const T* weights = parameters + plan_.weights_at[l];
             if (forward)
-                pack_panels(weights, 1, columns, columns, rows, matrix(l));
+                pack_transposed(weights, columns, rows, matrix(l));
             else
-                pack_panels(weights, columns, 1, rows, columns, matrix(l));
+                pack_panels(weights, rows, columns, matrix(l));
         }
         const int64_t columns = plan_.width(plan_.hidden), room = plan_.padded(plan_.hidden);
         for (int64_t k = 0; k < plan_.outputs; ++k)
@@ -41,17 +41,22 @@ class Packed {
         std::fill(std::copy(from, from + count, to), to + room, T(0));
     }
 
-    // to[panel][term][column] = from[term * term_step + column * column_step]
-    static void pack_panels(const T* from, int64_t term_step, int64_t column_step, int64_t terms,
-                            int64_t columns, T* to) {
+    // to[panel][term][column] = from[term][column]
+    static void pack_panels(const T* from, int64_t terms, int64_t columns, T* to) {
         constexpr int width = panel_width<T>;
-        for (int64_t c = 0; c < columns; c += width) {
+        for (int64_t c = 0; c < columns; c += width)
+            for (int64_t k = 0; k < terms; ++k, to += width)
+                copy_padded(from + k * columns + c, std::min<int64_t>(width, columns - c), width, to);
+    }
+
+    // to[panel][term][column] = from[column][term], read in order: compilers gather slowly.
+    static void pack_transposed(const T* from, int64_t terms, int64_t columns, T* to) {
+        constexpr int width = panel_width<T>;
+        for (int64_t c = 0; c < columns; c += width, to += terms * width) {
             const int64_t here = std::min<int64_t>(width, columns - c);
-            for (int64_t k = 0; k < terms; ++k, to += width) {
-                for (int64_t i = 0; i < here; ++i)
-                    to[i] = from[k * term_step + (c + i) * column_step];
-                std::fill(to + here, to + width, T(0));
-            }
+            if (here < width) std::fill_n(to, terms * width, T(0));
+            for (int64_t i = 0; i < here; ++i, from += terms)
+                for (int64_t k = 0; k < terms; ++k) to[k * width + i] = from[k];
         }
     }
 
@@ -59,7 +64,7 @@ class Packed {
     void pack_first(const T* parameters) const {
         constexpr int width = panel_width<T>;
         const int64_t d = plan_.inputs, columns = plan_.width(1), rest = plan_.channels - 1;
-        pack_panels(parameters, 1, d, d, columns, first());
+        pack_transposed(parameters, d, columns, first());
         for (int64_t q = 0; q < panels<T>(columns); ++q) {
             const T* weights = first() + q * d * width;
             T* to = constant() + q * rest * width;

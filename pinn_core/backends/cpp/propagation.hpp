@@ -141,9 +141,7 @@ class Propagation {
         for (int64_t q = 0; q < panels<T>(plan_.width(plan_.hidden)); ++q, h += step)
             for (int lane = 0; lane < width; lane += lanes<T>, weights += lanes<T>)
                 sum += load(h + lane) * load(weights);
-        T total = sum[0];
-        for (int i = 1; i < lanes<T>; ++i) total += sum[i];
-        return total;
+        return sum_of_lanes<T>(sum);
     }
 
     void last_back(const Chunk<T>& chunk, const T* adjoint) const {

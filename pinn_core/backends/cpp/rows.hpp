@@ -51,8 +51,7 @@ double dot(const T* left, const T* right, int64_t size) {
             part[i] += load_double(left + at) * load_double(right + at);
         });
     for (int i = 1; i < parts; ++i) part[0] += part[i];
-    double sum = 0;
-    for (int i = 0; i < lanes<double>; ++i) sum += part[0][i];
+    double sum = sum_of_lanes<double>(part[0]);
     for (; k < size; ++k) sum += static_cast<double>(left[k]) * static_cast<double>(right[k]);
     return sum;
 }
