@@ -6,8 +6,8 @@
     python -m benchmarks.study         a whole study, from the command to its end
     python -m benchmarks.driver        the control plane, with a trainer that returns at once
 
-Each prints its table. ``--json benchmarks/results/NAME.json`` keeps it, ``--quick`` is a look of less
-than a minute whose numbers are not for keeping. ``python -m benchmarks.page`` then writes
+Each prints its table. ``--json benchmarks/results/NAME.json`` keeps it; ``--quick`` is a look of
+less than a minute whose numbers are not for keeping. ``python -m benchmarks.page`` then writes
 ``docs/benchmarks.md`` and its figures from what is in ``benchmarks/results``.
 
 ``pip install 'pinn-sweeps[benchmarks]'`` adds DeepXDE, the peer to compare with; without it its

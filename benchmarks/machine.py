@@ -1,4 +1,4 @@
-"""What a benchmark ran on: the machine, its load, its versions, and what its matrix product reaches."""
+"""What a benchmark ran on: machine, load, versions, and the speed of a large matrix product."""
 
 import os
 import platform

@@ -10,10 +10,13 @@ Case = Callable[[], float]
 Times = dict[str, list[float]]
 
 
-def clocked(work: Callable[[], object], least: float = 0.02) -> Case:
+def clocked(
+    work: Callable[[], object], least: float = 0.02, finish: Callable[[], object] | None = None
+) -> Case:
     """A case whose unit is one call of ``work``, called as often as fills ``least`` seconds.
 
     How often is found at the first use, which therefore is best a round that does not count.
+    ``finish`` waits for work that was only queued, on a GPU.
     """
     calls = 0
 
@@ -21,9 +24,9 @@ def clocked(work: Callable[[], object], least: float = 0.02) -> Case:
         nonlocal calls
         if not calls:
             calls = 1
-            while (taken := _seconds(work, calls)) < least:
+            while (taken := _seconds(work, calls, finish)) < least:
                 calls = max(calls + 1, min(10 * calls, round(1.1 * calls * least / taken)))
-        return _seconds(work, calls) / calls
+        return _seconds(work, calls, finish) / calls
 
     return case
 
@@ -31,7 +34,7 @@ def clocked(work: Callable[[], object], least: float = 0.02) -> Case:
 def interleaved(
     cases: Mapping[str, Case],
     rounds: int,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] | None = None,
     warm_up: bool = True,
 ) -> Times:
     """Seconds of every case in every round: each runs once, then each again.
@@ -41,7 +44,8 @@ def interleaved(
     """
     times: Times = {name: [] for name in cases}
     for number in range(-warm_up, rounds):
-        say(f"round {number + 1} of {rounds}" if number >= 0 else "warming up")
+        if say:
+            say(f"round {number + 1} of {rounds}" if number >= 0 else "warming up")
         for name, case in cases.items():
             seconds = case()
             if number >= 0:
@@ -57,8 +61,10 @@ def spread(seconds: Sequence[float]) -> float:
     return (high - low) / median(seconds)
 
 
-def _seconds(work: Callable[[], object], calls: int) -> float:
+def _seconds(work: Callable[[], object], calls: int, finish: Callable[[], object] | None) -> float:
     start = time.perf_counter()
     for _ in range(calls):
         work()
+    if finish:
+        finish()
     return time.perf_counter() - start
