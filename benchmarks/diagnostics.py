@@ -1,8 +1,8 @@
 """What recording costs: a step with its record against a bare step of the same training.
 
 Bare is a record with every cadence 0 and two watched points: updates are still measured, since that
-is part of Adam's pass. Rows: model, batch, width, pack, record, ms_step, ms_bare, ratio; four hidden
-layers, tanh, one thread, times per run. ``batch`` is a number of points, or those of a full batch.
+is part of Adam's pass. Rows: model, batch, width, pack, record, ms_step, ms_bare, ratio; four
+hidden layers, tanh, one thread, times per run. ``batch`` is points, or those of a full batch.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.command import Measured, Result, Row, main, say
 from benchmarks.markdown import markdown_table
 from benchmarks.plotting import PALETTE, saved, subplots
+from benchmarks.targets import Target
 from benchmarks.timing import interleaved
 from benchmarks.training import WARM_UP, pack_of, step_seconds
 from pinn_core import Adam, Configuration, Heat, Mlp, Pinn, Record, Regression
@@ -98,6 +99,19 @@ runs up to width 64 in packs of 6, others alone. The default record is
 each row below it changes one of these.
 
 {markdown_table(result["rows"])}"""
+
+
+def targets(result: Result) -> list[Target]:
+    """The highest ratios over all widths at the default record."""
+    default = [row for row in result["rows"] if row["record"] == DEFAULT]
+    full, few = (
+        [row["ratio"] for row in default if row["batch"].startswith("full") == wanted]
+        for wanted in (True, False)
+    )
+    return [
+        Target("recording, regression or mini-batch run", 2.5, max(few, default=None), False),
+        Target("recording, full-batch PINN run", 1.1, max(full, default=None), False),
+    ]
 
 
 def figure(result: Result, file: Path) -> None:

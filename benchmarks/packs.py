@@ -73,7 +73,7 @@ def section(result: Result) -> str:
     """The table in words and numbers, for the page."""
     return f"""\
 Seconds for a run of {STEPS} steps with everything recorded at the default cadence, without its
-set-up, when so many runs are trained together. {" ".join(result["notes"])}
+set-up, when so many runs are trained together.
 
 {markdown_table(result["rows"])}"""
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.command import Measured, Result, Row, main, say
+from benchmarks.command import Measured, Result, Row, main, say, shown
 from benchmarks.engine import Engine
 from benchmarks.machine import sgemm_seconds
 from benchmarks.markdown import markdown_table
@@ -27,6 +27,7 @@ from benchmarks.peers import Peer, Task
 from benchmarks.peers.nested import Nested
 from benchmarks.plotting import grouped_bars, saved, subplots
 from benchmarks.sizes import LARGE, MID, SMALL, Size
+from benchmarks.targets import Target
 from benchmarks.timing import Case, Times, clocked, interleaved, spread
 from benchmarks.training import pack_of, step_seconds
 from pinn_core import Configuration
@@ -93,6 +94,33 @@ the default cadence. The last column is the least arithmetic that both gradients
 time, over the best large matrix product.
 
 {markdown_table(result["rows"])}"""
+
+
+TARGETS = (
+    ("both gradients against DeepXDE's", "native", "vs_deepxde_both", (30.0, 6.0, 5.0)),
+    ("complete step against DeepXDE's", "native", "vs_deepxde_step", (25.0, 3.5, 2.6)),
+    ("fraction of the matrix product's peak", "native", "peak_fraction", (0.5, 0.85, 0.9)),
+    ("both gradients against nested autograd", "eager", "vs_autograd", (4.0, 1.4, 1.4)),
+)
+
+
+def targets(result: Result) -> list[Target]:
+    """Every ratio asked for, in the largest pack of its size: of tanh, and over all activations."""
+    found = []
+    for what, backend, column, wanted in TARGETS:
+        for size, least in zip((SMALL, MID, LARGE), wanted, strict=True):
+            own = [
+                row
+                for row in result["rows"]
+                if (row["size"], row["backend"]) == (size.name, backend)
+            ]
+            own = [row for row in own if row["pack"] == max(each["pack"] for each in own)]
+            values = {row["activation"]: row[column] for row in own if row[column] is not None}
+            if values:
+                span = f"{shown(min(values.values()))} to {shown(max(values.values()))}"
+                where = f"{what}, {backend}, {size.name}"
+                found.append(Target(where, least, values.get("tanh"), span=span))
+    return found
 
 
 def figure(result: Result, file: Path) -> None:
