@@ -1,4 +1,7 @@
-"""Which room may import what: sweeps -> pinn_core, sweeps -> analysis, analysis -> trajectories."""
+"""Which room may import what: sweeps -> pinn_core, sweeps -> analysis, analysis -> trajectories.
+
+Benchmarks measure all three; none of them knows of benchmarks.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("pinn_core", "sweeps", "analysis")
+ROOMS = ("pinn_core", "sweeps", "analysis", "benchmarks")
+PACKAGE = ROOMS[:3]
+"""What is installed; benchmarks stay in the checkout."""
 
 CORE_NEEDS = {"torch", "numpy", "pyarrow", "scipy", "jaxtyping", "safetensors"}
 """All that one training run may use from outside; not Ray, MLflow, Optuna, pydantic or pandas."""
@@ -100,3 +105,22 @@ def test_analysis_reads_trajectories_and_nothing_else_of_the_core() -> None:
         if target.startswith("pinn_core") and not target.startswith(f"{MAY_READ}.")
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("room", PACKAGE)
+def test_nothing_that_is_installed_knows_of_benchmarks(room: str) -> None:
+    found = [
+        f"{module} imports {target}"
+        for module, target in imports_of(room)
+        if target.partition(".")[0] == "benchmarks"
+    ]
+    assert found == []
+
+
+def test_one_peer_alone_needs_deepxde() -> None:
+    users = {
+        module
+        for module, target in imports_of("benchmarks")
+        if target.partition(".")[0] == "deepxde"
+    }
+    assert users == {"benchmarks.peers.deepxde"}

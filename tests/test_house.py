@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("pinn_core", "sweeps", "analysis")
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(PYPROJECT)["project"]
-REQUIREMENTS = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIREMENTS = [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["benchmarks"]]
 
 
 def text(name: str) -> str:

@@ -1,0 +1,54 @@
+"""Our own engine on a task's points: both gradients by its public evaluation."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from benchmarks.peers import Task
+from pinn_core import Configuration
+from pinn_core.field import Field
+from pinn_core.objectives import Evaluation
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A pack of runs of one configuration, at its first parameters (m, P)."""
+
+    configuration: Configuration
+    field: Field
+    parameters: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        configuration: Configuration,
+        pack: int,
+        device: str = "cpu",
+        threads: int = 1,
+        backend: str = "auto",
+    ) -> "Engine":
+        """The engine for ``pack`` runs with the seeds 0, 1, ..."""
+        problem, network = configuration.problem, configuration.network
+        field = Field(problem, network, configuration.precision, device, threads, backend)
+        rows = [network.initial(len(problem.coordinates), problem.outputs, i) for i in range(pack)]
+        parameters = torch.stack(rows).to(field.device, field.dtype)
+        return cls(configuration, field, parameters.requires_grad_())
+
+    def both(self) -> Evaluation:
+        """Both terms of the full batch: each loss (m,) and each gradient (m, P)."""
+        objective, field = self.configuration.objective, self.field
+        return objective.evaluate(field, self.parameters, objective.batch_at(field, [], 0))
+
+    def task(self, member: int = 0) -> Task:
+        """What a peer needs to do the same for one run of the pack."""
+        field, network = self.field, self.configuration.network
+        return Task(
+            widths=field.stack.widths,
+            activation=getattr(network, "activation"),  # noqa: B009
+            parameters=self.parameters[member, : field.stack.size].detach().clone(),
+            interior=field.collocation.coordinates[0],
+            boundary=field.supervised.coordinates[0],
+            target=field.supervised.target[0],
+            lambda_b=float(getattr(self.configuration.objective, "lambda_b")),  # noqa: B009
+        )

@@ -1,0 +1,120 @@
+"""``python -m benchmarks.page``: docs/benchmarks.md and its figures, from the kept results.
+
+Every benchmark is a module with ``section(result)`` (Markdown) and ``figure(result, file)``. What
+its ``targets(result)``, where there is such a function, says comes first on the page.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from benchmarks.command import Result
+from benchmarks.targets import Target, targets_table
+
+ORDER = ("step", "packs", "diagnostics", "study", "driver")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class UnfitResult(ValueError):
+    """A result file that the page cannot show; names the file."""
+
+
+def read(folder: Path) -> dict[str, Result]:
+    """Results by the names of their files, in the order of the page.
+
+    Raises ``UnfitResult`` for a file that is no result, or one of a quick look.
+    """
+    results = {file.stem: _read(file) for file in sorted(folder.glob("*.json"))}
+    return dict(sorted(results.items(), key=lambda item: ORDER.index(item[1]["benchmark"])))
+
+
+def write(results: Path, docs: Path) -> Path:
+    """Make the page and its figures in ``docs`` from the files in ``results``; returns the page."""
+    found = read(results)
+    images = docs / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    for name, result in found.items():
+        _module(result).figure(result, images / f"benchmark-{name}.png")
+    page = docs / "benchmarks.md"
+    page.write_text(text(found), encoding="utf-8")
+    return page
+
+
+def text(results: dict[str, Result]) -> str:
+    """The page in Markdown."""
+    asked = [target for result in results.values() for target in _targets(result)]
+    parts = [
+        "# Benchmarks",
+        "Made by `python -m benchmarks.page` from the files in `benchmarks/results`: change those "
+        "by running the command that each section names, on a machine that does nothing else.",
+    ]
+    if asked:
+        parts += ["## Targets", targets_table(asked)]
+    for name, result in results.items():
+        parts += _section(name, result)
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(name: str, result: Result) -> Sequence[str]:
+    module = _module(result)
+    gpu = result["machine"]["gpu"]
+    heading = (module.__doc__ or name).splitlines()[0].rstrip(".")
+    return [
+        f"## {heading}" + (f" ({gpu})" if gpu else ""),
+        f"![{heading}](images/benchmark-{name}.png)",
+        module.section(result),
+        *result["notes"],
+        _origin(result),
+    ]
+
+
+def _origin(result: Result) -> str:
+    """Where, when and by which command it was measured."""
+    machine = result["machine"]
+    versions = ", ".join(
+        f"{name} {number}" for name, number in result["versions"].items() if number
+    )
+    caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
+    return (
+        f"`{result['command']}`, {result['date']}: {machine['processor']}, "
+        f"{machine['cores']} cores ({caches}), {machine['memory_gib']} GiB, "
+        f"load {machine['load']} at the start; {versions}."
+    )
+
+
+def _targets(result: Result) -> list[Target]:
+    module = _module(result)
+    return list(module.targets(result)) if hasattr(module, "targets") else []
+
+
+def _module(result: Result) -> ModuleType:
+    return importlib.import_module(f"benchmarks.{result['benchmark']}")
+
+
+def _read(file: Path) -> Result:
+    try:
+        result: Any = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as wrong:
+        raise UnfitResult(f"{file}: not JSON: {wrong}") from wrong
+    if not isinstance(result, dict) or result.get("benchmark") not in ORDER:
+        raise UnfitResult(f"{file}: expected the result of one of {', '.join(ORDER)}")
+    if result["quick"]:
+        raise UnfitResult(f"{file}: a quick look is not for keeping; run it without --quick")
+    return result
+
+
+def main() -> None:
+    """Write the page of the checkout."""
+    try:
+        page = write(ROOT / "benchmarks" / "results", ROOT / "docs")
+    except UnfitResult as wrong:
+        sys.exit(str(wrong))
+    print(f"wrote {page.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The heat equation on few of its points, as small nets in small studies have them."""
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import ClassVar, Literal
+
+import numpy as np
+from torch import Tensor
+
+from pinn_core import Heat
+from pinn_core.operators import Operator
+from pinn_core.problems import Grid, Points
+from pinn_core.randomness import generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeatSubset:
+    """``interior`` and ``boundary`` points of the heat problem's grid, drawn once."""
+
+    kind: ClassVar[str] = "heat-subset"
+    member_fields: ClassVar[frozenset[str]] = frozenset()
+    coordinates: ClassVar[tuple[str, ...]] = Heat.coordinates
+    outputs: ClassVar[int] = Heat.outputs
+
+    interior: int = 14_400
+    boundary: int = 3_176
+    interior_points: int | Literal["all"] = "all"
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The heat equation as one operator."""
+        return Heat().operators
+
+    def residual(self, channels: Tensor, points: Tensor) -> Tensor:
+        """u_xx + u_yy - u_t."""
+        return Heat().residual(channels, points)
+
+    def grid(self) -> Grid:
+        """The drawn points with all solutions."""
+        return _drawn(self.interior, self.boundary)
+
+
+@lru_cache(maxsize=8)
+def _drawn(interior: int, boundary: int) -> Grid:
+    grid = Heat().grid()
+    return Grid(_some(grid.interior, interior), _some(grid.supervised, boundary))
+
+
+def _some(points: Points, count: int) -> Points:
+    whole = len(points.coordinates)
+    rows = np.sort(generator(0, f"subset/{count}").choice(whole, count, replace=False))
+    return Points(*(getattr(points, each.name)[rows] for each in fields(points)))
