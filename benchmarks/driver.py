@@ -148,8 +148,10 @@ def figure(result: Result, file: Path) -> None:
                 (memory, [row["driver_mb_end"] for row in own]),
             ):
                 axis.plot(runs, values, color=PALETTE[place + 1], linewidth=1, zorder=1)
-                edge = {"edgecolors": PALETTE[place + 1], "facecolors": faces}
-                axis.scatter(runs, values, s=20, label=sampler, zorder=2, **edge)
+                color = PALETTE[place + 1]
+                axis.scatter(
+                    runs, values, s=20, label=sampler, zorder=2, edgecolors=color, facecolors=faces
+                )
         times.set(xscale="log", yscale="log", xlabel="runs", ylabel="time (min)")
         memory.set(xscale="log", xlabel="runs", ylabel="driver's memory (MB)", ylim=(0, None))
         times.legend()

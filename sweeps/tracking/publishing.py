@@ -144,7 +144,7 @@ class Experiment:
             file = Path(folder, manifest.run_id)
             file.with_suffix(".parquet").write_bytes(self._store.content(manifest))
             file.with_suffix(".json").write_text(manifest.to_json())
-            repository.log_artifacts(folder, "trajectory")
+            repository.log_artifacts(folder, "trajectory")  # type: ignore[no-untyped-call]
 
 
 def _parameters(manifest: Manifest) -> list["Param"]:
