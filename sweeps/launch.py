@@ -15,7 +15,7 @@ from sweeps.display.progress import Progress
 from sweeps.display.reporting import bring_report_up_to_date
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.stage import Listed, Source, Stage
-from sweeps.execution.training import Workplace
+from sweeps.execution.training import TRAINER, Workplace
 from sweeps.search.changes import refuse_changes
 from sweeps.search.optuna_log import write_optuna_log
 from sweeps.search.planned import open_search
@@ -41,17 +41,19 @@ def run_study(
     address: str | None = None,
     executor: Literal["ray", "inline"] = "ray",
     console: Console | None = None,
+    trainer: str = TRAINER,
 ) -> int:
     """Carry out what is missing of a study; returns the exit code.
 
     ``address`` is that of a Ray cluster; without it Ray is started on this machine. The executor
-    ``inline`` trains in this process. Raises ``StudyError`` before anything is created.
+    ``inline`` trains in this process. ``trainer`` names what trains a pack, ``module:function`` of
+    the signature of ``pinn_core.trainer.train``. Raises ``StudyError`` before anything is created.
     """
     folder = StudyFolder.of(runs_dir, study.name)
     tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
     check_tracking(tracking_uri)
     store = Store(folder.store)
-    place = _workplace(study, folder)
+    place = _workplace(study, folder, trainer)
     with ExitStack() as stack:
         crew: Executor = (
             Inline(place)
@@ -168,13 +170,14 @@ class _Launch:
         return Stage(sources, self._results, resources, slots, audience)
 
 
-def _workplace(study: Study, folder: StudyFolder) -> Workplace:
+def _workplace(study: Study, folder: StudyFolder, trainer: str) -> Workplace:
     return Workplace(
         store=folder.store,
         metric=study.search.metric,
         progress=str(folder.progress),
         device="cuda" if study.resources.gpus else "cpu",
         threads=max(1, int(study.resources.cpus)),
+        trainer=trainer,
     )
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-from pinn_core.trainer import Member, environment, train
+from pinn_core.trainer import Member, environment
+from pinn_core.trajectory import Trajectory
 from sweeps.store.faults import reach
 from sweeps.store.results import final_value
 from sweeps.store.store import Store
 from sweeps.study.plan import Pack, Run, flops
+
+TRAINER = "pinn_core.trainer:train"
+"""What trains a pack: a function's module and name."""
 
 NEWS_EVERY = 2.0
 """Seconds between two notes of how far a pack has come."""
@@ -32,6 +38,8 @@ class Workplace:
     """What torch calls the device."""
     threads: int = 1
     """CPU threads for the pack."""
+    trainer: str = TRAINER
+    """``module:function`` of what trains a pack, looked up where the pack is trained."""
 
 
 def train_pack(pack: Pack, place: Workplace) -> dict[str, float | None]:
@@ -41,13 +49,9 @@ def train_pack(pack: Pack, place: Workplace) -> dict[str, float | None]:
     ``DiskFull`` if the store has no room.
     """
     store = Store(place.store)
-    committed = store.committed()
-    missing = [run for run in pack.runs if run.run_id not in committed]
-    values = {
-        run.run_id: final_value(store.read(run.run_id), place.metric)
-        for run in pack.runs
-        if run.run_id in committed
-    }
+    held = [run.run_id for run in pack.runs if run.run_id in store]
+    missing = [run for run in pack.runs if run.run_id not in held]
+    values = {run_id: final_value(store.read(run_id), place.metric) for run_id in held}
     if missing:
         values |= _train(pack.pack_id, missing, store, place)
     return values
@@ -60,7 +64,7 @@ def _train(
     news = _News(Path(place.progress) / f"{pack_id}.json", len(runs), work)
     started = time.time()
     try:
-        trajectories = train(
+        trajectories = _function(place.trainer)(
             [Member(run.configuration, run.seed) for run in runs],
             device=place.device,
             threads=place.threads,
@@ -84,6 +88,13 @@ def _train(
         run.run_id: final_value(trajectory, place.metric)
         for run, trajectory in zip(runs, trajectories, strict=True)
     }
+
+
+def _function(path: str) -> Callable[..., list[Trajectory]]:
+    """The function that ``module:function`` names."""
+    module, _, name = path.partition(":")
+    found: Callable[..., list[Trajectory]] = getattr(import_module(module), name)
+    return found
 
 
 class _News:

@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class PackEvents(Callback):
-    """Passes on failures with their reasons, and calls ``tick`` at every step of Tune's loop."""
+    """Passes on failures with their reasons, and calls ``tick`` at every step of Tune's loop.
+
+    Tune keeps every trial to the end; of those that are done it lets go what is large.
+    """
 
     def __init__(self, searcher: PackSearcher, tick: Callable[[], None]) -> None:
         self._searcher, self._tick = searcher, tick
@@ -26,6 +29,17 @@ class PackEvents(Callback):
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ANN401, ARG002
         """Several times a second."""
         self._tick()
+
+    def on_trial_complete(
+        self,
+        iteration: int,  # noqa: ARG002
+        trials: list[Trial],  # noqa: ARG002
+        trial: Trial,
+        **info: Any,  # noqa: ANN401, ARG002
+    ) -> None:
+        """The pack is done, and its values are told."""
+        for kept in (trial.metric_analysis, trial.metric_n_steps, trial.evaluated_params):
+            kept.clear()
 
     def on_trial_recover(
         self,

@@ -67,10 +67,9 @@ class ModelSearch:
 
     def tell(self, values: Mapping[str, float | None]) -> None:
         """Final values of runs asked, by run id, in any order and in any portions."""
-        self._values.update(values)
-        told = [run_id for run_id in self._asked if run_id in self._values]
-        if self.asynchronous or len(told) == len(self._asked):
-            for run_id in told:
+        self._values.update((one, values[one]) for one in values if one in self._asked)
+        if self.asynchronous or len(self._values) == len(self._asked):
+            for run_id in [one for one in self._asked if one in self._values]:
                 self._tell(self._asked.pop(run_id), self._values.pop(run_id))
 
     def adopt(self, run: Run, value: float | None) -> None:

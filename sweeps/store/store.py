@@ -79,7 +79,7 @@ class Store:
             seconds=seconds,
         )
         with self._place.alone():
-            if not self._holds(run.run_id):
+            if run.run_id not in self:
                 self._put(run.run_id, content, manifest)
                 return manifest
             standing = self.manifest(run.run_id)
@@ -89,8 +89,12 @@ class Store:
                 log.warning("%s", _conflict(standing, manifest, self._place.where(rival)))
             return standing
 
+    def __contains__(self, run_id: str) -> bool:
+        """Whether a run is committed: it has a manifest and a trajectory."""
+        return all(self._place.exists(f"{run_id}.{ending}") for ending in ("json", "parquet"))
+
     def committed(self) -> set[str]:
-        """Ids of the runs that have a manifest and a trajectory."""
+        """Ids of all committed runs; lists the whole folder."""
         names = set(self._place.names())
         stems = {match[1] for name in names if (match := _MANIFEST.fullmatch(name))}
         return {stem for stem in stems if f"{stem}.parquet" in names}
@@ -169,9 +173,6 @@ class Store:
         number = next(n for n in range(1, len(taken) + 2) if f"{run_id}-{n}" not in taken)
         for ending in ("json", "parquet"):
             self._place.move(f"{run_id}.{ending}", f"set-aside/{run_id}-{number}.{ending}")
-
-    def _holds(self, run_id: str) -> bool:
-        return all(self._place.exists(f"{run_id}.{ending}") for ending in ("json", "parquet"))
 
     def _put(self, stem: str, content: bytes, manifest: Manifest) -> None:
         self._place.write(f"{stem}.parquet", content)

@@ -37,7 +37,7 @@ class Experiment:
     """
 
     def __init__(self, tracking_uri: str, store: Store, study: Study) -> None:
-        self._store, self._study = store, study
+        self._uri, self._store, self._study = tracking_uri, store, study
         database = sqlite_file(tracking_uri)
         if database:
             database.parent.mkdir(parents=True, exist_ok=True)
@@ -63,10 +63,10 @@ class Experiment:
             start_time=rows.start_time(manifest),
             run_name=f"{manifest.model} {run_id[:8]}",
             tags=rows.tags(manifest) | {"mlflow.parentRunId": self._parent(manifest)},
-        ).info.run_id
-        self._client.log_batch(child, metrics=metrics, params=_parameters(manifest))
-        self._log_files(child, manifest)
-        self._client.set_terminated(child, "FINISHED", rows.end_time(manifest))
+        ).info
+        self._client.log_batch(child.run_id, metrics=metrics, params=_parameters(manifest))
+        self._log_files(child.artifact_uri, manifest)
+        self._client.set_terminated(child.run_id, "FINISHED", rows.end_time(manifest))
         return True
 
     def log_figures(self, stage: str, model: str, directory: Path) -> None:
@@ -135,12 +135,16 @@ class Experiment:
     def _search(self, condition: str) -> list["Run"]:
         return search_runs(self._client, self._id, condition)
 
-    def _log_files(self, child: str, manifest: Manifest) -> None:
+    def _log_files(self, artifacts: str, manifest: Manifest) -> None:
+        """The run's two files; not by the client, which would keep something for every run."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        repository = get_artifact_repository(artifacts, tracking_uri=self._uri)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, manifest.run_id)
             file.with_suffix(".parquet").write_bytes(self._store.content(manifest))
             file.with_suffix(".json").write_text(manifest.to_json())
-            self._client.log_artifacts(child, folder, "trajectory")
+            repository.log_artifacts(folder, "trajectory")  # type: ignore[no-untyped-call]
 
 
 def _parameters(manifest: Manifest) -> list["Param"]:
