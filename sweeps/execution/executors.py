@@ -8,9 +8,11 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Protocol
 
 from sweeps.execution.machines import cluster_machines, pack_slots, ray_connected, this_machine
+from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
 from sweeps.execution.training import Workplace, train_pack
 from sweeps.store.store import DiskFull
@@ -82,13 +84,16 @@ class RayTune:
     def __init__(
         self, place: Workplace, resources: Resources, address: str | None, stack: ExitStack
     ) -> None:
-        self._place, self._stack = place, stack
+        self._stack = stack
         self._machine = this_machine(with_gpus=resources.gpus > 0)
         self._connected = address is not None
         if address:
             stack.enter_context(ray_connected(address, self._machine))
         machines = cluster_machines() if address else [self._machine]
-        self.slots = pack_slots(resources, machines)
+        each = pack_slots(resources, machines)
+        self.slots = sum(each)
+        self._room = Room(self.slots, min(each), resources.cpus)
+        self._place = replace(place, memory=resources.gpus or 1 / max(each))
 
     def carry_out(self, stages: Iterable[Stage], tick: Callable[[], None]) -> None:
         """Train until all stages are over, one Tune trial for each pack; workers are reused."""
@@ -106,7 +111,7 @@ class RayTune:
         from sweeps.execution.trainable import PackTrainable
         from sweeps.execution.tune_events import PackEvents
 
-        searcher = PackSearcher(itertools.chain([first], remaining), self._place)
+        searcher = PackSearcher(itertools.chain([first], remaining), self._place, self._room)
         needs = {"cpu": first.resources.cpus, "gpu": first.resources.gpus}
         with tempfile.TemporaryDirectory(prefix="pinn-sweep-") as scratch:
             tune.Tuner(

@@ -43,9 +43,12 @@ def this_machine(*, with_gpus: bool) -> Machine:
     return Machine("this machine", _cores(), gpus)
 
 
-def pack_slots(resources: Resources, machines: Sequence[Machine]) -> int:
-    """How many packs can run at a time; raises ``StudyError`` if none can."""
-    slots = sum(_slots_on(machine, resources) for machine in machines)
+def pack_slots(resources: Resources, machines: Sequence[Machine]) -> list[int]:
+    """How many packs can run at a time on each machine that has room for any.
+
+    Raises ``StudyError`` if none has.
+    """
+    slots = [count for machine in machines if (count := _slots_on(machine, resources))]
     if slots:
         return slots
     asked = f"{resources.cpus:g} CPUs and {resources.gpus:g} GPUs"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ray.tune.search import Searcher
 
+from sweeps.execution.spreading import Room, threads_for, work_left
 from sweeps.execution.stage import Stage
 from sweeps.execution.trainable import trial_config
 from sweeps.execution.training import Workplace
@@ -21,11 +24,11 @@ class PackSearcher(Searcher):
     copies that Tune pickles hold nothing: a stage, and Optuna in it, is rebuilt from the store.
     """
 
-    def __init__(self, stages: Iterable[Stage], place: Workplace) -> None:
+    def __init__(self, stages: Iterable[Stage], place: Workplace, room: Room) -> None:
         super().__init__()
         self._stages = iter(stages)
         self._stage = next(self._stages, None)
-        self._place = place
+        self._place, self._room = place, room
         self._packs: dict[str, Pack] = {}
         self._full = ""
 
@@ -41,7 +44,16 @@ class PackSearcher(Searcher):
         if pack is None:
             return None
         self._packs[trial_id] = pack
-        return trial_config(pack, self._place)
+        return trial_config(pack, replace(self._place, threads=self._threads(pack, self._stage)))
+
+    def _threads(self, pack: Pack, stage: Stage) -> int:
+        """The pack's own, and those of slots that would have nothing to do before it ends."""
+        if self._place.device != "cpu" or stage.draws_on:
+            return self._place.threads
+        news = Path(self._place.progress)
+        running = [other for other in stage.running if other.pack_id != pack.pack_id]
+        others = [work_left(other, news) for other in running] + [one.flops for one in stage.ready]
+        return threads_for(pack, others, self._room)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

@@ -92,7 +92,7 @@ class Stage:
         self._results = results
         self._slots = slots
         self._ready: deque[Pack] = deque()
-        self._running: set[str] = set()
+        self._running: dict[str, Pack] = {}
         self._given_up: dict[str, list[str]] = {source.model: [] for source in sources}
 
     @property
@@ -107,18 +107,33 @@ class Stage:
         if not self._ready:
             return None
         pack = self._ready.popleft()
-        self._running.add(pack.pack_id)
+        self._running[pack.pack_id] = pack
         return pack
+
+    @property
+    def ready(self) -> list[Pack]:
+        """Packs that were made and have not started."""
+        return list(self._ready)
+
+    @property
+    def running(self) -> list[Pack]:
+        """Packs that have started and not ended."""
+        return list(self._running.values())
+
+    @property
+    def draws_on(self) -> bool:
+        """Whether some search draws more runs as soon as a slot is free."""
+        return any(source.learns and not source.waiting for source in self._sources.values())
 
     def done(self, pack: Pack, values: Mapping[str, float | None]) -> None:
         """All runs of the pack are committed, with these final values by run id."""
-        self._running.discard(pack.pack_id)
+        self._running.pop(pack.pack_id, None)
         for run in pack.runs:
             self._finish(run, values[run.run_id])
 
     def lost(self, pack: Pack, reason: str) -> None:
         """The pack failed for good: its runs are tried one by one, a run alone is given up."""
-        self._running.discard(pack.pack_id)
+        self._running.pop(pack.pack_id, None)
         self._results.look_again()
         for run in pack.runs:
             if run.run_id in self._results:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
+from math import ceil
 from pathlib import Path
 
+from pinn_core.footprint import most_members
+from pinn_core.memory import is_exhausted, release
 from pinn_core.trainer import Member, environment
 from pinn_core.trajectory import Trajectory
 from sweeps.store.faults import reach
 from sweeps.store.results import final_value
 from sweeps.store.store import Store
 from sweeps.study.plan import Pack, Run, flops
+
+log = logging.getLogger(__name__)
 
 TRAINER = "pinn_core.trainer:train"
 """What trains a pack: a function's module and name."""
@@ -40,13 +48,17 @@ class Workplace:
     """CPU threads for the pack."""
     trainer: str = TRAINER
     """``module:function`` of what trains a pack, looked up where the pack is trained."""
+    memory: float = 1.0
+    """Part of the device's memory that the pack may take."""
 
 
 def train_pack(pack: Pack, place: Workplace) -> dict[str, float | None]:
     """Train the runs of a pack that the store lacks and commit them one by one.
 
-    Returns the final value of every run of the pack by run id, None for those that diverged. Raises
-    ``DiskFull`` if the store has no room.
+    A pack for which memory is too small is trained in parts, down to single runs: it changes no
+    number on a CPU, and the manifests say what was trained together. Returns the final value of
+    every run of the pack by run id, None for those that diverged. Raises ``DiskFull`` if the store
+    has no room, ``MemoryError`` if there is no memory for one run alone.
     """
     store = Store(place.store)
     held = [run.run_id for run in pack.runs if run.run_id in store]
@@ -60,18 +72,70 @@ def train_pack(pack: Pack, place: Workplace) -> dict[str, float | None]:
 def _train(
     pack_id: str, runs: list[Run], store: Store, place: Workplace
 ) -> dict[str, float | None]:
-    work = sum(flops(run.configuration) for run in runs)
-    news = _News(Path(place.progress) / f"{pack_id}.json", len(runs), work)
-    started = time.time()
+    """Train and commit runs of one shape, as many at a time as memory has room for."""
+    news = _News(Path(place.progress) / f"{pack_id}.json", runs)
+    values: dict[str, float | None] = {}
+    waiting = deque(_parts(runs, _most(runs, place)))
     try:
-        trajectories = _function(place.trainer)(
+        while waiting:
+            part = waiting.popleft()
+            started = time.time()
+            trajectories = _train_together(part, place, news)
+            if trajectories is None:
+                waiting.extendleft(reversed(_parts(part, ceil(len(part) / 2))))
+                continue
+            _commit(part, trajectories, store, place, started)
+            news.trained += len(part)
+            finals = [final_value(trajectory, place.metric) for trajectory in trajectories]
+            values |= zip((run.run_id for run in part), finals, strict=True)
+    finally:
+        news.end()
+    return values
+
+
+def _most(runs: list[Run], place: Workplace) -> int:
+    """How many of the runs fit into memory together, as far as that can be known before."""
+    if len(runs) == 1:
+        return 1
+    most = most_members(runs[0].configuration, place.device, place.memory)
+    return len(runs) if most is None else most
+
+
+def _parts(runs: list[Run], most: int) -> list[list[Run]]:
+    """The runs in order, in as few parts of about one size as hold at most so many each."""
+    size = ceil(len(runs) / ceil(len(runs) / most))
+    return [runs[start : start + size] for start in range(0, len(runs), size)]
+
+
+def _train_together(runs: list[Run], place: Workplace, news: _News) -> list[Trajectory] | None:
+    """Train runs side by side; None if there is no memory for so many.
+
+    Raises ``MemoryError`` if there is none for one alone.
+    """
+    try:
+        return _function(place.trainer)(
             [Member(run.configuration, run.seed) for run in runs],
             device=place.device,
             threads=place.threads,
-            progress=news.tell,
+            progress=partial(news.tell, len(runs)),
         )
-    finally:
-        news.end()
+    except Exception as error:
+        if not is_exhausted(error):
+            raise
+        if len(runs) == 1:
+            raise MemoryError(_too_large(runs[0], place.device)) from error
+        log.warning("%d runs do not fit into memory: in halves (%s)", len(runs), error)
+    release(place.device)  # not above: while it is handled, the error holds the training's tensors
+    return None
+
+
+def _commit(
+    runs: list[Run],
+    trajectories: list[Trajectory],
+    store: Store,
+    place: Workplace,
+    started: float,
+) -> None:
     seconds = (time.time() - started) / len(runs)
     for run, trajectory in zip(runs, trajectories, strict=True):
         store.commit(
@@ -84,10 +148,17 @@ def _train(
             started=started,
             seconds=seconds,
         )
-    return {
-        run.run_id: final_value(trajectory, place.metric)
-        for run, trajectory in zip(runs, trajectories, strict=True)
-    }
+
+
+def _too_large(run: Run, device: str) -> str:
+    plain = run.configuration
+    widths = plain.network.stack(len(plain.problem.coordinates), plain.problem.outputs).widths
+    grid = plain.problem.grid()
+    points = len(grid.interior.coordinates) + len(grid.supervised.coordinates)
+    return (
+        f"run {run.run_id} alone does not fit into the memory of {device}: width {max(widths)}, "
+        f"depth {len(widths) - 2}, batch {plain.objective.batch} of a grid of {points} points"
+    )
 
 
 def _function(path: str) -> Callable[..., list[Trajectory]]:
@@ -98,24 +169,36 @@ def _function(path: str) -> Callable[..., list[Trajectory]]:
 
 
 class _News:
-    """How far a pack has come, in a small file for the display; never a reason to fail."""
+    """How far a pack has come, in a small file for the display; never a reason to fail.
 
-    def __init__(self, file: Path, runs: int, work: float) -> None:
+    ``trained`` counts the runs that are committed.
+    """
+
+    def __init__(self, file: Path, runs: list[Run]) -> None:
+        self.trained = 0
         self._file = file
-        self._whole = {"runs": runs, "flops": work}
+        self._runs, self._work = len(runs), sum(flops(run.configuration) for run in runs)
         self._next = time.monotonic() + NEWS_EVERY
 
-    def tell(self, step: int, steps: int) -> None:
+    def tell(self, members: int, step: int, steps: int) -> None:
+        """So many runs, which train together, have made so many of their steps."""
         reach(f"in_step:{step}")
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + NEWS_EVERY
+        note = {
+            "runs": self._runs,
+            "flops": self._work,
+            "step": self.trained * steps + members * step,
+            "steps": self._runs * steps,
+        }
         with suppress(OSError):
             self._file.parent.mkdir(exist_ok=True)
             beside = self._file.with_suffix(".part")
-            beside.write_text(json.dumps({**self._whole, "step": step, "steps": steps}))
+            beside.write_text(json.dumps(note))
             beside.replace(self._file)
 
     def end(self) -> None:
+        """The pack is done, or given up."""
         with suppress(OSError):
             self._file.unlink(missing_ok=True)

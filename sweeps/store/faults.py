@@ -1,9 +1,10 @@
 """Faults on order, so that recovery is tested without luck.
 
 ``SWEEP_FAULT="after_write@3:kill9"`` kills this process when it comes to the site ``after_write``
-for the third time; without ``@``, the first time. Sites: ``before_write``, ``after_write``
-(complete, not yet in place) and ``after_rename`` of every file that the store writes, two for each
-run (Parquet, then manifest); ``before_publish`` of every run; ``in_step:N``. If
+for the third time; ``@every`` is each time; without ``@``, the first time. Sites:
+``before_write``, ``after_write`` (complete, not yet in place) and ``after_rename`` of every file
+that the store writes, two for each run (Parquet, then manifest); ``before_publish`` of every run;
+``in_step:N``. If
 ``SWEEP_FAULT_ONCE`` names a file, the fault happens only while that file is absent, and creates it,
 so that the process which takes the work over is spared.
 """
@@ -27,7 +28,7 @@ def reach(site: str, file: Path | None = None) -> None:
     """Mark that the program is at ``site``; carry out the fault ordered for this moment, if any.
 
     ``file`` is what ``flip`` and ``truncate`` damage. Raises ``ValueError`` for an unknown action,
-    ``Fault`` for ``raise`` and ``OSError`` for ``enospc``.
+    ``Fault`` for ``raise``, ``OSError`` for ``enospc`` and ``MemoryError`` for ``enomem``.
     """
     order = os.environ.get("SWEEP_FAULT")
     if not order:
@@ -37,7 +38,8 @@ def reach(site: str, file: Path | None = None) -> None:
     if action not in _ACTIONS:
         raise ValueError(f"SWEEP_FAULT={order}: allowed actions are {', '.join(_ACTIONS)}")
     reached[site] += 1
-    if site == place and reached[site] == int(count or 1) and _first_time():
+    due = count == "every" or reached[site] == int(count or 1)
+    if site == place and due and _first_time():
         _ACTIONS[action](file)
 
 
@@ -64,6 +66,10 @@ def _no_space(_: Path | None) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def _no_memory(_: Path | None) -> None:
+    raise MemoryError("a lack of memory was ordered by SWEEP_FAULT")
+
+
 def _flip(file: Path | None) -> None:
     """Change one bit in the middle of the file."""
     assert file is not None, "SWEEP_FAULT: there is no file to flip a bit of at this site"
@@ -82,6 +88,7 @@ _ACTIONS: dict[str, Callable[[Path | None], None]] = {
     "kill9": _kill9,
     "raise": _raise,
     "enospc": _no_space,
+    "enomem": _no_memory,
     "flip": _flip,
     "truncate": _truncate,
 }

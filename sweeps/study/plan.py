@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from hashlib import blake2b
-from itertools import product
+from itertools import pairwise, product
 from math import ceil
 from typing import Any, Literal, get_args
 
 from pinn_core.configuration import Configuration, canonical_json, run_id
 from pinn_core.objectives import Regression
 from sweeps.errors import StudyError
+from sweeps.study.schedule import in_order, latest_first
 from sweeps.study.space import grid_values, value_at
 from sweeps.study.study import Rerun, Resources, Study, configuration_at, configuration_of
 
@@ -21,6 +23,9 @@ PYTHON_STEP = 1e8
 """What an update costs beside arithmetic, as operations: some 2 ms of Python on one core."""
 GPU_STEP, GPU_MOST = 1e12, 64
 """The same on a GPU, so that the chip is full: some 20 ms at 45 TFLOP/s."""
+
+IDLE = 0.02
+"""Part of the slots' time that may idle at the end before packs are cut for it."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,10 @@ class Pack:
     pack_id: str
     runs: tuple[Run, ...]
 
-    @property
+    @cached_property
     def flops(self) -> float:
-        """Estimated floating point operations of all its runs."""
-        return len(self.runs) * flops(self.runs[0].configuration)
+        """Estimated floating point operations of all its runs, which share what Python costs."""
+        return flops(self.runs[0].configuration, len(self.runs))
 
 
 def search_run(study: Study, model: str, point: Mapping[str, Any]) -> Run:
@@ -118,22 +123,59 @@ def make_packs(runs: Iterable[Run], resources: Resources, slots: int) -> list[Pa
     """Packs of runs with one shape, the longest first; ``slots`` packs can train at a time.
 
     With ``pack: auto`` no pack is larger than a slot's share of the runs, and beyond that as large
-    as pays: on a CPU while an update is cheap (``CPU_STEP``), on a GPU until it is busy.
+    as pays: on a CPU while an update is cheap (``CPU_STEP``), on a GPU until it is busy. On CPUs
+    packs are cut where some slots would else wait for others; on a GPU, packs that are left have it
+    for themselves.
     """
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.configuration.shape_key(), []).append(run)
     share = ceil(sum(map(len, groups.values())) / max(slots, 1))
-    packs = [pack for group in groups.values() for pack in _packs(group, resources, share)]
+    packs = _sorted(
+        pack for group in groups.values() for pack in _packs(group, resources, share, slots)
+    )
+    return _cut(packs, slots) if resources.pack == "auto" and not resources.gpus else packs
+
+
+def _sorted(packs: Iterable[Pack]) -> list[Pack]:
     return sorted(packs, key=lambda pack: pack.flops, reverse=True)
 
 
-def _packs(group: Sequence[Run], resources: Resources, share: int) -> Iterator[Pack]:
+def _cut(packs: list[Pack], slots: int) -> list[Pack]:
+    """Halve the last pack of the slot that ends last as long as slots then end earlier."""
+    while True:
+        costs = [pack.flops for pack in packs]
+        taken = in_order(costs, slots)
+        ends = [sum(costs[piece] for piece in slot) for slot in taken]
+        last = taken[ends.index(max(ends))]
+        place = next((piece for piece in reversed(last) if len(packs[piece].runs) > 1), None)
+        if place is None or sum(ends) >= (1 - IDLE) * slots * max(ends):
+            return packs
+        whole = packs[place].runs
+        halves = [_pack(whole[: len(whole) // 2]), _pack(whole[len(whole) // 2 :])]
+        finer = _sorted([*packs[:place], *packs[place + 1 :], *halves])
+        if latest_first([pack.flops for pack in finer], slots) >= sorted(ends, reverse=True):
+            return packs
+        packs = finer
+
+
+def _packs(group: Sequence[Run], resources: Resources, share: int, slots: int) -> Iterator[Pack]:
+    """The group in packs; on CPUs of about one size, and in full rounds if there are several."""
     size = resources.pack if resources.pack != "auto" else _auto_size(group, resources, share)
-    for start in range(0, len(group), size):
-        members = tuple(group[start : start + size])
-        names = canonical_json([run.run_id for run in members])
-        yield Pack(blake2b(names.encode(), digest_size=8).hexdigest(), members)
+    if resources.pack == "auto" and not resources.gpus:
+        count = ceil(len(group) / size)
+        if count > slots:
+            count = min(len(group), slots * ceil(count / slots))
+        edges = [len(group) * place // count for place in range(count + 1)]
+    else:
+        edges = [*range(0, len(group), size), len(group)]
+    for start, end in pairwise(edges):
+        yield _pack(tuple(group[start:end]))
+
+
+def _pack(runs: tuple[Run, ...]) -> Pack:
+    names = canonical_json([run.run_id for run in runs])
+    return Pack(blake2b(names.encode(), digest_size=8).hexdigest(), runs)
 
 
 def _auto_size(group: Sequence[Run], resources: Resources, share: int) -> int:
@@ -141,14 +183,13 @@ def _auto_size(group: Sequence[Run], resources: Resources, share: int) -> int:
     if resources.gpus:
         size = max(1, min(GPU_MOST, int(GPU_STEP / step), share))
         return 1 << (size.bit_length() - 1)  # few shapes, so that few graphs are captured
-    size = max(1, min(CPU_MOST, int(CPU_STEP / step), share))
-    return ceil(len(group) / ceil(len(group) / size))  # packs of about one size
+    return max(1, min(CPU_MOST, int(CPU_STEP / step), share))
 
 
-def flops(configuration: Configuration) -> float:
-    """Estimated floating point operations of a run: updates, what is recorded, Python itself."""
-    update = step_flops(configuration) + recording_flops(configuration) + PYTHON_STEP
-    return configuration.steps * update
+def flops(configuration: Configuration, members: int = 1) -> float:
+    """Estimated operations of so many runs together: updates, what is recorded, Python itself."""
+    update = step_flops(configuration) + recording_flops(configuration)
+    return configuration.steps * (members * update + PYTHON_STEP)
 
 
 def recording_flops(configuration: Configuration) -> float:

@@ -34,6 +34,13 @@ def test_a_fault_waits_for_its_site_and_its_turn(monkeypatch: pytest.MonkeyPatch
     faults.reach("after_write")
 
 
+def test_a_fault_may_happen_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    order(monkeypatch, "in_step:3@every:enomem")
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            faults.reach("in_step:3")
+
+
 def test_a_site_may_name_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     order(monkeypatch, "in_step:12:raise")
     faults.reach("in_step:1")
@@ -92,6 +99,6 @@ def test_kill9_leaves_no_time_for_goodbyes() -> None:
 def test_an_unknown_action_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     order(monkeypatch, "before_write:explode")
     with pytest.raises(
-        ValueError, match="allowed actions are kill9, raise, enospc, flip, truncate"
+        ValueError, match="allowed actions are kill9, raise, enospc, enomem, flip, truncate"
     ):
         faults.reach("before_write")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pinn_core.configuration import run_id
 from sweeps.errors import StudyError
+from sweeps.search.search import ModelSearch
 from sweeps.study.plan import (
     CPU_MOST,
     Run,
@@ -187,3 +188,18 @@ def test_a_model_may_have_a_rerun_of_its_own() -> None:
     study = load_study("plateaus-small")
     seeds = {name: [run.seed for run in rerun_runs(study, name, [])] for name in study.models}
     assert seeds == {"pinn": [0, 1, 2, 3, 4], "regression": [0, 1, 2, 3, 4], "pinn-sums": [0]}
+
+
+def test_packs_are_cut_where_a_slot_would_wait_for_another() -> None:
+    demo = load_study("demo")
+    runs = [run for model in demo.models for run in ModelSearch(demo, model).ask()]
+    assert lengths(runs, slots=1) == [1, 1, 1, 1, 4]
+    assert lengths(runs, slots=2) == [1, 1, 1, 1, 2, 2]
+    assert lengths(runs, slots=2, pack=4) == [4, 4]  # as it was asked for
+
+
+def test_many_equal_runs_fill_whole_rounds() -> None:
+    small = ("base.network.width=32", "base.network.depth=2", "base.problem.interior_points=600")
+    study = load_study("best-pair", [*small, "rerun.seeds=200"])
+    runs = rerun_runs(study, "pinn", [])
+    assert lengths(runs, slots=8) == [7] * 8 + [6] * 24

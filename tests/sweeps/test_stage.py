@@ -11,6 +11,7 @@ from ray.tune.search import Searcher
 
 from sweeps.errors import StudyError
 from sweeps.execution.pack_searcher import PackSearcher
+from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.trainable import read_trial_config, trial_config
 from sweeps.execution.training import Workplace
@@ -21,6 +22,7 @@ from sweeps.study.plan import Pack, Run
 from sweeps.study.study import Study
 from tests.sweeps.samples import commit, sample_study, trajectory_of
 
+ROOM = Room(slots=2, together=2)
 GENERATIONS = ("search.sampler=tpe", "search.runs=4", "search.generation=2", "resources.pack=1")
 
 
@@ -125,7 +127,7 @@ def test_a_lost_pack_is_tried_run_by_run_and_a_run_alone_is_given_up(
 def test_tune_gets_packs_then_none_then_finished(tmp_path: Path, store: Store) -> None:
     study = sample_study(tmp_path, *GENERATIONS)
     stage = stage_of(study, store, ModelSearch(study, "pinn"))
-    searcher = PackSearcher([stage], place(store))
+    searcher = PackSearcher([stage], place(store), ROOM)
     for generation in ("ab", "cd"):
         configs = {trial: searcher.suggest(trial) for trial in generation}
         assert searcher.suggest("later") is None
@@ -141,7 +143,7 @@ def test_tune_goes_from_stage_to_stage(tmp_path: Path, store: Store) -> None:
     study = sample_study(tmp_path, "resources.pack=4")
     runs = ModelSearch(study, "pinn").ask()
     stages = [stage_of(study, store, Listed("pinn", part)) for part in (runs[:2], [], runs[2:])]
-    searcher = PackSearcher(stages, place(store))
+    searcher = PackSearcher(stages, place(store), ROOM)
     for part in (runs[:2], runs[2:]):
         assert searcher.suggest("trial")
         assert searcher.suggest("early") is None
@@ -150,9 +152,27 @@ def test_tune_goes_from_stage_to_stage(tmp_path: Path, store: Store) -> None:
     assert searcher.suggest("late") == Searcher.FINISHED
 
 
+def test_the_last_pack_has_the_threads_of_slots_that_are_done(tmp_path: Path, store: Store) -> None:
+    large = ("base.network.width=256", "base.network.depth=3", "resources.pack=1")
+    study = sample_study(tmp_path, *large)
+    runs = ModelSearch(study, "pinn").ask()[:3]
+    searcher = PackSearcher([stage_of(study, store, Listed("pinn", runs))], place(store), ROOM)
+    threads = []
+    for trial in ("first", "second", "third"):
+        if trial == "third":
+            for done, run in zip(("first", "second"), runs, strict=False):
+                searcher.on_trial_complete(done, {"run_ids": [run.run_id], "values": [1.0]})
+        config = searcher.suggest(trial)
+        assert isinstance(config, dict)
+        threads.append(read_trial_config(config)[1].threads)
+    assert threads == [1, 1, 2]
+
+
 def test_a_full_disk_ends_the_search_for_packs(tmp_path: Path, store: Store) -> None:
     study = sample_study(tmp_path, *GENERATIONS)
-    searcher = PackSearcher([stage_of(study, store, ModelSearch(study, "pinn"))], place(store))
+    searcher = PackSearcher(
+        [stage_of(study, store, ModelSearch(study, "pinn"))], place(store), ROOM
+    )
     searcher.suggest("trial")
     searcher.check_disk()
     searcher.on_trial_complete("trial", {"full": "disk full: no room"})
@@ -163,7 +183,9 @@ def test_a_full_disk_ends_the_search_for_packs(tmp_path: Path, store: Store) -> 
 
 def test_what_tune_pickles_holds_no_optuna(tmp_path: Path, store: Store) -> None:
     study = sample_study(tmp_path, *GENERATIONS)
-    searcher = PackSearcher([stage_of(study, store, ModelSearch(study, "pinn"))], place(store))
+    searcher = PackSearcher(
+        [stage_of(study, store, ModelSearch(study, "pinn"))], place(store), ROOM
+    )
     searcher.suggest("trial")
     assert b"optuna" not in pickle.dumps(searcher)
     with pytest.raises(NotImplementedError, match="run the same command again"):

@@ -1,42 +1,121 @@
-"""One pack where it is trained: what is done already, and who does the rest."""
+"""Training one pack: in parts where memory is short, each run once, with the same numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from pinn_core import trainer
-from pinn_core.trainer import Member
-from pinn_core.trajectory import Trajectory
+import pytest
+
+from sweeps.execution import training
 from sweeps.execution.training import Workplace, train_pack
-from sweeps.store.results import final_value
+from sweeps.search.search import ModelSearch
+from sweeps.store import faults
 from sweeps.store.store import Store
-from sweeps.study.plan import Pack
-from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
-
-asked: list[Member] = []
+from sweeps.study.plan import Pack, make_packs
+from tests.sweeps.samples import sample_study
 
 
-def noted(members: Sequence[Member], **options: Any) -> list[Trajectory]:
-    asked.extend(members)
-    return trainer.train(members, **options)
+@pytest.fixture(autouse=True)
+def no_fault_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "reached", Counter())
 
 
-def test_the_trainer_of_the_workplace_trains_what_is_missing(tmp_path: Path) -> None:
-    study = sample_study(tmp_path, "base.phases.0.steps=3")
-    done, missing = pinn_run(study), pinn_run(study, lambda_b=100.0)
-    store = Store(str(tmp_path / "store"))
-    commit(store, done, trajectory_of(done))
-    place = Workplace(
-        store=store.root,
-        metric="loss/regression",
-        progress=str(tmp_path / "progress"),
-        trainer=f"{__name__}:noted",
+@pytest.fixture
+def pack(tmp_path: Path) -> Pack:
+    study = sample_study(tmp_path, "base.phases.0.steps=6", "resources.pack=4")
+    (pack,) = make_packs(ModelSearch(study, "pinn").ask(), study.resources, 1)
+    return pack
+
+
+def place(folder: Path) -> Workplace:
+    return Workplace(
+        store=str(folder / "store"), metric="loss/regression", progress=str(folder / "news")
     )
-    assert missing.run_id not in store
-    values = train_pack(Pack("p", (done, missing)), place)
-    assert [one.configuration for one in asked] == [missing.configuration]
-    assert values == {
-        run.run_id: final_value(store.read(run.run_id), place.metric) for run in (done, missing)
-    }
+
+
+def sizes(pack: Pack, folder: Path) -> list[int]:
+    store = Store(place(folder).store)
+    return [store.manifest(run.run_id).pack_size for run in pack.runs]
+
+
+def digests(pack: Pack, folder: Path) -> list[str]:
+    store = Store(place(folder).store)
+    return [store.manifest(run.run_id).digest for run in pack.runs]
+
+
+def test_a_pack_that_does_not_fit_is_halved_and_keeps_its_numbers(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_pack(pack, place(tmp_path / "whole"))
+    monkeypatch.setenv("SWEEP_FAULT", "in_step:3:enomem")
+    halved = train_pack(pack, place(tmp_path / "halved"))
+    assert halved == whole
+    assert sizes(pack, tmp_path / "whole") == [4, 4, 4, 4]
+    assert sizes(pack, tmp_path / "halved") == [2, 2, 2, 2]
+    assert digests(pack, tmp_path / "halved") == digests(pack, tmp_path / "whole")
+
+
+def test_a_half_that_does_not_fit_is_halved_again(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = iter([True, False, True, False, False])  # all four, a half, the other, its halves
+
+    def reach(site: str) -> None:
+        if site == "in_step:3" and next(lacking):
+            raise MemoryError
+
+    monkeypatch.setattr(training, "reach", reach)
+    train_pack(pack, place(tmp_path))
+    assert sizes(pack, tmp_path) == [2, 2, 1, 1]
+
+
+def test_one_run_that_does_not_fit_is_an_error_that_names_it(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEP_FAULT", "in_step:3@every:enomem")
+    expected = (
+        rf"run {pack.runs[0].run_id} alone .* memory of cpu: width 4, .* a grid of 512 points"
+    )
+    with pytest.raises(MemoryError, match=expected):
+        train_pack(pack, place(tmp_path))
+    assert not Store(place(tmp_path).store).committed()
+
+
+def test_what_was_committed_before_memory_ran_out_is_not_trained_again(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Pack("alone", pack.runs[:1])
+    values = train_pack(alone, place(tmp_path))
+    monkeypatch.setenv("SWEEP_FAULT", "in_step:3:enomem")
+    values |= train_pack(pack, place(tmp_path))
+    assert list(values) == [run.run_id for run in pack.runs]
+    assert sizes(pack, tmp_path) == [1, 2, 2, 1]
+
+
+def test_a_pack_too_large_for_its_part_of_the_memory_starts_in_parts(
+    pack: Pack, tmp_path: Path
+) -> None:
+    tiny = Workplace(**{**vars(place(tmp_path)), "memory": 1e-12})
+    train_pack(pack, tiny)
+    assert sizes(pack, tmp_path) == [1, 1, 1, 1]
+
+
+def test_the_note_of_a_halved_pack_counts_all_its_runs(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEP_FAULT", "in_step:3:enomem")
+    monkeypatch.setattr(training, "NEWS_EVERY", 0.0)
+    notes = []
+
+    def look(site: str) -> None:
+        notes.extend(json.loads(file.read_text()) for file in (tmp_path / "news").glob("*.json"))
+        faults.reach(site)
+
+    monkeypatch.setattr(training, "reach", look)
+    train_pack(pack, place(tmp_path))
+    assert {(note["runs"], note["steps"]) for note in notes} == {(4, 24)}
+    shares = [note["step"] / note["steps"] for note in notes]
+    assert shares[-1] == 22 / 24
+    assert shares.index(2 / 24) < shares.index(14 / 24)

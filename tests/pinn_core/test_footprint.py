@@ -1,0 +1,91 @@
+"""What a member takes of memory, and how many fit."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+
+import pytest
+from torch.profiler import ProfilerActivity, profile
+
+from pinn_core import Configuration, Heat, Member, Record, train
+from pinn_core.footprint import (
+    MARGIN,
+    estimated_bytes,
+    members_that_fit,
+    most_members,
+    points_with_channels,
+)
+from pinn_core.memory import Memory, memory_of
+from tests.pinn_core.packs import configuration
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "share", "fitting"),
+    [
+        (1000, 1000, 1.0, 8),  # the margin
+        (1000, 500, 1.0, 4),  # others have the rest
+        (1000, 1000, 0.25, 2),  # four packs on the device
+        (1000, 100, 0.25, 1),
+        (1000, 0, 1.0, 1),  # one is always tried
+    ],
+)
+def test_as_many_fit_as_the_share_and_what_is_free_hold(
+    total: int, free: int, share: float, fitting: int
+) -> None:
+    assert MARGIN == 0.8
+    assert members_that_fit(Memory(total, free), share, 100) == fitting
+
+
+def test_a_step_is_counted_in_points_and_channels() -> None:
+    grid, inside = 7**3, 5 * 5 * 6
+    outside = grid - inside
+    pinn = configuration()
+    assert points_with_channels(pinn) == 5 * inside + outside
+    thinned = replace(pinn, problem=Heat(points_per_axis=7, interior_points=50))
+    assert points_with_channels(thinned) == 5 * 50 + outside
+    assert points_with_channels(configuration(batch=30)) == 5 * 30 + 5 * 20 + outside
+    regression = configuration(regression=True, batch=30)
+    assert points_with_channels(regression) == 30 + 5 * 20 + outside
+    unwatched = replace(regression, record=Record(gradients_every=0))
+    assert points_with_channels(unwatched) == 30
+
+
+def test_sixty_four_full_batches_do_not_fit_where_one_does() -> None:
+    full = replace(configuration(width=256, depth=4, steps=1000), problem=Heat(points_per_axis=26))
+    each = estimated_bytes(full)
+    assert 0.4e9 < each < 1.2e9
+    assert members_that_fit(Memory(24 * 2**30, 20 * 2**30), 0.5, each) < 24
+    assert estimated_bytes(replace(full, precision="float64")) == 2 * each
+
+
+@pytest.mark.parametrize("regression", [False, True])
+def test_the_estimate_covers_what_a_training_holds(regression: bool) -> None:
+    one = replace(
+        configuration(regression=regression, width=64, depth=3, steps=2, batch="full"),
+        problem=Heat(points_per_axis=12),
+    )
+    held = allocated_at_most(one)
+    assert 0.3 * estimated_bytes(one) < held < 2 * estimated_bytes(one)
+
+
+def allocated_at_most(one: Configuration) -> int:
+    """Bytes of torch's CPU allocator at the peak of a training."""
+    gc.collect()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        train([Member(one, 0)], backend="eager")
+    changes = [e.nbytes() for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
+    total = peak = 0
+    for change in changes:
+        total += change
+        peak = max(peak, total)
+    return peak
+
+
+def test_a_small_network_fits_many_times_on_this_machine() -> None:
+    if memory_of("cpu") is None:
+        pytest.skip("this system does not say how much memory it has")
+    most = most_members(configuration(), "cpu")
+    assert most is not None
+    assert most > 64
+    assert most_members(configuration(), "cpu", 1e-12) == 1
