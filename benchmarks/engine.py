@@ -33,8 +33,9 @@ class Engine:
         field = Field(problem, network, configuration.precision, device, threads, backend)
         rows = [network.initial(len(problem.coordinates), problem.outputs, i) for i in range(pack)]
         parameters = torch.stack(rows).to(field.device, field.dtype)
-        return cls(configuration, field, parameters.requires_grad_())
+        return cls(configuration, field, parameters)
 
+    @torch.no_grad()
     def both(self) -> Evaluation:
         """Both terms of the full batch: each loss (m,) and each gradient (m, P)."""
         objective, field = self.configuration.objective, self.field

@@ -19,7 +19,7 @@ from benchmarks.sizes import MID, SMALL
 from benchmarks.timing import interleaved
 from benchmarks.training import WARM_UP, pack_of, step_seconds
 from pinn_core import Adam, Configuration, Heat, Mlp, Pinn, Regression
-from pinn_core.backends import native
+from pinn_core.backends import library
 from pinn_core.objectives import Objective
 
 PACKS = (1, 2, 4, 6, 12, 24, 48, 64)
@@ -120,7 +120,7 @@ def _rows(kind: Kind, packs: tuple[int, ...], device: str, rounds: int) -> list[
     settings = [
         (pack, threads) for threads in ((1, 2) if device == "cpu" else (1,)) for pack in packs
     ]
-    backend = "cuda" if device != "cpu" else "eager" if native.missing() else "native"
+    backend = "cuda" if device != "cpu" else "eager" if library.missing() else "native"
     cases = {
         f"{pack} {threads}": partial(
             step_seconds, pack_of(kind.configuration, pack), device=device, threads=threads

@@ -32,7 +32,7 @@ from benchmarks.timing import Case, Times, clocked, interleaved, spread
 from benchmarks.training import pack_of, step_seconds
 from pinn_core import Configuration
 from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import native
+from pinn_core.backends import library
 
 SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
 """Of the square products that measure the peak."""
@@ -79,8 +79,8 @@ def measure(quick: bool, devices: tuple[str, ...] | None = None) -> Measured:
     rows = [row for some, _ in compared for row in some]
     noise = max(most for _, most in compared)
     notes = [f"Quartiles of repeated measurements lie at most {noise:.0%} of the median apart."]
-    if native.missing() and "cpu" in chosen:
-        notes.append(f"No native backend here: {native.missing()}.")
+    if library.missing() and "cpu" in chosen:
+        notes.append(f"No native backend here: {library.missing()}.")
     return rows, notes if _deepxde() else [*notes, MISSING]
 
 
@@ -151,7 +151,7 @@ def _compared(plan: Plan, activation: str, device: str) -> tuple[list[Row], floa
     """Rows of one size and activation on one device, and the widest spread among their cases."""
     size = plan.size
     configuration = size.configuration(activation, plan.steps)
-    backends = ["cuda"] if device != "cpu" else ["eager", *["native"] * (not native.missing())]
+    backends = ["cuda"] if device != "cpu" else ["eager", *["native"] * (not library.missing())]
     ours = [(backend, pack) for backend in backends for pack in plan.packs[device]]
     task = Engine.of(configuration, 1, device).task()
     cases: dict[str, Case] = {}

@@ -21,6 +21,7 @@ class HeatSubset:
     member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = Heat.coordinates
     outputs: ClassVar[int] = Heat.outputs
+    linear: ClassVar[bool] = Heat.linear
 
     interior: int = 14_400
     boundary: int = 3_176

@@ -51,7 +51,7 @@ def forward(
     operators = tuple(operators)
     serves = choose(backend, stack, parameters)
     channels, saved = serves.forward(
-        stack, Channels(operators, points.shape[2]), parameters, points, threads, keep
+        stack, Channels(operators, points.shape[2]), parameters.detach(), points, threads, keep
     )
     for index, factor in _zeroth(operators):
         channels[:, index] += factor * channels[:, 0]
