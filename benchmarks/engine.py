@@ -7,6 +7,7 @@ from torch import Tensor
 
 from benchmarks.peers import Task
 from pinn_core import Configuration
+from pinn_core.allocation import keep_freed_memory
 from pinn_core.field import Field
 from pinn_core.objectives import Evaluation
 
@@ -29,6 +30,7 @@ class Engine:
         backend: str = "auto",
     ) -> "Engine":
         """The engine for ``pack`` runs with the seeds 0, 1, ..."""
+        keep_freed_memory()  # as a training does; the peers in this process have it too
         problem, network = configuration.problem, configuration.network
         field = Field(problem, network, configuration.precision, device, threads, backend)
         rows = [network.initial(len(problem.coordinates), problem.outputs, i) for i in range(pack)]

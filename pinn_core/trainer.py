@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinn_core import backends
+from pinn_core.allocation import keep_freed_memory
 from pinn_core.checkpoint import Checkpointing
 from pinn_core.configuration import Configuration, run_id
 from pinn_core.field import Cloud, Field
@@ -245,6 +246,7 @@ def _one_thread(device: str) -> Iterator[None]:
     before = torch.get_num_threads()
     if device == "cpu":
         torch.set_num_threads(1)
+        keep_freed_memory()
     try:
         yield
     finally:
