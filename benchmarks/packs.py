@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.command import Measured, Result, Row, main, say
 from benchmarks.markdown import markdown_table
-from benchmarks.plotting import PALETTE, saved, subplots
+from benchmarks.plotting import PALETTE, plain_log, saved, subplots
 from benchmarks.sizes import MID, SMALL
 from benchmarks.timing import interleaved
 from benchmarks.training import WARM_UP, pack_of, step_seconds
@@ -102,12 +102,12 @@ def figure(result: Result, file: Path) -> None:
                 )
         axis.set(
             xscale="log",
-            yscale="log",
             xlabel="runs in a pack",
             ylabel=f"time per run of {STEPS} steps (s)",
         )
+        plain_log(axis, "y")
         axis.set_xticks(PACKS, [str(pack) for pack in PACKS])
-        axis.minorticks_off()
+        axis.xaxis.minorticks_off()
         canvas.legend(loc="outside lower center", ncols=2)
         saved(canvas, file)
 

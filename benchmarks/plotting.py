@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 PALETTE = ("#999999", "#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "#000000")
 """Distinct for colour-blind readers (Okabe and Ito 2008)."""
@@ -34,6 +35,15 @@ def subplots(
         canvas = Figure(figsize=(width * count, height), layout="constrained")
         FigureCanvasAgg(canvas)
         yield canvas, list(canvas.subplots(1, count, squeeze=False)[0])
+
+
+def plain_log(axes: Axes, name: Literal["x", "y"]) -> None:
+    """Make the x or y axis logarithmic, labelled 1, 2, 5, 10, 20 and so on."""
+    (axes.set_xscale if name == "x" else axes.set_yscale)("log")
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def grouped_bars(

@@ -25,7 +25,7 @@ from benchmarks.machine import sgemm_seconds
 from benchmarks.markdown import markdown_table
 from benchmarks.peers import Peer, Task
 from benchmarks.peers.nested import Nested
-from benchmarks.plotting import grouped_bars, saved, subplots
+from benchmarks.plotting import grouped_bars, plain_log, saved, subplots
 from benchmarks.sizes import LARGE, MID, SMALL, Size
 from benchmarks.targets import Target
 from benchmarks.timing import Case, Times, clocked, interleaved, spread
@@ -142,7 +142,8 @@ def figure(result: Result, file: Path) -> None:
             }
             grouped_bars(axis, sizes, series)
             axis.axhline(1, color="black", linewidth=0.8)
-            axis.set(title=title, yscale="log", ylabel="times faster than DeepXDE")
+            axis.set(title=title, ylabel="times faster than DeepXDE")
+            plain_log(axis, "y")
         axes[0].legend()
         saved(canvas, file)
 

@@ -44,7 +44,7 @@ def test_without_json_it_only_prints(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     main("step", measure, arguments=["--quick"])
-    assert capsys.readouterr().out.splitlines()[1].split() == ["small", "0.123", "–"]
+    assert capsys.readouterr().out.splitlines()[1].split() == ["small", "0.123"]
     assert list(tmp_path.iterdir()) == []
 
 
