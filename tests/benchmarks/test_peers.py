@@ -51,7 +51,7 @@ def test_losses_and_both_gradients_are_equal(name: str, activation: str, precisi
     losses, gradients = peer(name, engine.task(member=1)).both()
     close = {"rtol": TOLERANCE[precision], "atol": TOLERANCE[precision]}
     for term, loss, gradient in zip(("residual", "boundary"), losses, gradients, strict=True):
-        torch.testing.assert_close(loss.detach(), ours.terms[term].loss[1], **close)
+        torch.testing.assert_close(loss.item(), ours.terms[term].loss[1].item(), **close)
         torch.testing.assert_close(flat(gradient), ours.terms[term].gradient[1, :size], **close)
 
 
