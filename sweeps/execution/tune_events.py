@@ -38,8 +38,10 @@ class PackEvents(Callback):
         **info: Any,  # noqa: ANN401, ARG002
     ) -> None:
         """The pack is done, and its values are told."""
-        for kept in (trial.metric_analysis, trial.metric_n_steps, trial.evaluated_params):
+        settings = (trial.config, trial.evaluated_params)
+        for kept in (*settings, trial.last_result, trial.metric_analysis, trial.metric_n_steps):
             kept.clear()
+        trial.set_experiment_tag("")  # holds the configuration too
 
     def on_trial_recover(
         self,
