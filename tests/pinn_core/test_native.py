@@ -6,6 +6,7 @@ What both backends promise (nested autograd, packs, no points) is tested where i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import mpmath
 import numpy as np
@@ -174,6 +175,24 @@ def test_one_way_forward_may_be_gone_back_twice() -> None:
     propagate(stack, parameters, x, (HEAT,), backend="native")
     (second,) = torch.autograd.grad(value, parameters)
     assert torch.equal(first, second)
+
+
+def test_calls_from_several_threads_do_not_disturb_each_other() -> None:
+    cases = [example(activation, (33, 17), 3, 500) for activation in ACTIVATIONS]
+    alone = [both_ways(*case) for case in cases]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda case: both_ways(*case, threads=2), cases * 4))
+    for found, expected in zip(together, alone * 4, strict=True):
+        assert all(map(torch.equal, found, expected))
+
+
+def test_a_gradient_of_padding_is_zero_in_memory_used_before() -> None:
+    stack, parameters, x = example("tanh", (5,), 2, 300)
+    for _ in range(3):
+        _, gradient = both_ways(stack, parameters, x)
+        assert torch.equal(gradient[:, stack.size :], torch.zeros_like(gradient[:, stack.size :]))
+        gradient.fill_(torch.nan)
+        del gradient
 
 
 def one_neuron(activation: str, z: np.ndarray, dtype: torch.dtype) -> list[np.ndarray]:

@@ -3,12 +3,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -35,34 +37,30 @@ class Workspace {
 // Threads that wait for work; made anew after a fork, whose child has none of them.
 class Pool {
   public:
+    // No lock: a fork while another thread held it would leave it locked in the child.
     static Pool& instance() {
-        static std::mutex making;
-        static Pool* pool = nullptr;
-        static pid_t owner = 0;
-        const std::lock_guard<std::mutex> guard(making);
-        if (!pool || owner != getpid()) {
-            pool = new Pool;  // never deleted: its threads may outlive static destruction
-            owner = getpid();
+        static std::atomic<Pool*> current{nullptr};
+        Pool* pool = current.load();
+        while (!pool || pool->owner_ != getpid()) {
+            Pool* made = new Pool;  // never deleted: its threads may outlive static destruction
+            if (current.compare_exchange_strong(pool, made)) return *made;
+            delete made;
         }
         return *pool;
     }
 
-    // Runs task(0) ... task(tasks - 1) on this thread and threads - 1 others.
+    // Runs task(0) ... task(tasks - 1) on this thread and threads - 1 others, or as many as the
+    // system grants.
     void run(int64_t tasks, int threads, const std::function<void(int64_t)>& task) {
         const std::lock_guard<std::mutex> one_at_a_time(running_);
         {
             const std::lock_guard<std::mutex> guard(state_);
-            while (static_cast<int>(helpers_) < threads - 1) {
-                const int64_t seen = round_;
-                std::thread([this, number = helpers_, seen] { serve(number, seen); }).detach();
-                ++helpers_;
-            }
+            hire(threads - 1);
             task_ = &task;
             tasks_ = tasks;
             next_ = 0;
             failure_ = nullptr;
-            wanted_ = threads - 1;
-            busy_ = threads - 1;
+            wanted_ = busy_ = std::min(threads - 1, helpers_);
             ++round_;
         }
         wake_.notify_all();
@@ -73,6 +71,16 @@ class Pool {
     }
 
   private:
+    void hire(int wanted) {
+        try {
+            for (; helpers_ < wanted; ++helpers_)
+                std::thread([this, number = helpers_, seen = round_] {
+                    serve(number, seen);
+                }).detach();
+        } catch (const std::system_error&) {
+        }
+    }
+
     void serve(int number, int64_t seen) {
         for (;;) {
             {
@@ -97,6 +105,7 @@ class Pool {
         }
     }
 
+    const pid_t owner_ = getpid();
     std::mutex running_, state_;
     std::condition_variable wake_, done_;
     const std::function<void(int64_t)>* task_ = nullptr;
