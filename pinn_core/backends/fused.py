@@ -42,6 +42,11 @@ class Fused:
             return self._function(*arguments)
 
     @property
+    def compiles(self) -> bool:
+        """Whether nothing has gone wrong so far."""
+        return not self._failed
+
+    @property
     def name(self) -> str:
         """The function's name."""
         return self._function.__name__
