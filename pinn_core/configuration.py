@@ -3,12 +3,13 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pinn_core.checks import at_least
 from pinn_core.networks import Network
 from pinn_core.objectives import Objective
 from pinn_core.optimizers import Optimizer
+from pinn_core.precision import Precision
 from pinn_core.problems import Problem
 from pinn_core.weighting import Fixed, Weighting
 
@@ -53,7 +54,7 @@ class Configuration:
     phases: tuple[Optimizer, ...]
     weighting: Weighting = field(default_factory=Fixed)
     record: Record = field(default_factory=Record)
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         if not self.phases:

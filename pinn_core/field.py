@@ -12,11 +12,11 @@ from torch import Tensor
 from pinn_core.backends import settled
 from pinn_core.networks import Network
 from pinn_core.operators import Operator
+from pinn_core.precision import DTYPES
 from pinn_core.problems import Points, Problem
 from pinn_core.propagation import Propagation, forward
 from pinn_core.randomness import generator
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 FIXED_POINTS_SEED = 0
 """Fixed subsets of points are the same for every run, so that runs differ in what they study."""
 

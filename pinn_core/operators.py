@@ -20,9 +20,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-import torch
-from torch import Tensor
-
 
 @dataclass(frozen=True)
 class Operator:
@@ -110,14 +107,6 @@ class Channels:
     def count(self) -> int:
         """Number of channels inside the network."""
         return 1 + len(self.slopes) + len(self.operators)
-
-    def drift(self, like: Tensor) -> Tensor:
-        """First-order coefficients b, shape (operators, d)."""
-        table = torch.zeros(len(self.operators), self.dimension)
-        for row, op in enumerate(self.operators):
-            for axis, value in op.first.items():
-                table[row, axis] = value
-        return table.to(like)
 
     def diffusion(self) -> list[list[tuple[int, int, float]]]:
         """Per operator the symmetric second-order coefficients as (slope, slope, A_ij).

@@ -18,6 +18,7 @@ from pinn_core.configuration import Configuration, run_id
 from pinn_core.field import Cloud, Field
 from pinn_core.graphs import Graphs
 from pinn_core.objectives import Evaluation
+from pinn_core.precision import matrix_products
 from pinn_core.recording import Recorder
 from pinn_core.stack import padded
 from pinn_core.trajectory import Trajectory
@@ -54,7 +55,8 @@ def train(
     Raises ``ValueError`` where the members' shapes differ.
     """
     _check(members)
-    with _one_thread(device), torch.no_grad():
+    precision = members[0].configuration.precision
+    with _one_thread(device), matrix_products(precision), torch.no_grad():
         pack = _Pack(members, device, threads, backend)
         resumed = checkpointing.load(pack.identity) if checkpointing else None
         if resumed:

@@ -19,6 +19,8 @@ from pinn_core.stack import Stack, padded
 
 CHUNK = 512
 """Points that go through the layers together: a layer's channels then stay near the cache."""
+CUDA_CHUNK = 1 << 16
+"""The same on a GPU, which small pieces would leave idle; bounds what a large grid takes."""
 STACK_BELOW = 1 << 23
 """Multiply-adds per layer, chunk and member below which members share matrix products on a CPU."""
 
@@ -35,7 +37,8 @@ class Saved:
     shape: torch.Size
     missing: int
     threads: int
-    groups: list[tuple[list[int], Tensor, list[chunk.Saved]]]
+    size: int
+    groups: list[tuple[slice, Tensor, list[chunk.Saved]]]
 
 
 def forward(
@@ -48,16 +51,18 @@ def forward(
 ) -> tuple[Tensor, Saved]:
     """Outputs (m, 1 + operators, n, k), and, if ``keep``, what the way back needs."""
     count = points.shape[1]
-    missing = padded(count) - count
+    size, missing = CHUNK, padded(count) - count
+    if parameters.is_cuda:
+        size, missing, threads = CUDA_CHUNK, 0, 1
     if missing:
         points = torch.cat([points, points[:, -1:].expand(-1, missing, -1)], dim=1)
-    saved = Saved(stack, channels, parameters.shape, missing, threads, [])
+    saved = Saved(stack, channels, parameters.shape, missing, threads, size, [])
     outputs = []
     for group in _groups(stack, channels, parameters, count):
         own = parameters[group]
         inputs = points if points.shape[0] == 1 else points[group]
-        chunks = [c.contiguous() for c in inputs.split(CHUNK, dim=1)]
-        results = _each(_forward(stack, channels, own), chunks, threads)
+        chunks = [c.contiguous() for c in inputs.split(size, dim=1)]
+        results = _each(_forward(stack, channels, own, keep), chunks, threads)
         outputs.append(torch.cat([out for out, _ in results], dim=2)[:, :, :count])
         if keep:
             saved.groups.append((group, own, [kept for _, kept in results]))
@@ -69,7 +74,7 @@ def reverse(saved: Saved, adjoint: Tensor) -> Tensor:
     adjoint = torch.nn.functional.pad(adjoint, (0, 0, 0, saved.missing))
     gradient = adjoint.new_zeros(saved.shape)
     for group, own, kept in saved.groups:
-        pieces = zip(kept, adjoint[group].split(CHUNK, dim=2), strict=True)
+        pieces = zip(kept, adjoint[group].split(saved.size, dim=2), strict=True)
         parts = _each(_reverse(saved.stack, saved.channels, own), pieces, saved.threads)
         total = parts[0]
         for part in parts[1:]:
@@ -78,20 +83,19 @@ def reverse(saved: Saved, adjoint: Tensor) -> Tensor:
     return gradient
 
 
-def _groups(stack: Stack, channels: Channels, parameters: Tensor, points: int) -> list[list[int]]:
+def _groups(stack: Stack, channels: Channels, parameters: Tensor, points: int) -> list[slice]:
     """Members that go together: all where stacking pays, else each alone."""
-    members = list(range(parameters.shape[0]))
     widest = max(stack.widths)
     work = channels.count * min(points, CHUNK) * widest * widest
     if parameters.is_cuda or work < STACK_BELOW:
-        return [members]
-    return [[member] for member in members]
+        return [slice(None)]
+    return [slice(member, member + 1) for member in range(parameters.shape[0])]
 
 
 def _forward(
-    stack: Stack, channels: Channels, parameters: Tensor
+    stack: Stack, channels: Channels, parameters: Tensor, keep: bool
 ) -> Callable[[Tensor], tuple[Tensor, chunk.Saved]]:
-    return lambda points: chunk.forward(stack, channels, parameters, points)
+    return lambda points: chunk.forward(stack, channels, parameters, points, keep)
 
 
 def _reverse(

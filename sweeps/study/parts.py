@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import CoreSchema, core_schema
@@ -12,6 +12,7 @@ from pinn_core.configuration import Configuration, Record
 from pinn_core.networks import NETWORKS, Network
 from pinn_core.objectives import OBJECTIVES, Objective
 from pinn_core.optimizers import OPTIMIZERS, Optimizer
+from pinn_core.precision import Precision
 from pinn_core.problems import PROBLEMS, Problem
 from pinn_core.registry import Registry
 from pinn_core.weighting import WEIGHTINGS, Fixed, Weighting
@@ -62,8 +63,8 @@ class Base(Section):
     """How the weights of the loss terms are set during a run."""
     record: Annotated[Record, ReadBy(partial(read, Record))] = Record()
     """What a run records and how often."""
-    precision: Literal["float32", "float64"] = "float32"
-    """Floating point numbers of the training."""
+    precision: Precision = "float32"
+    """Floating point numbers of the training; tf32: float32, a GPU's matrix products in TF32."""
 
     def with_objective(self, objective: Objective) -> Configuration:
         """The configuration of a run with this base."""
