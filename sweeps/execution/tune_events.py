@@ -41,7 +41,7 @@ class PackEvents(Callback):
         settings = (trial.config, trial.evaluated_params)
         for kept in (*settings, trial.last_result, trial.metric_analysis, trial.metric_n_steps):
             kept.clear()
-        trial.set_experiment_tag("")  # holds the configuration too
+        trial.experiment_tag = ""  # holds the configuration too
 
     def on_trial_recover(
         self,
