@@ -73,7 +73,7 @@ def _first(layer: tuple[Tensor, Tensor], channels: Channels, points: Tensor) -> 
     for slot, axis in enumerate(channels.slopes, start=1):
         z[:, slot] = weights[:, None, :, axis]
     for row, op in enumerate(channels.operators, start=-len(channels.operators)):
-        z[:, row] = 0.0
+        z[:, row].zero_()
         for axis, coefficient in op.first.items():
             z[:, row].add_(weights[:, None, :, axis], alpha=coefficient)
     return z

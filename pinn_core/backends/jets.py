@@ -54,7 +54,7 @@ def activate_reverse(
             _multiply(back[:, slot], jet[1], adjoint[:, slot])
             curved.addcmul_(back[:, slot], z[:, slot])
         else:
-            adjoint[:, slot] = 0.0
+            adjoint[:, slot].zero_()
     for row, entries in enumerate(channels.diffusion(), start=-operators):
         _multiply(back[:, row], jet[1], adjoint[:, row])
         curved.addcmul_(back[:, row], z[:, row])
