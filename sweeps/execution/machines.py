@@ -16,6 +16,8 @@ from pathlib import Path
 from sweeps.errors import StudyError
 from sweeps.study.study import Resources
 
+log = logging.getLogger(__name__)
+
 OBJECT_STORE_BYTES = 100 * 2**20
 """For Ray's object store, through which hardly anything passes: results go to the store."""
 
@@ -83,6 +85,22 @@ def ray_connected(address: str | None, machine: Machine) -> Iterator[None]:
 
 
 def _start_ray(machine: Machine) -> None:
+    """A Ray of our own; a second try where the machine was too busy for Ray's patience of 30 s."""
+    import ray
+
+    for attempt in (1, 2):
+        try:
+            _init_ray(machine)
+            return
+        except Exception as error:  # Ray raises whatever it likes
+            ray.shutdown()
+            reason = str(error).partition("\n")[0]
+            if attempt == 2:
+                raise StudyError(f"Ray did not start on this machine, twice: {reason}") from error
+            log.warning("Ray did not start (%s): once more", reason)
+
+
+def _init_ray(machine: Machine) -> None:
     import ray
 
     ray.init(
