@@ -28,11 +28,11 @@ QUICK = (("random", 60), ("random", 200))
 FULL = (
     ("random", 200),
     ("random", 2000),
-    ("random", 10_000),
-    ("grid", 2000),
-    ("qmc", 2000),
     ("tpe", 200),
     ("tpe", 2000),
+    ("grid", 200),
+    ("qmc", 200),
+    ("random", 10_000),
 )
 REFERENCE = "random"
 """The sampler by which the others' growth is told, as it costs least."""
