@@ -43,6 +43,15 @@ class Engine:
         objective, field = self.configuration.objective, self.field
         return objective.evaluate(field, self.parameters, objective.batch_at(field, [], 0))
 
+    @torch.no_grad()
+    def propagation(self) -> None:
+        """The way forward and back of both gradients alone: no losses, nothing kept."""
+        field = self.field
+        batch = self.configuration.objective.batch_at(field, [], 0)
+        for name, operators in (("interior", field.operators), ("supervised", ())):
+            way = field.carry(self.parameters, batch[name], operators)
+            way.reverse(torch.ones_like(way.channels))
+
     def task(self, member: int = 0) -> Task:
         """What a peer needs to do the same for one run of the pack."""
         field, network = self.field, self.configuration.network
