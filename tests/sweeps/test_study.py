@@ -241,7 +241,7 @@ def test_a_worker_refuses_a_configuration_that_is_none(
 
 
 def test_the_shipped_studies_are_the_published_ones() -> None:
-    assert shipped_studies() == ["demo", "plateaus", "plateaus-small", "plateaus-tpe"]
+    assert shipped_studies() == ["best-pair", "demo", "plateaus", "plateaus-small", "plateaus-tpe"]
     for name in shipped_studies():
         assert load_study(name).name == name
     whole, sampled = load_study("plateaus"), load_study("plateaus-tpe")
