@@ -52,10 +52,10 @@ def measure(quick: bool) -> Measured:
     notes = [
         f"Growth: the seconds after the first run's end grow with the number of runs to the power"
         f" of {exponent:.2f}.",
-        f"Extrapolated: {REFERENCE}, from {reference[-1]['runs']} runs by that power for times,"
-        f" in proportion for the rest.",
+        f"Extrapolated: {REFERENCE}, from {reference[-1]['runs']} runs, times by that power but at"
+        f" least in proportion, the rest in proportion.",
     ]
-    return rows + [beyond(reference[-1], runs, exponent) for runs in BEYOND], notes
+    return rows + [beyond(reference[-1], runs, max(1.0, exponent)) for runs in BEYOND], notes
 
 
 def growth_exponent(rows: list[Row]) -> float:
