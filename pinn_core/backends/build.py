@@ -54,7 +54,7 @@ class BuildError(Exception):
 class Built:
     """A loaded library, and a name for all that its bits depend on."""
 
-    library: ctypes.CDLL
+    functions: ctypes.CDLL
     key: str
 
 

@@ -58,7 +58,7 @@ def identity() -> str:
 @cache
 def function(name: str, precision: torch.dtype) -> Callable[..., Any]:
     """A function of cpp/native.cpp for one precision. Raises ``build.BuildError``."""
-    found = getattr(_built().library, f"pinn_{name}_{PRECISIONS[precision]}")
+    found = getattr(_built().functions, f"pinn_{name}_{PRECISIONS[precision]}")
     found.argtypes = _ARGUMENTS[name]
     found.restype = _RESULTS.get(name)
     typed: Callable[..., Any] = found

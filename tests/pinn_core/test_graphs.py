@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import jaxtyping
 import pytest
 import torch
 
@@ -42,8 +43,10 @@ def test_work_is_done_once_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_replayed_steps_are_the_steps(objective: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # no compiler sees through it
     members = [Member(replace(configuration(), objective=objective), seed) for seed in (0, 1)]
     replayed = train(members, device="cuda")
     monkeypatch.setattr(Graphs, "run", lambda *arguments: arguments[-1]())
