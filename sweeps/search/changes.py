@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sweeps.errors import StudyError
-from sweeps.search.planned import planned_runs
+from sweeps.search.planned import planned_ids, planned_runs
 from sweeps.store.folder import StudyFolder
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.study import Study, load_study
+from sweeps.study.kept import load_sealed
+from sweeps.study.study import Study
 from sweeps.study.validation import shown
 
 SHOWN = 8
@@ -22,11 +23,16 @@ ABSENT = "absent"
 def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> None:
     """Raise ``StudyError`` if runs planned when the study last ran would change or vanish.
 
-    Added values, seeds and models are welcome, and everything is while nothing is committed.
+    Added values, seeds and models are welcome, and everything is while nothing is committed. Where
+    the file that says what was planned is gone or damaged, what is committed says it.
     """
-    if not folder.study_file.is_file():
+    try:
+        before = load_sealed(folder.study_file) if folder.study_file.is_file() else None
+    except StudyError:
+        before = None
+    if before is None:
+        _refuse_orphans(study, folder, store)
         return
-    before = load_study(str(folder.study_file))
     differences = list(_differences(_science(before), _science(study)))
     if not differences or not store.committed():
         return
@@ -38,6 +44,21 @@ def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> None:
             f"study {study.name!r} has changed since it ran ({folder.study_file}): {len(lost)} of "
             f"its planned runs would change or vanish\n{listed}{more}\n"
             f"give the changed study another name (name={study.name}-2) or undo the change"
+        )
+
+
+def _refuse_orphans(study: Study, folder: StudyFolder, store: Store) -> None:
+    """Raise ``StudyError`` if there are committed runs that the study does not plan."""
+    committed = store.committed()
+    if not committed:
+        return
+    orphans = committed - planned_ids(study, store, _results(study, folder, store))
+    if orphans:
+        raise StudyError(
+            f"study {study.name!r}: {folder.study_file} is damaged or missing, and "
+            f"{len(orphans)} of the {len(committed)} runs in {store.root} are not planned by the "
+            f"study given now, {min(orphans)} the first; give it as it was, or another name "
+            f"(name={study.name}-2)"
         )
 
 
