@@ -97,7 +97,7 @@ def test_any_changed_bit_of_a_manifest_is_found() -> None:
     for place in range(len(told)):
         changed = bytearray(told)
         changed[place] ^= 1 << place % 7
-        with pytest.raises(TrajectoryError, match="m.json"):
+        with pytest.raises(TrajectoryError, match=r"m\.json"):
             Manifest.from_json(changed.decode(), "m.json")
 
 

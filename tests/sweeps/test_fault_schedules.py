@@ -46,6 +46,8 @@ rerun: {seeds: 2}
 resources: {retries: 1}
 """
 SCHEDULES = 200
+ORDERED = ("was ordered by SWEEP_FAULT", "No space left on device")
+"""How a traceback ends that had to be: nobody foresees that a rename raises."""
 
 WRITES = st.sampled_from(["before_write", "after_write", "after_rename"])
 DAMAGED = st.sampled_from(["after_write", "after_rename"])
@@ -150,7 +152,7 @@ def test_after_any_faults_the_study_is_what_it_would_have_been(
         for faults, often in schedule:
             code, said = server.run(folder, ",".join(faults), checkpoints=often)
             note(f"{faults}: exit code {code}\n{said}")
-            assert code in (0, 1, 130, -9), said
+            assert code in (0, 1, 130, -9) or said.rstrip().endswith(ORDERED), said
         code, said = server.run(folder)
         note(f"undisturbed: exit code {code}\n{said}")
         assert code == 0, said
@@ -158,5 +160,5 @@ def test_after_any_faults_the_study_is_what_it_would_have_been(
         assert problems(folder) == []
         assert published(folder) == published(quiet)
         store = Path(store_of(folder).root)
-        assert not [file for file in store.parent.rglob("*.part")]
+        assert not list(store.parent.rglob("*.part"))
         assert not list(store.glob("checkpoints/*"))

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from io import StringIO
 from pathlib import Path
+from shutil import copytree
 
 import optuna
 import pytest
@@ -19,6 +20,7 @@ from sweeps.errors import StudyError
 from sweeps.launch import run_study
 from sweeps.search.planned import planned_ids
 from sweeps.store import faults
+from sweeps.store.checkpoints import StoredCheckpoint, begun
 from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import study_lock
 from sweeps.store.results import Results
@@ -232,6 +234,97 @@ def test_damaged_files_are_set_aside_and_done_again(done: Path, tmp_path: Path) 
     assert code == 0
     assert f"set aside, will be done again: {file}" in said
     assert digests(study, tmp_path) == digests(study, done)
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_run_damaged_while_the_driver_works_is_named_and_done_again(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEP_FAULT", "after_rename@3:flip")  # the first manifest
+    study = sample(tmp_path)
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert "damaged" in said.splitlines()[-1]
+    monkeypatch.delenv("SWEEP_FAULT")
+    assert launch(study, tmp_path)[0] == 0
+    assert digests(study, tmp_path) == digests(study, done)
+
+
+@pytest.mark.usefixtures("no_report")
+def test_what_writers_were_killed_over_is_removed(done: Path, tmp_path: Path) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    folder = tmp_path / "runs" / "sample"
+    left = [
+        folder / f".study.yaml.{'0' * 32}.part",
+        folder / "store" / f".0123456789abcdef.json.{'0' * 32}.part",
+    ]
+    mine = folder / "store" / "notes.part"
+    for file in (*left, mine):
+        file.write_text("{")
+    assert launch(sample(tmp_path), tmp_path)[0] == 0
+    assert [file.exists() for file in (*left, mine)] == [False, False, True]
+
+
+DAMAGE = {
+    "study.yaml": ["steps: 6", "steps: 7"],
+    "optuna.log": ['"', "'"],
+}
+
+
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("damage", ["edited", "emptied", "binary", "removed"])
+@pytest.mark.parametrize("name", ["study.yaml", "optuna.log"])
+def test_damaged_files_of_the_driver_are_written_again(
+    name: str, damage: str, done: Path, tmp_path: Path
+) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    file = tmp_path / "runs" / "sample" / name
+    whole = file.read_bytes()
+    edited = file.read_text().replace(*DAMAGE[name]).encode()
+    if damage == "removed":
+        file.unlink()
+    else:
+        file.write_bytes({"edited": edited, "emptied": b"", "binary": bytes(range(256))}[damage])
+    code, said = launch(sample(tmp_path), tmp_path)
+    assert code == 0
+    assert file.read_bytes() == whole
+    named = name == "study.yaml" and damage != "removed"
+    assert (f"set aside, will be done again: {file}" in said) == named
+    assert digests(sample(tmp_path), tmp_path) == digests(sample(tmp_path), done)
+
+
+@pytest.mark.parametrize("damage", [None, "damaged"])
+def test_without_a_sound_study_file_the_store_says_what_was_planned(
+    damage: str | None, done: Path, tmp_path: Path
+) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    file = tmp_path / "runs" / "sample" / "study.yaml"
+    file.write_text(damage) if damage else file.unlink()
+    with pytest.raises(StudyError, match=r"10 runs in .* are not planned by the study given now"):
+        launch(sample(tmp_path, "search.seed=1"), tmp_path)
+
+
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("content", [b"[", b'{"a": 1}', b'["../../x"]', b"\xff"])
+def test_a_damaged_list_of_runs_passed_over_is_set_aside(
+    content: bytes, done: Path, tmp_path: Path
+) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    files = StudyFolder.of(tmp_path / "runs", "sample")
+    files.passed_over.write_bytes(content)
+    code, said = launch(sample(tmp_path), tmp_path)
+    assert code == 0
+    assert f"{files.passed_over}: damaged" in said
+    assert files.passed_over.with_name("passed-over.json.set-aside").read_bytes() == content
+
+
+@pytest.mark.usefixtures("no_report")
+def test_checkpoints_that_no_pack_took_are_removed_at_the_end(done: Path, tmp_path: Path) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    study = sample(tmp_path)
+    StoredCheckpoint(store_of(study, tmp_path).root, ["0" * 16]).put(b"of a pack cut in two")
+    assert launch(study, tmp_path)[0] == 0
+    assert begun(store_of(study, tmp_path).root) == []
 
 
 @pytest.mark.usefixtures("no_report")
