@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -18,6 +18,7 @@ Due = Callable[[int], bool]
 """Whether a checkpoint is due after so many steps."""
 
 
+@runtime_checkable
 class Shelf(Protocol):
     """Where one checkpoint is kept."""
 

@@ -11,13 +11,31 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
+STUDY = """
+name: sample
+base:
+  problem: {kind: heat, points_per_axis: 4, interior_points: 4}
+  network: {kind: mlp, width: 4, depth: 1}
+  phases: [{kind: adam, steps: 3}]
+  record: {points: 6, gradients_every: 2, gradient_points: 4, full_every: 3, sketch_every: 3}
+models:
+  pinn:
+    objective: {kind: pinn}
+    space: {objective.lambda_b: [10.0, 100.0]}
+  regression:
+    objective: {kind: regression, batch: 4}
+rerun: {seeds: 2}
+resources: {retries: 1}
+"""
 SERVE = "from tests.sweeps.forked import serve; serve()"
 
 
@@ -51,13 +69,18 @@ def drivers() -> Iterator[Drivers]:
 
 
 def serve() -> None:
-    """Fork a driver for each line that comes in; answer with its exit code."""
-    from mlflow import MlflowClient  # noqa: F401  # not again in every process
+    """Fork a driver for each line that comes in; answer with its exit code.
 
+    Before the first of them the server drives its study once itself: it has imported all then.
+    """
     from sweeps import launch
 
     # reports have tests of their own and take seconds
     launch.bring_report_up_to_date = lambda *_: None
+    with TemporaryDirectory() as folder:
+        Path(folder, "sample.yaml").write_text(STUDY)
+        assert _drive(Path(folder), "", False) == 0
+    assert threading.active_count() == 1, threading.enumerate()
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
@@ -81,8 +104,7 @@ def _drive(folder: Path, faults: str, checkpoints: bool) -> int:
     os.environ["SWEEP_FAULT"] = faults
     if checkpoints:
         training.CHECKPOINT_EVERY = 0.0
-    with (folder / "screen.txt").open("w") as screen, suppress(OSError):
-        os.dup2(screen.fileno(), 2)
+    with (folder / "screen.txt").open("w") as screen:
         try:
             return run_study(
                 load_study(str(folder / "sample.yaml")),
@@ -98,4 +120,3 @@ def _drive(folder: Path, faults: str, checkpoints: bool) -> int:
         except BaseException:  # whatever it is, the test shows it
             traceback.print_exc(file=screen)
             return 3
-    return 4

@@ -27,24 +27,8 @@ from sweeps.store.results import Results
 from sweeps.store.store import Store
 from sweeps.study.study import load_study
 from sweeps.tracking.mlflow_client import open_client
-from tests.sweeps.forked import Drivers, drivers
+from tests.sweeps.forked import STUDY, Drivers, drivers
 
-STUDY = """
-name: sample
-base:
-  problem: {kind: heat, points_per_axis: 4, interior_points: 4}
-  network: {kind: mlp, width: 4, depth: 1}
-  phases: [{kind: adam, steps: 3}]
-  record: {points: 6, gradients_every: 2, gradient_points: 4, full_every: 3, sketch_every: 3}
-models:
-  pinn:
-    objective: {kind: pinn}
-    space: {objective.lambda_b: [10.0, 100.0]}
-  regression:
-    objective: {kind: regression, batch: 4}
-rerun: {seeds: 2}
-resources: {retries: 1}
-"""
 SCHEDULES = 200
 ORDERED = ("was ordered by SWEEP_FAULT", "No space left on device")
 """How a traceback ends that had to be: nobody foresees that a rename raises."""

@@ -124,7 +124,7 @@ launch(sample(Path(sys.argv[1])), Path(sys.argv[1]))
 
 
 @pytest.mark.usefixtures("no_report")
-@pytest.mark.parametrize("site", ["before_write@5", "after_write@8", "after_rename@1"])
+@pytest.mark.parametrize("site", ["before_write@6", "after_write@9", "after_rename@2"])
 def test_a_killed_driver_is_resumed_to_the_same_bits(
     site: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +244,7 @@ def test_a_run_damaged_while_the_driver_works_is_named_and_done_again(
     study = sample(tmp_path)
     code, said = launch(study, tmp_path)
     assert code == 1
-    assert "damaged" in said.splitlines()[-1]
+    assert "run the same command again" in said
     monkeypatch.delenv("SWEEP_FAULT")
     assert launch(study, tmp_path)[0] == 0
     assert digests(study, tmp_path) == digests(study, done)

@@ -339,7 +339,7 @@ def change_parameter(client: MlflowClient, experiment: str, run: str) -> None:
 
 def change_point(client: MlflowClient, experiment: str, run: str) -> None:
     statement = "update metrics set value = value * 1.0000001 where key = 'loss/regression'"
-    in_database(client, f"{statement} and step = 20 and run_uuid = ?", run)
+    in_database(client, f"{statement} and step = 40 and run_uuid = ?", run)
 
 
 def shift_point(client: MlflowClient, experiment: str, run: str) -> None:
