@@ -30,11 +30,10 @@ class StoredCheckpoint:
         self._tensors, self._list = f"{FOLDER}/{name}.safetensors", f"{FOLDER}/{name}.json"
 
     def get(self) -> bytes | None:
-        """The file's content, if there is one."""
-        try:
+        """The file's content, if there is one that can be read."""
+        with suppress(OSError):
             return self._place.read(self._tensors)
-        except FileNotFoundError:
-            return None
+        return None
 
     def put(self, content: bytes) -> None:
         """Replace the file. A store that cannot take it now stops nothing; ``DiskFull`` does."""
@@ -51,9 +50,10 @@ class StoredCheckpoint:
         self._place.move(self._tensors, f"set-aside/{self._tensors.rpartition('/')[2]}")
 
     def clear(self) -> None:
-        """Remove both files."""
-        self._place.remove(self._tensors)
-        self._place.remove(self._list)
+        """Remove both files; one that cannot be removed now is when the study's stages are over."""
+        with suppress(OSError):
+            self._place.remove(self._tensors)
+            self._place.remove(self._list)
 
 
 def begun(root: str) -> list[list[str]]:

@@ -57,6 +57,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_never_used(tmp_path: Path, damage
     file.write_bytes(content[damage])
     undisturbed = [trajectory.digest() for trajectory in train(PACK)]
     assert resumed_from(checkpointing) == (0, undisturbed)
+    checkpointing.clear()
     assert [file.suffix for file in tmp_path.iterdir()] == [".set-aside"]
 
 
