@@ -33,7 +33,7 @@ models:
     space: {objective.lambda_b: [10.0, 100.0]}
   regression:
     objective: {kind: regression, batch: 4}
-rerun: {seeds: 2}
+rerun: {seeds: 1}
 resources: {retries: 1}
 """
 SERVE = "from tests.sweeps.forked import serve; serve()"

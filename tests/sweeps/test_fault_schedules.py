@@ -1,6 +1,6 @@
 """Whatever faults befall whichever drivers, the study ends as if nothing had happened.
 
-Schedules of faults are drawn at random: one to three drivers of a tiny study, one after the other,
+Schedules of faults are drawn at random: one or two drivers of a tiny study, one after the other,
 each of them a process that is killed, interrupted, without disk or memory, or whose files are
 damaged under its hands; then the same command undisturbed.
 """
@@ -45,8 +45,8 @@ def fault(site: str, occurrence: int, action: str) -> str:
 
 
 FAULTS = (
-    st.builds(fault, WRITES, st.integers(1, 30), TROUBLE)
-    | st.builds(fault, DAMAGED, st.integers(1, 30), DAMAGE)
+    st.builds(fault, WRITES, st.integers(1, 24), TROUBLE)
+    | st.builds(fault, DAMAGED, st.integers(1, 24), DAMAGE)
     | st.builds(fault, ELSEWHERE, st.integers(1, 4), TROUBLE)
 )
 DRIVER = st.tuples(st.lists(FAULTS, min_size=1, max_size=2), st.booleans())
@@ -127,7 +127,7 @@ def published(folder: Path) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(schedule=st.lists(DRIVER, min_size=1, max_size=3))
+@given(schedule=st.lists(DRIVER, min_size=1, max_size=2))
 def test_after_any_faults_the_study_is_what_it_would_have_been(
     schedule: list[tuple[list[str], bool]], server: Drivers, tables: Path, quiet: Path
 ) -> None:
