@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sweeps.errors import StudyError
-from sweeps.search.planned import planned_ids, planned_runs
+from sweeps.search.planned import planned_runs
 from sweeps.store.folder import StudyFolder
 from sweeps.store.results import Results
 from sweeps.store.store import Store
@@ -48,18 +48,31 @@ def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> None:
 
 
 def _refuse_orphans(study: Study, folder: StudyFolder, store: Store) -> None:
-    """Raise ``StudyError`` if there are committed runs that the study does not plan."""
-    committed = store.committed()
-    if not committed:
-        return
-    orphans = committed - planned_ids(study, store, _results(study, folder, store))
+    """Raise ``StudyError`` if there are committed runs that the study cannot have planned."""
+    orphans = _orphans(study, store, _results(study, folder, store))
     if orphans:
         raise StudyError(
-            f"study {study.name!r}: {folder.study_file} is damaged or missing, and "
-            f"{len(orphans)} of the {len(committed)} runs in {store.root} are not planned by the "
-            f"study given now, {min(orphans)} the first; give it as it was, or another name "
-            f"(name={study.name}-2)"
+            f"study {study.name!r}: {folder.study_file} is damaged or missing, and {len(orphans)} "
+            f"runs in {store.root} are not planned by the study given now, {min(orphans)} the "
+            f"first; give it as it was, or another name (name={study.name}-2)"
         )
+
+
+def _orphans(study: Study, store: Store, results: Results) -> set[str]:
+    """Ids of the committed runs that the study does not plan, as far as its search has decided."""
+    committed = store.manifests()
+    if not committed or study.search.generation == "async":
+        return set()
+    orphans = {one.run_id for one in committed if one.model not in study.models}
+    for model, plan in planned_runs(study, store, results).items():
+        search = {one.run_id for one in committed if (one.model, one.stage) == (model, "search")}
+        rerun = {one.run_id for one in committed if (one.model, one.stage) == (model, "rerun")}
+        known = {run.run_id for run in plan.search}
+        if len(known) == plan.total or not search & known:
+            orphans |= search - known
+        if plan.searched:
+            orphans |= rerun - {run.run_id for run in plan.rerun}
+    return orphans
 
 
 def _lost(before: Study, after: Study, folder: StudyFolder, store: Store) -> set[str]:

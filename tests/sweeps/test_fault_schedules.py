@@ -119,6 +119,18 @@ def published(folder: Path) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:
     return Counter(states), Counter(points), Counter(parameters)
 
 
+@pytest.mark.parametrize(("checkpoints", "code"), [(True, 0), (False, -9)])
+def test_a_killed_pack_goes_on_in_its_middle_if_it_left_a_checkpoint(
+    checkpoints: bool, code: int, server: Drivers, tables: Path, quiet: Path, tmp_path: Path
+) -> None:
+    folder = prepared(tmp_path, tables)
+    assert server.run(folder, "in_step:2:kill9", checkpoints)[0] == -9
+    # of its three packs a study makes the first step of the third only if that of the first is
+    # made again
+    assert server.run(folder, "in_step:1@3:kill9")[0] == code
+    assert (digests(folder) == digests(quiet)) == checkpoints
+
+
 @pytest.mark.timeout(900)
 @settings(
     max_examples=SCHEDULES,

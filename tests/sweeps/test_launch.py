@@ -265,22 +265,15 @@ def test_what_writers_were_killed_over_is_removed(done: Path, tmp_path: Path) ->
     assert [file.exists() for file in (*left, mine)] == [False, False, True]
 
 
-DAMAGE = {
-    "study.yaml": ["steps: 6", "steps: 7"],
-    "optuna.log": ['"', "'"],
-}
-
-
 @pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("damage", ["edited", "emptied", "binary", "removed"])
-@pytest.mark.parametrize("name", ["study.yaml", "optuna.log"])
-def test_damaged_files_of_the_driver_are_written_again(
-    name: str, damage: str, done: Path, tmp_path: Path
+def test_a_damaged_study_file_is_set_aside_and_written_again(
+    damage: str, done: Path, tmp_path: Path
 ) -> None:
     copytree(done / "runs", tmp_path / "runs")
-    file = tmp_path / "runs" / "sample" / name
+    file = StudyFolder.of(tmp_path / "runs", "sample").study_file
     whole = file.read_bytes()
-    edited = file.read_text().replace(*DAMAGE[name]).encode()
+    edited = whole.replace(b"steps: 6", b"steps: 7")
     if damage == "removed":
         file.unlink()
     else:
@@ -288,20 +281,39 @@ def test_damaged_files_of_the_driver_are_written_again(
     code, said = launch(sample(tmp_path), tmp_path)
     assert code == 0
     assert file.read_bytes() == whole
-    named = name == "study.yaml" and damage != "removed"
-    assert (f"set aside, will be done again: {file}" in said) == named
+    assert (f"set aside, will be done again: {file}" in said) == (damage != "removed")
     assert digests(sample(tmp_path), tmp_path) == digests(sample(tmp_path), done)
 
 
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("content", [b"", b'{"op_code": 0, "work', bytes(range(256))])
+def test_a_damaged_optuna_log_is_written_again(content: bytes, done: Path, tmp_path: Path) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    file = StudyFolder.of(tmp_path / "runs", "sample").optuna_log
+    file.write_bytes(content)
+    assert launch(sample(tmp_path), tmp_path)[0] == 0
+    storage = JournalStorage(JournalFileBackend(str(file)))
+    assert len(optuna.load_study(study_name="sample pinn", storage=storage).trials) == 4
+
+
 @pytest.mark.parametrize("damage", [None, "damaged"])
+@pytest.mark.parametrize(
+    ("change", "lost"),
+    [
+        ("search.seed=1", 6),  # reruns are judged when the search has chosen
+        ("base.network.width=5", 6),
+        ("rerun.seeds=1", 2),
+        ("models.pinn.space.objective.lambda_b=[10.0]", 4),  # with the best
+    ],
+)
 def test_without_a_sound_study_file_the_store_says_what_was_planned(
-    damage: str | None, done: Path, tmp_path: Path
+    damage: str | None, change: str, lost: int, done: Path, tmp_path: Path
 ) -> None:
     copytree(done / "runs", tmp_path / "runs")
-    file = tmp_path / "runs" / "sample" / "study.yaml"
+    file = StudyFolder.of(tmp_path / "runs", "sample").study_file
     file.write_text(damage) if damage else file.unlink()
-    with pytest.raises(StudyError, match=r"10 runs in .* are not planned by the study given now"):
-        launch(sample(tmp_path, "search.seed=1"), tmp_path)
+    with pytest.raises(StudyError, match=rf"\b{lost} runs in .* are not planned by the study"):
+        launch(sample(tmp_path, change), tmp_path)
 
 
 @pytest.mark.usefixtures("no_report")
