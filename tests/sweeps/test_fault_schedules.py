@@ -45,8 +45,8 @@ def fault(site: str, occurrence: int, action: str) -> str:
 
 
 FAULTS = (
-    st.builds(fault, WRITES, st.integers(1, 24), TROUBLE)
-    | st.builds(fault, DAMAGED, st.integers(1, 24), DAMAGE)
+    st.builds(fault, WRITES, st.integers(1, 12), TROUBLE)
+    | st.builds(fault, DAMAGED, st.integers(1, 12), DAMAGE)
     | st.builds(fault, ELSEWHERE, st.integers(1, 4), TROUBLE)
 )
 DRIVER = st.tuples(st.lists(FAULTS, min_size=1, max_size=2), st.booleans())
