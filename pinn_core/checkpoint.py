@@ -3,75 +3,139 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 FILE = "checkpoint.safetensors"
+Due = Callable[[int], bool]
+"""Whether a checkpoint is due after so many steps."""
+
+
+@runtime_checkable
+class Shelf(Protocol):
+    """Where one checkpoint is kept."""
+
+    def get(self) -> bytes | None:
+        """What was put there last, if anything."""
+
+    def put(self, content: bytes) -> None:
+        """Replace what is there: a death in between leaves the old content whole."""
+
+    def set_aside(self) -> None:
+        """Keep what is there for who wants to look at it, and have nothing."""
+
+    def clear(self) -> None:
+        """Have nothing."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A shelf in a local directory, which is made when it is needed."""
+
+    directory: Path
+
+    @property
+    def file(self) -> Path:
+        """The one file."""
+        return self.directory / FILE
+
+    def get(self) -> bytes | None:
+        """What was put there last, if anything."""
+        return self.file.read_bytes() if self.file.exists() else None
+
+    def put(self, content: bytes) -> None:
+        """Write beside, then rename."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        beside = self.file.with_suffix(".writing")
+        beside.write_bytes(content)
+        os.replace(beside, self.file)
+
+    def set_aside(self) -> None:
+        """Rename the file."""
+        os.replace(self.file, self.file.with_suffix(".set-aside"))
+
+    def clear(self) -> None:
+        """Remove the file."""
+        self.file.unlink(missing_ok=True)
+
+
+def every_steps(steps: int) -> Due:
+    """Due after every so many steps."""
+    if steps < 1:
+        raise ValueError(f"steps must be >= 1, found {steps}")
+    return lambda step: step % steps == 0
+
+
+def every_seconds(seconds: float, clock: Callable[[], float] = time.monotonic) -> Due:
+    """Due when so many seconds have passed since the start or since it was due last."""
+    last = clock()
+
+    def due(_: int) -> bool:
+        nonlocal last
+        now = clock()
+        if now - last < seconds:
+            return False
+        last = now
+        return True
+
+    return due
 
 
 @dataclass(frozen=True)
 class Checkpointing:
-    """Where a pack's checkpoint lives and how many steps lie between two of them."""
+    """Where a pack's checkpoint is kept, and when a new one replaces it."""
 
-    directory: Path
-    every: int
-
-    def __post_init__(self) -> None:
-        if self.every < 1:
-            raise ValueError(f"every must be >= 1, found {self.every}")
-
-    @property
-    def path(self) -> Path:
-        """The one file; a new checkpoint replaces the old one in a single rename."""
-        return self.directory / FILE
+    shelf: Shelf
+    due: Due
 
     def save(
         self, identity: Mapping[str, object], step: int, tensors: Mapping[str, Tensor]
     ) -> None:
-        """Write beside, then rename: a death in between leaves the old checkpoint whole."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        """Keep the tensors as they are after so many steps."""
         flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        header = {
-            "identity": json.dumps(identity, sort_keys=True),
-            "step": str(step),
-            "digest": _digest(flat),
-        }
-        beside = self.path.with_suffix(".writing")
-        save_file(flat, beside, metadata=header)
-        os.replace(beside, self.path)
+        header = {"identity": json.dumps(identity, sort_keys=True), "step": str(step)}
+        self.shelf.put(save(flat, {**header, "digest": _digest(header, flat)}))
 
     def load(self, identity: Mapping[str, object]) -> tuple[int, dict[str, Tensor]] | None:
         """Step and tensors of a checkpoint of just this pack and these versions, else None.
 
-        A file that is damaged, foreign or no safetensors at all is set aside under a new name.
+        What is damaged, foreign or no safetensors at all is set aside.
         """
-        if not self.path.exists():
+        content = self.shelf.get()
+        if content is None:
             return None
         try:
-            with safe_open(self.path, framework="pt") as file:
-                header = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError):
-            header, tensors = {}, {}
-        sound = header.get("digest") == _digest(tensors)
-        if not sound or header.get("identity") != json.dumps(identity, sort_keys=True):
-            os.replace(self.path, self.path.with_suffix(".set-aside"))
+            header, tensors = _header(content), load(content)
+            sound = header.pop("digest", None) == _digest(header, tensors)
+        except (SafetensorError, ValueError, KeyError):
+            header, tensors, sound = {}, {}, False
+        if not sound or header["identity"] != json.dumps(identity, sort_keys=True):
+            self.shelf.set_aside()
             return None
         return int(header["step"]), tensors
 
     def clear(self) -> None:
-        """Remove the checkpoint of a finished pack."""
-        self.path.unlink(missing_ok=True)
+        """Remove the checkpoint of a pack whose results are safe."""
+        self.shelf.clear()
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
+def _header(content: bytes) -> dict[str, str]:
+    """The notes in a safetensors file, which starts with the length of its JSON header."""
+    length = int.from_bytes(content[:8], "little")
+    return dict(json.loads(content[8 : 8 + length])["__metadata__"])
+
+
+def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
     state = hashlib.blake2b(digest_size=16)
+    state.update(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
-        state.update(name.encode())
+        state.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())
         state.update(tensors[name].numpy().tobytes())
     return state.hexdigest()

@@ -51,7 +51,8 @@ def train(
     On a CPU each trajectory is the same to the bit whatever the pack, the order and ``threads``,
     and whether or not the training was resumed from a checkpoint. ``backend`` is ``auto``,
     ``eager`` or ``native`` (``pinn_core.backends``). ``progress(step, steps)`` is called after
-    every step; ``stop_after`` ends after so many updates, as if it were the plan's first part.
+    every step; ``stop_after`` ends after so many updates, as if it were the plan's first part. A
+    checkpoint stays until the caller has the results in safety and calls ``clear``.
     Raises ``ValueError`` where the members' shapes differ.
     """
     _check(members)
@@ -66,15 +67,12 @@ def train(
             if step % ALIVE_EVERY == 0 and not pack.alive(step):
                 break
             pack.advance(step)
-            if checkpointing and (step + 1) % checkpointing.every == 0:
+            if checkpointing and checkpointing.due(step + 1):
                 checkpointing.save(pack.identity, step + 1, pack.tensors())
             if progress:
                 progress(step + 1, last)
         pack.end(last)
-        result = trajectories(pack.recorder, last + 1)
-    if checkpointing:
-        checkpointing.clear()
-    return result
+        return trajectories(pack.recorder, last + 1)
 
 
 def environment(device: str = "cpu", backend: str = "auto") -> dict[str, str]:

@@ -110,8 +110,9 @@ class Manifest:
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
-        """As indented JSON with sorted keys."""
-        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True)
+        """As indented JSON with sorted keys, and a checksum of all others among them."""
+        plain = dataclasses.asdict(self)
+        return json.dumps({**plain, "checksum": _checksum(plain)}, indent=1, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str, name: str = "manifest") -> "Manifest":
@@ -122,10 +123,18 @@ class Manifest:
         except ValueError as error:
             raise TrajectoryError(f"{name}: not a manifest: {error}") from None
         _check_schema(name, version)
+        checksum = found.pop("checksum", None)  # the first manifests had none
+        if checksum is not None and checksum != _checksum(found):
+            raise TrajectoryError(f"{name}: damaged: its checksum is not that of its content")
         try:
             return cls(**found)
         except TypeError as error:
             raise TrajectoryError(f"{name}: not a manifest: {error}") from None
+
+
+def _checksum(plain: Mapping[str, Any]) -> str:
+    content = json.dumps(plain, sort_keys=True).encode()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _check_schema(name: str, version: object) -> None:

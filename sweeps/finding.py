@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweeps.errors import StudyError, closest
 from sweeps.store.folder import StudyFolder
+from sweeps.study.kept import load_sealed
 from sweeps.study.study import Study, load_study
 from sweeps.study.study_file import shipped_studies
 
@@ -15,6 +16,7 @@ def study_to_run(source: str, overrides: list[str], runs_dir: Path) -> Study:
     known = source in shipped_studies() or Path(source).is_file()
     before = StudyFolder.of(runs_dir, source).study_file
     if not known and "/" not in source and before.is_file():
+        load_sealed(before)
         source = str(before)
     return load_study(source, overrides)
 
@@ -38,7 +40,7 @@ def study_that_ran(source: str, runs_dir: Path) -> tuple[Study, StudyFolder]:
             f"study {folder.path.name!r} has not been run in {runs_dir.absolute()}; "
             f"start it: pinn-sweep run {source}"
         )
-    return load_study(str(folder.study_file)), folder
+    return load_sealed(folder.study_file), folder
 
 
 def studies_in(runs_dir: Path) -> list[str]:

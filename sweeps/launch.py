@@ -10,9 +10,11 @@ from typing import Literal
 
 from rich.console import Console
 
+from pinn_core.trajectory import TrajectoryError
 from sweeps.display.audience import Audience
 from sweeps.display.progress import Progress
 from sweeps.display.reporting import bring_report_up_to_date
+from sweeps.errors import StudyError
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.training import TRAINER, Workplace
@@ -21,10 +23,13 @@ from sweeps.search.optuna_log import write_optuna_log
 from sweeps.search.planned import open_search
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
-from sweeps.store.folder import StudyFolder
+from sweeps.store.checkpoints import remove_checkpoints
+from sweeps.store.folder import StudyFolder, set_aside, write_whole
 from sweeps.store.lock import study_lock
-from sweeps.store.results import Results
+from sweeps.store.places import place_at
+from sweeps.store.results import Results, read_ids
 from sweeps.store.store import DiskFull, Store
+from sweeps.study.kept import load_sealed, sealed
 from sweeps.study.plan import rerun_runs
 from sweeps.study.study import Study
 from sweeps.tracking.tracking import Publisher, check_tracking, default_tracking_uri
@@ -62,13 +67,13 @@ def run_study(
         )
         stack.enter_context(study_lock(folder.path))
         stack.enter_context(_logging_to(folder.log))
-        damaged = store.set_damaged_aside()
+        store.remove_leftovers()
+        damaged = [*_set_files_aside(folder), *store.set_damaged_aside().values()]
         refuse_changes(study, folder, store)
-        _prepare(study, folder)
         progress = Progress(console or Console(), folder.progress, study.search.metric)
         publisher = Publisher(tracking_uri, store, study, say=progress.say)
         progress.waiting = lambda: publisher.waiting
-        for problem in damaged.values():
+        for problem in damaged:
             progress.say(f"set aside, will be done again: {problem}")
         launch = _Launch(study, folder, store, crew, publisher, progress)
         with progress:
@@ -96,10 +101,12 @@ class _Launch:
         """Every stage; returns the exit code."""
         self._publisher.start()
         try:
+            _prepare(self._study, self._folder)
             self._crew.carry_out(self._stages(), self._progress.tick)
+            remove_checkpoints(self._store.root)
             self._conclude()
-        except DiskFull as error:
-            self._progress.say(str(error))
+        except (DiskFull, TrajectoryError) as error:
+            self._progress.say(f"{error}; run the same command again")
             self._publisher.close(wait=False)
             return SOME_FAILED
         except KeyboardInterrupt:
@@ -181,11 +188,21 @@ def _workplace(study: Study, folder: StudyFolder, trainer: str) -> Workplace:
     )
 
 
+def _set_files_aside(folder: StudyFolder) -> Iterator[str]:
+    """Rename damaged files of the study's folder; what was wrong with each."""
+    place_at(str(folder.path)).remove_leftovers()
+    for file, read in ((folder.study_file, load_sealed), (folder.passed_over, read_ids)):
+        try:
+            if file.exists():
+                read(file)
+        except StudyError as error:
+            set_aside(file)
+            yield str(error)
+
+
 def _prepare(study: Study, folder: StudyFolder) -> None:
     """Write the study as it was resolved; remove the notes of workers that were killed."""
-    beside = folder.study_file.with_suffix(".part")
-    beside.write_text(study.to_yaml())
-    beside.replace(folder.study_file)
+    write_whole(folder.study_file, sealed(study))
     for note in folder.progress.glob("*"):
         note.unlink()
 

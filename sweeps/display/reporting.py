@@ -6,6 +6,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from analysis.load import NoRuns, StudyData, from_store
+from pinn_core.trajectory import TrajectoryError
 from sweeps.errors import StudyError
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
@@ -74,8 +76,9 @@ def show_outcome(study: Study, runs_dir: Path, console: Console, again: str = ""
     )
     console.print()
     if folder.report.is_dir():
-        console.print(comparison_of(study, folder).to_rich())
-        console.print()
+        with suppress(TrajectoryError):  # named before; the command that comes next repairs it
+            console.print(comparison_of(study, folder).to_rich())
+            console.print()
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
 

@@ -59,7 +59,7 @@ class Inline:
                 self._train(stage, pack)
 
     def _train(self, stage: Stage, pack: Pack) -> None:
-        retries = stage.resources.retries
+        retries = stage.retries(pack)
         for attempt in range(1, retries + 2):
             try:
                 stage.done(pack, train_pack(pack, self._place))

@@ -68,6 +68,11 @@ class PackSearcher(Searcher):
         else:
             self._stage.done(pack, dict(zip(result["run_ids"], result["values"], strict=True)))
 
+    def retries(self, trial_id: str) -> int:
+        """How often Tune may try the pack of a trial again."""
+        assert self._stage is not None, "a trial without a stage"
+        return self._stage.retries(self._packs[trial_id])
+
     def retried(self, trial_id: str, attempt: int, reason: str) -> None:
         """Tune starts the pack again, after its worker died or an error."""
         if self._stage:

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from pinn_core.trajectory import TrajectoryError
 from sweeps.store.results import Results
-from sweeps.study.plan import Pack, Run, make_packs
+from sweeps.study.plan import Pack, Run, make_pack, make_packs
 from sweeps.study.study import Resources
 
 PASSED_OVER = "failed before, and the search went on without it"
@@ -93,6 +94,7 @@ class Stage:
         self._slots = slots
         self._ready: deque[Pack] = deque()
         self._running: dict[str, Pack] = {}
+        self._suspects: set[str] = set()
         self._given_up: dict[str, list[str]] = {source.model: [] for source in sources}
 
     @property
@@ -132,16 +134,37 @@ class Stage:
             self._finish(run, values[run.run_id])
 
     def lost(self, pack: Pack, reason: str) -> None:
-        """The pack failed for good: its runs are tried one by one, a run alone is given up."""
+        """The pack failed for good: its halves are tried, a run alone is given up."""
         self._running.pop(pack.pack_id, None)
         self._results.look_again()
+        missing = [run for run in pack.runs if run.run_id not in self._results]
         for run in pack.runs:
             if run.run_id in self._results:
-                self._finish(run, self._results.value(run.run_id))
-            elif len(pack.runs) > 1:
-                self._ready.extend(make_packs([run], self.resources, self._slots))
-            else:
-                self._give_up(run, reason)
+                self._take_over(run)
+        if len(pack.runs) == 1 and missing:
+            self._give_up(pack.runs[0], reason)
+        elif missing:
+            middle = (len(missing) + 1) // 2
+            halves = [make_pack(half) for half in (missing[:middle], missing[middle:]) if half]
+            self._ready.extendleft(reversed(halves))
+            self._suspects.update(half.pack_id for half in halves)
+
+    def retries(self, pack: Pack) -> int:
+        """How often the pack may be tried again after a failure.
+
+        A part of a lost pack is halved at its first failure, until the run at fault is alone.
+        """
+        suspected = pack.pack_id in self._suspects and len(pack.runs) > 1
+        return 0 if suspected else self.resources.retries
+
+    def _take_over(self, run: Run) -> None:
+        """A run that was committed before its worker died, or is damaged since."""
+        try:
+            value = self._results.value(run.run_id)
+        except TrajectoryError as error:
+            self._give_up(run, str(error))
+        else:
+            self._finish(run, value)
 
     def _finish(self, run: Run, value: float | None) -> None:
         self._results.learn(run.run_id, value)
@@ -158,7 +181,17 @@ class Stage:
         if not self._ready:
             missing = [run for source in self._sources.values() for run in self._missing(source)]
             self.watch.asked(missing)
-            self._ready.extend(make_packs(missing, self.resources, self._slots))
+            self._ready.extend(self._packs(missing))
+
+    def _packs(self, runs: Sequence[Run]) -> list[Pack]:
+        """The packs that were begun before, as they were, and then the other runs in new ones."""
+        left = {run.run_id: run for run in runs}
+        resumed = [
+            make_pack([left.pop(run_id) for run_id in group])
+            for group in (self._results.begun() if left else ())
+            if left.keys() >= set(group)
+        ]
+        return [*resumed, *make_packs(left.values(), self.resources, self._slots)]
 
     def _missing(self, source: Source) -> list[Run]:
         """The unsettled runs of the source's next generation that has any."""

@@ -14,10 +14,12 @@ from importlib import import_module
 from math import ceil
 from pathlib import Path
 
+from pinn_core.checkpoint import Checkpointing, every_seconds
 from pinn_core.footprint import most_members
 from pinn_core.memory import is_exhausted, release
 from pinn_core.trainer import Member, environment
 from pinn_core.trajectory import Trajectory
+from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.faults import reach
 from sweeps.store.results import final_value
 from sweeps.store.store import Store
@@ -27,6 +29,9 @@ log = logging.getLogger(__name__)
 
 TRAINER = "pinn_core.trainer:train"
 """What trains a pack: a function's module and name."""
+
+CHECKPOINT_EVERY = 300.0
+"""Seconds of training between two checkpoints: what a worker's death costs at most."""
 
 NEWS_EVERY = 2.0
 """Seconds between two notes of how far a pack has come."""
@@ -80,11 +85,13 @@ def _train(
         while waiting:
             part = waiting.popleft()
             started = time.time()
-            trajectories = _train_together(part, place, news)
+            checkpointing = _checkpointing(part, place)
+            trajectories = _train_together(part, place, checkpointing, news)
             if trajectories is None:
                 waiting.extendleft(reversed(_parts(part, ceil(len(part) / 2))))
                 continue
             _commit(part, trajectories, store, place, started)
+            checkpointing.clear()
             news.trained += len(part)
             finals = [final_value(trajectory, place.metric) for trajectory in trajectories]
             values |= zip((run.run_id for run in part), finals, strict=True)
@@ -107,17 +114,27 @@ def _parts(runs: list[Run], most: int) -> list[list[Run]]:
     return [runs[start : start + size] for start in range(0, len(runs), size)]
 
 
-def _train_together(runs: list[Run], place: Workplace, news: _News) -> list[Trajectory] | None:
+def _checkpointing(runs: list[Run], place: Workplace) -> Checkpointing:
+    shelf = StoredCheckpoint(place.store, [run.run_id for run in runs])
+    return Checkpointing(shelf, every_seconds(CHECKPOINT_EVERY))
+
+
+def _train_together(
+    runs: list[Run], place: Workplace, checkpointing: Checkpointing, news: _News
+) -> list[Trajectory] | None:
     """Train runs side by side; None if there is no memory for so many.
 
     Raises ``MemoryError`` if there is none for one alone.
     """
     try:
+        for run in runs:
+            reach(f"in_run:{run.run_id}")
         return _function(place.trainer)(
             [Member(run.configuration, run.seed) for run in runs],
             device=place.device,
             threads=place.threads,
             progress=partial(news.tell, len(runs)),
+            checkpointing=checkpointing,
         )
     except Exception as error:
         if not is_exhausted(error):

@@ -30,6 +30,16 @@ class PackEvents(Callback):
         """Several times a second."""
         self._tick()
 
+    def on_trial_start(
+        self,
+        iteration: int,  # noqa: ARG002
+        trials: list[Trial],  # noqa: ARG002
+        trial: Trial,
+        **info: Any,  # noqa: ANN401, ARG002
+    ) -> None:
+        """The pack is tried, for the first time or again."""
+        trial.max_failures = self._searcher.retries(trial.trial_id)
+
     def on_trial_complete(
         self,
         iteration: int,  # noqa: ARG002

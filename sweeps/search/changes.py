@@ -10,7 +10,8 @@ from sweeps.search.planned import planned_runs
 from sweeps.store.folder import StudyFolder
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.study import Study, load_study
+from sweeps.study.kept import load_sealed
+from sweeps.study.study import Study
 from sweeps.study.validation import shown
 
 SHOWN = 8
@@ -22,11 +23,16 @@ ABSENT = "absent"
 def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> None:
     """Raise ``StudyError`` if runs planned when the study last ran would change or vanish.
 
-    Added values, seeds and models are welcome, and everything is while nothing is committed.
+    Added values, seeds and models are welcome, and everything is while nothing is committed. Where
+    the file that says what was planned is gone or damaged, what is committed says it.
     """
-    if not folder.study_file.is_file():
+    try:
+        before = load_sealed(folder.study_file) if folder.study_file.is_file() else None
+    except StudyError:
+        before = None
+    if before is None:
+        _refuse_orphans(study, folder, store)
         return
-    before = load_study(str(folder.study_file))
     differences = list(_differences(_science(before), _science(study)))
     if not differences or not store.committed():
         return
@@ -39,6 +45,34 @@ def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> None:
             f"its planned runs would change or vanish\n{listed}{more}\n"
             f"give the changed study another name (name={study.name}-2) or undo the change"
         )
+
+
+def _refuse_orphans(study: Study, folder: StudyFolder, store: Store) -> None:
+    """Raise ``StudyError`` if there are committed runs that the study cannot have planned."""
+    orphans = _orphans(study, store, _results(study, folder, store))
+    if orphans:
+        raise StudyError(
+            f"study {study.name!r}: {folder.study_file} is damaged or missing, and {len(orphans)} "
+            f"runs in {store.root} are not planned by the study given now, {min(orphans)} the "
+            f"first; give it as it was, or another name (name={study.name}-2)"
+        )
+
+
+def _orphans(study: Study, store: Store, results: Results) -> set[str]:
+    """Ids of the committed runs that the study does not plan, as far as its search has decided."""
+    committed = store.manifests()
+    if not committed or study.search.generation == "async":
+        return set()
+    orphans = {one.run_id for one in committed if one.model not in study.models}
+    for model, plan in planned_runs(study, store, results).items():
+        search = {one.run_id for one in committed if (one.model, one.stage) == (model, "search")}
+        rerun = {one.run_id for one in committed if (one.model, one.stage) == (model, "rerun")}
+        known = {run.run_id for run in plan.search}
+        if len(known) == plan.total or not search & known:
+            orphans |= search - known
+        if plan.searched:
+            orphans |= rerun - {run.run_id for run in plan.rerun}
+    return orphans
 
 
 def _lost(before: Study, after: Study, folder: StudyFolder, store: Store) -> set[str]:

@@ -13,6 +13,7 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState, create_trial
 
 from sweeps.search.samplers import distributions
+from sweeps.store.folder import write_whole
 from sweeps.store.results import Results
 from sweeps.store.store import Store
 from sweeps.study.study import Study
@@ -45,9 +46,7 @@ def write_optuna_log(study: Study, store: Store, results: Results, file: Path) -
                         user_attrs={"run_id": manifest.run_id, "seed": manifest.seed},
                     )
                 )
-    beside = file.with_suffix(".part")
-    beside.write_text(lines.text())
-    beside.replace(file)
+    write_whole(file, lines.text())
 
 
 class _Lines(BaseJournalBackend):

@@ -1,12 +1,12 @@
 """Faults on order, so that recovery is tested without luck.
 
 ``SWEEP_FAULT="after_write@3:kill9"`` kills this process when it comes to the site ``after_write``
-for the third time; ``@every`` is each time; without ``@``, the first time. Sites:
-``before_write``, ``after_write`` (complete, not yet in place) and ``after_rename`` of every file
-that the store writes, two for each run (Parquet, then manifest); ``before_publish`` of every run;
-``in_step:N``. If
-``SWEEP_FAULT_ONCE`` names a file, the fault happens only while that file is absent, and creates it,
-so that the process which takes the work over is spared.
+for the third time; ``@every`` is each time; without ``@``, the first time; a comma separates
+several faults. Sites: ``before_write``, ``after_write`` (complete, not yet in place) and
+``after_rename`` of every file that is kept, two for each run (Parquet, then manifest) and a few of
+the driver's own; ``before_publish`` of every run; ``in_run:ID`` when the training of a pack with
+that run starts; ``in_step:N``. If ``SWEEP_FAULT_ONCE`` names a file, a fault happens only while
+that file is absent, and creates it, so that the process which takes the work over is spared.
 """
 
 import errno
@@ -25,22 +25,24 @@ class Fault(RuntimeError):
 
 
 def reach(site: str, file: Path | None = None) -> None:
-    """Mark that the program is at ``site``; carry out the fault ordered for this moment, if any.
+    """Mark that the program is at ``site``; carry out the faults ordered for this moment, if any.
 
     ``file`` is what ``flip`` and ``truncate`` damage. Raises ``ValueError`` for an unknown action,
-    ``Fault`` for ``raise``, ``OSError`` for ``enospc`` and ``MemoryError`` for ``enomem``.
+    ``Fault`` for ``raise``, ``OSError`` for ``enospc``, ``MemoryError`` for ``enomem`` and
+    ``KeyboardInterrupt`` for ``interrupt``.
     """
-    order = os.environ.get("SWEEP_FAULT")
-    if not order:
+    orders = os.environ.get("SWEEP_FAULT")
+    if not orders:
         return
-    moment, _, action = order.rpartition(":")
-    place, _, count = moment.partition("@")
-    if action not in _ACTIONS:
-        raise ValueError(f"SWEEP_FAULT={order}: allowed actions are {', '.join(_ACTIONS)}")
     reached[site] += 1
-    due = count == "every" or reached[site] == int(count or 1)
-    if site == place and due and _first_time():
-        _ACTIONS[action](file)
+    for order in orders.split(","):
+        moment, _, action = order.rpartition(":")
+        place, _, count = moment.partition("@")
+        if action not in _ACTIONS:
+            raise ValueError(f"SWEEP_FAULT={order}: allowed actions are {', '.join(_ACTIONS)}")
+        due = count == "every" or reached[site] == int(count or 1)
+        if site == place and due and _first_time():
+            _ACTIONS[action](file)
 
 
 def _first_time() -> bool:
@@ -70,6 +72,10 @@ def _no_memory(_: Path | None) -> None:
     raise MemoryError("a lack of memory was ordered by SWEEP_FAULT")
 
 
+def _interrupt(_: Path | None) -> None:
+    raise KeyboardInterrupt
+
+
 def _flip(file: Path | None) -> None:
     """Change one bit in the middle of the file."""
     assert file is not None, "SWEEP_FAULT: there is no file to flip a bit of at this site"
@@ -89,6 +95,7 @@ _ACTIONS: dict[str, Callable[[Path | None], None]] = {
     "raise": _raise,
     "enospc": _no_space,
     "enomem": _no_memory,
+    "interrupt": _interrupt,
     "flip": _flip,
     "truncate": _truncate,
 }

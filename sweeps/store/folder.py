@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeps.store.places import place_at
+
 
 @dataclass(frozen=True)
 class StudyFolder:
@@ -56,3 +58,14 @@ class StudyFolder:
     def log(self) -> Path:
         """What happened, with tracebacks."""
         return self.path / "log.txt"
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Put a text in place as the store does: whole or not at all; raises ``DiskFull``."""
+    place_at(str(file.parent)).write(file.name, text.encode())
+
+
+def set_aside(file: Path) -> Path:
+    """Rename a damaged file, over one that was set aside before; returns the new name."""
+    aside = file.with_name(f"{file.name}.set-aside")
+    return file.replace(aside)

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,6 +17,10 @@ from sweeps.store.faults import reach
 
 class DiskFull(Exception):
     """There is no room for a file; the message names it, its size and what to do."""
+
+
+_BESIDE = re.compile(r"\..+\.[0-9a-f]{32}\.part")
+"""A file on its way to its place."""
 
 
 class Place(Protocol):
@@ -39,8 +44,14 @@ class Place(Protocol):
     def move(self, name: str, target: str) -> None:
         """Rename a file within the place, over one of the new name."""
 
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
     def alone(self) -> AbstractContextManager[None]:
         """Keep other writers out meanwhile, where the filesystem can do that."""
+
+    def remove_leftovers(self, folder: str = "") -> None:
+        """Remove what writers left beside in ``folder`` when they died; call it when alone."""
 
 
 def place_at(root: str) -> Place:
@@ -98,6 +109,14 @@ class _Directory:
         (self._root / name).replace(moved)
         _sync(self._root)
 
+    def remove(self, name: str) -> None:
+        (self._root / name).unlink(missing_ok=True)
+
+    def remove_leftovers(self, folder: str = "") -> None:
+        for name in self.names(folder):
+            if _BESIDE.fullmatch(name):
+                (self._root / folder / name).unlink(missing_ok=True)
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         self._root.mkdir(parents=True, exist_ok=True)
@@ -139,6 +158,13 @@ class _Bucket:
         self._filesystem.create_dir(f"{self._path}/{target}".rpartition("/")[0], recursive=True)
         self._filesystem.move(f"{self._path}/{name}", f"{self._path}/{target}")
 
+    def remove(self, name: str) -> None:
+        if self.exists(name):
+            self._filesystem.delete_file(f"{self._path}/{name}")
+
+    def remove_leftovers(self, folder: str = "") -> None:
+        """There are none: a put that was cut short leaves nothing."""
+
     def alone(self) -> AbstractContextManager[None]:
         return nullcontext()
 
@@ -161,5 +187,5 @@ def _sync(directory: Path) -> None:
 def _no_room(path: str, needed: int) -> str:
     return (
         f"disk full: no room for the {needed} bytes of {path}; nothing committed is lost: "
-        "free some space and run the same command again"
+        "free some space"
     )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from pinn_core.trajectory import Trajectory, TrajectoryError
+from sweeps.errors import StudyError
+from sweeps.store.checkpoints import begun
+from sweeps.store.folder import write_whole
 from sweeps.store.store import Store
 
 
@@ -24,16 +28,15 @@ class Results:
 
     Passed over are runs that failed for good and that a sampler which learns went on without: what
     it drew later depends on that, so they are not tried again. ``passed_over`` is the file that
-    keeps their ids; it is made when there is one. Values are read from the store once.
+    keeps their ids; it is made when there is one. Values are read from the store once. Raises
+    ``StudyError`` if that file is damaged.
     """
 
     def __init__(self, store: Store, metric: str, passed_over: Path) -> None:
         self.committed = store.committed()
         self._store, self._metric = store, metric
         self._file = passed_over
-        self._passed_over: set[str] = (
-            set(json.loads(passed_over.read_text())) if passed_over.exists() else set()
-        )
+        self._passed_over = read_ids(passed_over)
         self._values: dict[str, float | None] = {}
 
     @classmethod
@@ -62,6 +65,10 @@ class Results:
             self._values[run_id] = final_value(self._store.read(run_id), self._metric)
         return self._values[run_id]
 
+    def begun(self) -> list[list[str]]:
+        """The runs of each pack that was left in the middle of its training, by run id."""
+        return begun(self._store.root)
+
     def learn(self, run_id: str, value: float | None) -> None:
         """Take note of a run that a worker has just committed."""
         self.committed.add(run_id)
@@ -74,6 +81,21 @@ class Results:
     def pass_over(self, run_ids: Iterable[str]) -> None:
         """Settle runs that failed, for good."""
         self._passed_over.update(run_ids)
-        beside = self._file.with_suffix(".part")
-        beside.write_text(json.dumps(sorted(self._passed_over)))
-        beside.replace(self._file)
+        write_whole(self._file, json.dumps(sorted(self._passed_over)))
+
+
+def read_ids(file: Path) -> set[str]:
+    """The ids that ``pass_over`` wrote; raises ``StudyError`` for anything else."""
+    if not file.exists():
+        return set()
+    try:
+        found = json.loads(file.read_bytes())
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(_is_id(one) for one in found):
+        raise StudyError(f"{file}: damaged: not a list of run ids")
+    return set(found)
+
+
+def _is_id(found: object) -> bool:
+    return isinstance(found, str) and re.fullmatch("[0-9a-f]{16}", found) is not None

@@ -20,6 +20,7 @@ from pinn_core.trajectory import (
     read_parquet,
     write_parquet,
 )
+from sweeps.store.checkpoints import FOLDER
 from sweeps.store.places import DiskFull, place_at
 from sweeps.study.plan import Run
 
@@ -152,6 +153,13 @@ class Store:
     def conflicts(self) -> list[str]:
         """Files of results that differed from the one that stands."""
         return [self._place.where(f"conflicts/{name}") for name in self._place.names("conflicts")]
+
+    def remove_leftovers(self) -> None:
+        """Remove the files that writers were killed over; one that is at work is waited for."""
+        if self._place.names():
+            with self._place.alone():
+                for folder in ("", "conflicts", FOLDER):
+                    self._place.remove_leftovers(folder)
 
     def set_damaged_aside(self) -> dict[str, str]:
         """Move the files of every damaged run to ``set-aside/``, so that it counts as not done.

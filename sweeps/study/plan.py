@@ -119,6 +119,12 @@ def model_points(study: Study, model: str) -> list[dict[str, Any]]:
     return [dict(zip(space, point, strict=True)) for point in grid]
 
 
+def make_pack(runs: Sequence[Run]) -> Pack:
+    """A pack of these runs, which must have one shape."""
+    names = canonical_json([run.run_id for run in runs])
+    return Pack(blake2b(names.encode(), digest_size=8).hexdigest(), tuple(runs))
+
+
 def make_packs(runs: Iterable[Run], resources: Resources, slots: int) -> list[Pack]:
     """Packs of runs with one shape, the longest first; ``slots`` packs can train at a time.
 
@@ -152,7 +158,7 @@ def _cut(packs: list[Pack], slots: int) -> list[Pack]:
         if place is None or sum(ends) >= (1 - IDLE) * slots * max(ends):
             return packs
         whole = packs[place].runs
-        halves = [_pack(whole[: len(whole) // 2]), _pack(whole[len(whole) // 2 :])]
+        halves = [make_pack(whole[: len(whole) // 2]), make_pack(whole[len(whole) // 2 :])]
         finer = _sorted([*packs[:place], *packs[place + 1 :], *halves])
         if latest_first([pack.flops for pack in finer], slots) >= sorted(ends, reverse=True):
             return packs
@@ -170,12 +176,7 @@ def _packs(group: Sequence[Run], resources: Resources, share: int, slots: int) -
     else:
         edges = [*range(0, len(group), size), len(group)]
     for start, end in pairwise(edges):
-        yield _pack(tuple(group[start:end]))
-
-
-def _pack(runs: tuple[Run, ...]) -> Pack:
-    names = canonical_json([run.run_id for run in runs])
-    return Pack(blake2b(names.encode(), digest_size=8).hexdigest(), runs)
+        yield make_pack(group[start:end])
 
 
 def _auto_size(group: Sequence[Run], resources: Resources, share: int) -> int:

@@ -92,6 +92,15 @@ def test_a_manifest_survives_its_json() -> None:
     assert Manifest.from_json(manifest().to_json()) == manifest()
 
 
+def test_any_changed_bit_of_a_manifest_is_found_unless_it_says_the_same() -> None:
+    told = manifest().to_json().replace("1e-08", "0.00000001").encode()  # not 1E-08
+    for place in range(len(told)):
+        changed = bytearray(told)
+        changed[place] ^= 1 << place % 7
+        with pytest.raises(TrajectoryError, match=r"m\.json"):
+            Manifest.from_json(changed.decode(), "m.json")
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}", manifest().to_json().replace("seed", "sead")])
 def test_a_damaged_manifest_is_named(text: str) -> None:
     with pytest.raises(TrajectoryError, match=r"abc\.json"):

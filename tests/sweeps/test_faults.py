@@ -34,6 +34,15 @@ def test_a_fault_waits_for_its_site_and_its_turn(monkeypatch: pytest.MonkeyPatch
     faults.reach("after_write")
 
 
+def test_several_faults_may_be_ordered(monkeypatch: pytest.MonkeyPatch) -> None:
+    order(monkeypatch, "before_write@2:raise,in_step:1:interrupt")
+    faults.reach("before_write")
+    with pytest.raises(KeyboardInterrupt):
+        faults.reach("in_step:1")
+    with pytest.raises(faults.Fault):
+        faults.reach("before_write")
+
+
 def test_a_fault_may_happen_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
     order(monkeypatch, "in_step:3@every:enomem")
     for _ in range(2):
@@ -99,6 +108,7 @@ def test_kill9_leaves_no_time_for_goodbyes() -> None:
 def test_an_unknown_action_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     order(monkeypatch, "before_write:explode")
     with pytest.raises(
-        ValueError, match="allowed actions are kill9, raise, enospc, enomem, flip, truncate"
+        ValueError,
+        match="allowed actions are kill9, raise, enospc, enomem, interrupt, flip, truncate",
     ):
         faults.reach("before_write")

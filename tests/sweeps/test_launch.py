@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from io import StringIO
 from pathlib import Path
+from shutil import copytree
 
 import optuna
 import pytest
@@ -19,6 +20,7 @@ from sweeps.errors import StudyError
 from sweeps.launch import run_study
 from sweeps.search.planned import planned_ids
 from sweeps.store import faults
+from sweeps.store.checkpoints import StoredCheckpoint, begun
 from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import study_lock
 from sweeps.store.results import Results
@@ -122,7 +124,7 @@ launch(sample(Path(sys.argv[1])), Path(sys.argv[1]))
 
 
 @pytest.mark.usefixtures("no_report")
-@pytest.mark.parametrize("site", ["before_write@5", "after_write@8", "after_rename@1"])
+@pytest.mark.parametrize("site", ["before_write@6", "after_write@9", "after_rename@2"])
 def test_a_killed_driver_is_resumed_to_the_same_bits(
     site: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +234,109 @@ def test_damaged_files_are_set_aside_and_done_again(done: Path, tmp_path: Path) 
     assert code == 0
     assert f"set aside, will be done again: {file}" in said
     assert digests(study, tmp_path) == digests(study, done)
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_run_damaged_while_the_driver_works_is_named_and_done_again(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEP_FAULT", "after_rename@3:flip")  # the first manifest
+    study = sample(tmp_path)
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert "run the same command again" in said
+    monkeypatch.delenv("SWEEP_FAULT")
+    assert launch(study, tmp_path)[0] == 0
+    assert digests(study, tmp_path) == digests(study, done)
+
+
+@pytest.mark.usefixtures("no_report")
+def test_what_writers_were_killed_over_is_removed(done: Path, tmp_path: Path) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    folder = tmp_path / "runs" / "sample"
+    left = [
+        folder / f".study.yaml.{'0' * 32}.part",
+        folder / "store" / f".0123456789abcdef.json.{'0' * 32}.part",
+    ]
+    mine = folder / "store" / "notes.part"
+    for file in (*left, mine):
+        file.write_text("{")
+    assert launch(sample(tmp_path), tmp_path)[0] == 0
+    assert [file.exists() for file in (*left, mine)] == [False, False, True]
+
+
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("damage", ["edited", "emptied", "binary", "removed"])
+def test_a_damaged_study_file_is_set_aside_and_written_again(
+    damage: str, done: Path, tmp_path: Path
+) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    file = StudyFolder.of(tmp_path / "runs", "sample").study_file
+    whole = file.read_bytes()
+    edited = whole.replace(b"steps: 6", b"steps: 7")
+    if damage == "removed":
+        file.unlink()
+    else:
+        file.write_bytes({"edited": edited, "emptied": b"", "binary": bytes(range(256))}[damage])
+    code, said = launch(sample(tmp_path), tmp_path)
+    assert code == 0
+    assert file.read_bytes() == whole
+    assert (f"set aside, will be done again: {file}" in said) == (damage != "removed")
+    assert digests(sample(tmp_path), tmp_path) == digests(sample(tmp_path), done)
+
+
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("content", [b"", b'{"op_code": 0, "work', bytes(range(256))])
+def test_a_damaged_optuna_log_is_written_again(content: bytes, done: Path, tmp_path: Path) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    file = StudyFolder.of(tmp_path / "runs", "sample").optuna_log
+    file.write_bytes(content)
+    assert launch(sample(tmp_path), tmp_path)[0] == 0
+    storage = JournalStorage(JournalFileBackend(str(file)))
+    assert len(optuna.load_study(study_name="sample pinn", storage=storage).trials) == 4
+
+
+@pytest.mark.parametrize("damage", [None, "damaged"])
+@pytest.mark.parametrize(
+    ("change", "lost"),
+    [
+        ("search.seed=1", 6),  # reruns are judged when the search has chosen
+        ("base.network.width=5", 6),
+        ("rerun.seeds=1", 2),
+        ("models.pinn.space.objective.lambda_b=[10.0]", 4),  # with the best
+    ],
+)
+def test_without_a_sound_study_file_the_store_says_what_was_planned(
+    damage: str | None, change: str, lost: int, done: Path, tmp_path: Path
+) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    file = StudyFolder.of(tmp_path / "runs", "sample").study_file
+    file.write_text(damage) if damage else file.unlink()
+    with pytest.raises(StudyError, match=rf"\b{lost} runs in .* are not planned by the study"):
+        launch(sample(tmp_path, change), tmp_path)
+
+
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("content", [b"[", b'{"a": 1}', b'["../../x"]', b"\xff"])
+def test_a_damaged_list_of_runs_passed_over_is_set_aside(
+    content: bytes, done: Path, tmp_path: Path
+) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    files = StudyFolder.of(tmp_path / "runs", "sample")
+    files.passed_over.write_bytes(content)
+    code, said = launch(sample(tmp_path), tmp_path)
+    assert code == 0
+    assert f"{files.passed_over}: damaged" in said
+    assert files.passed_over.with_name("passed-over.json.set-aside").read_bytes() == content
+
+
+@pytest.mark.usefixtures("no_report")
+def test_checkpoints_that_no_pack_took_are_removed_at_the_end(done: Path, tmp_path: Path) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    study = sample(tmp_path)
+    StoredCheckpoint(store_of(study, tmp_path).root, ["0" * 16]).put(b"of a pack cut in two")
+    assert launch(study, tmp_path)[0] == 0
+    assert begun(store_of(study, tmp_path).root) == []
 
 
 @pytest.mark.usefixtures("no_report")

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from sweeps import launch
+from sweeps.search.search import ModelSearch
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
 from sweeps.study.study import load_study
@@ -26,9 +27,9 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
+def start(folder: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [COMMAND, "run", "sample.yaml", *OVERRIDES],
+        [COMMAND, "run", "sample.yaml", *OVERRIDES, *more],
         cwd=folder,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
@@ -79,7 +80,7 @@ def test_interrupted_and_with_a_worker_killed_a_study_ends_with_the_same_bits(
     assert said[0].split()[3].rstrip(":") in {run_id[:8] for run_id in kept}
 
     marker = tmp_path / "killed"
-    fault = {"SWEEP_FAULT": "before_write@1:kill9", "SWEEP_FAULT_ONCE": str(marker)}
+    fault = {"SWEEP_FAULT": "in_step:9:kill9", "SWEEP_FAULT_ONCE": str(marker)}
     second = start(tmp_path, **fault)
     output, _ = second.communicate(timeout=400)
     assert second.returncode == 0, output
@@ -87,3 +88,24 @@ def test_interrupted_and_with_a_worker_killed_a_study_ends_with_the_same_bits(
     assert output.splitlines()[-1].startswith("next:")
     assert digests(tmp_path) == undisturbed
     assert kept.items() <= undisturbed.items()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_run_that_always_kills_its_worker_is_found_and_the_rest_completes(tmp_path: Path) -> None:
+    (tmp_path / "sample.yaml").write_text(STUDY)
+    study = load_study(str(tmp_path / "sample.yaml"), OVERRIDES)
+    guilty = ModelSearch(study, "pinn").ask()[1].run_id
+    first = start(
+        tmp_path,
+        "resources.pack=4",
+        "resources.retries=1",
+        SWEEP_FAULT=f"in_run:{guilty}@every:kill9",
+    )
+    output, _ = first.communicate(timeout=800)
+    assert first.returncode == 1, output
+    assert f"  {guilty}: The actor" in output
+    assert output.count("lost, retry 1") == 2  # the whole pack, and the run alone
+    kept = digests(tmp_path)
+    assert guilty not in kept
+    assert len(kept) == 4 + 2 + 2 + 2 - 1

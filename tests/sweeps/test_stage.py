@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +17,12 @@ from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.trainable import read_trial_config, trial_config
 from sweeps.execution.training import Workplace
 from sweeps.search.search import ModelSearch
+from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.results import Results
 from sweeps.store.store import DiskFull, Store
-from sweeps.study.plan import Pack, Run
+from sweeps.study.plan import Pack, Run, rerun_runs
 from sweeps.study.study import Study
-from tests.sweeps.samples import commit, sample_study, trajectory_of
+from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 
 ROOM = Room(slots=2, together=2)
 GENERATIONS = ("search.sampler=tpe", "search.runs=4", "search.generation=2", "resources.pack=1")
@@ -103,7 +105,7 @@ def test_committed_runs_are_found_and_not_handed_out(tmp_path: Path, store: Stor
     assert diary.of("asked") == {runs[1].run_id}
 
 
-def test_a_lost_pack_is_tried_run_by_run_and_a_run_alone_is_given_up(
+def test_of_a_lost_pack_the_halves_are_tried_and_a_run_alone_is_given_up(
     tmp_path: Path, store: Store
 ) -> None:
     study = sample_study(tmp_path, "resources.pack=4")
@@ -113,15 +115,64 @@ def test_a_lost_pack_is_tried_run_by_run_and_a_run_alone_is_given_up(
     (pack,) = all_packs(stage)
     commit(store, runs[1], trajectory_of(runs[1]))  # before the worker died
     stage.lost(pack, "no luck")
-    alone = all_packs(stage)
-    assert [one.runs for one in alone] == [(runs[0],), (runs[2],), (runs[3],)]
-    stage.lost(alone[0], "no luck again")
-    for one in alone[1:]:
-        stage.done(one, values(one))
+    first, second = all_packs(stage)
+    assert (first.runs, second.runs) == ((runs[0], runs[2]), (runs[3],))
+    stage.lost(first, "no luck again")
+    stage.done(second, values(second))
+    guilty, innocent = all_packs(stage)
+    stage.lost(guilty, "no luck again")
+    stage.done(innocent, values(innocent))
     assert stage.over
     assert stage.failures == {runs[0].run_id: "no luck again"}
     assert diary.of("finished") == {run.run_id for run in runs[1:]}
     assert diary.of("failed") == {runs[0].run_id}
+
+
+@pytest.mark.parametrize("place_of_the_guilty", range(16))
+def test_the_run_that_kills_its_worker_is_found_by_bisection(
+    place_of_the_guilty: int, tmp_path: Path, store: Store
+) -> None:
+    study = sample_study(tmp_path, "resources.pack=64", "rerun.seeds=16")
+    runs = rerun_runs(study, "pinn", [pinn_run(study)])
+    guilty = runs[place_of_the_guilty]
+    stage = stage_of(study, store, Listed("pinn", runs))
+    deaths, sizes = 0, []
+    while pack := stage.next_pack():
+        sizes.append(len(pack.runs))
+        if guilty not in pack.runs:
+            stage.done(pack, values(pack))
+            continue
+        deaths += 1 + stage.retries(pack)
+        stage.lost(pack, "it died")
+    assert stage.failures == {guilty.run_id: "it died"}
+    assert sorted(sizes) == [1, 1, 2, 2, 4, 4, 8, 8, 16]
+    assert deaths == 4 + 3 + 4  # the whole, three halvings, the run alone
+
+
+def test_a_run_damaged_since_it_was_committed_is_given_up_by_name(
+    tmp_path: Path, store: Store
+) -> None:
+    study = sample_study(tmp_path, "resources.pack=4")
+    runs = ModelSearch(study, "pinn").ask()
+    stage = stage_of(study, store, Listed("pinn", runs[:2]))
+    (pack,) = all_packs(stage)
+    commit(store, runs[0], trajectory_of(runs[0]))
+    os.truncate(store.where(runs[0].run_id), 100)
+    stage.lost(pack, "no luck")
+    assert "damaged" in stage.failures[runs[0].run_id]
+
+
+def test_a_pack_that_was_begun_is_made_again_as_it_was(tmp_path: Path, store: Store) -> None:
+    study = sample_study(tmp_path, "resources.pack=1")
+    runs = ModelSearch(study, "pinn").ask()
+    together = [runs[2].run_id, runs[0].run_id]
+    StoredCheckpoint(store.root, together).put(b"its state")
+    StoredCheckpoint(store.root, [runs[1].run_id, "f" * 16]).put(b"of a study that changed")
+    packs = all_packs(stage_of(study, store, Listed("pinn", runs)))
+    assert packs[0].runs == (runs[2], runs[0])
+    assert sorted(run.run_id for pack in packs[1:] for run in pack.runs) == sorted(
+        [runs[1].run_id, runs[3].run_id]
+    )
 
 
 def test_tune_gets_packs_then_none_then_finished(tmp_path: Path, store: Store) -> None:

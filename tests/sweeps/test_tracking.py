@@ -1,13 +1,17 @@
 import os
 import queue
+import re
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
 
 from sweeps.errors import StudyError
 from sweeps.store.store import Store
@@ -35,7 +39,8 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def study(tmp_path: Path, request: pytest.FixtureRequest) -> Study:
     """An experiment of its own for every test."""
-    return sample_study(tmp_path, f"name={request.node.name.replace('_', '-')[:60]}")
+    name = re.sub("[^a-z0-9]+", "-", request.node.name)
+    return sample_study(tmp_path, f"name={name[:60]}")
 
 
 @pytest.fixture
@@ -220,6 +225,62 @@ def test_runs_wait_for_an_unreachable_database_and_are_published_once(
     publisher.close()
     assert publisher.waiting == 0
     assert said.empty()
+    assert len(children(uri, study)) == 1
+
+
+@pytest.mark.parametrize("call", range(1, 8))
+def test_an_answer_lost_after_the_deed_changes_nothing(
+    call: int, uri: str, store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a proxy answers 502 after the server has done what it was asked to."""
+    run = pinn_run(study)
+    manifest = commit(store, run, trajectory_of(run))
+    calls: list[str] = []
+
+    def losing(name: str, deed: Callable[..., object]) -> Callable[..., object]:
+        def asked(*arguments: object, **options: object) -> object:
+            answer = deed(*arguments, **options)
+            calls.append(name)
+            if len(calls) == call:
+                raise MlflowException("API request failed with error code 502 != 200")
+            return answer
+
+        return asked
+
+    for name in ("create_experiment", "create_run", "log_batch", "set_terminated"):
+        monkeypatch.setattr(MlflowClient, name, losing(name, getattr(MlflowClient, name)))
+    monkeypatch.setattr(tracking.time, "sleep", lambda _: None)
+    publisher = Publisher(uri, store, study, lambda _: None)
+    publisher.start()
+    publisher.finish()
+    publisher.close()
+    assert len(calls) >= 6, "the experiment, parent and child, its numbers, two ends"
+    (child,) = children(uri, study)
+    assert (child.info.status, child.data.tags["digest"]) == ("FINISHED", manifest.digest)
+    logged = metric_rows(uri, child)
+    assert len(logged) == len({row[:2] for row in logged})
+    assert {run.info.status for run in all_runs(uri, study)} == {"FINISHED"}
+    assert len(parents(uri, study)) == 1
+
+
+@pytest.mark.slow  # MLflow asks a locked database again for 20 seconds
+def test_runs_wait_for_a_locked_database_and_are_published_once(
+    uri: str, store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = pinn_run(study)
+    commit(store, run, trajectory_of(run))
+    sync(study, Store(f"{store.root}-empty"), uri)
+    said: queue.Queue[str] = queue.Queue()
+    publisher = Publisher(uri, store, study, said.put)
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as other:
+        other.execute("begin exclusive")
+        publisher.start()
+        assert "database is locked" in said.get()
+        assert publisher.waiting == 1
+        other.rollback()
+    publisher.finish()
+    publisher.close()
+    assert publisher.waiting == 0
     assert len(children(uri, study)) == 1
 
 

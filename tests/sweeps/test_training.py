@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from pinn_core.checkpoint import Due, every_seconds
 from sweeps.execution import training
 from sweeps.execution.training import Workplace, train_pack
 from sweeps.search.search import ModelSearch
@@ -119,3 +121,97 @@ def test_the_note_of_a_halved_pack_counts_all_its_runs(
     shares = [note["step"] / note["steps"] for note in notes]
     assert shares[-1] == 22 / 24
     assert shares.index(2 / 24) < shares.index(14 / 24)
+
+
+class Ticks:
+    """A clock that is a second further whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The steps that are made, in order; a checkpoint lies after every second one."""
+    made: list[int] = []
+
+    def look(site: str) -> None:
+        if site.startswith("in_step:"):
+            made.append(int(site.removeprefix("in_step:")))
+        faults.reach(site)
+
+    def every_second_step(seconds: float) -> Due:
+        return every_seconds(2.0, clock=Ticks())
+
+    monkeypatch.setattr(training, "reach", look)
+    monkeypatch.setattr(training, "every_seconds", every_second_step)
+    return made
+
+
+def checkpoints(folder: Path) -> list[str]:
+    found = (folder / "store" / "checkpoints").glob("*")
+    return sorted(file.suffix for file in found)
+
+
+def test_a_long_training_goes_on_in_the_middle_with_the_same_bits(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int]
+) -> None:
+    train_pack(pack, place(tmp_path / "whole"))
+    steps.clear()
+    monkeypatch.setenv("SWEEP_FAULT", "in_step:5:raise")
+    with pytest.raises(faults.Fault):
+        train_pack(pack, place(tmp_path / "resumed"))
+    assert checkpoints(tmp_path / "resumed") == [".json", ".safetensors"]
+    train_pack(pack, place(tmp_path / "resumed"))
+    assert steps == [1, 2, 3, 4, 5, 5, 6]  # one of six was made twice
+    assert digests(pack, tmp_path / "resumed") == digests(pack, tmp_path / "whole")
+    assert checkpoints(tmp_path / "resumed") == []
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "pickle"])
+def test_a_damaged_checkpoint_in_the_store_is_set_aside(
+    damage: str,
+    pack: Pack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[int],
+) -> None:
+    train_pack(pack, place(tmp_path / "whole"))
+    monkeypatch.setenv("SWEEP_FAULT", "in_step:5:raise")
+    with pytest.raises(faults.Fault):
+        train_pack(pack, place(tmp_path))
+    (file,) = (tmp_path / "store" / "checkpoints").glob("*.safetensors")
+    whole = file.read_bytes()
+    content = {
+        "flip": whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+        "truncate": whole[: len(whole) // 2],
+        "pickle": pickle.dumps({"parameters": [1.0]}),
+    }
+    file.write_bytes(content[damage])
+    steps.clear()
+    train_pack(pack, place(tmp_path))
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert digests(pack, tmp_path) == digests(pack, tmp_path / "whole")
+    assert (tmp_path / "store" / "set-aside" / file.name).read_bytes() == content[damage]
+
+
+def test_a_store_that_takes_no_checkpoint_stops_nothing(
+    pack: Pack, tmp_path: Path, steps: list[int]
+) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "checkpoints").write_text("in the way")
+    train_pack(pack, place(tmp_path))
+    assert len(Store(place(tmp_path).store).committed()) == len(pack.runs)
+
+
+def test_the_pack_with_a_run_can_be_made_to_fail(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEP_FAULT", f"in_run:{pack.runs[2].run_id}@every:raise")
+    train_pack(Pack("innocent", pack.runs[:2]), place(tmp_path))
+    with pytest.raises(faults.Fault):
+        train_pack(pack, place(tmp_path))

@@ -1,7 +1,9 @@
 """Every way to spoil a good study must be found, even where the checksums were made to agree."""
 
+import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -12,9 +14,11 @@ import pytest
 from mlflow import MlflowClient
 
 from pinn_core.trainer import Member, environment, train
-from pinn_core.trajectory import Trajectory
+from pinn_core.trajectory import Manifest, Trajectory
 from sweeps.checking.verify import verify
+from sweeps.errors import StudyError
 from sweeps.store.store import Store
+from sweeps.study.kept import load_sealed, sealed
 from sweeps.study.plan import Run, model_points, search_run
 from sweeps.study.study import Study
 from sweeps.tracking.mlflow_client import open_client, search_runs
@@ -56,7 +60,7 @@ class Sample:
     def found(self, **how: Any) -> set[tuple[str, str | None]]:
         planned = {run.run_id for run in self.runs}
         findings = verify(self.study, self.store, planned, **how)
-        assert all(finding.message for finding in findings)
+        assert all(finding.message and "\n" not in finding.message for finding in findings)
         return {(finding.name, finding.run_id) for finding in findings}
 
     def forge(self, run: Run, trajectory: Trajectory, **facts: Any) -> None:
@@ -205,14 +209,75 @@ def test_values_after_a_divergence_are_found(sample: Sample) -> None:
     assert sample.found() == {("nulls", sample.first.run_id)}
 
 
-def edit_manifest(sample: Sample, old: str, new: str) -> None:
+def edit_manifest(sample: Sample, *keys: str, to: object) -> None:
+    """Change one value of a manifest, and its checksum with it."""
     file = sample.file(sample.first, "json")
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new))
+    plain = asdict(Manifest.from_json(file.read_text()))
+    part = plain
+    for key in keys[:-1]:
+        part = part[key]
+    assert part[keys[-1]] != to
+    part[keys[-1]] = to
+    file.write_text(Manifest(**plain).to_json())
+
+
+def test_one_changed_bit_of_a_manifest_is_found(sample: Sample) -> None:
+    file = sample.file(sample.first, "json")
+    told = file.read_text()
+    assert '"seconds": 2.5' in told
+    file.write_text(told.replace('"seconds": 2.5', '"seconds": 2.4'))
+    assert sample.found() == {("damaged", sample.first.run_id)}
+
+
+def test_two_swapped_manifests_are_found(sample: Sample) -> None:
+    first, second = sample.file(sample.first, "json"), sample.file(sample.second, "json")
+    content = first.read_text()
+    first.write_text(second.read_text())
+    second.write_text(content)
+    both = {sample.first.run_id, sample.second.run_id}
+    assert sample.found() == {("damaged", run_id) for run_id in both}
+
+
+def test_a_manifest_of_another_schema_is_found(sample: Sample) -> None:
+    edit_manifest(sample, "schema_version", to=99)
+    assert sample.found() == {("damaged", sample.first.run_id)}
+
+
+def test_a_configuration_altered_together_with_the_runs_name_is_found(sample: Sample) -> None:
+    point = {"phases.0.learning_rate": 0.5, "objective.lambda_b": 10.0}
+    forged = search_run(sample.study, "pinn", point)
+    trajectory = sample.store.read(sample.first.run_id)
+    for ending in ("json", "parquet"):
+        sample.file(sample.first, ending).unlink()
+    commit(sample.store, forged, trajectory, environment=environment("cpu"))
+    assert sample.found() == {
+        ("missing", sample.first.run_id),
+        ("unplanned", forged.run_id),
+        ("replay", forged.run_id),
+    }
+
+
+def test_an_altered_plan_is_found(sample: Sample) -> None:
+    lost = {run.run_id for run in sample.runs if run.varied.get("objective.lambda_b") == 100.0}
+    sample.study = sample_study(
+        Path(sample.store.root).parent, "models.pinn.space.objective.lambda_b=[10.0, 50.0]"
+    )
+    sample.runs = [run for pack in packs(sample.study) for run in pack]
+    new = {run.run_id for run in sample.runs if run.varied.get("objective.lambda_b") == 50.0}
+    assert sample.found() == {("unplanned", one) for one in lost} | {
+        ("missing", one) for one in new
+    }
+
+
+def test_an_altered_study_file_is_named(sample: Sample, tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(sealed(sample.study).replace("steps: 40", "steps: 41"))
+    with pytest.raises(StudyError, match=r"study\.yaml: damaged or edited"):
+        load_sealed(file)
 
 
 def test_a_manifest_with_another_seed_is_found(sample: Sample) -> None:
-    edit_manifest(sample, '"seed": 0', '"seed": 1')
+    edit_manifest(sample, "seed", to=1)
     assert sample.found() == {("identity", sample.first.run_id)}
 
 
@@ -223,7 +288,7 @@ def test_a_manifest_that_reports_other_settings_than_it_ran_is_found(sample: Sam
 
 
 def test_a_configuration_that_is_none_is_found(sample: Sample) -> None:
-    edit_manifest(sample, '"kind": "mlp"', '"kind": "mpl"')
+    edit_manifest(sample, "configuration", "network", "kind", to="mpl")
     assert sample.found() == {("identity", sample.first.run_id)}
 
 
@@ -260,8 +325,42 @@ def kill(client: MlflowClient, experiment: str, run: str) -> None:
     client.update_run(run, "KILLED")
 
 
+def in_database(client: MlflowClient, statement: str, run: str) -> None:
+    """What MLflow itself refuses to do, done to its database."""
+    with closing(sqlite3.connect(client.tracking_uri.removeprefix("sqlite:///"))) as database:
+        assert database.execute(statement, [run]).rowcount == 1
+        database.commit()
+
+
+def change_parameter(client: MlflowClient, experiment: str, run: str) -> None:
+    statement = "update params set value = '0.5' where key = 'phases.0.learning_rate'"
+    in_database(client, f"{statement} and run_uuid = ?", run)
+
+
+def change_point(client: MlflowClient, experiment: str, run: str) -> None:
+    statement = "update metrics set value = value * 1.0000001 where key = 'loss/regression'"
+    in_database(client, f"{statement} and step = 40 and run_uuid = ?", run)
+
+
+def shift_point(client: MlflowClient, experiment: str, run: str) -> None:
+    statement = "update metrics set step = 19 where key = 'full/loss/residual'"
+    in_database(client, f"{statement} and step = 20 and run_uuid = ?", run)
+
+
 @pytest.mark.parametrize(
-    "spoil", [None, add_running, add_twin, delete, change_tag, add_point, kill]
+    "spoil",
+    [
+        None,
+        add_running,
+        add_twin,
+        delete,
+        change_tag,
+        change_parameter,
+        add_point,
+        change_point,
+        shift_point,
+        kill,
+    ],
 )
 def test_mlflow_must_say_what_the_store_says(
     good: Path, uri: str, spoil: Callable[[MlflowClient, str, str], None] | None

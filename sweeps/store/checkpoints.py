@@ -1,0 +1,75 @@
+"""Checkpoints of packs that train for long, in the store, where any worker finds them.
+
+``checkpoints/<name>.safetensors`` is a pack in the middle of its training and
+``checkpoints/<name>.json`` the list of its runs, so that whoever makes packs anew makes that one
+again. Both are gone when the runs are committed; nothing but time is lost with them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from hashlib import blake2b
+
+from sweeps.store.places import place_at
+
+log = logging.getLogger(__name__)
+
+FOLDER = "checkpoints"
+
+
+class StoredCheckpoint:
+    """The place of the checkpoint of runs that train together, a shelf of ``pinn_core``."""
+
+    def __init__(self, root: str, run_ids: Sequence[str]) -> None:
+        self._place = place_at(root)
+        self._runs = json.dumps(list(run_ids))
+        name = blake2b(self._runs.encode(), digest_size=8).hexdigest()
+        self._tensors, self._list = f"{FOLDER}/{name}.safetensors", f"{FOLDER}/{name}.json"
+
+    def get(self) -> bytes | None:
+        """The file's content, if there is one that can be read."""
+        with suppress(OSError):
+            return self._place.read(self._tensors)
+        return None
+
+    def put(self, content: bytes) -> None:
+        """Replace the file. A store that cannot take it now stops nothing; ``DiskFull`` does."""
+        try:
+            if not self._place.exists(self._list):
+                self._place.write(self._list, self._runs.encode())
+            self._place.write(self._tensors, content)
+        except OSError as error:
+            log.warning("no checkpoint: %s: %s", self._place.where(self._tensors), error)
+
+    def set_aside(self) -> None:
+        """Move the file to ``set-aside/``."""
+        log.warning("not a checkpoint of this pack: %s", self._place.where(self._tensors))
+        self._place.move(self._tensors, f"set-aside/{self._tensors.rpartition('/')[2]}")
+
+    def clear(self) -> None:
+        """Remove both files; one that cannot be removed now is when the study's stages are over."""
+        with suppress(OSError):
+            self._place.remove(self._tensors)
+            self._place.remove(self._list)
+
+
+def begun(root: str) -> list[list[str]]:
+    """The runs of each pack that has a checkpoint; lists that are damaged do not count."""
+    place = place_at(root)
+    names = place.names(FOLDER)
+    found = []
+    for name in names:
+        if name.endswith(".json") and name.replace(".json", ".safetensors") in names:
+            with suppress(OSError, ValueError, TypeError):
+                found.append([str(one) for one in json.loads(place.read(f"{FOLDER}/{name}"))])
+    return found
+
+
+def remove_checkpoints(root: str) -> None:
+    """Remove what packs left that were divided or given up; for a study whose stages are over."""
+    place = place_at(root)
+    for name in place.names(FOLDER):
+        place.remove(f"{FOLDER}/{name}")

@@ -1,0 +1,35 @@
+"""The study as it was resolved, kept with a checksum: what it says decides which runs there are."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+
+from sweeps.errors import StudyError
+from sweeps.study.study import Study, load_study
+
+SEAL = "# written by pinn-sweep, not to be edited; checksum "
+
+
+def sealed(study: Study) -> str:
+    """The study as YAML, its last line a comment with the checksum of the others."""
+    text = study.to_yaml()
+    return f"{text}{SEAL}{_checksum(text)}\n"
+
+
+def load_sealed(file: Path) -> Study:
+    """The study in a file that ``sealed`` made, or that has no seal.
+
+    Raises ``StudyError`` naming the file if it is damaged or was edited.
+    """
+    try:
+        text, seal, checksum = file.read_bytes().decode().partition(SEAL)
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{file}: damaged: {error}") from None
+    if seal and checksum.strip() != _checksum(text):
+        raise StudyError(f"{file}: damaged or edited: its checksum is not the one written")
+    return load_study(str(file))
+
+
+def _checksum(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()

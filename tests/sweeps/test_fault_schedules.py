@@ -1,0 +1,160 @@
+"""Whatever faults befall whichever drivers, the study ends as if nothing had happened.
+
+Schedules of faults are drawn at random: one or two drivers of a tiny study, one after the other,
+each of them a process that is killed, interrupted, without disk or memory, or whose files are
+damaged under its hands; then the same command undisturbed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from sweeps.checking.verify import verify
+from sweeps.search.planned import planned_ids
+from sweeps.store.folder import StudyFolder
+from sweeps.store.results import Results
+from sweeps.store.store import Store
+from sweeps.study.study import load_study
+from sweeps.tracking.mlflow_client import open_client
+from tests.sweeps.forked import STUDY, Drivers, drivers
+
+SCHEDULES = 200
+ORDERED = ("was ordered by SWEEP_FAULT", "No space left on device")
+"""How a traceback ends that had to be: nobody foresees that a rename raises."""
+
+WRITES = st.sampled_from(["before_write", "after_write", "after_rename"])
+DAMAGED = st.sampled_from(["after_write", "after_rename"])
+ELSEWHERE = st.sampled_from(["before_publish", "in_step:1", "in_step:2", "in_step:3"])
+TROUBLE = st.sampled_from(["kill9", "raise", "enospc", "enomem", "interrupt"])
+DAMAGE = st.sampled_from(["flip", "truncate"])
+
+
+def fault(site: str, occurrence: int, action: str) -> str:
+    return f"{site}@{occurrence}:{action}"
+
+
+FAULTS = (
+    st.builds(fault, WRITES, st.integers(1, 12), TROUBLE)
+    | st.builds(fault, DAMAGED, st.integers(1, 12), DAMAGE)
+    | st.builds(fault, ELSEWHERE, st.integers(1, 4), TROUBLE)
+)
+DRIVER = st.tuples(st.lists(FAULTS, min_size=1, max_size=2), st.booleans())
+"""The faults of one driver, and whether its packs leave a checkpoint after every step."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Drivers]:
+    with drivers() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without a run: making its tables takes seconds."""
+    file = tmp_path_factory.mktemp("tables") / "mlflow.db"
+    open_client(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture(scope="module")
+def quiet(tables: Path, server: Drivers, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which nothing happened."""
+    folder = prepared(tmp_path_factory.mktemp("quiet"), tables)
+    code, said = server.run(folder)
+    assert code == 0, said
+    return folder
+
+
+def prepared(folder: Path, tables: Path) -> Path:
+    (folder / "sample.yaml").write_text(STUDY)
+    (folder / "runs").mkdir()
+    shutil.copy(tables, folder / "runs" / "mlflow.db")
+    return folder
+
+
+def store_of(folder: Path) -> Store:
+    return Store(StudyFolder.of(folder / "runs", "sample").store)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {one.run_id: one.digest for one in store_of(folder).manifests()}
+
+
+def problems(folder: Path) -> list[object]:
+    study = load_study(str(folder / "sample.yaml"))
+    files = StudyFolder.of(folder / "runs", study.name)
+    store = Store(files.store)
+    planned = planned_ids(study, store, Results(store, study.search.metric, files.passed_over))
+    return list(verify(study, store, planned))
+
+
+def published(folder: Path) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:
+    """All that MLflow holds of runs that are not deleted, but for names and times of its own."""
+    of_run = """
+        from runs join tags on tags.run_uuid = runs.run_uuid and tags.key = 'run_id'
+        join {} as told on told.run_uuid = runs.run_uuid where runs.lifecycle_stage = 'active'
+    """
+    with closing(sqlite3.connect(folder / "runs" / "mlflow.db")) as database:
+        states = database.execute(
+            "select runs.status, (select value from tags where run_uuid = runs.run_uuid and key ="
+            " 'run_id') from runs where lifecycle_stage = 'active'"
+        ).fetchall()
+        points = database.execute(
+            f"select tags.value, told.key, told.step, told.value {of_run.format('metrics')}"
+        ).fetchall()
+        parameters = database.execute(
+            f"select tags.value, told.key, told.value {of_run.format('params')}"
+        ).fetchall()
+    return Counter(states), Counter(points), Counter(parameters)
+
+
+@pytest.mark.parametrize(("checkpoints", "code"), [(True, 0), (False, -9)])
+def test_a_killed_pack_goes_on_in_its_middle_if_it_left_a_checkpoint(
+    checkpoints: bool, code: int, server: Drivers, tables: Path, quiet: Path, tmp_path: Path
+) -> None:
+    folder = prepared(tmp_path, tables)
+    assert server.run(folder, "in_step:2:kill9", checkpoints)[0] == -9
+    # of its three packs a study makes the first step of the third only if that of the first is
+    # made again
+    assert server.run(folder, "in_step:1@3:kill9")[0] == code
+    assert (digests(folder) == digests(quiet)) == checkpoints
+
+
+@pytest.mark.timeout(900)
+@settings(
+    max_examples=SCHEDULES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(schedule=st.lists(DRIVER, min_size=1, max_size=2))
+def test_after_any_faults_the_study_is_what_it_would_have_been(
+    schedule: list[tuple[list[str], bool]], server: Drivers, tables: Path, quiet: Path
+) -> None:
+    with TemporaryDirectory() as name:
+        folder = prepared(Path(name), tables)
+        for faults, often in schedule:
+            code, said = server.run(folder, ",".join(faults), checkpoints=often)
+            note(f"{faults}: exit code {code}\n{said}")
+            assert code in (0, 1, 130, -9) or said.rstrip().endswith(ORDERED), said
+        code, said = server.run(folder)
+        note(f"undisturbed: exit code {code}\n{said}")
+        assert code == 0, said
+        assert digests(folder) == digests(quiet)
+        assert problems(folder) == []
+        assert published(folder) == published(quiet)
+        store = Path(store_of(folder).root)
+        assert not list(store.parent.rglob("*.part"))
+        assert not list(store.glob("checkpoints/*"))
