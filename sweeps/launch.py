@@ -21,6 +21,7 @@ from sweeps.search.optuna_log import write_optuna_log
 from sweeps.search.planned import open_search
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
+from sweeps.store.address import check_store
 from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import study_lock
 from sweeps.store.results import Results
@@ -42,17 +43,20 @@ def run_study(
     executor: Literal["ray", "inline"] = "ray",
     console: Console | None = None,
     trainer: str = TRAINER,
+    store: str | None = None,
 ) -> int:
     """Carry out what is missing of a study; returns the exit code.
 
+    ``store`` is a folder or ``s3://bucket/prefix`` for what cannot be rebuilt, all studies' homes;
+    without it that lies where it lay, at first under ``runs_dir`` with the rest.
     ``address`` is that of a Ray cluster; without it Ray is started on this machine. The executor
     ``inline`` trains in this process. ``trainer`` names what trains a pack, ``module:function`` of
     the signature of ``pinn_core.trainer.train``. Raises ``StudyError`` before anything is created.
     """
-    folder = StudyFolder.of(runs_dir, study.name)
+    folder = StudyFolder.of(runs_dir, study.name, store)
     tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
     check_tracking(tracking_uri)
-    store = Store(folder.store)
+    check_store(folder.home)
     place = _workplace(study, folder, trainer)
     with ExitStack() as stack:
         crew: Executor = (
@@ -60,17 +64,19 @@ def run_study(
             if executor == "inline"
             else RayTune(place, study.resources, address, stack)
         )
-        stack.enter_context(study_lock(folder.path))
+        stack.enter_context(study_lock(folder.home))
+        trajectories = Store(folder.store)
+        folder.path.mkdir(parents=True, exist_ok=True)
         stack.enter_context(_logging_to(folder.log))
-        damaged = store.set_damaged_aside()
-        refuse_changes(study, folder, store)
+        damaged = trajectories.set_damaged_aside()
+        refuse_changes(study, folder, trajectories)
         _prepare(study, folder)
         progress = Progress(console or Console(), folder.progress, study.search.metric)
-        publisher = Publisher(tracking_uri, store, study, say=progress.say)
+        publisher = Publisher(tracking_uri, trajectories, study, say=progress.say)
         progress.waiting = lambda: publisher.waiting
         for problem in damaged.values():
             progress.say(f"set aside, will be done again: {problem}")
-        launch = _Launch(study, folder, store, crew, publisher, progress)
+        launch = _Launch(study, folder, trajectories, crew, publisher, progress)
         with progress:
             return launch.run()
 
@@ -183,9 +189,8 @@ def _workplace(study: Study, folder: StudyFolder, trainer: str) -> Workplace:
 
 def _prepare(study: Study, folder: StudyFolder) -> None:
     """Write the study as it was resolved; remove the notes of workers that were killed."""
-    beside = folder.study_file.with_suffix(".part")
-    beside.write_text(study.to_yaml())
-    beside.replace(folder.study_file)
+    folder.study_file.write_text(study.to_yaml())
+    folder.note_home()
     for note in folder.progress.glob("*"):
         note.unlink()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from analysis.load import NoRuns, StudyData, from_store
+from pinn_core.trajectory import TrajectoryError
 from sweeps.errors import StudyError
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
@@ -47,17 +48,20 @@ def bring_report_up_to_date(
 
 
 def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str]) -> Path:
-    """Write the report anew; returns its page. Raises ``StudyError`` without any run."""
+    """Write the report anew; returns its page. Raises ``StudyError`` without any run or if one is damaged."""
     from analysis.report import write_report
 
-    return write_report(
-        _data(study, folder),
-        folder.report,
-        study.analysis.plateau,
-        metric=study.search.metric,
-        direction=study.search.direction,
-        missing=missing,
-    )
+    try:
+        return write_report(
+            _data(study, folder),
+            folder.report,
+            study.analysis.plateau,
+            metric=study.search.metric,
+            direction=study.search.direction,
+            missing=missing,
+        )
+    except TrajectoryError as error:
+        raise StudyError(str(error)) from None
 
 
 def show_outcome(study: Study, runs_dir: Path, console: Console, again: str = "") -> None:

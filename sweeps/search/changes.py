@@ -10,7 +10,7 @@ from sweeps.search.planned import planned_runs
 from sweeps.store.folder import StudyFolder
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.study import Study, load_study
+from sweeps.study.study import Study, study_from
 from sweeps.study.validation import shown
 
 SHOWN = 8
@@ -26,7 +26,7 @@ def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> None:
     """
     if not folder.study_file.is_file():
         return
-    before = load_study(str(folder.study_file))
+    before = study_from(folder.study_file.read_text(), str(folder.study_file))
     differences = list(_differences(_science(before), _science(study)))
     if not differences or not store.committed():
         return

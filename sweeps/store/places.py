@@ -4,13 +4,12 @@ import errno
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from pyarrow import fs
-
+from sweeps.store.bucket import bucket_at
 from sweeps.store.faults import reach
 
 
@@ -34,23 +33,24 @@ class Place(Protocol):
         """The content of a file; raises ``FileNotFoundError``."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place, over one of that name; raises ``DiskFull``."""
+        """Put a file of the store in place, over one of that name; raises ``DiskFull``."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """The same for any other file: no fault is on order there."""
 
     def move(self, name: str, target: str) -> None:
         """Rename a file within the place, over one of the new name."""
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Keep other writers out meanwhile, where the filesystem can do that."""
+    def alone(self, subject: str) -> AbstractContextManager[None]:
+        """Keep other writers of the same subject out meanwhile, or those of all subjects."""
+
+    def look(self) -> None:
+        """Raise ``OSError`` if the place cannot be listed."""
 
 
 def place_at(root: str) -> Place:
-    """The place that a path or a pyarrow filesystem URI (``s3://bucket/folder``) names."""
-    if "://" not in root:
-        return _Directory(Path(root).absolute())
-    filesystem, path = fs.FileSystem.from_uri(root)
-    if isinstance(filesystem, fs.LocalFileSystem):
-        return _Directory(Path(path))
-    return _Bucket(filesystem, path.rstrip("/"), root.rstrip("/"))
+    """The place that a path or an address (``s3://bucket/folder``) names."""
+    return bucket_at(root) if "://" in root else _Directory(Path(root).absolute())
 
 
 class _Directory:
@@ -75,7 +75,12 @@ class _Directory:
         return (self._root / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        target = self._root / name
+        self._replace(self._root / name, content, reach)
+
+    def put(self, name: str, content: bytes) -> None:
+        self._replace(self._root / name, content, lambda *_: None)
+
+    def _replace(self, target: Path, content: bytes, reach: Callable[..., None]) -> None:
         beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
         try:
             reach("before_write")
@@ -99,48 +104,15 @@ class _Directory:
         _sync(self._root)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, subject: str) -> Iterator[None]:  # noqa: ARG002  # one lock for all is as quick
         self._root.mkdir(parents=True, exist_ok=True)
         with (self._root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-
-class _Bucket:
-    """A folder of an object store: each file is one put, which shows nothing until it is whole."""
-
-    def __init__(self, filesystem: fs.FileSystem, path: str, uri: str) -> None:
-        self._filesystem, self._path, self._uri = filesystem, path, uri
-
-    def names(self, folder: str = "") -> list[str]:
-        selector = fs.FileSelector(f"{self._path}/{folder}".rstrip("/"), allow_not_found=True)
-        found = self._filesystem.get_file_info(selector)
-        return sorted(info.base_name for info in found if info.is_file)
-
-    def exists(self, name: str) -> bool:
-        return bool(self._filesystem.get_file_info(f"{self._path}/{name}").is_file)
-
-    def where(self, name: str) -> str:
-        return f"{self._uri}/{name}"
-
-    def read(self, name: str) -> bytes:
-        with self._filesystem.open_input_file(f"{self._path}/{name}") as file:
-            return bytes(file.read())
-
-    def write(self, name: str, content: bytes) -> None:
-        reach("before_write")
-        target = f"{self._path}/{name}"
-        self._filesystem.create_dir(target.rpartition("/")[0], recursive=True)
-        with self._filesystem.open_output_stream(target) as file:
-            file.write(content)
-        reach("after_rename")
-
-    def move(self, name: str, target: str) -> None:
-        self._filesystem.create_dir(f"{self._path}/{target}".rpartition("/")[0], recursive=True)
-        self._filesystem.move(f"{self._path}/{name}", f"{self._path}/{target}")
-
-    def alone(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    def look(self) -> None:
+        if self._root.exists():
+            next(self._root.iterdir(), None)
 
 
 def _write_synced(file: Path, content: bytes) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
-from pinn_core.trajectory import Trajectory, TrajectoryError
+from pinn_core.trajectory import Trajectory
+from sweeps.store.document import Document
 from sweeps.store.store import Store
 
 
@@ -27,24 +27,20 @@ class Results:
     keeps their ids; it is made when there is one. Values are read from the store once.
     """
 
-    def __init__(self, store: Store, metric: str, passed_over: Path) -> None:
+    def __init__(self, store: Store, metric: str, passed_over: Document) -> None:
         self.committed = store.committed()
         self._store, self._metric = store, metric
         self._file = passed_over
         self._passed_over: set[str] = (
-            set(json.loads(passed_over.read_text())) if passed_over.exists() else set()
+            set(json.loads(passed_over.read_text())) if passed_over.is_file() else set()
         )
         self._values: dict[str, float | None] = {}
 
     @classmethod
-    def sound(cls, store: Store, metric: str, passed_over: Path) -> Results:
+    def sound(cls, store: Store, metric: str, passed_over: Document) -> Results:
         """The results without the runs whose files are damaged: those count as not done."""
         results = cls(store, metric, passed_over)
-        for run_id in list(results.committed):
-            try:
-                store.content(store.manifest(run_id))
-            except TrajectoryError:
-                results.committed.discard(run_id)
+        results.committed -= store.damaged().keys()
         return results
 
     def __contains__(self, run_id: str) -> bool:
@@ -74,6 +70,4 @@ class Results:
     def pass_over(self, run_ids: Iterable[str]) -> None:
         """Settle runs that failed, for good."""
         self._passed_over.update(run_ids)
-        beside = self._file.with_suffix(".part")
-        beside.write_text(json.dumps(sorted(self._passed_over)))
-        beside.replace(self._file)
+        self._file.write_text(json.dumps(sorted(self._passed_over)))

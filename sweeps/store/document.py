@@ -1,0 +1,28 @@
+"""Small text files beside the store, wherever that is."""
+
+from dataclasses import dataclass
+
+from sweeps.store.places import Place
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text file of a place; it is replaced as a whole or not at all."""
+
+    place: Place
+    name: str
+
+    def is_file(self) -> bool:
+        """Whether it is there."""
+        return self.place.exists(self.name)
+
+    def read_text(self) -> str:
+        """Its text; raises ``FileNotFoundError``."""
+        return self.place.read(self.name).decode()
+
+    def write_text(self, text: str) -> None:
+        """Put a new text in its place."""
+        self.place.put(self.name, text.encode())
+
+    def __str__(self) -> str:
+        return self.place.where(self.name)
