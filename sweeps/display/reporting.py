@@ -48,7 +48,10 @@ def bring_report_up_to_date(
 
 
 def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str]) -> Path:
-    """Write the report anew; returns its page. Raises ``StudyError`` without any run or if one is damaged."""
+    """Write the report anew; returns its page.
+
+    Raises ``StudyError`` if there is no run, or a damaged one.
+    """
     from analysis.report import write_report
 
     try:

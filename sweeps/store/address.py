@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from sweeps.deadline import problem_within
 from sweeps.errors import StudyError, closest
-from sweeps.store.places import place_at
+from sweeps.store.bucket import bucket_at
 
 OPTIONS = ("endpoint_override", "region", "scheme")
 """What may follow the ``?`` of an address."""
@@ -49,15 +49,15 @@ def check_address(store: str) -> None:
             )
 
 
-def check_store(store: str) -> None:
-    """See that the store can be listed; nothing is created.
+def check_store(store: str, *, write: bool = False) -> None:
+    """See that an object store can be listed and, if asked for, written; nothing is left there.
 
     Raises ``StudyError`` within ten seconds: not an address, no such bucket, no permission, no
-    answer.
+    answer. A folder's path is not looked at.
     """
     check_address(store)
     if is_address(store):
-        problem = problem_within(DEADLINE, lambda: place_at(store).look(), reason)
+        problem = problem_within(DEADLINE, lambda: bucket_at(store).try_out(write=write), reason)
         if problem:
             raise StudyError(f"store {store} cannot be used: {problem}")
 

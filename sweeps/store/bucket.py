@@ -3,6 +3,7 @@
 import os
 import random
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -51,13 +52,13 @@ class Bucket:
             return bytes(file.read())
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file of the store in place."""
+        """Put a file in place, over one of that name."""
         reach("before_write")
         self.put(name, content)
         reach("after_rename")
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file, over one of that name; tries for some seconds if the store is away."""
+        """The same without faults on order; tries for some seconds if the store is away."""
         for pause in (*PAUSES, None):
             try:
                 stream = self._filesystem.open_output_stream(self._full(name))
@@ -97,12 +98,16 @@ class Bucket:
         finally:
             claim.release()
 
-    def look(self) -> None:
-        """Raise ``OSError`` unless the folder could be listed, were there anything in it."""
+    def try_out(self, *, write: bool) -> None:
+        """Raise ``OSError`` unless the folder can be listed and, if asked for, written."""
         bucket = self._path.partition("/")[0]
         if self._filesystem.get_file_info(bucket).type == fs.FileType.NotFound:
             raise FileNotFoundError(f"there is no bucket {bucket!r}")
-        self._list("drivers")
+        self._list("store")
+        if write:
+            probe = f"probe-{uuid.uuid4().hex}"
+            self.put(probe, b"")
+            self.remove(probe)
 
     def _list(self, folder: str) -> list[fs.FileInfo]:
         selector = fs.FileSelector(self._full(folder).rstrip("/"), allow_not_found=True)

@@ -158,7 +158,7 @@ def renewed(claim: Claim) -> Iterator[threading.Event]:
         yield lost
     finally:
         over.set()
-        thread.join()
+        thread.join(BEAT)
         if not lost.is_set():
             claim.release()
 

@@ -22,7 +22,7 @@ class Document:
 
     def write_text(self, text: str) -> None:
         """Put a new text in its place."""
-        self.place.put(self.name, text.encode())
+        self.place.write(self.name, text.encode())
 
     def __str__(self) -> str:
         return self.place.where(self.name)

@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -33,19 +33,13 @@ class Place(Protocol):
         """The content of a file; raises ``FileNotFoundError``."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file of the store in place, over one of that name; raises ``DiskFull``."""
-
-    def put(self, name: str, content: bytes) -> None:
-        """The same for any other file: no fault is on order there."""
+        """Put a file in place, over one of that name; raises ``DiskFull``."""
 
     def move(self, name: str, target: str) -> None:
         """Rename a file within the place, over one of the new name."""
 
     def alone(self, subject: str) -> AbstractContextManager[None]:
         """Keep other writers of the same subject out meanwhile, or those of all subjects."""
-
-    def look(self) -> None:
-        """Raise ``OSError`` if the place cannot be listed."""
 
 
 def place_at(root: str) -> Place:
@@ -75,12 +69,7 @@ class _Directory:
         return (self._root / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        self._replace(self._root / name, content, reach)
-
-    def put(self, name: str, content: bytes) -> None:
-        self._replace(self._root / name, content, lambda *_: None)
-
-    def _replace(self, target: Path, content: bytes, reach: Callable[..., None]) -> None:
+        target = self._root / name
         beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
         try:
             reach("before_write")
@@ -109,10 +98,6 @@ class _Directory:
         with (self._root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-    def look(self) -> None:
-        if self._root.exists():
-            next(self._root.iterdir(), None)
 
 
 def _write_synced(file: Path, content: bytes) -> None:

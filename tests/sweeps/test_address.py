@@ -38,8 +38,11 @@ def test_other_addresses_are_refused_and_secrets_not_repeated(bad: str, words: l
 
 
 def test_a_bucket_that_is_there_is_accepted_and_nothing_is_created(s3: S3) -> None:
-    check_store(s3.address("a"))
-    check_store(s3.address_of("tests"))
+    for store in (s3.address("a"), s3.address_of("tests")):
+        before = s3.objects(s3.address_of("tests"))
+        check_store(store)
+        check_store(store, write=True)
+        assert s3.objects(s3.address_of("tests")) == before
 
 
 @pytest.fixture
