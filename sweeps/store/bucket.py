@@ -1,6 +1,5 @@
 """A folder of an object store, through pyarrow: S3 and what speaks like it."""
 
-import os
 import random
 import time
 import uuid
@@ -121,16 +120,10 @@ def bucket_at(address: str) -> Bucket:
     """The folder that an address names; asks AWS for the region where the address lacks one."""
     parts = urlsplit(address)
     options = dict(parse_qsl(parts.query))
-    endpoint = options.get("endpoint_override", "")
-    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
-        endpoint = endpoint or os.environ.get(name, "")
-    scheme, _, host = endpoint.rpartition("://")
-    scheme = options.get("scheme") or scheme or "https"
-    region = options.get("region")
-    if region is None and not host:
-        region = _region(parts.netloc)
+    endpoint = options.get("endpoint_override")
+    region = options.get("region") or (None if endpoint else _region(parts.netloc))
     path = f"{parts.netloc}{parts.path}".rstrip("/")
-    return Bucket(_s3(region, scheme, host or None), path, address)
+    return Bucket(_s3(region, options.get("scheme", "https"), endpoint), path, address)
 
 
 @cache

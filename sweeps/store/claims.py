@@ -11,6 +11,7 @@ limit of this: a process that was suspended for longer than ``LIFE`` goes on bes
 until it renews its claim.
 """
 
+import _thread
 import json
 import os
 import socket
@@ -149,7 +150,7 @@ def renewed(claim: Claim) -> Iterator[threading.Event]:
             with suppress(OSError):  # the store may answer again before the claim ends
                 if not claim.renew():
                     lost.set()
-                    _interrupt_main()
+                    _thread.interrupt_main()
                     return
 
     thread = threading.Thread(target=renew, name="claim", daemon=True)
@@ -194,9 +195,3 @@ def _machine() -> str:
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
-
-
-def _interrupt_main() -> None:
-    import _thread
-
-    _thread.interrupt_main()
