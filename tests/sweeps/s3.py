@@ -18,11 +18,14 @@ KEYS = {
 
 SERVER = """
 import logging, sys
+from urllib.request import urlopen
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
-print(server.get_host_and_port()[1], flush=True)
+host, port = server.get_host_and_port()
+urlopen(f"http://{host}:{port}/").read()  # the first answer takes seconds
+print(port, flush=True)
 sys.stdin.read()
 """
 
@@ -33,7 +36,10 @@ class S3:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.files = fs.S3FileSystem(
-            endpoint_override=endpoint, scheme="http", allow_bucket_creation=True
+            endpoint_override=endpoint,
+            scheme="http",
+            allow_bucket_creation=True,
+            request_timeout=60,
         )
         self.files.create_dir("tests")
 
