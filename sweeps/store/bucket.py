@@ -47,8 +47,13 @@ class Bucket:
 
     def read(self, name: str) -> bytes:
         """The content of a file; raises ``FileNotFoundError``."""
-        with self._filesystem.open_input_file(self._full(name)) as file:
-            return bytes(file.read())
+        try:
+            with self._filesystem.open_input_file(self._full(name)) as file:
+                return bytes(file.read())
+        except OSError as error:
+            if self.exists(name):
+                raise
+            raise FileNotFoundError(f"{self.where(name)} is not there") from error
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file in place, over one of that name."""
