@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -21,6 +22,7 @@ from pinn_core.trajectory import Manifest, TrajectoryError, read_parquet
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+READERS = 16  # manifests read at a time
 CACHED = 256  # trajectories kept in memory, about 0.3 MB each
 PLAIN = ("run_id", "model", "stage", "seed", "steps", "diverged_at", "seconds", "started")
 PLACE = ("device", "threads", "pack_size", "digest")
@@ -129,7 +131,9 @@ def _published(
 
 def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> StudyData:
     """A study whose files, `<run_id>.json` and `<run_id>.parquet`, are got by `fetch`."""
-    known = {run_id: _manifest(run_id, fetch) for run_id in sorted(run_ids)}
+    names = sorted(run_ids)
+    with ThreadPoolExecutor(READERS) as pool:  # a distant store is slow to begin
+        known = dict(zip(names, pool.map(lambda one: _manifest(one, fetch), names), strict=True))
 
     @lru_cache(maxsize=CACHED)
     def read(run_id: str) -> pd.DataFrame:
@@ -140,7 +144,7 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
             raise TrajectoryError(
                 f"{file}: sha256 is {sha256}, its manifest says {known[run_id].sha256}"
             )
-        frame: pd.DataFrame = read_parquet(pa.BufferReader(content)).table.to_pandas()
+        frame: pd.DataFrame = read_parquet(pa.BufferReader(content), file).table.to_pandas()
         return frame.set_index("step")
 
     runs = pd.DataFrame([_row(manifest) for manifest in known.values()])

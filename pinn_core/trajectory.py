@@ -42,7 +42,11 @@ COLUMNS: dict[str, str] = {
 
 
 class TrajectoryError(ValueError):
-    """A trajectory or manifest that is damaged or of an unknown schema; names the file."""
+    """A trajectory or manifest that cannot be used, because it is damaged; names the file."""
+
+
+class UnknownSchema(TrajectoryError):
+    """A file of another version of this program: not damaged, but not to be read by this one."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def _checksum(plain: Mapping[str, Any]) -> str:
 
 def _check_schema(name: str, version: object) -> None:
     if str(version) != str(SCHEMA_VERSION):
-        raise TrajectoryError(
+        raise UnknownSchema(
             f"{name}: schema version {version!r} is unknown, this program reads {SCHEMA_VERSION}"
         )
 
@@ -163,15 +167,18 @@ def write_parquet(
     )
 
 
-def read_parquet(source: str | Path | IO[bytes] | pa.NativeFile) -> Trajectory:
-    """Read and verify page checksums; raises ``TrajectoryError`` naming the file."""
+def read_parquet(
+    source: str | Path | IO[bytes] | pa.NativeFile, name: str | None = None
+) -> Trajectory:
+    """Read and verify page checksums; raises ``TrajectoryError`` naming the file, or ``name``."""
+    name = name or str(source)
     try:
         table = pq.read_table(source, page_checksum_verification=True, memory_map=False)
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise TrajectoryError(f"{source}: damaged Parquet file: {error}") from None
+        raise TrajectoryError(f"{name}: damaged Parquet file: {error}") from None
     notes = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    _check_schema(str(source), notes.get("schema_version"))
+    _check_schema(name, notes.get("schema_version"))
     diverged_at = json.loads(notes["diverged_at"])
     return Trajectory(table.replace_schema_metadata(None), diverged_at)

@@ -48,6 +48,15 @@ RunsDir = Annotated[
     Path,
     typer.Option(envvar="PINN_SWEEP_RUNS", help="The folder with a folder for each study."),
 ]
+StoreAt = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="PINN_SWEEP_STORE",
+        metavar="FOLDER|s3://BUCKET/PREFIX",
+        help="What cannot be rebuilt lies there, where all machines reach it. [default: RUNS]",
+    ),
+]
 TrackingUri = Annotated[
     str | None,
     typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's address. [default: RUNS/mlflow.db]"),
@@ -75,9 +84,10 @@ def demo(
     runs_dir: RunsDir = RUNS,
     tracking_uri: TrackingUri = None,
     address: Address = None,
+    store: StoreAt = None,
 ) -> None:
     """A whole study in a few minutes: search, rerun over seeds, plateaus, report."""
-    run("demo", overrides, runs_dir, tracking_uri, address)
+    run("demo", overrides, runs_dir, tracking_uri, address, store)
 
 
 @app.command()
@@ -87,6 +97,7 @@ def run(
     runs_dir: RunsDir = RUNS,
     tracking_uri: TrackingUri = None,
     address: Address = None,
+    store: StoreAt = None,
 ) -> None:
     """Carry out a study; the same command again does what is missing."""
     from rich.console import Console
@@ -97,12 +108,17 @@ def run(
     from sweeps.tracking.tracking import masked
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
-    found = study_to_run(study, overrides or [], runs_dir)
+    found = study_to_run(study, overrides or [], runs_dir, store)
     console = Console(highlight=False)
     again = shlex.join(["pinn-sweep", *map(masked, sys.argv[1:])])
     try:
         code = run_study(
-            found, runs_dir=runs_dir, tracking_uri=tracking_uri, address=address, console=console
+            found,
+            runs_dir=runs_dir,
+            tracking_uri=tracking_uri,
+            address=address,
+            console=console,
+            store=store,
         )
     except KeyboardInterrupt:  # before the first pack, or while Ray shuts down
         code = INTERRUPTED
@@ -116,14 +132,16 @@ def run(
 
 
 @app.command()
-def status(study: StudyName, runs_dir: RunsDir = RUNS, as_json: AsJson = False) -> None:
+def status(
+    study: StudyName, runs_dir: RunsDir = RUNS, store: StoreAt = None, as_json: AsJson = False
+) -> None:
     """Where a study stands: what is done, and the best so far."""
     from rich.console import Console
 
     from sweeps.display.status import status_table, study_status
     from sweeps.finding import study_that_ran
 
-    found, folder = study_that_ran(study, runs_dir)
+    found, folder = study_that_ran(study, runs_dir, store)
     state = study_status(found, folder)
     if as_json:
         _print_json(asdict(state))
@@ -138,6 +156,7 @@ def status(study: StudyName, runs_dir: RunsDir = RUNS, as_json: AsJson = False) 
 def verify(
     study: StudyName,
     runs_dir: RunsDir = RUNS,
+    store: StoreAt = None,
     tracking_uri: TrackingUri = None,
     as_json: AsJson = False,
 ) -> None:
@@ -149,31 +168,36 @@ def verify(
     from sweeps.store.store import Store
     from sweeps.tracking.tracking import check_tracking, default_tracking_uri
 
-    found, folder = study_that_ran(study, runs_dir)
+    found, folder = study_that_ran(study, runs_dir, store)
     uri = tracking_uri or default_tracking_uri(runs_dir)
     check_tracking(uri)
-    store = Store(folder.store)
-    results = Results.sound(store, found.search.metric, folder.passed_over)
-    findings = find_problems(found, store, planned_ids(found, store, results), uri)
+    trajectories = Store(folder.store)
+    results = Results.sound(trajectories, found.search.metric, folder.passed_over)
+    findings = find_problems(found, trajectories, planned_ids(found, trajectories, results), uri)
     if as_json:
         _print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             typer.echo(f"{finding.name}: {finding.run_id or 'study'}: {finding.message}")
         verdict = f"{len(findings)} problems" if findings else "all is well"
-        typer.echo(f"{len(store.committed())} committed runs: {verdict}")
+        typer.echo(f"{len(trajectories.committed())} committed runs: {verdict}")
     raise typer.Exit(1 if findings else 0)
 
 
 @app.command()
-def sync(study: StudyName, runs_dir: RunsDir = RUNS, tracking_uri: TrackingUri = None) -> None:
+def sync(
+    study: StudyName,
+    runs_dir: RunsDir = RUNS,
+    store: StoreAt = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
     """Bring MLflow up to the store, whatever it holds; twice gives the same as once."""
     from sweeps.finding import study_that_ran
     from sweeps.store.store import Store
     from sweeps.tracking.tracking import default_tracking_uri, masked
     from sweeps.tracking.tracking import sync as bring_up_to_date
 
-    found, folder = study_that_ran(study, runs_dir)
+    found, folder = study_that_ran(study, runs_dir, store)
     uri = tracking_uri or default_tracking_uri(runs_dir)
     figures = folder.report / "figures"
     synced = bring_up_to_date(found, Store(folder.store), uri, figures)
@@ -184,12 +208,12 @@ def sync(study: StudyName, runs_dir: RunsDir = RUNS, tracking_uri: TrackingUri =
 
 
 @app.command()
-def report(study: StudyName, runs_dir: RunsDir = RUNS) -> None:
+def report(study: StudyName, runs_dir: RunsDir = RUNS, store: StoreAt = None) -> None:
     """Write the report anew from the runs there are."""
     from sweeps.display.reporting import write_report_of
     from sweeps.finding import study_that_ran
 
-    found, folder = study_that_ran(study, runs_dir)
+    found, folder = study_that_ran(study, runs_dir, store)
     typer.echo(f"report: {write_report_of(found, folder, missing={})}")
 
 
@@ -197,6 +221,7 @@ def report(study: StudyName, runs_dir: RunsDir = RUNS) -> None:
 def ui(
     study: StudyName,
     runs_dir: RunsDir = RUNS,
+    store: StoreAt = None,
     tracking_uri: TrackingUri = None,
     port: Port = 5000,
 ) -> None:
@@ -205,7 +230,7 @@ def ui(
     from sweeps.tracking.tracking import check_tracking, default_tracking_uri, masked
     from sweeps.tracking.tracking_ui import serve
 
-    found, _ = study_that_ran(study, runs_dir)
+    found, _ = study_that_ran(study, runs_dir, store)
     uri = tracking_uri or default_tracking_uri(runs_dir)
     check_tracking(uri)
     if uri.startswith("http"):

@@ -23,8 +23,9 @@ from sweeps.search.optuna_log import write_optuna_log
 from sweeps.search.planned import open_search
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
+from sweeps.store.address import check_store
 from sweeps.store.checkpoints import remove_checkpoints
-from sweeps.store.folder import StudyFolder, set_aside, write_whole
+from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import study_lock
 from sweeps.store.places import place_at
 from sweeps.store.results import Results, read_ids
@@ -47,17 +48,20 @@ def run_study(
     executor: Literal["ray", "inline"] = "ray",
     console: Console | None = None,
     trainer: str = TRAINER,
+    store: str | None = None,
 ) -> int:
     """Carry out what is missing of a study; returns the exit code.
 
+    ``store`` is a folder or ``s3://bucket/prefix`` for what cannot be rebuilt, all studies' homes;
+    without it that lies where it lay, at first under ``runs_dir`` with the rest.
     ``address`` is that of a Ray cluster; without it Ray is started on this machine. The executor
     ``inline`` trains in this process. ``trainer`` names what trains a pack, ``module:function`` of
     the signature of ``pinn_core.trainer.train``. Raises ``StudyError`` before anything is created.
     """
-    folder = StudyFolder.of(runs_dir, study.name)
+    folder = StudyFolder.of(runs_dir, study.name, store)
     tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
     check_tracking(tracking_uri)
-    store = Store(folder.store)
+    check_store(folder.home)
     place = _workplace(study, folder, trainer)
     with ExitStack() as stack:
         crew: Executor = (
@@ -65,17 +69,19 @@ def run_study(
             if executor == "inline"
             else RayTune(place, study.resources, address, stack)
         )
-        stack.enter_context(study_lock(folder.path))
+        stack.enter_context(study_lock(folder.home))
+        trajectories = Store(folder.store)
+        folder.path.mkdir(parents=True, exist_ok=True)
         stack.enter_context(_logging_to(folder.log))
-        store.remove_leftovers()
-        damaged = [*_set_files_aside(folder), *store.set_damaged_aside().values()]
-        refuse_changes(study, folder, store)
+        trajectories.remove_leftovers()
+        damaged = [*_set_files_aside(folder), *trajectories.set_damaged_aside().values()]
+        refuse_changes(study, folder, trajectories)
         progress = Progress(console or Console(), folder.progress, study.search.metric)
-        publisher = Publisher(tracking_uri, store, study, say=progress.say)
+        publisher = Publisher(tracking_uri, trajectories, study, say=progress.say)
         progress.waiting = lambda: publisher.waiting
         for problem in damaged:
             progress.say(f"set aside, will be done again: {problem}")
-        launch = _Launch(study, folder, store, crew, publisher, progress)
+        launch = _Launch(study, folder, trajectories, crew, publisher, progress)
         with progress:
             return launch.run()
 
@@ -190,19 +196,21 @@ def _workplace(study: Study, folder: StudyFolder, trainer: str) -> Workplace:
 
 def _set_files_aside(folder: StudyFolder) -> Iterator[str]:
     """Rename damaged files of the study's folder; what was wrong with each."""
-    place_at(str(folder.path)).remove_leftovers()
+    for path in {str(folder.path), folder.home}:
+        place_at(path).remove_leftovers()
     for file, read in ((folder.study_file, load_sealed), (folder.passed_over, read_ids)):
         try:
-            if file.exists():
+            if file.is_file():
                 read(file)
         except StudyError as error:
-            set_aside(file)
+            file.set_aside()
             yield str(error)
 
 
 def _prepare(study: Study, folder: StudyFolder) -> None:
     """Write the study as it was resolved; remove the notes of workers that were killed."""
-    write_whole(folder.study_file, sealed(study))
+    folder.study_file.write_text(sealed(study))
+    folder.note_home()
     for note in folder.progress.glob("*"):
         note.unlink()
 

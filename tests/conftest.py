@@ -8,7 +8,13 @@ from __future__ import annotations
 import os
 import secrets
 
-for name in ("MLFLOW_TRACKING_URI", "PINN_SWEEP_RUNS", "RAY_ADDRESS", "SWEEP_FAULT"):
+for name in (
+    "MLFLOW_TRACKING_URI",
+    "PINN_SWEEP_RUNS",
+    "PINN_SWEEP_STORE",
+    "RAY_ADDRESS",
+    "SWEEP_FAULT",
+):
     os.environ.pop(name, None)
 
 os.environ.update(

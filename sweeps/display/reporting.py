@@ -49,17 +49,23 @@ def bring_report_up_to_date(
 
 
 def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str]) -> Path:
-    """Write the report anew; returns its page. Raises ``StudyError`` without any run."""
+    """Write the report anew; returns its page.
+
+    Raises ``StudyError`` if there is no run, or a damaged one.
+    """
     from analysis.report import write_report
 
-    return write_report(
-        _data(study, folder),
-        folder.report,
-        study.analysis.plateau,
-        metric=study.search.metric,
-        direction=study.search.direction,
-        missing=missing,
-    )
+    try:
+        return write_report(
+            _data(study, folder),
+            folder.report,
+            study.analysis.plateau,
+            metric=study.search.metric,
+            direction=study.search.direction,
+            missing=missing,
+        )
+    except TrajectoryError as error:
+        raise StudyError(str(error)) from None
 
 
 def show_outcome(study: Study, runs_dir: Path, console: Console, again: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from sweeps.display.tally import setting
 from sweeps.search.planned import planned_runs
 from sweeps.search.selection import Selection
 from sweeps.store.folder import StudyFolder
+from sweeps.store.lock import lock_holder
 from sweeps.store.results import Results
 from sweeps.store.store import Store
 from sweeps.study.plan import Run
@@ -56,7 +56,7 @@ def study_status(study: Study, folder: StudyFolder) -> Status:
         total = len(plan.rerun) if plan.searched else None
         stages.append(_stage(study, results, model, "rerun", plan.rerun, total))
     complete = all(one.done == one.total for one in stages)
-    return Status(study.name, _driver(folder), complete, stages)
+    return Status(study.name, lock_holder(folder.home), complete, stages)
 
 
 def status_table(status: Status, metric: str) -> Table:
@@ -83,15 +83,3 @@ def _stage(
         return StageStatus(model, stage, len(committed), total, None, None, "")
     value, run = best
     return StageStatus(model, stage, len(committed), total, value, run.run_id, setting(run.varied))
-
-
-def _driver(folder: StudyFolder) -> str:
-    """Who holds the study's lock."""
-    if not folder.lock.is_file():
-        return ""
-    with folder.lock.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return file.read().strip()
-    return ""

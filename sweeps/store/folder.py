@@ -1,48 +1,73 @@
-"""Where the files of one study lie: ``<runs folder>/<study name>/``."""
+"""Where the files of one study lie: ``<runs folder>/<study name>/``, and its home if elsewhere."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeps.errors import StudyError
+from sweeps.store.address import below, check_address, is_address
+from sweeps.store.document import Document
 from sweeps.store.places import place_at
 
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """The folder of one study; a property for each file or folder in it. Creates nothing."""
+    """The folder of one study; a property for each file or folder in it. Creates nothing.
+
+    What cannot be rebuilt lies in the study's home: the folder itself, unless the study was told to
+    keep it elsewhere, on a file system that all machines share or in an object store. Home and
+    folder have the same names in them, so that either can be copied to the other.
+    """
 
     path: Path
+    home: str
 
     @classmethod
-    def of(cls, runs_dir: str | Path, name: str) -> StudyFolder:
-        """The folder of the study ``name``, as an absolute path: workers run elsewhere."""
-        return cls(Path(runs_dir).absolute() / name)
+    def of(cls, runs_dir: str | Path, name: str, store: str | None = None) -> StudyFolder:
+        """The folder of the study ``name``, as an absolute path: workers run elsewhere.
+
+        ``store`` is the folder or address with the homes of all studies; without it the home is
+        where it was. Raises ``StudyError`` if the study has its home already and it is another.
+        """
+        path = Path(runs_dir).absolute() / name
+        note = path / "store.txt"
+        known = note.read_text().strip() if note.is_file() else None
+        if known is None and (path / "study.yaml").is_file():
+            known = str(path)
+        asked = below(_absolute(store), name) if store else None
+        if asked and known and asked != known:
+            raise StudyError(
+                f"study {name!r} in {path.parent} keeps its trajectories under {known}, "
+                f"not {asked}: leave --store out (or PINN_SWEEP_STORE), or give the study "
+                "another name"
+            )
+        return cls(path, asked or known or str(path))
+
+    def note_home(self) -> None:
+        """Leave a note of where the home is, if it is elsewhere, for commands to come."""
+        if self.home != str(self.path):
+            (self.path / "store.txt").write_text(f"{self.home}\n")
 
     @property
-    def study_file(self) -> Path:
+    def study_file(self) -> Document:
         """The study as it was resolved when it last ran."""
-        return self.path / "study.yaml"
+        return Document(place_at(self.home), "study.yaml")
 
     @property
-    def lock(self) -> Path:
-        """Held by the driver that works on the study, whose name is in it."""
-        return self.path / "lock"
+    def passed_over(self) -> Document:
+        """Ids of runs that failed and that a learning search has gone on without."""
+        return Document(place_at(self.home), "passed-over.json")
 
     @property
     def store(self) -> str:
         """Root of the trajectory store."""
-        return str(self.path / "store")
+        return below(self.home, "store")
 
     @property
     def progress(self) -> Path:
         """One small file for each pack that is being trained."""
         return self.path / "progress"
-
-    @property
-    def passed_over(self) -> Path:
-        """Ids of runs that failed and that a learning search has gone on without."""
-        return self.path / "passed-over.json"
 
     @property
     def optuna_log(self) -> Path:
@@ -65,7 +90,6 @@ def write_whole(file: Path, text: str) -> None:
     place_at(str(file.parent)).write(file.name, text.encode())
 
 
-def set_aside(file: Path) -> Path:
-    """Rename a damaged file, over one that was set aside before; returns the new name."""
-    aside = file.with_name(f"{file.name}.set-aside")
-    return file.replace(aside)
+def _absolute(store: str) -> str:
+    check_address(store)
+    return store if is_address(store) else str(Path(store).absolute())

@@ -1,22 +1,53 @@
-"""One driver per study: a lock that the kernel releases however its holder ends."""
+"""One driver per study: a lock that the kernel releases however its holder ends.
+
+On an object store, where there is no kernel, it is a claim that the driver renews.
+"""
 
 import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sweeps.errors import StudyError
+from sweeps.store.address import is_address, reason
+from sweeps.store.bucket import Bucket, bucket_at
+from sweeps.store.claims import LIFE, Claim, Taken, holders, renewed
+
+DRIVERS = "drivers"
+"""Folder of the claims of a study's drivers."""
+
+
+def study_lock(home: str | Path) -> AbstractContextManager[None]:
+    """Be a study's only driver while the block runs; creates the folder.
+
+    Raises ``StudyError`` naming host, process and start of the driver that is there already.
+    """
+    if is_address(str(home)):
+        return _claim(bucket_at(str(home)), str(home))
+    return _flock(Path(home))
+
+
+def lock_holder(home: str | Path) -> str:
+    """The driver that works on a study: host, process and start; empty if there is none."""
+    if is_address(str(home)):
+        found = holders(bucket_at(str(home)), DRIVERS)
+        return "; ".join(f"{holder.process} since {holder.since}" for holder in found)
+    file = Path(home) / "lock"
+    if not file.is_file():
+        return ""
+    with file.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock.read().strip()
+    return ""
 
 
 @contextmanager
-def study_lock(directory: Path) -> Iterator[None]:
-    """Hold ``directory/lock`` while the block runs; creates the directory.
-
-    Raises ``StudyError`` naming host, process and start of the driver that holds it already.
-    """
+def _flock(directory: Path) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("a+") as file:
         try:
@@ -32,6 +63,26 @@ def study_lock(directory: Path) -> Iterator[None]:
             yield
         finally:
             os.truncate(file.fileno(), 0)
+
+
+@contextmanager
+def _claim(bucket: Bucket, home: str) -> Iterator[None]:
+    claim = Claim(bucket, DRIVERS, "driver")
+    try:
+        claim.take()
+    except Taken as taken:
+        raise StudyError(
+            f"{bucket.where('')} is locked by {taken}, whose last sign of life is "
+            f"{taken.idle:.0f} s old; should it be dead, the lock ends {LIFE:.0f} s after that"
+        ) from None
+    except OSError as error:
+        raise StudyError(f"store {home} cannot be written: {reason(error)}") from None
+    with renewed(claim) as lost:
+        try:
+            yield
+        finally:
+            if lost.is_set():
+                raise StudyError(f"lost the lock of {bucket.where('')}: this process was away")
 
 
 def _write(descriptor: int, holder: str) -> None:

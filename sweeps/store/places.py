@@ -6,12 +6,11 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from pyarrow import fs
-
+from sweeps.store.bucket import bucket_at
 from sweeps.store.faults import reach
 
 
@@ -47,21 +46,16 @@ class Place(Protocol):
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Keep other writers out meanwhile, where the filesystem can do that."""
+    def alone(self, subject: str) -> AbstractContextManager[None]:
+        """Keep other writers of the same subject out meanwhile, or those of all subjects."""
 
     def remove_leftovers(self, folder: str = "") -> None:
         """Remove what writers left beside in ``folder`` when they died; call it when alone."""
 
 
 def place_at(root: str) -> Place:
-    """The place that a path or a pyarrow filesystem URI (``s3://bucket/folder``) names."""
-    if "://" not in root:
-        return _Directory(Path(root).absolute())
-    filesystem, path = fs.FileSystem.from_uri(root)
-    if isinstance(filesystem, fs.LocalFileSystem):
-        return _Directory(Path(path))
-    return _Bucket(filesystem, path.rstrip("/"), root.rstrip("/"))
+    """The place that a path or an address (``s3://bucket/folder``) names."""
+    return bucket_at(root) if "://" in root else _Directory(Path(root).absolute())
 
 
 class _Directory:
@@ -118,55 +112,11 @@ class _Directory:
                 (self._root / folder / name).unlink(missing_ok=True)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, subject: str) -> Iterator[None]:  # noqa: ARG002  # one lock for all is as quick
         self._root.mkdir(parents=True, exist_ok=True)
         with (self._root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-class _Bucket:
-    """A folder of an object store: each file is one put, which shows nothing until it is whole."""
-
-    def __init__(self, filesystem: fs.FileSystem, path: str, uri: str) -> None:
-        self._filesystem, self._path, self._uri = filesystem, path, uri
-
-    def names(self, folder: str = "") -> list[str]:
-        selector = fs.FileSelector(f"{self._path}/{folder}".rstrip("/"), allow_not_found=True)
-        found = self._filesystem.get_file_info(selector)
-        return sorted(info.base_name for info in found if info.is_file)
-
-    def exists(self, name: str) -> bool:
-        return bool(self._filesystem.get_file_info(f"{self._path}/{name}").is_file)
-
-    def where(self, name: str) -> str:
-        return f"{self._uri}/{name}"
-
-    def read(self, name: str) -> bytes:
-        with self._filesystem.open_input_file(f"{self._path}/{name}") as file:
-            return bytes(file.read())
-
-    def write(self, name: str, content: bytes) -> None:
-        reach("before_write")
-        target = f"{self._path}/{name}"
-        self._filesystem.create_dir(target.rpartition("/")[0], recursive=True)
-        with self._filesystem.open_output_stream(target) as file:
-            file.write(content)
-        reach("after_rename")
-
-    def move(self, name: str, target: str) -> None:
-        self._filesystem.create_dir(f"{self._path}/{target}".rpartition("/")[0], recursive=True)
-        self._filesystem.move(f"{self._path}/{name}", f"{self._path}/{target}")
-
-    def remove(self, name: str) -> None:
-        if self.exists(name):
-            self._filesystem.delete_file(f"{self._path}/{name}")
-
-    def remove_leftovers(self, folder: str = "") -> None:
-        """There are none: a put that was cut short leaves nothing."""
-
-    def alone(self) -> AbstractContextManager[None]:
-        return nullcontext()
 
 
 def _write_synced(file: Path, content: bytes) -> None:

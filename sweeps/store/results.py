@@ -6,12 +6,11 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
-from pinn_core.trajectory import Trajectory, TrajectoryError
+from pinn_core.trajectory import Trajectory
 from sweeps.errors import StudyError
 from sweeps.store.checkpoints import begun
-from sweeps.store.folder import write_whole
+from sweeps.store.document import Document
 from sweeps.store.store import Store
 
 
@@ -32,7 +31,7 @@ class Results:
     ``StudyError`` if that file is damaged.
     """
 
-    def __init__(self, store: Store, metric: str, passed_over: Path) -> None:
+    def __init__(self, store: Store, metric: str, passed_over: Document) -> None:
         self.committed = store.committed()
         self._store, self._metric = store, metric
         self._file = passed_over
@@ -40,14 +39,10 @@ class Results:
         self._values: dict[str, float | None] = {}
 
     @classmethod
-    def sound(cls, store: Store, metric: str, passed_over: Path) -> Results:
+    def sound(cls, store: Store, metric: str, passed_over: Document) -> Results:
         """The results without the runs whose files are damaged: those count as not done."""
         results = cls(store, metric, passed_over)
-        for run_id in list(results.committed):
-            try:
-                store.content(store.manifest(run_id))
-            except TrajectoryError:
-                results.committed.discard(run_id)
+        results.committed -= store.damaged().keys()
         return results
 
     def __contains__(self, run_id: str) -> bool:
@@ -81,12 +76,12 @@ class Results:
     def pass_over(self, run_ids: Iterable[str]) -> None:
         """Settle runs that failed, for good."""
         self._passed_over.update(run_ids)
-        write_whole(self._file, json.dumps(sorted(self._passed_over)))
+        self._file.write_text(json.dumps(sorted(self._passed_over)))
 
 
-def read_ids(file: Path) -> set[str]:
+def read_ids(file: Document) -> set[str]:
     """The ids that ``pass_over`` wrote; raises ``StudyError`` for anything else."""
-    if not file.exists():
+    if not file.is_file():
         return set()
     try:
         found = json.loads(file.read_bytes())

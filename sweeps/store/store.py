@@ -9,7 +9,9 @@ to ``conflicts/``, a damaged one to ``set-aside/``.
 import hashlib
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -17,9 +19,11 @@ from pinn_core.trajectory import (
     Manifest,
     Trajectory,
     TrajectoryError,
+    UnknownSchema,
     read_parquet,
     write_parquet,
 )
+from sweeps.errors import StudyError
 from sweeps.store.checkpoints import FOLDER
 from sweeps.store.places import DiskFull, place_at
 from sweeps.study.plan import Run
@@ -27,11 +31,15 @@ from sweeps.study.plan import Run
 __all__ = ["DiskFull", "Store"]
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+READERS = 16
+"""How many files are read at a time where many are asked for."""
+
 _MANIFEST = re.compile(r"([0-9a-f]{16})\.json")
 
 
 class Store:
-    """The committed runs under ``root``, a local path or a pyarrow filesystem URI.
+    """The committed runs under ``root``, a folder's path or an address (``s3://bucket/folder``).
 
     Several processes and hosts may commit at once. Nothing is created before the first commit.
     """
@@ -79,7 +87,7 @@ class Store:
             started=started,
             seconds=seconds,
         )
-        with self._place.alone():
+        with self._place.alone(run.run_id):
             if run.run_id not in self:
                 self._put(run.run_id, content, manifest)
                 return manifest
@@ -116,13 +124,13 @@ class Store:
 
     def manifests(self) -> list[Manifest]:
         """The manifests of all committed runs, by run id."""
-        return [self.manifest(run_id) for run_id in sorted(self.committed())]
+        return _at_once(self.manifest, sorted(self.committed()))
 
     def read(self, run_id: str) -> Trajectory:
         """A committed run's trajectory, every checksum verified; raises ``TrajectoryError``."""
         manifest = self.manifest(run_id)
         content = self.content(manifest)
-        trajectory = read_parquet(pa.BufferReader(content))
+        trajectory = read_parquet(pa.BufferReader(content), self.where(run_id))
         if trajectory.digest() != manifest.digest:
             raise TrajectoryError(
                 f"{self.where(run_id)}: its numbers differ from its manifest's digest"
@@ -154,10 +162,19 @@ class Store:
         """Files of results that differed from the one that stands."""
         return [self._place.where(f"conflicts/{name}") for name in self._place.names("conflicts")]
 
+    def damaged(self) -> dict[str, str]:
+        """What is wrong with committed runs whose files are not what was committed, by run id.
+
+        Raises ``StudyError`` for files of another version of this program: they are not damaged.
+        """
+        committed = sorted(self.committed())
+        problems = zip(committed, _at_once(self._problem, committed), strict=True)
+        return {run_id: problem for run_id, problem in problems if problem}
+
     def remove_leftovers(self) -> None:
         """Remove the files that writers were killed over; one that is at work is waited for."""
         if self._place.names():
-            with self._place.alone():
+            with self._place.alone("leftovers"):
                 for folder in ("", "conflicts", FOLDER):
                     self._place.remove_leftovers(folder)
 
@@ -166,14 +183,19 @@ class Store:
 
         Returns what was wrong, by run id. Only the driver that holds the study's lock may do this.
         """
-        damaged = {}
-        for run_id in sorted(self.committed()):
-            try:
-                self.content(self.manifest(run_id))
-            except TrajectoryError as error:
-                damaged[run_id] = str(error)
-                self._set_aside(run_id)
+        damaged = self.damaged()
+        for run_id in damaged:
+            self._set_aside(run_id)
         return damaged
+
+    def _problem(self, run_id: str) -> str:
+        try:
+            self.content(self.manifest(run_id))
+        except UnknownSchema as error:
+            raise StudyError(str(error)) from None
+        except TrajectoryError as error:
+            return str(error)
+        return ""
 
     def _set_aside(self, run_id: str) -> None:
         """The manifest first: without it the run is not committed, whatever happens next."""
@@ -185,6 +207,12 @@ class Store:
     def _put(self, stem: str, content: bytes, manifest: Manifest) -> None:
         self._place.write(f"{stem}.parquet", content)
         self._place.write(f"{stem}.json", manifest.to_json().encode())
+
+
+def _at_once(ask: Callable[[str], Answer], run_ids: Sequence[str]) -> list[Answer]:
+    """Answers for many runs, in their order; side by side, for a distant store is slow to begin."""
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(ask, run_ids))
 
 
 def _encoded(trajectory: Trajectory, run_id: str) -> bytes:

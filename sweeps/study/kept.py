@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from pathlib import Path
 
 from sweeps.errors import StudyError
-from sweeps.study.study import Study, load_study
+from sweeps.store.document import Document
+from sweeps.study.study import Study, study_from
 
 SEAL = "# written by pinn-sweep, not to be edited; checksum "
 
@@ -17,7 +17,7 @@ def sealed(study: Study) -> str:
     return f"{text}{SEAL}{_checksum(text)}\n"
 
 
-def load_sealed(file: Path) -> Study:
+def load_sealed(file: Document) -> Study:
     """The study in a file that ``sealed`` made, or that has no seal.
 
     Raises ``StudyError`` naming the file if it is damaged or was edited.
@@ -28,7 +28,7 @@ def load_sealed(file: Path) -> Study:
         raise StudyError(f"{file}: damaged: {error}") from None
     if seal and checksum.strip() != _checksum(text):
         raise StudyError(f"{file}: damaged or edited: its checksum is not the one written")
-    return load_study(str(file))
+    return study_from(text, str(file))
 
 
 def _checksum(text: str) -> str:

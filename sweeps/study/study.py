@@ -43,6 +43,7 @@ __all__ = [
     "configuration_at",
     "configuration_of",
     "load_study",
+    "study_from",
 ]
 
 
@@ -168,7 +169,12 @@ def load_study(source: str, overrides: Sequence[str] = ()) -> Study:
     Raises ``StudyError`` naming the file and line (or the override), the key, what was found, what
     is allowed and the closest name.
     """
-    file = read_study_file(text_of(source), source, overrides)
+    return study_from(text_of(source), source, overrides)
+
+
+def study_from(text: str, source: str, overrides: Sequence[str] = ()) -> Study:
+    """The study that a text describes, after dotted overrides; ``source`` is said in errors."""
+    file = read_study_file(text, source, overrides)
     try:
         return Study.model_validate(file.data)
     except ValidationError as error:

@@ -2,13 +2,12 @@
 
 import os
 import re
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import make_url
 
+from sweeps.deadline import problem_within
 from sweeps.errors import StudyError, closest
 from sweeps.tracking.mlflow_client import open_client, reason
 
@@ -56,26 +55,9 @@ def check_tracking(uri: str) -> None:
     if scheme != "sqlite":
         import mlflow  # noqa: F401  # takes seconds that are not the server's
     deadline = None if scheme == "sqlite" else DEADLINE
-    problem = _problem_within(deadline, lambda: _ask(scheme, uri))
+    problem = problem_within(deadline, lambda: _ask(scheme, uri), reason)
     if problem:
         raise StudyError(f"{address} cannot be used: {masked(problem)}")
-
-
-def _problem_within(seconds: float | None, ask: Callable[[], None]) -> str:
-    """What went wrong with ``ask``, in words; it is left behind if it does not return in time."""
-    problem = [f"no answer within {seconds} s"]
-
-    def listen() -> None:
-        try:
-            ask()
-            problem[0] = ""
-        except Exception as error:  # whatever a driver or server thinks up is for the user
-            problem[0] = reason(error)
-
-    thread = threading.Thread(target=listen, name="check-tracking", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return problem[0]
 
 
 def _ask(scheme: str, uri: str) -> None:

@@ -1,9 +1,9 @@
+import hashlib
 import logging
 import os
 import signal
 import subprocess
 import sys
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pinn_core.trajectory import Trajectory, TrajectoryError
+from pinn_core.trajectory import Trajectory, TrajectoryError, UnknownSchema
+from sweeps.errors import StudyError
 from sweeps.store import faults
 from sweeps.store.store import DiskFull, Store
 from sweeps.study.plan import Run
+from tests.sweeps.s3 import S3
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 
 
@@ -24,10 +26,9 @@ def run(tmp_path: Path) -> Run:
     return pinn_run(sample_study(tmp_path))
 
 
-@pytest.fixture(params=["directory", "bucket"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    bucket = f"fsspec+memory://{uuid.uuid4().hex}/store"
-    return Store(str(tmp_path / "store") if request.param == "directory" else bucket)
+@pytest.fixture(params=["directory", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, s3: S3) -> Store:
+    return Store(str(tmp_path / "store") if request.param == "directory" else s3.address("store"))
 
 
 def test_nothing_is_created_before_the_first_commit(tmp_path: Path) -> None:
@@ -83,8 +84,7 @@ def test_a_different_result_is_set_aside_and_reported(
     assert store.committed() == {run.run_id}
 
 
-def test_writers_at_the_same_moment_leave_one_whole_result(tmp_path: Path, run: Run) -> None:
-    store = Store(str(tmp_path / "store"))
+def test_writers_at_the_same_moment_leave_one_whole_result(store: Store, run: Run) -> None:
     trajectory = trajectory_of(run)
     with ThreadPoolExecutor(8) as pool:
         commits = [pool.submit(commit, store, run, trajectory, started=i) for i in range(16)]
@@ -143,6 +143,34 @@ def test_the_numbers_must_be_those_of_the_manifest(tmp_path: Path, run: Run) -> 
         store.read(run.run_id)
 
 
+def test_another_schema_is_refused_and_not_set_aside(tmp_path: Path, run: Run) -> None:
+    store = Store(str(tmp_path))
+    commit(store, run, trajectory_of(run))
+    manifest = tmp_path / f"{run.run_id}.json"
+    manifest.write_text(manifest.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    said = f"{manifest}: schema version 2 is unknown, this program reads 1"
+    with pytest.raises(UnknownSchema, match=said):
+        store.read(run.run_id)
+    with pytest.raises(StudyError, match=said):
+        store.set_damaged_aside()
+    assert store.committed() == {run.run_id}
+
+
+def test_a_parquet_file_of_another_schema_is_named(tmp_path: Path, run: Run) -> None:
+    store = Store(str(tmp_path))
+    manifest = commit(store, run, trajectory_of(run))
+    file = tmp_path / f"{run.run_id}.parquet"
+    table = pq.read_table(file)
+    pq.write_table(
+        table.replace_schema_metadata({**table.schema.metadata, b"schema_version": b"2"}), file
+    )
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    text = replace(manifest, sha256=sha256).to_json()
+    file.with_suffix(".json").write_text(text)
+    with pytest.raises(UnknownSchema, match=f"{file}: schema version '2' is unknown"):
+        store.read(run.run_id)
+
+
 def test_a_manifest_under_another_name_is_refused(tmp_path: Path, run: Run) -> None:
     store = Store(str(tmp_path))
     commit(store, run, trajectory_of(run))
@@ -194,6 +222,7 @@ COMMIT_AND_DIE = """
 import os, sys
 from pathlib import Path
 from sweeps.store.store import Store
+from tests.sweeps.s3 import S3
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 folder, *moments = sys.argv[1:]
 run = pinn_run(sample_study(Path(folder)))

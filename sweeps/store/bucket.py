@@ -1,0 +1,152 @@
+"""A folder of an object store, through pyarrow: S3 and what speaks like it."""
+
+import random
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from urllib.parse import parse_qsl, urlsplit
+
+from pyarrow import fs
+
+from sweeps.store.claims import Claim, Taken
+from sweeps.store.faults import reach
+
+CLAIMS = "claims"
+"""Folder of the claims of those who commit a run at this moment."""
+
+PAUSES = (1.0, 2.0, 4.0, 8.0)
+"""Seconds before a put that failed is tried again: longer than a hiccup, shorter than a claim."""
+
+HOPELESS = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH")
+"""Errors that trying again does not mend."""
+
+
+class Bucket:
+    """A folder of an object store: each file is one put, which shows nothing until it is whole.
+
+    A rename is a copy and a deletion: for a while, and after a kill, both names are there.
+    """
+
+    def __init__(self, filesystem: fs.FileSystem, path: str, address: str) -> None:
+        self._filesystem, self._path = filesystem, path
+        self._address = address.partition("?")[0].rstrip("/")
+
+    def names(self, folder: str = "") -> list[str]:
+        """Sorted names of the files directly in a folder."""
+        return sorted(info.base_name for info in self._list(folder))
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return bool(self._filesystem.get_file_info(self._full(name)).is_file)
+
+    def where(self, name: str) -> str:
+        """The file's address, without the options for reaching it."""
+        return f"{self._address}/{name}"
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; raises ``FileNotFoundError``."""
+        try:
+            with self._filesystem.open_input_file(self._full(name)) as file:
+                return bytes(file.read())
+        except OSError as error:
+            if self.exists(name):
+                raise
+            raise FileNotFoundError(f"{self.where(name)} is not there") from error
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file in place, over one of that name."""
+        reach("before_write")
+        self.put(name, content)
+        reach("after_rename")
+
+    def put(self, name: str, content: bytes) -> None:
+        """The same without faults on order; tries for some seconds if the store is away."""
+        for pause in (*PAUSES, None):
+            try:
+                stream = self._filesystem.open_output_stream(self._full(name))
+                stream.write(content)
+                stream.close()
+                return
+            except OSError as error:
+                if pause is None or any(word in str(error) for word in HOPELESS):
+                    raise
+                time.sleep(pause)
+
+    def move(self, name: str, target: str) -> None:
+        """Rename a file within the place, over one of the new name."""
+        self._filesystem.move(self._full(name), self._full(target))
+
+    def remove(self, name: str) -> None:
+        """Delete a file, if it is there."""
+        with suppress(FileNotFoundError):
+            self._filesystem.delete_file(self._full(name))
+
+    def remove_leftovers(self, folder: str = "") -> None:
+        """There are none: a put that was cut short leaves nothing."""
+
+    def stamps(self, folder: str) -> dict[str, float]:
+        """When each file of a folder was last written, in seconds by the store's clock."""
+        return {info.base_name: (info.mtime_ns or 0) / 1e9 for info in self._list(folder)}
+
+    @contextmanager
+    def alone(self, subject: str) -> Iterator[None]:
+        """Keep other writers of the same subject out meanwhile."""
+        claim = Claim(self, CLAIMS, subject)
+        while True:
+            try:
+                claim.take()
+                break
+            except Taken:
+                time.sleep(random.uniform(0.05, 0.5))
+        try:
+            yield
+        finally:
+            claim.release()
+
+    def try_out(self, *, write: bool) -> None:
+        """Raise ``OSError`` unless the folder can be listed and, if asked for, written."""
+        bucket = self._path.partition("/")[0]
+        if self._filesystem.get_file_info(bucket).type == fs.FileType.NotFound:
+            raise FileNotFoundError(f"there is no bucket {bucket!r}")
+        self._list("store")
+        if write:
+            probe = f"probe-{uuid.uuid4().hex}"
+            self.put(probe, b"")
+            self.remove(probe)
+
+    def _list(self, folder: str) -> list[fs.FileInfo]:
+        selector = fs.FileSelector(self._full(folder).rstrip("/"), allow_not_found=True)
+        return [info for info in self._filesystem.get_file_info(selector) if info.is_file]
+
+    def _full(self, name: str) -> str:
+        return f"{self._path}/{name}"
+
+
+def bucket_at(address: str) -> Bucket:
+    """The folder that an address names; asks AWS for the region where the address lacks one."""
+    parts = urlsplit(address)
+    options = dict(parse_qsl(parts.query))
+    endpoint = options.get("endpoint_override")
+    region = options.get("region") or (None if endpoint else _region(parts.netloc))
+    path = f"{parts.netloc}{parts.path}".rstrip("/")
+    return Bucket(_s3(region, options.get("scheme", "https"), endpoint), path, address)
+
+
+@cache
+def _region(bucket: str) -> str:
+    return str(fs.resolve_s3_region(bucket))
+
+
+@cache
+def _s3(region: str | None, scheme: str, endpoint: str | None) -> fs.S3FileSystem:
+    return fs.S3FileSystem(
+        region=region,
+        scheme=scheme,
+        endpoint_override=endpoint,
+        connect_timeout=3,
+        request_timeout=10,
+        background_writes=False,
+        allow_delayed_open=True,  # a file of up to 5 MB is one put instead of three requests
+    )

@@ -1,0 +1,197 @@
+"""One at a time on an object store, which knows no locks: whoever wants to be alone puts a claim.
+
+A claim is an object of its own. Its owner puts it, lists the others for the same subject, and is
+alone if there are none; otherwise it takes its claim back. A listing shows every put that returned
+before (S3 promises that since 2020), so of two that claim at once never both are alone; it may be
+neither. A claim counts no more when its process is seen to be dead, which only the same machine
+can see, or when it was not renewed for ``LIFE`` seconds by the store's own clock.
+
+A conditional put would do in one request, but pyarrow has none (apache/arrow issue 44281). The
+limit of this: a process that was suspended for longer than ``LIFE`` goes on beside its successor
+until it renews its claim.
+"""
+
+import _thread
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+LIFE = 120.0
+"""Seconds after which a claim that nobody renews counts no more."""
+
+BEAT = 20.0
+"""Seconds between two renewals."""
+
+
+class Shelf(Protocol):
+    """What claims need of an object store."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file, over one of that name."""
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; raises ``FileNotFoundError``."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+
+    def remove(self, name: str) -> None:
+        """Delete a file, if it is there."""
+
+    def stamps(self, folder: str) -> dict[str, float]:
+        """When each file of a folder was last written, in seconds by the store's clock."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that holds a claim."""
+
+    process: str
+    """``host:pid``"""
+    since: str
+    machine: str
+    """The boot and the process namespace in which ``pid`` means something; empty: not known."""
+    pid: int
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it is known not to run any more."""
+        if not self.machine or self.machine != _machine():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass
+        return False
+
+
+class Taken(Exception):
+    """Another process has a claim. ``idle``: seconds since it was last renewed."""
+
+    def __init__(self, holder: Holder, idle: float) -> None:
+        super().__init__(f"{holder.process} since {holder.since}")
+        self.holder, self.idle = holder, idle
+
+
+class Claim:
+    """The claim of this process to a subject; ``folder`` holds the claims to all subjects."""
+
+    def __init__(self, shelf: Shelf, folder: str, subject: str) -> None:
+        self._shelf, self._folder, self._subject = shelf, folder, subject
+        self._own = f"{subject}.{uuid.uuid4().hex}"
+        self._note = json.dumps(asdict(_this_process())).encode()
+
+    def take(self) -> None:
+        """Be alone; raises ``Taken``, or ``OSError`` if the store cannot be written."""
+        self._put()
+        self._look()
+
+    def _look(self) -> None:
+        """Raise ``Taken``, and take the claim back, unless no other one counts."""
+        try:
+            stamps = self._shelf.stamps(self._folder)
+            for name in stamps.keys() - {self._own}:
+                if name.startswith(f"{self._subject}."):
+                    self._yield_to(name, stamps.get(self._own, 0.0) - stamps[name])
+        except BaseException:
+            self.release()
+            raise
+
+    def renew(self) -> bool:
+        """Show that the owner lives; False if others took it for dead."""
+        if not self._shelf.exists(self._path(self._own)):
+            return False
+        self._put()
+        return True
+
+    def release(self) -> None:
+        """Give the claim up; if the store does not answer, it ends by itself."""
+        with suppress(OSError):
+            self._shelf.remove(self._path(self._own))
+
+    def _yield_to(self, other: str, idle: float) -> None:
+        """Raise ``Taken`` if another claim counts, remove it if it does not."""
+        holder = _holder(self._shelf, self._path(other))
+        if holder is None:
+            return
+        if idle <= LIFE and not holder.is_dead:
+            raise Taken(holder, max(idle, 0.0))
+        self._shelf.remove(self._path(other))
+
+    def _put(self) -> None:
+        self._shelf.put(self._path(self._own), self._note)
+
+    def _path(self, name: str) -> str:
+        return f"{self._folder}/{name}"
+
+
+@contextmanager
+def renewed(claim: Claim) -> Iterator[threading.Event]:
+    """Renew a claim meanwhile; the event says that it was lost, which interrupts the main thread.
+
+    The claim is released in the end.
+    """
+    over, lost = threading.Event(), threading.Event()
+
+    def renew() -> None:
+        while not over.wait(BEAT):
+            with suppress(OSError):  # the store may answer again before the claim ends
+                if not claim.renew():
+                    lost.set()
+                    _thread.interrupt_main()
+                    return
+
+    thread = threading.Thread(target=renew, name="claim", daemon=True)
+    thread.start()
+    try:
+        yield lost
+    finally:
+        over.set()
+        thread.join(BEAT)
+        if not lost.is_set():
+            claim.release()
+
+
+def holders(shelf: Shelf, folder: str) -> list[Holder]:
+    """Who has claims in a folder, if this machine's clock and the store's agree."""
+    stamps = shelf.stamps(folder)
+    recent = [name for name, stamp in stamps.items() if time.time() - stamp <= LIFE]
+    found = [_holder(shelf, f"{folder}/{name}") for name in recent]
+    return [holder for holder in found if holder and not holder.is_dead]
+
+
+def _holder(shelf: Shelf, name: str) -> Holder | None:
+    """Who put a claim; None if it is gone by now."""
+    try:
+        return Holder(**json.loads(shelf.read(name)))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        return Holder("an unknown process", "an unknown time", "", 0)
+
+
+def _this_process() -> Holder:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Holder(f"{socket.gethostname()}:{os.getpid()}", now, _machine(), os.getpid())
+
+
+@cache
+def _machine() -> str:
+    """Where process ids are ours: this boot of this machine and, in a container, its namespace."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
