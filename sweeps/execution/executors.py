@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Protocol
 
-from sweeps.execution.machines import cluster_machines, pack_slots, ray_connected, this_machine
+from sweeps.execution.autoscaling import machines_for
+from sweeps.execution.machines import pack_slots, ray_connected, this_machine
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
 from sweeps.execution.training import Workplace, train_pack
@@ -77,19 +78,24 @@ class Inline:
 class RayTune:
     """Ray Tune on a cluster, or on a Ray of its own, which starts when there is work for it.
 
-    Raises ``StudyError`` if no cluster answers at ``address`` or no node has room for a pack. What
-    it starts or connects to ends with ``stack``.
+    Raises ``StudyError`` if no cluster answers at ``address`` or no node has room for a pack and
+    none will. What it starts or connects to ends with ``stack``; ``say`` tells of a long wait.
     """
 
     def __init__(
-        self, place: Workplace, resources: Resources, address: str | None, stack: ExitStack
+        self,
+        place: Workplace,
+        resources: Resources,
+        address: str | None,
+        stack: ExitStack,
+        say: Callable[[str], None] = print,
     ) -> None:
         self._stack = stack
         self._machine = this_machine(with_gpus=resources.gpus > 0)
         self._connected = address is not None
         if address:
             stack.enter_context(ray_connected(address, self._machine))
-        machines = cluster_machines() if address else [self._machine]
+        machines = machines_for(resources, say) if address else [self._machine]
         each = pack_slots(resources, machines)
         self.slots = sum(each)
         self._room = Room(self.slots, min(each), resources.cpus)

@@ -1,0 +1,65 @@
+"""A cluster of no workers at first, scaled by Ray's own autoscaler: in a process namespace of its
+own, so that nothing else on this machine is seen or ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from sweeps.execution.autoscaling import has_room
+from sweeps.execution.machines import Machine
+from sweeps.study.study import Resources
+
+SCRIPT = """
+import sys
+import ray
+from ray.cluster_utils import AutoscalingCluster
+from sweeps.errors import StudyError
+from sweeps.execution.autoscaling import machines_for
+from sweeps.execution.machines import pack_slots
+from sweeps.study.study import Resources
+
+worker = {"resources": {"CPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 1}
+cluster = AutoscalingCluster({"CPU": 0}, {"worker": worker}, autoscaler_v2=True)
+cluster.start()
+ray.init("auto")
+for cpus in (64, 1):
+    said = []
+    machines = machines_for(Resources(cpus=cpus), said.append)
+    try:
+        print("RESULT", cpus, sum(pack_slots(Resources(cpus=cpus), machines)), len(said))
+    except StudyError as error:
+        print("RESULT", cpus, "refused", len(said))
+"""
+
+
+def test_a_head_alone_has_no_room() -> None:
+    assert not has_room(Resources(cpus=1), [Machine("head", 0, 0)])
+    assert has_room(Resources(cpus=1), [Machine("head", 0, 0), Machine("worker", 1, 0)])
+
+
+@pytest.mark.slow
+@pytest.mark.hosts
+def test_the_first_worker_is_called_and_what_no_worker_can_do_is_refused() -> None:
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("needs root and unshare")
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="as-") as folder:
+        bin_ = Path(sys.executable).parent
+        environment = {**os.environ, "RAY_TMPDIR": folder, "PATH": f"{bin_}:{os.environ['PATH']}"}
+        own = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+        ended = subprocess.run(
+            [*own, sys.executable, "-c", SCRIPT],
+            env=environment | {"RAY_AUTH_MODE": "disabled"},
+            capture_output=True,
+            text=True,
+            timeout=250,
+            check=False,
+        )
+    results = [line for line in ended.stdout.splitlines() if line.startswith("RESULT")]
+    assert results == ["RESULT 64 refused 1", "RESULT 1 1 1"], ended.stdout + ended.stderr
