@@ -45,7 +45,7 @@ def ray_tag() -> str:
 def our_commands(text: str) -> list[list[str]]:
     """Every ``pinn-sweep`` command of a page: in code blocks, quoted there, and in the text."""
     blocks = re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    within = re.findall(r"`(pinn-sweep [^`]+)`", text)
+    within = re.findall(r"`(pinn-sweep \w+ [^`]+)`", text)
     lines = [*"".join(blocks).splitlines(), *(" ".join(each.split()) for each in within)]
     return [command for line in lines for command in _in_line(shlex.split(line, comments=True))]
 

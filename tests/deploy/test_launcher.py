@@ -89,7 +89,7 @@ def launched(cluster: dict[str, Any], packs: int, **available: float) -> dict[st
     request = SchedulingRequest(
         disable_launch_config_check=True,
         node_type_configs=config.get_node_type_configs(),
-        max_num_nodes=config.get_max_num_nodes(),
+        max_num_nodes=config.get_max_num_worker_nodes(),  # the head is not among these
         resource_requests=ResourceRequestUtil.group_by_count([pack] * packs),
         recoverable_resource_availabilities=available,
     )
