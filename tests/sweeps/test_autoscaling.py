@@ -17,17 +17,61 @@ from sweeps.execution.machines import Machine
 from sweeps.study.study import Resources
 
 SCRIPT = """
-import sys
+import json, os, subprocess, tempfile
 import ray
-from ray.cluster_utils import AutoscalingCluster
+from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE_ID
 from sweeps.errors import StudyError
 from sweeps.execution.autoscaling import machines_for
 from sweeps.execution.machines import pack_slots
 from sweeps.study.study import Resources
 
-worker = {"resources": {"CPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 1}
-cluster = AutoscalingCluster({"CPU": 0}, {"worker": worker}, autoscaler_v2=True)
-cluster.start()
+kinds = {
+    "head": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+    "worker": {"resources": {"CPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 1},
+}
+provider = {
+    "type": "fake_multinode",
+    "use_node_id_as_ip": True,
+    "disable_node_updaters": True,
+    "disable_launch_config_check": True,
+    "launch_multiple": True,
+    "head_node_id": FAKE_HEAD_NODE_ID,
+}
+config = {
+    "cluster_name": "fake",
+    "max_workers": 1,
+    "provider": provider,
+    "available_node_types": kinds,
+    "head_node_type": "head",
+    "upscaling_speed": 1.0,
+    "idle_timeout_minutes": 1,
+    "auth": {},
+    "docker": {},
+    "initialization_commands": [],
+    "setup_commands": [],
+    "head_setup_commands": [],
+    "worker_setup_commands": [],
+    "head_start_ray_commands": [],
+    "worker_start_ray_commands": [],
+    "file_mounts": {},
+    "cluster_synced_files": [],
+    "file_mounts_sync_continuously": False,
+    "rsync_exclude": [],
+    "rsync_filter": [],
+}
+with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+    json.dump(config, file)
+os.environ |= {
+    "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+    "RAY_FAKE_CLUSTER": "1",
+    "RAY_enable_autoscaler_v2": "1",
+    "RAY_CLOUD_INSTANCE_ID": FAKE_HEAD_NODE_ID,
+    "RAY_OVERRIDE_NODE_ID_FOR_TESTING": FAKE_HEAD_NODE_ID,
+    "RAY_NODE_TYPE_NAME": "head",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+start = ["ray", "start", "--head", "--port=0", "--num-cpus=0", f"--autoscaling-config={file.name}"]
+subprocess.run(start, check=True)
 ray.init("auto")
 for cpus in (64, 1):
     said = []
