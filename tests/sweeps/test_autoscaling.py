@@ -30,7 +30,8 @@ kinds = {
     "worker": {"resources": {"CPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 1},
 }
 provider = {
-    "type": "fake_multinode",
+    "type": "external",  # of Ray's "fake_multinode", its packages lack a file
+    "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
     "use_node_id_as_ip": True,
     "disable_node_updaters": True,
     "disable_launch_config_check": True,
