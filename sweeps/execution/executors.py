@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from sweeps.execution.machines import cluster_machines, pack_slots, ray_connected, this_machine
+from sweeps.execution.nodes import ask_nodes, refuse_strangers
+from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
 from sweeps.execution.training import Workplace, train_pack
@@ -77,8 +79,9 @@ class Inline:
 class RayTune:
     """Ray Tune on a cluster, or on a Ray of its own, which starts when there is work for it.
 
-    Raises ``StudyError`` if no cluster answers at ``address`` or no node has room for a pack. What
-    it starts or connects to ends with ``stack``.
+    Raises ``StudyError`` if no cluster answers at ``address``, no node has room for a pack, or a
+    node has other software or does not share the store. What it starts or connects to ends with
+    ``stack``.
     """
 
     def __init__(
@@ -91,6 +94,9 @@ class RayTune:
             stack.enter_context(ray_connected(address, self._machine))
         machines = cluster_machines() if address else [self._machine]
         each = pack_slots(resources, machines)
+        if address:
+            refuse_strangers(ask_nodes(place.store), place.store)
+            place = replace(place, software=dict(installed()))
         self.slots = sum(each)
         self._room = Room(self.slots, min(each), resources.cpus)
         self._place = replace(place, memory=resources.gpus or 1 / max(each))

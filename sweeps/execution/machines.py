@@ -119,10 +119,12 @@ def _join_ray(address: str) -> None:
     import ray
 
     _check_answers(address)
+    _check_is_node(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
+    except Exception as error:  # Ray raises whatever it likes
+        ray.shutdown()
+        reason = str(error).strip().partition("\n")[0]
         raise StudyError(f"no Ray cluster at {address!r}: {reason}") from error
 
 
@@ -143,13 +145,30 @@ def cluster_machines() -> list[Machine]:
 
 def _check_answers(address: str) -> None:
     """See that something listens there: Ray itself would try for minutes."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if address.startswith("ray://"):
+        raise StudyError(
+            f"{address!r} is for Ray's client, which cannot carry studies: run the command on a "
+            "node of the cluster with --address HEAD:6379, or through `ray job submit`"
+        )
+    host, _, port = address.rpartition(":")
     if not port.isdigit():
         return  # "auto" and the like: Ray knows where to look
     try:
         socket.create_connection((host, int(port)), ANSWERS_WITHIN).close()
     except OSError as error:
         raise StudyError(f"no Ray cluster at {address!r}: {error.strerror or error}") from None
+
+
+def _check_is_node(address: str) -> None:
+    """See that Ray runs here: on a machine where it does not, it would be waited for."""
+    from ray._private.services import find_node_ids
+
+    if not find_node_ids():
+        raise StudyError(
+            f"this machine is not a node of the cluster at {address!r}: run the command on one "
+            f"that is, or make it one that runs no trial: ray start --address={address} "
+            "--num-cpus=0 --num-gpus=0"
+        )
 
 
 def _slots_on(machine: Machine, resources: Resources) -> int:
