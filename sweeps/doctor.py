@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sweeps.errors import StudyError
 from sweeps.execution.machines import Machine, pack_slots, this_machine
-from sweeps.study.study import Study
+from sweeps.study.study import Resources, Study
 from sweeps.tracking.tracking import check_tracking, masked
 
 PACKAGES = ("pinn-sweeps", "torch", "ray", "optuna", "mlflow", "pyarrow", "pandas", "numpy")
@@ -56,12 +56,16 @@ def examine(runs_dir: Path, tracking_uri: str) -> Iterator[Check]:
     )
 
 
-def room(study: Study, machines: Sequence[Machine]) -> Check:
+def room(
+    study: Study,
+    machines: Sequence[Machine],
+    slots_on: Callable[[Resources, Sequence[Machine]], list[int]] = pack_slots,
+) -> Check:
     """Whether the machines have what each pack of the study asks for."""
     asked = study.resources
     name = f"room for packs of {study.name}"
     try:
-        slots = pack_slots(asked, machines)
+        slots = slots_on(asked, machines)
     except StudyError as error:
         return Check(name, str(error), False)
     needs = f"{asked.cpus:g} CPUs and {asked.gpus:g} GPUs each"

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from sweeps.doctor import Check, room
 from sweeps.errors import StudyError
-from sweeps.execution.machines import cluster_machines, ray_connected, this_machine
+from sweeps.execution.machines import cluster_machines, cluster_slots, ray_connected, this_machine
 from sweeps.execution.nodes import Node, ask_nodes
 from sweeps.execution.software import differences, installed
 from sweeps.study.study import Study
@@ -32,7 +32,7 @@ def examine_cluster(address: str, root: str, study: Study | None) -> Iterator[Ch
         yield Check(name, f"{len(machines)} nodes", True)
         yield from _nodes(root)
         if study:
-            yield room(study, machines)
+            yield room(study, machines, cluster_slots)
 
 
 def _nodes(root: str) -> Iterator[Check]:
@@ -46,7 +46,7 @@ def _nodes(root: str) -> Iterator[Check]:
 
 
 def _failed(node: Node) -> Check:
-    return Check(f"{node.address}", node.problem, False, "see its Ray logs in /tmp/ray")
+    return Check(f"{node.address} answer", node.problem, False, "see its Ray logs in /tmp/ray")
 
 
 def _about(node: Node, root: str) -> Iterator[Check]:

@@ -25,6 +25,11 @@ OBJECT_STORE_BYTES = 100 * 2**20
 ANSWERS_WITHIN = 4.0
 """Seconds that a cluster's address has to answer."""
 
+COMING = (
+    "; where the cluster starts nodes when they are needed, say with resources.slots how many "
+    "packs may run at a time"
+)
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -45,10 +50,10 @@ def this_machine(*, with_gpus: bool) -> Machine:
     return Machine("this machine", _cores(), gpus)
 
 
-def pack_slots(resources: Resources, machines: Sequence[Machine]) -> list[int]:
+def pack_slots(resources: Resources, machines: Sequence[Machine], advice: str = "") -> list[int]:
     """How many packs can run at a time on each machine that has room for any.
 
-    Raises ``StudyError`` if none has.
+    Raises ``StudyError`` with some ``advice`` if none has.
     """
     slots = [count for machine in machines if (count := _slots_on(machine, resources))]
     if slots:
@@ -57,8 +62,21 @@ def pack_slots(resources: Resources, machines: Sequence[Machine]) -> list[int]:
     there = "; ".join(f"{one.name}: {one.cpus:g} CPUs, {one.gpus:g} GPUs" for one in machines)
     raise StudyError(
         f"resources: each pack asks for {asked} on one node, which no node has; "
-        f"available are: {there or 'no nodes'}; change resources.cpus or resources.gpus"
+        f"available are: {there or 'no nodes'}; change resources.cpus or resources.gpus{advice}"
     )
+
+
+def cluster_slots(resources: Resources, machines: Sequence[Machine]) -> list[int]:
+    """The same on a cluster; to the nodes that are there come those it starts when needed.
+
+    How many packs those will have room for only ``resources.slots`` says. Raises ``StudyError`` if
+    it does not and no node that is there has room.
+    """
+    if not resources.slots:
+        return pack_slots(resources, machines, COMING)
+    there = [_slots_on(machine, resources) for machine in machines]
+    coming = max(0, resources.slots - sum(there))
+    return [count for count in there if count] + [1] * coming
 
 
 @contextmanager

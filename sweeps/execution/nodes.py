@@ -12,7 +12,7 @@ from sweeps.errors import StudyError
 from sweeps.execution.software import differences, installed
 from sweeps.store.meeting import Meeting, meeting
 
-ANSWER_WITHIN = 60.0
+ANSWER_WITHIN = 120.0
 """Seconds for all nodes: a worker starts and imports torch, on a busy machine."""
 
 

@@ -50,14 +50,14 @@ class Host:
             text=True,
         )
 
-    def run(self, *command: str | Path, seconds: float = 120, **environment: str) -> str:
+    def run(self, *command: str | Path, seconds: float = 300, **environment: str) -> str:
         """What a command says that has to succeed."""
         code, said = self.ask(*command, seconds=seconds, **environment)
         assert code == 0, f"{self.name}: {shlex.join(map(str, command))}: exit code {code}\n{said}"
         return said
 
     def ask(
-        self, *command: str | Path, seconds: float = 120, **environment: str
+        self, *command: str | Path, seconds: float = 300, **environment: str
     ) -> tuple[int, str]:
         """Exit code of a command and what it said."""
         process = self.start(*command, **environment)
