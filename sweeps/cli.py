@@ -254,20 +254,40 @@ def list_(family: Family, as_json: AsJson = False) -> None:
 
 @app.command()
 def doctor(
-    runs_dir: RunsDir = RUNS, tracking_uri: TrackingUri = None, as_json: AsJson = False
+    study: Annotated[str | None, typer.Argument(help="See that there is room for it.")] = None,
+    overrides: Overrides = None,
+    runs_dir: RunsDir = RUNS,
+    tracking_uri: TrackingUri = None,
+    address: Address = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Check this machine: versions, cores, memory, disk, write access, tracking address."""
-    from sweeps.doctor import examine
+    """Check this machine and, with an address, every node of a cluster; exit code 2 if one fails.
+
+    Versions, cores, GPUs, memory, disk, write access, clocks, the tracking address.
+    """
+    from itertools import chain
+
+    from sweeps.doctor import examine, room
+    from sweeps.doctor_cluster import examine_cluster
+    from sweeps.execution.machines import this_machine
+    from sweeps.finding import study_to_run
     from sweeps.tracking.tracking import default_tracking_uri
 
-    uri = tracking_uri or default_tracking_uri(runs_dir)
-    checks = list(examine(runs_dir.absolute(), uri))
+    found = study_to_run(study, overrides or [], runs_dir) if study else None
+    here = examine(runs_dir.absolute(), tracking_uri or default_tracking_uri(runs_dir))
+    if address:
+        further = examine_cluster(address, str(runs_dir.absolute()), found)
+    else:
+        further = iter([room(found, [this_machine(with_gpus=True)])] if found else [])
+    checks = []
+    for check in chain(here, further):
+        checks.append(check)
+        if not as_json:
+            advice = f" ({check.advice})" if check.advice and not check.ok else ""
+            typer.echo(f"{'ok ' if check.ok else 'BAD'}  {check.name}: {check.found}{advice}")
     if as_json:
         _print_json([asdict(check) for check in checks])
-    else:
-        for check in checks:
-            typer.echo(f"{'ok ' if check.ok else 'BAD'}  {check.name}: {check.found}")
-    raise typer.Exit(0 if all(check.ok for check in checks) else 1)
+    raise typer.Exit(0 if all(check.ok for check in checks) else 2)
 
 
 def _print_json(value: object) -> None:

@@ -6,13 +6,14 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from sweeps.errors import StudyError
-from sweeps.execution.machines import this_machine
+from sweeps.execution.machines import Machine, pack_slots, this_machine
+from sweeps.study.study import Resources, Study
 from sweeps.tracking.tracking import check_tracking, masked
 
 PACKAGES = ("pinn-sweeps", "torch", "ray", "optuna", "mlflow", "pyarrow", "pandas", "numpy")
@@ -28,6 +29,8 @@ class Check:
     name: str
     found: str
     ok: bool
+    advice: str = ""
+    """What to do where it cannot."""
 
 
 def examine(runs_dir: Path, tracking_uri: str) -> Iterator[Check]:
@@ -39,19 +42,42 @@ def examine(runs_dir: Path, tracking_uri: str) -> Iterator[Check]:
     yield Check("cores", f"{machine.cpus:g}", machine.cpus >= 1)
     yield Check("gpus", f"{machine.gpus:g}", True)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    yield Check("memory", _gigabytes(memory), memory >= LEAST_MEMORY)
+    least = _gigabytes(LEAST_MEMORY)
+    yield Check("memory", _gigabytes(memory), memory >= LEAST_MEMORY, f"studies need {least}")
     nearest = next(folder for folder in [runs_dir, *runs_dir.parents] if folder.exists())
     free = shutil.disk_usage(nearest).free
-    yield Check(f"disk at {nearest}", f"{_gigabytes(free)} free", free >= LEAST_DISK)
-    yield _try(f"writing to {nearest}", lambda: _write(nearest))
-    yield _try(f"tracking at {masked(tracking_uri)}", lambda: check_tracking(tracking_uri))
+    enough, elsewhere = free >= LEAST_DISK, "--runs-dir says where else"
+    yield Check(f"disk at {nearest}", f"{_gigabytes(free)} free", enough, elsewhere)
+    yield attempt(f"writing to {nearest}", lambda: _write(nearest), elsewhere)
+    yield attempt(
+        f"tracking at {masked(tracking_uri)}",
+        lambda: check_tracking(tracking_uri),
+        "start the server, or see MLFLOW_TRACKING_URI, _USERNAME and _PASSWORD",
+    )
 
 
-def _try(name: str, action: Callable[[], None]) -> Check:
+def room(
+    study: Study,
+    machines: Sequence[Machine],
+    slots_on: Callable[[Resources, Sequence[Machine]], list[int]] = pack_slots,
+) -> Check:
+    """Whether the machines have what each pack of the study asks for."""
+    asked = study.resources
+    name = f"room for packs of {study.name}"
+    try:
+        slots = slots_on(asked, machines)
+    except StudyError as error:
+        return Check(name, str(error), False)
+    needs = f"{asked.cpus:g} CPUs and {asked.gpus:g} GPUs each"
+    return Check(name, f"{sum(slots)} at a time on {len(slots)} nodes, with {needs}", True)
+
+
+def attempt(name: str, action: Callable[[], None], advice: str = "") -> Check:
+    """Do something that raises if it cannot be done."""
     try:
         action()
     except (OSError, StudyError) as error:
-        return Check(name, str(error), False)
+        return Check(name, str(error), False, advice)
     return Check(name, "works", True)
 
 

@@ -11,7 +11,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Protocol
 
-from sweeps.execution.machines import cluster_machines, pack_slots, ray_connected, this_machine
+from sweeps.execution.machines import (
+    cluster_machines,
+    cluster_slots,
+    pack_slots,
+    ray_connected,
+    this_machine,
+)
+from sweeps.execution.nodes import ask_nodes, refuse_strangers
+from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
 from sweeps.execution.training import Workplace, train_pack
@@ -77,8 +85,9 @@ class Inline:
 class RayTune:
     """Ray Tune on a cluster, or on a Ray of its own, which starts when there is work for it.
 
-    Raises ``StudyError`` if no cluster answers at ``address`` or no node has room for a pack. What
-    it starts or connects to ends with ``stack``.
+    Raises ``StudyError`` if no cluster answers at ``address``, no node has room for a pack, or a
+    node has other software or does not share the store. What it starts or connects to ends with
+    ``stack``.
     """
 
     def __init__(
@@ -89,11 +98,16 @@ class RayTune:
         self._connected = address is not None
         if address:
             stack.enter_context(ray_connected(address, self._machine))
-        machines = cluster_machines() if address else [self._machine]
-        each = pack_slots(resources, machines)
+        if address:
+            each = cluster_slots(resources, cluster_machines())
+            refuse_strangers(ask_nodes(place.store), place.store)
+            place = replace(place, software=dict(installed()))
+        else:
+            each = pack_slots(resources, [self._machine])
         self.slots = sum(each)
         self._room = Room(self.slots, min(each), resources.cpus)
-        self._place = replace(place, memory=resources.gpus or 1 / max(each))
+        together = max(*each, resources.slots or 1) if address else max(each)
+        self._place = replace(place, memory=resources.gpus or 1 / together)
 
     def carry_out(self, stages: Iterable[Stage], tick: Callable[[], None]) -> None:
         """Train until all stages are over, one Tune trial for each pack; workers are reused."""
@@ -102,6 +116,8 @@ class RayTune:
         if first is None:
             return
         os.environ.update(TUNE_ENVIRONMENT)
+        if first.resources.slots:  # a cluster grows by what waits; Tune has one pack wait
+            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots)
         if not self._connected:
             self._stack.enter_context(ray_connected(None, self._machine))
             self._connected = True

@@ -31,6 +31,11 @@ interface. It reads this once, when it is first imported.
 ANSWERS_WITHIN = 4.0
 """Seconds that a cluster's address has to answer."""
 
+COMING = (
+    "; where the cluster starts nodes when they are needed, say with resources.slots how many "
+    "packs may run at a time"
+)
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -51,10 +56,10 @@ def this_machine(*, with_gpus: bool) -> Machine:
     return Machine("this machine", _cores(), gpus)
 
 
-def pack_slots(resources: Resources, machines: Sequence[Machine]) -> list[int]:
+def pack_slots(resources: Resources, machines: Sequence[Machine], advice: str = "") -> list[int]:
     """How many packs can run at a time on each machine that has room for any.
 
-    Raises ``StudyError`` if none has.
+    Raises ``StudyError`` with some ``advice`` if none has.
     """
     slots = [count for machine in machines if (count := _slots_on(machine, resources))]
     if slots:
@@ -63,8 +68,21 @@ def pack_slots(resources: Resources, machines: Sequence[Machine]) -> list[int]:
     there = "; ".join(f"{one.name}: {one.cpus:g} CPUs, {one.gpus:g} GPUs" for one in machines)
     raise StudyError(
         f"resources: each pack asks for {asked} on one node, which no node has; "
-        f"available are: {there or 'no nodes'}; change resources.cpus or resources.gpus"
+        f"available are: {there or 'no nodes'}; change resources.cpus or resources.gpus{advice}"
     )
+
+
+def cluster_slots(resources: Resources, machines: Sequence[Machine]) -> list[int]:
+    """The same on a cluster; to the nodes that are there come those it starts when needed.
+
+    How many packs those will have room for only ``resources.slots`` says. Raises ``StudyError`` if
+    it does not and no node that is there has room.
+    """
+    if not resources.slots:
+        return pack_slots(resources, machines, COMING)
+    there = [_slots_on(machine, resources) for machine in machines]
+    coming = max(0, resources.slots - sum(there))
+    return [count for count in there if count] + [1] * coming
 
 
 @contextmanager
@@ -127,10 +145,12 @@ def _join_ray(address: str) -> None:
     import ray
 
     _check_answers(address)
+    _check_is_node(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
+    except Exception as error:  # Ray raises whatever it likes
+        ray.shutdown()
+        reason = str(error).strip().partition("\n")[0]
         raise StudyError(f"no Ray cluster at {address!r}: {reason}") from error
 
 
@@ -151,13 +171,30 @@ def cluster_machines() -> list[Machine]:
 
 def _check_answers(address: str) -> None:
     """See that something listens there: Ray itself would try for minutes."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if address.startswith("ray://"):
+        raise StudyError(
+            f"{address!r} is for Ray's client, which cannot carry studies: run the command on a "
+            "node of the cluster with --address HEAD:6379, or through `ray job submit`"
+        )
+    host, _, port = address.rpartition(":")
     if not port.isdigit():
         return  # "auto" and the like: Ray knows where to look
     try:
         socket.create_connection((host, int(port)), ANSWERS_WITHIN).close()
     except OSError as error:
         raise StudyError(f"no Ray cluster at {address!r}: {error.strerror or error}") from None
+
+
+def _check_is_node(address: str) -> None:
+    """See that Ray runs here: on a machine where it does not, it would be waited for."""
+    from ray._private.services import find_node_ids
+
+    if not find_node_ids():
+        raise StudyError(
+            f"this machine is not a node of the cluster at {address!r}: run the command on one "
+            f"that is, or make it one that runs no trial: ray start --address={address} "
+            "--num-cpus=0 --num-gpus=0"
+        )
 
 
 def _slots_on(machine: Machine, resources: Resources) -> int:

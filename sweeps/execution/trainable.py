@@ -8,9 +8,11 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import ray
 from ray.tune import Trainable
 
 from sweeps.errors import StudyError
+from sweeps.execution.software import differences, installed
 from sweeps.execution.training import Workplace, train_pack
 from sweeps.store.store import DiskFull
 from sweeps.study.plan import Pack, Run
@@ -20,8 +22,13 @@ class PackTrainable(Trainable):
     """One Tune trial: one pack. The worker stays and takes the next pack when it is done."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Take a pack from ``trial_config``; raises ``StudyError`` for anything else."""
+        """Take a pack from ``trial_config``; raises ``StudyError`` for anything else.
+
+        So it does on a node that joined later, with other software than the driver's.
+        """
         self._pack, self._place = read_trial_config(config)
+        if other := differences(installed(), self._place.software or {}):
+            raise StudyError(f"node {ray.util.get_node_ip_address()} has {other}")
         self.config = {}  # Tune would send it back with the result, and the driver keep it
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -55,6 +55,8 @@ class Workplace:
     """``module:function`` of what trains a pack, looked up where the pack is trained."""
     memory: float = 1.0
     """Part of the device's memory that the pack may take."""
+    software: Mapping[str, str] | None = None
+    """The driver's versions, which the worker's have to equal; None: they are one machine's."""
 
 
 def train_pack(pack: Pack, place: Workplace) -> dict[str, float | None]:

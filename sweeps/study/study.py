@@ -127,6 +127,9 @@ class Resources(Section):
     """GPUs for each pack; a fraction lets packs share one."""
     retries: Annotated[int, Field(ge=0, le=100)] = 3
     """How often a pack that lost its worker is tried again."""
+    slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """How many packs may run at a time on a cluster whose nodes come when needed; null: as many as
+    the nodes that are there have room for."""
 
 
 class Study(Section):

@@ -264,8 +264,23 @@ def test_doctor(folder: Path) -> None:
     assert (code == 0) == all(check["ok"] for check in checks.values())
     assert list(folder.iterdir()) == []
     code, said, _ = pinn_sweep("doctor", "--tracking-uri", "http://127.0.0.1:9")
-    assert code == 1
+    assert code == 2
     assert "BAD  tracking at http://127.0.0.1:9" in said
+
+
+def test_the_doctor_knows_whether_a_study_has_room() -> None:
+    code, said, _ = pinn_sweep("doctor", "demo", "resources.cpus=1000")
+    assert code == 2
+    assert "BAD  room for packs of demo: resources: each pack asks for 1000 CPUs" in said
+    _, said, _ = pinn_sweep("doctor", "demo")
+    assert "ok   room for packs of demo: " in said
+
+
+def test_the_doctor_needs_a_cluster_that_is_there(folder: Path) -> None:
+    code, said, _ = pinn_sweep("doctor", "--address", "127.0.0.1:9")
+    assert code == 2
+    assert "BAD  cluster at 127.0.0.1:9: no Ray cluster at '127.0.0.1:9': Connection ref" in said
+    assert list(folder.iterdir()) == []
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -6,7 +6,13 @@ import pytest
 import ray
 
 from sweeps.errors import StudyError
-from sweeps.execution.machines import Machine, pack_slots, ray_connected, this_machine
+from sweeps.execution.machines import (
+    Machine,
+    cluster_slots,
+    pack_slots,
+    ray_connected,
+    this_machine,
+)
 from sweeps.study.study import Resources
 
 SMALL, LARGE = Machine("small", 4, 0), Machine("large", 16, 2)
@@ -31,6 +37,15 @@ def test_slots_of_each_machine(cpus: float, gpus: float, slots: list[int]) -> No
 def test_no_room_anywhere_is_an_error_that_says_what_there_is() -> None:
     with pytest.raises(StudyError, match="small: 4 CPUs, 0 GPUs"):
         pack_slots(Resources(gpus=0.5), [SMALL])
+
+
+def test_nodes_that_come_when_needed_are_counted_by_the_study() -> None:
+    head = Machine("head", 0, 0)
+    with pytest.raises(StudyError, match=r"head: 0 CPUs, 0 GPUs; .* say with resources\.slots"):
+        cluster_slots(Resources(), [head])
+    assert cluster_slots(Resources(slots=3), [head]) == [1, 1, 1]
+    assert cluster_slots(Resources(slots=6), [head, SMALL]) == [4, 1, 1]
+    assert cluster_slots(Resources(slots=2), [head, SMALL]) == [4]
 
 
 def test_this_machine_has_a_core() -> None:
