@@ -94,11 +94,12 @@ def run(
     from sweeps.display.reporting import show_outcome
     from sweeps.finding import study_to_run
     from sweeps.launch import DONE, INTERRUPTED, run_study
+    from sweeps.tracking.tracking import masked
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
     found = study_to_run(study, overrides or [], runs_dir)
     console = Console(highlight=False)
-    again = shlex.join(["pinn-sweep", *sys.argv[1:]])
+    again = shlex.join(["pinn-sweep", *map(masked, sys.argv[1:])])
     try:
         code = run_study(
             found, runs_dir=runs_dir, tracking_uri=tracking_uri, address=address, console=console

@@ -21,6 +21,12 @@ log = logging.getLogger(__name__)
 OBJECT_STORE_BYTES = 100 * 2**20
 """For Ray's object store, through which hardly anything passes: results go to the store."""
 
+LOOPBACK_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Keeps a Ray of our own on loopback, as it is by itself on macOS and Windows.
+
+On Linux Ray takes the machine's address, even where it is given 127.0.0.1, and listens on every
+interface. It reads this once, when it is first imported.
+"""
 
 ANSWERS_WITHIN = 4.0
 """Seconds that a cluster's address has to answer."""
@@ -69,6 +75,8 @@ def ray_connected(address: str | None, machine: Machine) -> Iterator[None]:
     """
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is None:
+        os.environ.update(LOOPBACK_ALONE)
     import ray
 
     before = signal.getsignal(signal.SIGTERM)

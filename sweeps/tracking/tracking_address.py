@@ -36,7 +36,7 @@ def masked(text: str) -> str:
     >>> masked("no answer from https://ada:lovelace@example.org/mlflow")
     'no answer from https://***@example.org/mlflow'
     """
-    text = re.sub(r"(?<!sqlite)://[^\\s'\"]*@", "://***@", text)
+    text = re.sub(r"(?<!sqlite)://[^\s'\"]*@", "://***@", text)
     return re.sub(r"(?i)([?&](?:password|token)=)[^&\s]*", r"\1***", text)
 
 

@@ -35,11 +35,12 @@ def serve(tracking_uri: str, experiment: str, port: int, say: Callable[[str], No
     """
     _check_free(port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", tracking_uri]
+    command += ["--workers", "1"]
+    store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri}  # everyone may see a command, nobody this
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = subprocess.Popen(
         command,
-        env={**os.environ, **ENVIRONMENT},
+        env={**os.environ, **ENVIRONMENT, **store},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # a group of its own, so that its workers end with it
@@ -49,7 +50,8 @@ def serve(tracking_uri: str, experiment: str, port: int, say: Callable[[str], No
         if _answers(server, port):
             say(f"MLflow: {_page(experiment, port)}   (Ctrl-C ends it)")
         else:
-            say(f"MLflow ended at once; it says why: {masked(shlex.join(command))}")
+            said = [f"{name}={masked(value)}" for name, value in store.items()]
+            say(f"MLflow ended at once; it says why: {shlex.join(['env', *said, *command])}")
         return server.wait()
     except KeyboardInterrupt:
         return 0

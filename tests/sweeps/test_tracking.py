@@ -328,6 +328,8 @@ def test_a_good_address_is_accepted_and_nothing_is_created(uri: str, tmp_path: P
 
 
 def test_credentials_are_masked_wherever_they_stand() -> None:
+    assert masked(r"https://boss:\s/?#s@host/x: no answer") == "https://***@host/x: no answer"
+    assert masked("postgresql://ada:secrets@h/db") == "postgresql://***@h/db"
     assert masked("http://ada:love@lace@host:5000/x failed") == "http://***@host:5000/x failed"
     assert masked("postgresql://h/db?user=ada&password=x&a=1").endswith("password=***&a=1")
     assert masked("sqlite:////home/ada@lab/mlflow.db") == "sqlite:////home/ada@lab/mlflow.db"
