@@ -18,7 +18,7 @@ from sweeps.store.store import Store
 from sweeps.study.study import Study
 from sweeps.tracking import rows
 from sweeps.tracking.mlflow_client import open_client, search_runs
-from sweeps.tracking.tracking_address import sqlite_file
+from sweeps.tracking.tracking_address import SERVERS, sqlite_file
 
 if TYPE_CHECKING:
     from mlflow.entities import Param, Run
@@ -85,12 +85,17 @@ class Experiment:
             self._client.set_terminated(parent.info.run_id, status, end)
 
     def _open(self, database: Path | None) -> str:
-        """The experiment's id; artifacts of a local database lie beside it."""
+        """The experiment's id; artifacts lie beside a local database, or else beside the store.
+
+        A server has a place of its own for them.
+        """
         artifacts = None
         if database:
             with closing(sqlite3.connect(database)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")  # the UI reads while we write
             artifacts = (database.parent / "artifacts" / self._study.name).as_uri()
+        elif not self._uri.startswith(SERVERS):
+            artifacts = Path(self._store.root).absolute().with_name("artifacts").as_uri()
         found = self._client.get_experiment_by_name(self._study.name)
         if found is None:
             return str(self._client.create_experiment(self._study.name, artifacts, KIND))
