@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -118,7 +118,7 @@ def free_port() -> int:
 
 @contextmanager
 def _serving(
-    command: list[object],
+    command: Sequence[object],
     log: Path,
     end: signal.Signals,
     environment: dict[str, str] | None = None,

@@ -259,11 +259,12 @@ def doctor(
     runs_dir: RunsDir = RUNS,
     tracking_uri: TrackingUri = None,
     address: Address = None,
+    store: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Check this machine and, with an address, every node of a cluster; exit code 2 if one fails.
 
-    Versions, cores, GPUs, memory, disk, write access, clocks, the tracking address.
+    Versions, cores, GPUs, memory, disk, write access, clocks, the store, the tracking address.
     """
     from itertools import chain
 
@@ -273,10 +274,10 @@ def doctor(
     from sweeps.finding import study_to_run
     from sweeps.tracking.tracking import default_tracking_uri
 
-    found = study_to_run(study, overrides or [], runs_dir) if study else None
-    here = examine(runs_dir.absolute(), tracking_uri or default_tracking_uri(runs_dir))
+    found = study_to_run(study, overrides or [], runs_dir, store) if study else None
+    here = examine(runs_dir.absolute(), tracking_uri or default_tracking_uri(runs_dir), store)
     if address:
-        further = examine_cluster(address, str(runs_dir.absolute()), found)
+        further = examine_cluster(address, store or str(runs_dir.absolute()), found)
     else:
         further = iter([room(found, [this_machine(with_gpus=True)])] if found else [])
     checks = []

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sweeps.errors import StudyError
 from sweeps.execution.machines import Machine, pack_slots, this_machine
+from sweeps.store.address import check_store
 from sweeps.study.study import Resources, Study
 from sweeps.tracking.tracking import check_tracking, masked
 
@@ -33,8 +34,8 @@ class Check:
     """What to do where it cannot."""
 
 
-def examine(runs_dir: Path, tracking_uri: str) -> Iterator[Check]:
-    """Look at versions, cores, memory, disk, write access and the tracking address."""
+def examine(runs_dir: Path, tracking_uri: str, store: str | None = None) -> Iterator[Check]:
+    """Look at versions, cores, memory, disk, write access, the store and the tracking address."""
     yield Check("python", platform.python_version(), True)
     for package in PACKAGES:
         yield Check(package, version(package), True)
@@ -49,6 +50,12 @@ def examine(runs_dir: Path, tracking_uri: str) -> Iterator[Check]:
     enough, elsewhere = free >= LEAST_DISK, "--runs-dir says where else"
     yield Check(f"disk at {nearest}", f"{_gigabytes(free)} free", enough, elsewhere)
     yield attempt(f"writing to {nearest}", lambda: _write(nearest), elsewhere)
+    if store:
+        yield attempt(
+            f"store at {store}",
+            lambda: check_store(store, write=True),
+            "it has to be there already; see AWS_ACCESS_KEY_ID and its like",
+        )
     yield attempt(
         f"tracking at {masked(tracking_uri)}",
         lambda: check_tracking(tracking_uri),

@@ -39,7 +39,7 @@ def _nodes(root: str) -> Iterator[Check]:
     try:
         nodes = ask_nodes(root, gpus=True)
     except StudyError as error:
-        yield Check("storage", str(error), False, "--runs-dir says where else")
+        yield Check("storage", str(error), False, "--runs-dir or --store says where else")
         return
     for node in nodes:
         yield from [_failed(node)] if node.problem else _about(node, root)
@@ -58,6 +58,6 @@ def _about(node: Node, root: str) -> Iterator[Check]:
     yield Check(f"{node.address} GPUs", gpus, enough, "its driver is too old, or torch is for CPUs")
     clock, together = f"{node.ahead:+.1f} s", abs(node.ahead) <= CLOCKS_APART
     yield Check(f"{node.address} clock", clock, together, "synchronise clocks (NTP)")
-    shared = "mount the folder at the same place on every node, or use another --runs-dir"
+    shared = "mount the folder at the same place on every node, or use --store"
     found = node.storage or f"{root} is shared"
     yield Check(f"{node.address} storage", found, not node.storage, shared)

@@ -189,7 +189,7 @@ def _check_is_node(address: str) -> None:
     """See that Ray runs here: on a machine where it does not, it would be waited for."""
     from ray._private.services import find_node_ids
 
-    if not find_node_ids():
+    if not find_node_ids():  # type: ignore[no-untyped-call]
         raise StudyError(
             f"this machine is not a node of the cluster at {address!r}: run the command on one "
             f"that is, or make it one that runs no trial: ray start --address={address} "

@@ -61,8 +61,8 @@ def refuse_strangers(nodes: Sequence[Node], root: str) -> None:
             )
         if node.storage:
             raise StudyError(
-                f"node {node.address} does not share {root}: {node.storage}; --runs-dir has to be "
-                "a folder that every node mounts at the same place"
+                f"node {node.address} does not share {root}: {node.storage}; it has to be an "
+                "object store (--store) or a folder that every node mounts at the same place"
             )
 
 

@@ -28,7 +28,8 @@ class PackTrainable(Trainable):
         """
         self._pack, self._place = read_trial_config(config)
         if other := differences(installed(), self._place.software or {}):
-            raise StudyError(f"node {ray.util.get_node_ip_address()} has {other}")
+            address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+            raise StudyError(f"node {address} has {other}")
         self.config = {}  # Tune would send it back with the result, and the driver keep it
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

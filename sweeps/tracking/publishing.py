@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pinn_core.trajectory import Manifest
+from sweeps.store.address import is_address
 from sweeps.store.faults import reach
 from sweeps.store.store import Store
 from sweeps.study.study import Study
@@ -95,7 +96,7 @@ class Experiment:
                 connection.execute("PRAGMA journal_mode=WAL")  # the UI reads while we write
             artifacts = (database.parent / "artifacts" / self._study.name).as_uri()
         elif not self._uri.startswith(SERVERS):
-            artifacts = Path(self._store.root).absolute().with_name("artifacts").as_uri()
+            artifacts = _beside(self._store.root)
         found = self._client.get_experiment_by_name(self._study.name)
         if found is None:
             return str(self._client.create_experiment(self._study.name, artifacts, KIND))
@@ -150,6 +151,13 @@ class Experiment:
             file.with_suffix(".parquet").write_bytes(self._store.content(manifest))
             file.with_suffix(".json").write_text(manifest.to_json())
             repository.log_artifacts(folder, "trajectory")  # type: ignore[no-untyped-call]
+
+
+def _beside(root: str) -> str:
+    """Address of the artifacts next to a store; on an object store MLflow itself needs boto3."""
+    if is_address(root):
+        return root.partition("?")[0].rpartition("/")[0] + "/artifacts"
+    return Path(root).absolute().with_name("artifacts").as_uri()
 
 
 def _parameters(manifest: Manifest) -> list["Param"]:
