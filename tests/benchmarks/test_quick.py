@@ -14,7 +14,7 @@ from benchmarks.command import main
 
 COLUMNS = {
     "step": "size activation backend pack ms_both ms_complete vs_deepxde_both vs_deepxde_step"
-    " vs_autograd peak_fraction",
+    " vs_autograd ms_propagation peak_fraction",
     "packs": "kind backend threads pack seconds_per_run speedup",
     "diagnostics": "model batch width pack record ms_step ms_bare ratio",
 }

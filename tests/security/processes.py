@@ -1,4 +1,4 @@
-"""What Linux tells everyone of a process and its descendants: commands, and where they listen."""
+"""Where processes listen, as Linux tells everyone."""
 
 from __future__ import annotations
 
@@ -9,24 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LISTENING = "0A"
-
-
-def family(pid: int) -> list[Path]:
-    """The process and all that descend from it, as folders of /proc."""
-    parents = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        stat = _read(process / "stat").rpartition(b")")[2].split()
-        if stat:
-            parents[int(process.name)] = int(stat[1])
-    found = [pid]
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return [Path("/proc", str(one)) for one in found]
-
-
-def commands(processes: list[Path]) -> list[bytes]:
-    """Their command lines, which every user may read."""
-    return [_read(process / "cmdline") for process in processes]
 
 
 def listening(processes: list[Path]) -> set[str]:
@@ -49,13 +31,6 @@ def _sockets(process: Path) -> Iterator[str]:
                 yield name[8:-1]
     except OSError:
         return  # it has just ended
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""
 
 
 def _address(text: str) -> str:

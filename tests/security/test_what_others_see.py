@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.servers import free_port, mlflow_server
-from tests.security.processes import commands, family, listening
+from benchmarks.processes import commands, family
+from tests.security.processes import listening
 from tests.sweeps.samples import STUDY
 
 pytestmark = [

@@ -271,7 +271,7 @@ def test_a_damaged_study_file_is_set_aside_and_written_again(
     damage: str, done: Path, tmp_path: Path
 ) -> None:
     copytree(done / "runs", tmp_path / "runs")
-    file = StudyFolder.of(tmp_path / "runs", "sample").study_file
+    file = tmp_path / "runs" / "sample" / "study.yaml"
     whole = file.read_bytes()
     edited = whole.replace(b"steps: 6", b"steps: 7")
     if damage == "removed":
@@ -310,7 +310,7 @@ def test_without_a_sound_study_file_the_store_says_what_was_planned(
     damage: str | None, change: str, lost: int, done: Path, tmp_path: Path
 ) -> None:
     copytree(done / "runs", tmp_path / "runs")
-    file = StudyFolder.of(tmp_path / "runs", "sample").study_file
+    file = tmp_path / "runs" / "sample" / "study.yaml"
     file.write_text(damage) if damage else file.unlink()
     with pytest.raises(StudyError, match=rf"\b{lost} runs in .* are not planned by the study"):
         launch(sample(tmp_path, change), tmp_path)
