@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.servers import free_port, mlflow_server
 from benchmarks.processes import commands, family
+from benchmarks.servers import free_port, mlflow_server
 from tests.security.processes import listening
 from tests.sweeps.samples import STUDY
 
