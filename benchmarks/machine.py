@@ -40,7 +40,7 @@ def versions() -> dict[str, str | None]:
 def sgemm_seconds(side: int, device: str = "cpu") -> float:
     """Seconds of one square float32 matrix product, ``side`` on each side, on torch's threads.
 
-    Tables take the best of several, measured among their cases.
+    Tables measure it among their cases.
     """
     left = torch.ones(side, side, device=device)
     out = torch.empty_like(left)

@@ -4,8 +4,9 @@ Both gradients, of the residual's and of the boundary's loss, come from the publ
 objective; the complete step from a training that runs, with Adam and everything recorded at the
 default cadence. One thread, float32, full batches, times per run. ``peak_fraction`` is the least
 arithmetic that both gradients need, over the time of their propagation alone (of our engine: no
-losses), over the best large matrix product of the same minutes. A GPU, where there is one, is
-compared with its peers on the GPU.
+losses), over the better large matrix product of the same round. Milliseconds are medians over the
+rounds, ratios the median of each round's ratio. A GPU, where there is one, is compared with its
+peers on the GPU.
 
 Rows: size, activation, backend, pack, ms_both, ms_complete, vs_deepxde_both, vs_deepxde_step,
 vs_autograd, ms_propagation, peak_fraction. The peers have rows of their own.
@@ -29,7 +30,7 @@ from benchmarks.peers.nested import Nested
 from benchmarks.plotting import grouped_bars, plain_log, saved, subplots
 from benchmarks.sizes import LARGE, MID, SMALL, Size
 from benchmarks.targets import Target
-from benchmarks.timing import Case, Times, clocked, interleaved, spread
+from benchmarks.timing import Case, Times, clocked, interleaved, paired, spread
 from benchmarks.training import pack_of, step_seconds
 from pinn_core import Configuration
 from pinn_core.activations import ACTIVATIONS
@@ -53,9 +54,9 @@ class Plan:
 
 
 FULL = (
-    Plan(SMALL, {"cpu": (12, 1), "cuda": (64, 12, 1)}, steps=200, rounds=9),
-    Plan(MID, {"cpu": (1,), "cuda": (12, 1)}, steps=100, rounds=7),
-    Plan(LARGE, {"cpu": (1,), "cuda": (6, 1)}, steps=20, rounds=3, activations=("tanh", "gelu")),
+    Plan(SMALL, {"cpu": (12, 1), "cuda": (64, 12, 1)}, steps=100, rounds=15),
+    Plan(MID, {"cpu": (1,), "cuda": (12, 1)}, steps=50, rounds=15),
+    Plan(LARGE, {"cpu": (1,), "cuda": (6, 1)}, steps=20, rounds=4, activations=("tanh", "gelu")),
 )
 QUICK = (
     Plan(SMALL, {"cpu": (12, 1), "cuda": (12, 1)}, steps=20, rounds=2, activations=("tanh",)),
@@ -92,7 +93,8 @@ Milliseconds per step and run, and how many times faster than DeepXDE's both gra
 `train_step`, and both gradients by nested autograd. small: 32 x 2 on 128 + 32 points; mid: 128 x 3
 on 512 + 128; large: 256 x 4 on 14 400 + 3 176. The complete step is Adam and everything recorded at
 the default cadence. The last column is the least arithmetic that both gradients need, over the time
-of their propagation alone (without losses), over the best large matrix product.
+of their propagation alone (without losses), over the better large matrix product of the round.
+Milliseconds are medians over the rounds, ratios the median of each round's ratio.
 
 {markdown_table(result["rows"])}"""
 
@@ -166,7 +168,10 @@ def _compared(plan: Plan, activation: str, device: str) -> tuple[list[Row], floa
     times = interleaved(
         cases, plan.rounds, lambda line: say(f"{size.name} {activation} {device}: {line}")
     )
-    peak = max(2 * side**3 / min(times[f"product {side}"]) for side in SIDES[device])
+    products = [
+        [seconds / (2 * side**3) for seconds in times[f"product {side}"]] for side in SIDES[device]
+    ]
+    floor = [size.floor * min(both) for both in zip(*products, strict=True)]
     suffix = "" if device == "cpu" else f"-{device}"
     named = [(f"{peer}{suffix}", peer, 1) for peer in PEERS]
     named += [(backend, f"{backend} {pack}", pack) for backend, pack in ours]
@@ -176,31 +181,31 @@ def _compared(plan: Plan, activation: str, device: str) -> tuple[list[Row], floa
             "activation": activation,
             "backend": backend,
             "pack": pack,
-            **_columns(times, case, size.floor / peak),
+            **_columns(times, case, floor),
         }
         for backend, case, pack in named
     ]
     return rows, max(spread(times[name]) for name in cases if not name.startswith("product"))
 
 
-def _columns(times: Times, case: str, least: float) -> Row:
-    """Milliseconds and ratios of one backend; ``least`` is the floor in seconds at the peak."""
-    middle = {name: median(seconds) for name, seconds in times.items()}
-    both, step = middle.get(f"{case} both"), middle.get(f"{case} step")
-    way = middle.get(f"{case} propagation")
-    alone = way or both
+def _columns(times: Times, case: str, floor: list[float]) -> Row:
+    """Milliseconds and ratios of one backend; ``floor`` is the seconds at the peak, by round."""
+    both, step, way = (times.get(f"{case} {what}") for what in ("both", "step", "propagation"))
 
-    def ratio(peer: str, own: float | None) -> float | None:
-        return middle[peer] / own if own and peer in middle else None
+    def milliseconds(own: list[float] | None) -> float | None:
+        return 1e3 * median(own) if own else None
+
+    def ratio(other: list[float] | None, own: list[float] | None) -> float | None:
+        return paired(other, own) if other and own else None
 
     return {
-        "ms_both": both and 1e3 * both,
-        "ms_complete": step and 1e3 * step,
-        "vs_deepxde_both": ratio("deepxde both", both),
-        "vs_deepxde_step": ratio("deepxde step", step),
-        "vs_autograd": ratio("autograd both", both),
-        "ms_propagation": way and 1e3 * way,
-        "peak_fraction": alone and least / alone,
+        "ms_both": milliseconds(both),
+        "ms_complete": milliseconds(step),
+        "vs_deepxde_both": ratio(times.get("deepxde both"), both),
+        "vs_deepxde_step": ratio(times.get("deepxde step"), step),
+        "vs_autograd": ratio(times.get("autograd both"), both),
+        "ms_propagation": milliseconds(way),
+        "peak_fraction": ratio(floor, way or both),
     }
 
 

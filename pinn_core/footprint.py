@@ -22,7 +22,8 @@ def most_members(configuration: Configuration, device: str, share: float = 1.0) 
     ``share`` is that part, in (0, 1]. On a GPU one member makes its first step and is measured, on
     a CPU its need is estimated. None where the memory is not known.
     """
-    release(device)
+    if device != "cpu":
+        release(device)
     memory = memory_of(device)
     if memory is None:
         return None

@@ -61,12 +61,13 @@ class PackSearcher(Searcher):
         """Take the values of a pack; of a failed trial Tune has more to say, see ``lost``."""
         if error or trial_id not in self._packs or self._stage is None:
             return
-        pack = self._packs.pop(trial_id)
+        pack = self._packs[trial_id]
         if not result or "run_ids" not in result:
             self._full = (result or {}).get("full", "")
             self._stage.lost(pack, self._full or "the trial ended without a result")
         else:
             self._stage.done(pack, dict(zip(result["run_ids"], result["values"], strict=True)))
+        del self._packs[trial_id]  # last: Tune tries a pack again whose taking raised
 
     def retries(self, trial_id: str) -> int:
         """How often Tune may try the pack of a trial again."""

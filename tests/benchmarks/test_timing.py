@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from benchmarks.timing import clocked, interleaved, spread
+from benchmarks.timing import clocked, interleaved, paired, spread
 
 
 def test_cases_take_turns_and_the_first_round_does_not_count() -> None:
@@ -49,3 +49,8 @@ def test_spread_is_the_quartiles_distance_over_the_median(
     seconds: list[float], expected: float
 ) -> None:
     assert spread(seconds) == pytest.approx(expected)
+
+
+def test_rounds_are_compared_each_with_itself() -> None:
+    slow_machine_in_the_second = paired([2.0, 20.0, 3.0], [1.0, 10.0, 1.0])
+    assert slow_machine_in_the_second == pytest.approx(2.0)
