@@ -67,8 +67,9 @@ def _description_problems(run: "Run", manifest: Manifest) -> Iterator[str]:
 
 
 def _curve_problems(client: "MlflowClient", run: "Run", store: Store) -> Iterator[str]:
-    """Every logged point must be the Parquet's number at that step, and be logged once."""
+    """Every logged point must be the Parquet's number at that step, once, and none missing."""
     table = store.read(run.data.tags["run_id"]).table
+    curves = {}
     for name in rows.curve_columns(table):
         recorded = dict(zip(table["step"].to_pylist(), table[name].to_pylist(), strict=True))
         logged = [
@@ -79,5 +80,6 @@ def _curve_problems(client: "MlflowClient", run: "Run", store: Store) -> Iterato
         for step, value in logged:
             if recorded.get(step) != value:
                 yield f"{name} at step {step}: {value!r} in MLflow, {recorded.get(step)!r} stored"
-        if not logged and any(value is not None for value in recorded.values()):
-            yield f"{name}: no point of the curve is logged"
+        curves[name] = sorted(step for step, _ in logged)
+    if not rows.are_whole(table, curves):
+        yield "curves: points that were logged are missing"

@@ -6,7 +6,7 @@ twice adds nothing.
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,16 +71,41 @@ def _metric(key: str, value: float, step: int, manifest: Manifest) -> "Metric":
 
 def _curves(trajectory: Trajectory, budget: int) -> Iterator[tuple[str, float, int]]:
     """Column, value and step of each column's finite values, thinned until all fit the budget."""
-    steps = trajectory.table.column("step").to_numpy()
-    curves = {}
-    for name in curve_columns(trajectory.table):
-        values = trajectory.table.column(name).to_numpy()  # null becomes NaN
-        finite = np.isfinite(values)
-        curves[name] = (steps[finite], values[finite])
-    points = _affordable([len(values) for _, values in curves.values()], budget)
-    for name, (at, values) in curves.items():
+    finite = _finite(trajectory.table)
+    points = _affordable([len(values) for _, values in finite.values()], budget)
+    for name, (at, values) in finite.items():
         for index in thinned(len(values), points):
             yield name, float(values[index]), int(at[index])
+
+
+def are_whole(table: pa.Table, curves: Mapping[str, Sequence[int]]) -> bool:
+    """Whether curves, given by their steps, are this table's, thinned as far as some budget asks.
+
+    Every column has to be there, be it without a point.
+    """
+    finite = {name: at for name, (at, _) in _finite(table).items()}
+    longest = max(finite, key=lambda name: len(finite[name]), default=None)
+    if longest is None:
+        return not curves
+    return any(
+        all(
+            np.array_equal(at[thinned(len(at), points)], curves[name])
+            for name, at in finite.items()
+        )
+        for points in range(CURVE_POINTS + 1)
+        if len(thinned(len(finite[longest]), points)) == len(curves[longest])
+    )
+
+
+def _finite(table: pa.Table) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Steps and values of every curve's finite values."""
+    steps = table.column("step").to_numpy()
+    found = {}
+    for name in curve_columns(table):
+        values = table.column(name).to_numpy()  # null becomes NaN
+        kept = np.isfinite(values)
+        found[name] = (steps[kept], values[kept])
+    return found
 
 
 def _affordable(lengths: list[int], budget: int) -> int:

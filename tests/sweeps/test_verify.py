@@ -347,10 +347,16 @@ def shift_point(client: MlflowClient, experiment: str, run: str) -> None:
     in_database(client, f"{statement} and step = 20 and run_uuid = ?", run)
 
 
+def remove_point(client: MlflowClient, experiment: str, run: str) -> None:
+    statement = "delete from metrics where key = 'loss/regression' and step = 40"
+    in_database(client, f"{statement} and run_uuid = ?", run)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
         None,
+        remove_point,
         add_running,
         add_twin,
         delete,
