@@ -16,6 +16,7 @@ from sweeps.display.progress import Progress
 from sweeps.display.reporting import bring_report_up_to_date
 from sweeps.errors import StudyError
 from sweeps.execution.executors import Executor, Inline, RayTune
+from sweeps.execution.patience import NothingTrains
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.training import TRAINER, Workplace
 from sweeps.search.changes import refuse_changes
@@ -108,10 +109,10 @@ class _Launch:
         self._publisher.start()
         try:
             _prepare(self._study, self._folder)
-            self._crew.carry_out(self._stages(), self._progress.tick)
+            self._crew.carry_out(self._stages(), self._progress.tick, self._progress.say)
             remove_checkpoints(self._store.root)
             self._conclude()
-        except (DiskFull, TrajectoryError) as error:
+        except (DiskFull, NothingTrains, TrajectoryError) as error:
             self._progress.say(f"{error}; run the same command again")
             self._publisher.close(wait=False)
             return SOME_FAILED

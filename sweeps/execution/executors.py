@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from sweeps.execution.machines import (
@@ -19,6 +20,7 @@ from sweeps.execution.machines import (
     this_machine,
 )
 from sweeps.execution.nodes import ask_nodes, refuse_strangers
+from sweeps.execution.patience import Patience, lacking
 from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
@@ -44,10 +46,13 @@ class Executor(Protocol):
 
     slots: int
 
-    def carry_out(self, stages: Iterable[Stage], tick: Callable[[], None]) -> None:
+    def carry_out(
+        self, stages: Iterable[Stage], tick: Callable[[], None], say: Callable[[str], None]
+    ) -> None:
         """Train until one stage after the other is over, calling ``tick`` now and then.
 
-        The next stage is asked for when the one before is over. Raises ``DiskFull``.
+        The next stage is asked for when the one before is over. ``say`` hears of long waits. Raises
+        ``DiskFull``, and ``NothingTrains`` where no node takes a pack.
         """
 
 
@@ -59,7 +64,12 @@ class Inline:
     def __init__(self, place: Workplace) -> None:
         self._place = place
 
-    def carry_out(self, stages: Iterable[Stage], tick: Callable[[], None]) -> None:
+    def carry_out(
+        self,
+        stages: Iterable[Stage],
+        tick: Callable[[], None],
+        say: Callable[[str], None],  # noqa: ARG002  # nothing is waited for
+    ) -> None:
         """Train until all stages are over."""
         for stage in stages:
             while pack := stage.next_pack():
@@ -109,7 +119,9 @@ class RayTune:
         together = max(*each, resources.slots or 1) if address else max(each)
         self._place = replace(place, memory=resources.gpus or 1 / together)
 
-    def carry_out(self, stages: Iterable[Stage], tick: Callable[[], None]) -> None:
+    def carry_out(
+        self, stages: Iterable[Stage], tick: Callable[[], None], say: Callable[[str], None]
+    ) -> None:
         """Train until all stages are over, one Tune trial for each pack; workers are reused."""
         remaining = itertools.dropwhile(lambda stage: stage.over, stages)
         first = next(remaining, None)
@@ -128,6 +140,7 @@ class RayTune:
         from sweeps.execution.tune_events import PackEvents
 
         searcher = PackSearcher(itertools.chain([first], remaining), self._place, self._room)
+        patience = Patience(partial(lacking, first.resources), say)
         needs = {"cpu": first.resources.cpus, "gpu": first.resources.gpus}
         with tempfile.TemporaryDirectory(prefix="pinn-sweep-") as scratch:
             tune.Tuner(
@@ -142,7 +155,7 @@ class RayTune:
                     storage_path=scratch,
                     failure_config=tune.FailureConfig(max_failures=first.resources.retries),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    callbacks=[PackEvents(searcher, tick)],
+                    callbacks=[PackEvents(searcher, patience, tick)],
                     verbose=0,
                 ),
             ).fit()

@@ -84,6 +84,11 @@ class PackSearcher(Searcher):
         if self._stage:
             self._stage.lost(self._packs.pop(trial_id), reason)
 
+    @property
+    def has_packs(self) -> bool:
+        """Whether there are packs that Tune has taken and not brought to an end."""
+        return bool(self._packs)
+
     def check_disk(self) -> None:
         """Raise ``DiskFull`` if a worker found no room in the store."""
         if self._full:

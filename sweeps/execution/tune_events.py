@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ray.tune import Callback
 
 from sweeps.execution.pack_searcher import PackSearcher
+from sweeps.execution.patience import Patience
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
@@ -18,17 +19,20 @@ log = logging.getLogger(__name__)
 
 
 class PackEvents(Callback):
-    """Passes on failures with their reasons, and calls ``tick`` at every step of Tune's loop.
+    """Passes on failures with their reasons; calls ``tick`` and looks at every step of Tune's loop.
 
     Tune keeps every trial to the end; of those that are done it lets go what is large.
     """
 
-    def __init__(self, searcher: PackSearcher, tick: Callable[[], None]) -> None:
-        self._searcher, self._tick = searcher, tick
+    def __init__(
+        self, searcher: PackSearcher, patience: Patience, tick: Callable[[], None]
+    ) -> None:
+        self._searcher, self._patience, self._tick = searcher, patience, tick
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ANN401, ARG002
         """Several times a second."""
         self._tick()
+        self._patience.look(waiting=self._searcher.has_packs)
 
     def on_trial_start(
         self,
@@ -39,6 +43,7 @@ class PackEvents(Callback):
     ) -> None:
         """The pack is tried, for the first time or again."""
         trial.max_failures = self._searcher.retries(trial.trial_id)
+        self._patience.started(trial.trial_id)
 
     def on_trial_complete(
         self,
@@ -48,6 +53,7 @@ class PackEvents(Callback):
         **info: Any,  # noqa: ANN401, ARG002
     ) -> None:
         """The pack is done, and its values are told."""
+        self._patience.ended(trial.trial_id)
         settings = (trial.config, trial.evaluated_params)
         for kept in (*settings, trial.last_result, trial.metric_analysis, trial.metric_n_steps):
             kept.clear()
@@ -61,6 +67,7 @@ class PackEvents(Callback):
         **info: Any,  # noqa: ANN401, ARG002
     ) -> None:
         """The pack is tried again."""
+        self._patience.ended(trial.trial_id)
         self._searcher.retried(trial.trial_id, trial.num_failures, reason_of(trial))
 
     def on_trial_error(
@@ -71,6 +78,7 @@ class PackEvents(Callback):
         **info: Any,  # noqa: ANN401, ARG002
     ) -> None:
         """The pack is given up."""
+        self._patience.ended(trial.trial_id)
         self._searcher.lost(trial.trial_id, reason_of(trial))
 
     def __getstate__(self) -> dict[str, Any]:

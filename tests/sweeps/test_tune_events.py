@@ -7,6 +7,7 @@ from pathlib import Path
 from ray.tune.experiment import Trial
 
 from sweeps.execution.pack_searcher import PackSearcher
+from sweeps.execution.patience import Patience
 from sweeps.execution.spreading import Room
 from sweeps.execution.training import Workplace
 from sweeps.execution.tune_events import PackEvents
@@ -14,7 +15,8 @@ from sweeps.execution.tune_events import PackEvents
 
 def test_of_a_pack_that_is_done_tune_keeps_next_to_nothing(tmp_path: Path) -> None:
     place = Workplace(store=str(tmp_path), metric="loss/regression", progress=str(tmp_path))
-    events = PackEvents(PackSearcher([], place, Room(slots=2, together=2)), tick=lambda: None)
+    patience = Patience(lambda: "no reason", say=print)
+    events = PackEvents(PackSearcher([], place, Room(2, 2)), patience, tick=lambda: None)
     many = {"runs": "0123456789" * 1000}
     trial = Trial("pack", stub=True, config=dict(many), evaluated_params=dict(many))
     trial.set_experiment_tag(str(many))
