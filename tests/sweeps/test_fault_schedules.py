@@ -7,6 +7,7 @@ damaged under its hands; then the same command undisturbed.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections import Counter
@@ -29,7 +30,9 @@ from sweeps.study.study import load_study
 from sweeps.tracking.mlflow_client import open_client
 from tests.sweeps.forked import STUDY, Drivers, drivers
 
-SCHEDULES = 200
+SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "40"))
+"""How many are drawn; continuous integration draws 200."""
+
 ORDERED = ("was ordered by SWEEP_FAULT", "No space left on device")
 """How a traceback ends that had to be: nobody foresees that a rename raises."""
 
