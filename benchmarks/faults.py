@@ -49,8 +49,8 @@ from sweeps.tracking.tracking import default_tracking_uri
 
 QUICK, FULL = (60, 5.0), (2000, 20.0)
 """Runs, and seconds between two kills."""
-WORKER = b"ray::PackTrainable"
-"""How the command line of a worker starts that has a pack, or has had one."""
+WORKER = b"ray::ResourceTrainable"
+"""How the command line of a worker starts that has a pack, or has had one: Tune's wrapper."""
 
 
 def measure(quick: bool) -> Measured:
