@@ -65,6 +65,7 @@ class Host:
             said, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as late:
             process.kill()
+            process.communicate()
             raise AssertionError(f"{self.name}: no end after {seconds} s: {command}") from late
         return process.returncode, said
 
@@ -126,6 +127,8 @@ def _space(script: str, *kinds: str) -> Iterator[int]:
     finally:
         holder.kill()
         holder.wait(30)
+        if holder.stdout:
+            holder.stdout.close()
 
 
 def _mounts(disk: Path, shared: Path) -> str:
