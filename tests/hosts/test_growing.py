@@ -15,6 +15,8 @@ from tests.sweeps.samples import STUDY
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900), needs_hosts]
 
+HEAD = "ray.head.default"
+"""The kind of the node that the fake takes for the head."""
 EMPTY_LISTS = (
     *("initialization_commands", "setup_commands", "head_setup_commands", "worker_setup_commands"),
     *("head_start_ray_commands", "worker_start_ray_commands", "cluster_synced_files"),
@@ -33,7 +35,7 @@ CLUSTER = {
         "head_node_id": FAKE_HEAD_NODE_ID,
     },
     "available_node_types": {
-        "head": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+        HEAD: {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
         "worker": {
             "resources": {"CPU": 1},
             "node_config": {},
@@ -41,7 +43,7 @@ CLUSTER = {
             "max_workers": 1,
         },
     },
-    "head_node_type": "head",
+    "head_node_type": HEAD,
     "upscaling_speed": 1.0,
     "idle_timeout_minutes": 1,
     "auth": {},
@@ -56,7 +58,7 @@ OF_THE_FAKE = {
     "RAY_enable_autoscaler_v2": "1",
     "RAY_CLOUD_INSTANCE_ID": FAKE_HEAD_NODE_ID,
     "RAY_OVERRIDE_NODE_ID_FOR_TESTING": FAKE_HEAD_NODE_ID,
-    "RAY_NODE_TYPE_NAME": "head",
+    "RAY_NODE_TYPE_NAME": HEAD,
 }
 
 
