@@ -45,7 +45,7 @@ def test_a_second_job_of_the_same_study_is_refused(head: Host, tmp_path: Path) -
     job = ("--address=http://127.0.0.1:8265", "pinn-sweep-sample")
     logs = head.run("ray", "job", "logs", "--follow", *job, seconds=500)
     assert "next:" in logs
-    assert "SUCCEEDED" in head.run("ray", "job", "status", *job)
+    assert "succeeded" in head.run("ray", "job", "status", *job)
 
     head.run("ray", "job", "delete", *job)
     logs = head.run(*SUBMIT, NAMED, "--", *command, seconds=500)  # and again, all of it is there

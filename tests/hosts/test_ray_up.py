@@ -33,8 +33,10 @@ LAUNCHER = {"RAY_UP_enable_autoscaler_v2": "0"}
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[dict[str, Host]]:
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Host]]:
     """Hosts with an SSH server, into which the head's key opens the door."""
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE"):  # the token is a file here, as for a person
+        monkeypatch.delenv(name)
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "sample.yaml").write_text(STUDY)
     names = ("head", *WORKERS)
@@ -52,6 +54,7 @@ def _serve(host: Host, stack: ExitStack) -> None:
     told = [f"-o{one}" for one in (*settings, f"SetEnv=PATH={BIN}:{os.environ['PATH']}")]
     host.run("mkdir", "-p", "/run/sshd")
     server = host.start(str(SSHD), "-D", "-e", "-h", key, *told)
+    stack.enter_context(server)
     stack.callback(server.kill)
 
 
@@ -61,6 +64,7 @@ def _open_doors(found: dict[str, Host]) -> None:
     public = shlex.quote(head.run("sh", "-c", "cat ~/.ssh/id_ed25519.pub").strip())
     for host in found.values():
         host.run("sh", "-c", f"mkdir -p -m 700 ~/.ssh; echo {public} >> ~/.ssh/authorized_keys")
+        host.run("sh", "-c", f"echo export PATH={BIN}:'$PATH' >> ~/.bashrc")
 
 
 def test_ray_up_makes_a_cluster_on_which_a_study_runs(
@@ -83,6 +87,6 @@ def test_ray_up_makes_a_cluster_on_which_a_study_runs(
     head.run("ray", "up", "--yes", "--no-config-cache", str(file), seconds=300, **LAUNCHER)
     words = (str(shared / "sample.yaml"), f"--runs-dir={shared / 'runs'}", "rerun.seeds=1")
     coming = ("resources.slots=2", f"--address={head.address}:6379")  # its workers join by and by
-    said = head.run("pinn-sweep", "run", *words, *coming, seconds=500, RAY_AUTH_MODE="token")
+    said = head.run("pinn-sweep", "run", *words, *coming, seconds=500)
     assert said.splitlines()[-1].startswith("next:")
     head.run("ray", "down", "--yes", str(file), seconds=200, **LAUNCHER)
