@@ -95,8 +95,11 @@ def ray_connected(address: str | None, machine: Machine) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None:
         os.environ.update(LOOPBACK_ALONE)
-    import ray
+    import ray._private.worker
 
+    # Ray prints what its daemons say of dead workers across the display, whatever it is told; the
+    # display has a line for each of them, and Ray's own logs the rest.
+    ray._private.worker._worker_logs_enabled = False
     before = signal.getsignal(signal.SIGTERM)
     if address is None:
         _start_ray(machine)
