@@ -41,8 +41,10 @@ def environment(uri: str, password: str = PASSWORD, **more: str) -> dict[str, st
     return os.environ | given | {"MLFLOW_TRACKING_URI": uri} | more
 
 
-def pinn_sweep(verb: str, folder: Path, uri: str, **more: str) -> subprocess.CompletedProcess[str]:
-    arguments = ["sample.yaml", *OVERRIDES] if verb == "run" else ["sample"]
+def pinn_sweep(
+    verb: str, folder: Path, uri: str, name: str = "sample", **more: str
+) -> subprocess.CompletedProcess[str]:
+    arguments = ["sample.yaml", f"name={name}", *OVERRIDES] if verb == "run" else [name]
     return subprocess.run(
         [COMMAND, verb, *arguments],
         cwd=folder,
@@ -95,12 +97,12 @@ def test_a_study_outlives_its_server_and_is_published_once(folder: Path, databas
 
 
 def test_a_study_writes_straight_into_postgresql(folder: Path, database: str) -> None:
-    ran = pinn_sweep("run", folder, database)
+    ran = pinn_sweep("run", folder, database, "direct")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    verified = pinn_sweep("verify", folder, database)
+    verified = pinn_sweep("verify", folder, database, "direct")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     secret = database.partition("mlflow:")[2].partition("@")[0]
     assert not any(secret in done.stdout + done.stderr for done in (ran, verified))
-    beside = StudyFolder.of(folder / "runs", "sample").path / "artifacts"
+    beside = StudyFolder.of(folder / "runs", "direct").path / "artifacts"
     assert any(beside.rglob("*.parquet"))
     assert not (folder / "mlruns").exists()
