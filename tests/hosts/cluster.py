@@ -1,0 +1,101 @@
+"""A Ray cluster of hosts of their own, and what the same study gives in one process."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sweeps.store.folder import StudyFolder
+from sweeps.store.store import Store
+from tests.hosts.network import Host, hosts
+from tests.sweeps.samples import STUDY
+
+WORKERS = ("one", "two", "three")
+LITTLE = "--object-store-memory=100000000"
+TRACKING = "sqlite:////tmp/mlflow.db"  # on the head's own disk
+
+
+class Cluster:
+    """Ray on hosts: a head that runs no trial, workers of one core, a folder that they share."""
+
+    def __init__(self, there: dict[str, Host], shared: Path) -> None:
+        self.head, self.workers = there["head"], [there[name] for name in WORKERS]
+        self.stranger, self.shared = there["stranger"], shared
+        self.address = f"{self.head.address}:6379"
+
+    def start(self) -> None:
+        """Start Ray, with a token that all have."""
+        self.head.run(
+            *("ray", "start", "--head", "--port=6379", "--num-cpus=0", LITTLE),
+            *("--include-dashboard=false", f"--node-ip-address={self.head.address}"),
+        )
+        joining = [
+            worker.start(
+                *("ray", "start", f"--address={self.address}", "--num-cpus=1", LITTLE),
+                f"--node-ip-address={worker.address}",
+            )
+            for worker in self.workers
+        ]
+        for process in joining:
+            said, _ = process.communicate(timeout=120)
+            assert process.returncode == 0, said
+
+    @property
+    def study(self) -> tuple[str, ...]:
+        """What every command on the study says of it and of the places."""
+        place = f"--runs-dir={self.shared / 'runs'}"
+        return str(self.shared / "sample.yaml"), place, f"--tracking-uri={TRACKING}"
+
+    def wait_until_all_train(self, driver: subprocess.Popen[str]) -> None:
+        """Return when each worker is in the middle of a pack, or the driver has ended."""
+        notes = self.shared / "runs" / "sample" / "progress"
+        while driver.poll() is None and len(list(notes.glob("*"))) < len(self.workers):
+            time.sleep(0.1)
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Cluster]:
+    """A cluster of a head and three workers, with a token that all have, and a host besides."""
+    disks, shared = folder / "disks", folder / "shared"
+    shared.mkdir()
+    (shared / "sample.yaml").write_text(STUDY)
+    names = ("head", *WORKERS, "stranger")
+    with pytest.MonkeyPatch.context() as patch, hosts(names, disks, shared) as there:
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        cluster = Cluster(there, shared)
+        cluster.start()
+        yield cluster
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from sweeps.launch import run_study
+from sweeps.study.study import load_study
+study = load_study("sample.yaml", sys.argv[1:])
+sys.exit(run_study(study, runs_dir=Path("runs"), executor="inline"))
+"""
+
+
+def digests_alone(folder: Path, overrides: Sequence[str]) -> dict[str, str]:
+    """What the same study gives in one process, which is none of pytest's: shapes cost time."""
+    (folder / "sample.yaml").write_text(STUDY)
+    subprocess.run(
+        [sys.executable, "-c", ALONE, *overrides],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return digests(folder / "runs")
+
+
+def digests(runs: Path) -> dict[str, str]:
+    store = Store(StudyFolder.of(runs, "sample").store)
+    return {one.run_id: one.digest for one in store.manifests()}
