@@ -32,8 +32,10 @@ READY_WITHIN = 300.0
 """Seconds that all publishers together have to get ready."""
 
 
-def publish_together(uri: str, folder: Path, publishers: int, runs: int) -> Row:
+def publish_together(uri: str, folder: Path, publishers: int, runs: int, database: str) -> Row:
     """So many publishers at once, each with so many runs of 1 000 steps; then all is verified.
+
+    ``database`` is the address, perhaps behind that of a server, where it is looked at.
 
     ``interruptions`` counts how often a publisher found MLflow unreachable, ``failed`` the runs
     given up, ``wrong`` what verification finds: lost, twice, unfinished or altered.
@@ -68,7 +70,7 @@ def publish_together(uri: str, folder: Path, publishers: int, runs: int) -> Row:
         "rows_per_second": metrics / seconds,
         "interruptions": sum(interruptions for interruptions, _ in answers),
         "failed": sum(failed for _, failed in answers),
-        "wrong": sum(len(_problems(uri, *each)) for each in stores),
+        "wrong": sum(len(_problems(database, *each)) for each in stores),
     }
 
 

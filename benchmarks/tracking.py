@@ -25,8 +25,10 @@ from benchmarks.plotting import PALETTE, saved, subplots
 from benchmarks.publishing import publish_together
 from benchmarks.targets import Target
 
-QUICK, FULL = 5, 250
+QUICK, FULL = 5, 100
 """Runs of each publisher."""
+Addresses = tuple[str, str]
+"""Where to publish, and the database where that is looked at afterwards."""
 PUBLISHERS = (1, 4)
 ASKED = "PostgreSQL and SQLite, 4 publishers:"
 
@@ -40,31 +42,35 @@ def measure(quick: bool) -> Measured:
         name = BACKENDS[backend]
         with tempfile.TemporaryDirectory(prefix="tracking-") as place:
             os.chmod(place, 0o755)  # PostgreSQL's own user passes through
-            with backend(Path(place)) as uri:
+            with backend(Path(place)) as (uri, database):
                 for publishers in PUBLISHERS:
                     say(f"{name}, {publishers} publishers")
-                    folder = Path(place, f"with-{publishers}")
-                    row = publish_together(uri, folder, publishers, QUICK if quick else FULL)
+                    folder, runs = Path(place, f"with-{publishers}"), QUICK if quick else FULL
+                    row = publish_together(uri, folder, publishers, runs, database)
                     rows.append({"backend": name, **row})
     return rows, [f"PostgreSQL was not measured: {lacking}."] if lacking else []
 
 
 @contextmanager
-def sqlite(folder: Path) -> Iterator[str]:
+def sqlite(folder: Path) -> Iterator[Addresses]:
     """A file."""
-    yield f"sqlite:///{folder}/mlflow.db"
+    uri = f"sqlite:///{folder}/mlflow.db"
+    yield uri, uri
 
 
 @contextmanager
-def database(folder: Path) -> Iterator[str]:
+def database(folder: Path) -> Iterator[Addresses]:
     """PostgreSQL, without a server in between; artifacts lie in the folder."""
     with servers.postgresql(folder / "postgresql") as uri:
-        yield uri
+        yield uri, uri
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """MLflow's server on PostgreSQL; this process and its children are its administrator."""
+def server(folder: Path) -> Iterator[Addresses]:
+    """MLflow's server on PostgreSQL; this process and its children are its administrator.
+
+    It looks the password up at each request, so that what it holds is read from the database.
+    """
     password = secrets.token_urlsafe(16)
     given = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": password}
     before = {name: os.environ.get(name) for name in given}
@@ -74,7 +80,7 @@ def server(folder: Path) -> Iterator[str]:
             servers.postgresql(folder / "postgresql") as store,
             servers.mlflow_server(folder, store, password=password) as uri,
         ):
-            yield uri
+            yield uri, store
     finally:
         for name, value in before.items():
             if value is None:
@@ -83,7 +89,7 @@ def server(folder: Path) -> Iterator[str]:
                 os.environ[name] = value
 
 
-BACKENDS: dict[Callable[[Path], AbstractContextManager[str]], str] = {
+BACKENDS: dict[Callable[[Path], AbstractContextManager[Addresses]], str] = {
     sqlite: "SQLite",
     database: "PostgreSQL",
     server: "server on PostgreSQL",

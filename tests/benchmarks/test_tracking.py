@@ -43,6 +43,7 @@ def test_one_run_too_many_misses_the_target() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_publishers_at_a_time_lose_nothing_on_sqlite(tmp_path: Path) -> None:
-    found = publish_together(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "work", 2, 3)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    found = publish_together(uri, tmp_path / "work", 2, 3, uri)
     assert (found["runs"], found["failed"], found["wrong"]) == (6, 0, 0)
     assert found["rows"] > 6 * 400
