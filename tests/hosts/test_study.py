@@ -14,7 +14,7 @@ from tests.hosts.network import needs_hosts
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900), needs_hosts]
 
-OVERRIDES = ("base.phases.0.steps=8000", "rerun.seeds=3", "resources.pack=1")
+OVERRIDES = ("base.phases.0.steps=20000", "rerun.seeds=3", "resources.pack=1")
 
 
 @pytest.fixture(scope="module")
