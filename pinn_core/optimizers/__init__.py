@@ -1,6 +1,6 @@
 """Optimizers, one file each; a run's phases are a list of them."""
 
 from pinn_core.optimizers.adam import Adam
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Optimizer, State
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Optimizer, State
 
-__all__ = ["OPTIMIZERS", "Adam", "Optimizer", "State"]
+__all__ = ["OPTIMIZERS", "Adam", "Descent", "Optimizer", "State"]

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
 from pinn_core.rows import adam
 
 
@@ -19,6 +19,7 @@ class Adam:
 
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+    searches: ClassVar[bool] = False
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
@@ -44,13 +45,13 @@ class Adam:
         self,
         settings: Settings,
         state: State,
-        gradient: Float[Tensor, "m p"],
+        descent: Descent,
         step: int | Int[Tensor, ""],
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """The step that Adam adds; each member has its own learning rate."""
         return adam(
-            gradient,
+            descent.gradient,
             state["first"],
             state["second"],
             settings["learning_rate"],

@@ -1,6 +1,7 @@
 """What an optimizer is: a phase of so many steps, and the update it proposes for a whole pack."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
@@ -10,6 +11,22 @@ from pinn_core.registry import Registry
 
 State = dict[str, Tensor]
 Settings = Mapping[str, Tensor]
+Evaluate = Callable[[Tensor, Sequence[int]], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What an optimizer sees of a step: where its members are and what they go down.
+
+    ``evaluate(parameters (k, P), members)`` gives loss (k, float64) and gradient (k, P) of the
+    named members at other parameters, on the same points with the same weights; a member's numbers
+    do not depend on who is evaluated with it.
+    """
+
+    parameters: Float[Tensor, "m p"]
+    loss: Float[Tensor, " m"]
+    gradient: Float[Tensor, "m p"]
+    evaluate: Evaluate
 
 
 @runtime_checkable
@@ -18,6 +35,8 @@ class Optimizer(Protocol):
 
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]]
+    searches: ClassVar[bool]
+    """Whether it evaluates the loss at other parameters, and so waits for the device."""
 
     @property
     def steps(self) -> int:
@@ -30,7 +49,7 @@ class Optimizer(Protocol):
         self,
         settings: Settings,
         state: State,
-        gradient: Float[Tensor, "m p"],
+        descent: Descent,
         step: int | Int[Tensor, ""],
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:

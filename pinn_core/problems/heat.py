@@ -18,6 +18,9 @@ from torch import Tensor
 
 from pinn_core.checks import at_least
 from pinn_core.operators import Derivatives, Operator
+from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.problems.hard import Hard
+from pinn_core.problems.lattice import mesh
 from pinn_core.problems.problem import PROBLEMS, Grid, Points
 from pinn_core.solvers import explicit_heat
 
@@ -25,6 +28,9 @@ AMPLITUDE = 5.0
 """Height of the sine on the sides y = 0 and y = 1."""
 COURANT = 1 / 16
 """dt / h^2 of the numerical solution (stable below 1/4); 10 001 levels at 26 points per axis."""
+
+CUBE = Box((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+"""The unit square over the time from 0 to 1."""
 
 _D = Derivatives("x", "y", "t")
 
@@ -65,6 +71,22 @@ class Heat:
                 )
 
     @property
+    def domain(self) -> Box:
+        """The unit square, t from 0 to 1."""
+        return CUBE
+
+    @property
+    def conditions(self) -> Conditions:
+        """One: the temperature on the sides and at the start, all points alike."""
+        sides = [CUBE.face(axis, value) for axis in (0, 1) for value in (0.0, 1.0)]
+        return {"boundary": Condition((Segment((*sides, CUBE.face(2, 0.0)), self.held),))}
+
+    @property
+    def hard(self) -> Hard | None:
+        """None: the data jump at t = 0, no smooth form keeps them."""
+        return None
+
+    @property
     def operators(self) -> tuple[Operator, ...]:
         """The equation as one operator."""
         return (_D.xx + _D.yy - _D.t,)
@@ -81,6 +103,13 @@ class Heat:
         """The temperature on y = 0 and y = 1; at x = 0 and x = 1 that of those sides."""
         wave: ndarray = AMPLITUDE * np.sin(2 * np.pi * self.freq * x)
         return wave + self.a1 + (self.a2 - self.a1) * x
+
+    def held(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 1"]:
+        """The temperature demanded on the sides and, elsewhere, at the start."""
+        x, y = points[:, 0], points[:, 1]
+        found = np.where((y == 0) | (y == 1), self.sides(x), 0.0)
+        found = np.where(x == 0, self.a1, np.where(x == 1, self.a2, found))
+        return found[:, None]
 
     def start(self, n: int) -> Float[ndarray, "n n"]:
         """The square at t = 0, indexed [x, y]: the sides at their values, 0 inside."""
@@ -130,19 +159,14 @@ class Heat:
 @lru_cache(maxsize=4)
 def _grid(n: int, a1: float, a2: float, freq: int) -> Grid:
     heat = Heat(points_per_axis=n, a1=a1, a2=a2, freq=freq)
-    axis = np.linspace(0.0, 1.0, n)
-    x, y, t = np.meshgrid(axis, axis, axis, indexing="ij")
-    numerical = np.moveaxis(heat.numerical(n, round((n - 1) / COURANT)), 0, -1)
-    held = (x == 0) | (x == 1) | (y == 0) | (y == 1)
+    points = mesh(CUBE, (n, n, n))
+    x, y, t = points.T
+    numerical = np.moveaxis(heat.numerical(n, round((n - 1) / COURANT)), 0, -1).ravel()
+    held = heat.conditions["boundary"].segments[0].holds(points)
     exact = np.where(held, numerical, 0.0)
-    inside = ~held & (t > 0)
-    exact[inside] = heat.exact(x[inside], y[inside], t[inside])
+    exact[~held] = heat.exact(x[~held], y[~held], t[~held])
 
-    demanded = np.where(inside, np.nan, exact)
+    def known(where: ndarray) -> Points:
+        return Points(points[where], numerical[where, None], exact[where, None])
 
-    def points(where: ndarray) -> Points:
-        coordinates = np.stack([x[where], y[where], t[where]], axis=1)
-        tables = (table[where][:, None] for table in (numerical, exact, demanded))
-        return Points(coordinates, *tables)
-
-    return Grid(points(inside), points(~inside))
+    return Grid(known(~held), known(held))

@@ -1,4 +1,4 @@
-"""What a problem is: points, operators, a residual and the solutions it is judged by."""
+"""What a problem is: an equation on a box, its conditions and the solutions it is judged by."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
@@ -8,6 +8,8 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.operators import Operator
+from pinn_core.problems.conditions import Box, Conditions
+from pinn_core.problems.hard import Hard
 from pinn_core.registry import Registry
 
 
@@ -16,13 +18,13 @@ class Points:
     """Points with what is known there, float64 arrays with k solution components.
 
     ``reference`` is the numerical solution that regression learns, ``exact`` the solution that
-    errors are measured against, ``target`` what a condition demands (NaN at interior points).
+    errors are measured against; they are the same where there is a closed form. A component that
+    nobody knows (a pressure without reference) is NaN and not judged.
     """
 
     coordinates: Float[ndarray, "n d"]
     reference: Float[ndarray, "n k"]
     exact: Float[ndarray, "n k"]
-    target: Float[ndarray, "n k"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,20 @@ class Problem(Protocol):
     """Whether there is one output, and residual i is operator i's channel plus a known function."""
 
     @property
+    def domain(self) -> Box:
+        """Where the equation holds."""
+
+    @property
+    def conditions(self) -> Conditions:
+        """What is demanded besides the equation, by the name of its loss term."""
+
+    @property
+    def hard(self) -> Hard | None:
+        """How a network can keep conditions exactly, if it can."""
+
+    @property
     def interior_points(self) -> int | Literal["all"]:
-        """How many collocation points to train on; the same ones in every run."""
+        """How many of the grid's collocation points to train on; the same ones in every run."""
 
     @property
     def operators(self) -> tuple[Operator, ...]:
@@ -58,7 +72,10 @@ class Problem(Protocol):
         """Residuals of the equations from the channels (value, operators) at interior points."""
 
     def grid(self) -> Grid:
-        """The full grid with its solutions (computed once, then cached)."""
+        """The full grid with its solutions (computed once, then cached).
+
+        Every segment of every condition holds some of its supervised points.
+        """
 
 
 PROBLEMS: Registry[Problem] = Registry("problem")

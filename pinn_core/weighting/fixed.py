@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pinn_core.weighting.weighting import WEIGHTINGS
+from pinn_core.weighting.weighting import WEIGHTINGS, Weighting
 
 
 @WEIGHTINGS.register("fixed")
 @dataclass(frozen=True, kw_only=True)
-class Fixed:
-    """The objective's own weights (``lambda_b`` on the boundary) throughout the run."""
+class Fixed(Weighting):
+    """The objective's own weights (``lambda_b`` on the conditions) throughout the run."""
 
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset()

@@ -1,16 +1,79 @@
 """What a weighting is: the rule that sets the weights of an objective's loss terms."""
 
-from typing import ClassVar, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.problems import Problem
 from pinn_core.registry import Registry
 
+State = dict[str, Tensor]
 
-@runtime_checkable
+
+@dataclass(frozen=True)
+class View:
+    """What a weighting sees of a pack after an update, on the batch that the update was made of.
+
+    ``losses`` and ``gradients`` are those of the unweighted terms, in the order of ``names``; the
+    residual is the first. ``matrices`` and ``biases`` are the places of the layers' weights and
+    biases in the parameters, from first to output layer (a gated network's encoders are neither).
+    """
+
+    names: tuple[str, ...]
+    losses: Float[Tensor, "t m"]
+    gradients: Sequence[Float[Tensor, "m p"]]
+    weights: Float[Tensor, "t m"]
+    matrices: Sequence[slice]
+    biases: Sequence[slice]
+    traces: Callable[[int | None], Float[Tensor, "t m"]]
+    """Traces of the neural tangent kernel's diagonal blocks, one per term: the sum over the term's
+    quantities of the squared length of their gradient by all parameters. Exact for None, else
+    estimated with so many random probes (Hutchinson)."""
+
+
 class Weighting(Protocol):
-    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs."""
+    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs.
+
+    Nothing in it may make one member's numbers depend on another's.
+    """
 
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]]
+
+    def check(self, problem: Problem, batch: int | str, resampled: bool) -> None:  # noqa: B027
+        """Raise ``ValueError`` where the problem or the way its points are drawn cannot serve."""
+
+    def start(self, sizes: Mapping[str, int], weights: Float[Tensor, "t m"]) -> State:
+        """The state before the first step, as named tensors with a leading m (they are checkpointed).
+
+        ``sizes`` are the points of every term's batch, ``weights`` those the objective gives.
+        """
+        return {}
+
+    def due(self, step: int) -> bool:
+        """Whether the terms' weights are set anew after the update that leaves row ``step``."""
+        return False
+
+    def update(self, state: State, view: View) -> Float[Tensor, "t m"]:
+        """The terms' weights from now on; may change ``state``."""
+        return view.weights
+
+    def factors(
+        self,
+        state: State,
+        name: str,
+        squares: Float[Tensor, "m n"],
+        points: Float[Tensor, "#m n d"],
+        problem: Problem,
+    ) -> Float[Tensor, "m n"] | None:
+        """Factors of the squared mismatches at a term's points in this step; None means ones.
+
+        Called once a step and term, before the term's gradient is made; may change ``state``.
+        """
+        return None
 
 
 WEIGHTINGS: Registry[Weighting] = Registry("weighting")

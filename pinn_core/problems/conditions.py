@@ -1,0 +1,112 @@
+"""Where a problem demands something, what, and of which derivative: its boundary conditions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from pinn_core.operators import Operator
+
+Demand = Callable[[ndarray], ndarray]
+IDENTITY = Operator(zeroth=1.0)
+
+
+@dataclass(frozen=True)
+class Box:
+    """An axis-parallel box; an axis whose low equals its high is held: a face, an edge, a point.
+
+    >>> Box((0.0, 0.0), (1.0, 2.0)).face(1, 0.0)
+    Box(low=(0.0, 0.0), high=(1.0, 0.0))
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @property
+    def extent(self) -> Float[ndarray, " d"]:
+        """Length along every axis."""
+        return np.subtract(self.high, self.low)
+
+    @property
+    def measure(self) -> float:
+        """Length, area or volume of the axes that are not held."""
+        extent = self.extent
+        return float(np.prod(extent[extent > 0]))
+
+    def face(self, axis: int, value: float) -> "Box":
+        """The part of the box with one coordinate held."""
+
+        def held(bounds: tuple[float, ...]) -> tuple[float, ...]:
+            return (*bounds[:axis], value, *bounds[axis + 1 :])
+
+        return Box(held(self.low), held(self.high))
+
+    def holds(self, points: Float[ndarray, "n d"]) -> Bool[ndarray, " n"]:
+        """Which points lie in the box."""
+        inside: ndarray = ((points >= self.low) & (points <= self.high)).all(axis=1)
+        return inside
+
+    def at(self, unit: Float[ndarray, "*n d"]) -> Float[ndarray, "*n d"]:
+        """Points of the unit cube as points of the box."""
+        return np.asarray(self.low) + unit * self.extent
+
+
+def nothing(points: Float[ndarray, "n d"]) -> Float[ndarray, "n 1"]:
+    """The demand that the quantity be zero."""
+    return np.zeros((len(points), 1))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Boxes over which one mean is taken, and the values demanded there (n, q)."""
+
+    boxes: tuple[Box, ...]
+    demand: Demand = nothing
+
+    def holds(self, points: Float[ndarray, "n d"]) -> Bool[ndarray, " n"]:
+        """Which points lie on the segment."""
+        on: ndarray = np.any([box.holds(points) for box in self.boxes], axis=0)
+        return on
+
+    def at(self, unit: Float[ndarray, "n d"], which: Float[ndarray, " n"]) -> ndarray:
+        """Points (n, d) of the segment, uniform if ``unit`` and ``which`` are in [0, 1)."""
+        shares = np.cumsum([box.measure for box in self.boxes])
+        chosen = np.searchsorted(shares / shares[-1], which, side="right")
+        table = np.stack([box.at(unit) for box in self.boxes])
+        points: ndarray = table[chosen, np.arange(len(unit))]
+        return points
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A loss term: the sum over segments of the mean of squared mismatches, summed over quantities.
+
+    A quantity is an operator applied to one output of the network. With a ``shift`` the condition
+    is periodic: what is demanded is the difference between a point and the point shifted.
+    """
+
+    segments: tuple[Segment, ...]
+    quantities: tuple[tuple[Operator, int], ...] = ((IDENTITY, 0),)
+    shift: tuple[float, ...] | None = None
+
+    @cached_property
+    def operators(self) -> tuple[Operator, ...]:
+        """The operators that are needed besides the value, each once."""
+        return tuple(dict.fromkeys(op for op, _ in self.quantities if op != IDENTITY))
+
+    @cached_property
+    def places(self) -> tuple[tuple[int, int], ...]:
+        """Channel (0 is the value) and output of every quantity."""
+        channel = {op: place for place, op in enumerate((IDENTITY, *self.operators))}
+        return tuple((channel[op], output) for op, output in self.quantities)
+
+    @property
+    def plain(self) -> bool:
+        """Whether values alone are demanded."""
+        return not self.operators and self.shift is None
+
+
+Conditions = Mapping[str, Condition]
