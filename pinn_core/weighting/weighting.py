@@ -43,11 +43,11 @@ class Weighting(Protocol):
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]]
 
-    def check(self, problem: Problem, batch: int | str, resampled: bool) -> None:  # noqa: B027
+    def check(self, problem: Problem, batch: int | str, resampled: bool) -> None:
         """Raise ``ValueError`` where the problem or the way its points are drawn cannot serve."""
 
     def start(self, sizes: Mapping[str, int], weights: Float[Tensor, "t m"]) -> State:
-        """The state before the first step, as named tensors with a leading m (they are checkpointed).
+        """The state before the first step: named tensors with a leading m, which are checkpointed.
 
         ``sizes`` are the points of every term's batch, ``weights`` those the objective gives.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from pinn_core import NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS
+from pinn_core.optimizers import Descent
 
 FAMILIES = (NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS)
 PARTS = [family[kind] for family in FAMILIES for kind in family.names()]
@@ -67,9 +69,17 @@ def test_initial_parameters_depend_on_seed_and_shape_alone(kind: str) -> None:
 def test_an_optimizer_walks_down_a_bowl(kind: str) -> None:
     optimizer = OPTIMIZERS[kind]()
     curvature = torch.tensor([[1.0, 10.0, 100.0]] * 2)
+
+    def evaluate(theta: torch.Tensor, members: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        own = curvature[list(members)]
+        return 0.5 * (own * theta.square()).sum(1, dtype=torch.float64), own * theta
+
+    def bowl(theta: torch.Tensor) -> Descent:
+        return Descent(theta, *evaluate(theta, (0, 1)), evaluate)
+
     theta = torch.full((2, 3), 0.3)
     settings = {name: torch.full((2, 1), 1e-2) for name in optimizer.member_fields}
     state = optimizer.start(theta)
     for step in range(300):
-        theta = theta + optimizer.update(settings, state, curvature * theta, step)
+        theta = theta + optimizer.update(settings, state, bowl(theta), step)
     assert (curvature * theta.square()).sum(1).max() < 1e-3
