@@ -41,15 +41,15 @@ class Engine:
     def both(self) -> Evaluation:
         """Both terms of the full batch: each loss (m,) and each gradient (m, P)."""
         objective, field = self.configuration.objective, self.field
-        return objective.evaluate(field, self.parameters, objective.batch_at(field, [], 0))
+        return objective.evaluate(field, self.parameters, objective.batches(field, []).at(0))
 
     @torch.no_grad()
     def propagation(self) -> None:
         """The way forward and back of both gradients alone: no losses, nothing kept."""
         field = self.field
-        batch = self.configuration.objective.batch_at(field, [], 0)
-        for name, operators in (("interior", field.operators), ("supervised", ())):
-            way = field.carry(self.parameters, batch[name], operators)
+        batch = self.configuration.objective.batches(field, []).at(0)
+        for name, operators in (("interior", field.operators), ("boundary", ())):
+            way = field.carry(self.parameters, batch[name].coordinates, operators)
             way.reverse(torch.ones_like(way.channels))
 
     def task(self, member: int = 0) -> Task:
@@ -61,6 +61,6 @@ class Engine:
             parameters=self.parameters[member, : field.stack.size].detach().clone(),
             interior=field.collocation.coordinates[0],
             boundary=field.supervised.coordinates[0],
-            target=field.supervised.target[0],
+            target=field.demands["boundary"]["demanded"][0],
             lambda_b=float(getattr(self.configuration.objective, "lambda_b")),  # noqa: B009
         )

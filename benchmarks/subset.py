@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pinn_core import Heat
 from pinn_core.operators import Operator
-from pinn_core.problems import Grid, Points
+from pinn_core.problems import Box, Conditions, Grid, Hard, Points
 from pinn_core.randomness import generator
 
 
@@ -26,6 +26,21 @@ class HeatSubset:
     interior: int = 14_400
     boundary: int = 3_176
     interior_points: int | Literal["all"] = "all"
+
+    @property
+    def domain(self) -> Box:
+        """That of the heat problem."""
+        return Heat().domain
+
+    @property
+    def conditions(self) -> Conditions:
+        """Those of the heat problem."""
+        return Heat().conditions
+
+    @property
+    def hard(self) -> Hard | None:
+        """None."""
+        return Heat().hard
 
     @property
     def operators(self) -> tuple[Operator, ...]:

@@ -1,19 +1,20 @@
 """A pack's networks on a problem's points: values, residuals and the clouds of points they need."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.backends import settled
 from pinn_core.networks import Network
 from pinn_core.operators import Operator
 from pinn_core.precision import DTYPES
-from pinn_core.problems import Points, Problem
+from pinn_core.problems import Condition, Points, Problem
 from pinn_core.propagation import Propagation, forward
 from pinn_core.randomness import generator
 
@@ -22,61 +23,62 @@ FIXED_POINTS_SEED = 0
 
 
 @dataclass(frozen=True)
-class Known:
-    """Tensors (N, d) and (N, k): points, and what is known there (see ``Points``)."""
-
-    coordinates: Tensor
-    reference: Tensor
-    exact: Tensor
-    target: Tensor
-
-
-@dataclass(frozen=True)
 class Cloud:
-    """Points of every member, or shared ones: all known points, or the given rows of them.
+    """Points and what is known or demanded there, by name.
 
-    Its tensors are (m, n, d) or (m, n, k), with m = 1 for shared points; each is gathered when it
-    is first asked for.
+    ``tables`` are (1, N, k) for points that members share and (m, N, k) for points of their own;
+    ``rows`` (m, n) chooses among shared ones, member by member. ``coordinates`` and the like are
+    (m or 1, n, k), gathered when they are first asked for.
     """
 
-    known: Known
+    tables: Mapping[str, Float[Tensor, "_ _ _"]]
     rows: Int[Tensor, "m n"] | None = None
+    _gathered: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.known.coordinates) if self.rows is None else self.rows.shape[1]
+        chosen = self.tables["coordinates"] if self.rows is None else self.rows
+        return chosen.shape[1]
 
-    @cached_property
-    def coordinates(self) -> Float[Tensor, "m n d"]:
+    def __getitem__(self, name: str) -> Float[Tensor, "_ n _"]:
+        """A table at the cloud's points."""
+        if name not in self._gathered:
+            self._gathered[name] = _gathered(self.tables[name], self.rows)
+        return self._gathered[name]
+
+    @property
+    def coordinates(self) -> Float[Tensor, "_ n d"]:
         """Where the points lie."""
-        return self._gathered(self.known.coordinates)
-
-    @cached_property
-    def reference(self) -> Float[Tensor, "m n k"]:
-        """The numerical solution there."""
-        return self._gathered(self.known.reference)
-
-    @cached_property
-    def exact(self) -> Float[Tensor, "m n k"]:
-        """The solution that errors are measured against."""
-        return self._gathered(self.known.exact)
-
-    @cached_property
-    def target(self) -> Float[Tensor, "m n k"]:
-        """What a condition demands there, NaN at interior points."""
-        return self._gathered(self.known.target)
-
-    def _gathered(self, table: Tensor) -> Tensor:
-        if self.rows is None:
-            return table[None]
-        return table.index_select(0, self.rows.flatten()).view(*self.rows.shape, table.shape[1])
+        return self["coordinates"]
 
     def at(self, rows: Int[Tensor, "m n"]) -> "Cloud":
         """The cloud in which member i has the points ``rows[i]`` of all that are known."""
-        return Cloud(self.known, rows)
+        return Cloud(self.tables, rows)
 
     def anew(self) -> "Cloud":
         """The same cloud with nothing gathered yet, for when its rows have changed in place."""
-        return self if self.rows is None else Cloud(self.known, self.rows)
+        return self if self.rows is None else Cloud(self.tables, self.rows)
+
+    def copied(self) -> "Cloud":
+        """The cloud with a copy of what ``take`` changes."""
+        if self.rows is not None:
+            return Cloud(self.tables, self.rows.clone())
+        return Cloud({name: table.clone() for name, table in self.tables.items()})
+
+    def take(self, other: "Cloud") -> None:
+        """Become another cloud of as many points, in place: a graph that is replayed reads it."""
+        if self.rows is not None and other.rows is not None:
+            self.rows.copy_(other.rows)
+            return
+        for name, table in self.tables.items():
+            table.copy_(other.tables[name])
+
+    def of(self, members: Sequence[int]) -> "Cloud":
+        """The cloud of some members."""
+        own = {
+            name: table if len(table) == 1 else table[list(members)]
+            for name, table in self.tables.items()
+        }
+        return Cloud(own, None if self.rows is None else self.rows[list(members)])
 
     def thinned(self, count: int, purpose: str) -> "Cloud":
         """A fixed subset of ``count`` points, drawn once without replacement, in grid order."""
@@ -84,20 +86,28 @@ class Cloud:
             return self
         rng = generator(FIXED_POINTS_SEED, f"points/{purpose}/{len(self)}")
         rows = torch.from_numpy(np.sort(rng.choice(len(self), count, replace=False)))
-        chosen = rows.to(self.known.coordinates.device)
-        return Cloud(Known(*(table[chosen] for table in vars(self.known).values())))
+        chosen = rows.to(self.coordinates.device)
+        return Cloud({name: table[:, chosen] for name, table in self.tables.items()})
 
     def joined(self, other: "Cloud") -> "Cloud":
         """All of these points and then all of the other's."""
-        pairs = zip(vars(self.known).values(), vars(other.known).values(), strict=True)
-        return Cloud(Known(*(torch.cat(pair) for pair in pairs)))
+        return Cloud(
+            {name: torch.cat([self.tables[name], other.tables[name]], 1) for name in self.tables}
+        )
+
+
+def _gathered(table: Tensor, rows: Tensor | None) -> Tensor:
+    if rows is None:
+        return table
+    return table[0].index_select(0, rows.flatten()).view(*rows.shape, table.shape[2])
 
 
 class Field:
     """The networks of a pack as functions of their flat parameters (m, P).
 
     ``grid`` is the whole grid, ``interior`` points first, then ``supervised``; ``collocation`` are
-    the interior points that the problem trains on.
+    the interior points that the problem trains on. ``conditions`` are what is trained besides the
+    equation, ``demands`` the grid's points of each.
     """
 
     def __init__(
@@ -116,10 +126,15 @@ class Field:
         self.operators = problem.operators
         self.stack = network.stack(len(problem.coordinates), problem.outputs)
         grid = problem.grid()
-        self.interior = self._cloud(grid.interior)
+        self.interior = self._known(grid.interior)
         self.backend = settled(backend, self.stack, self.interior.coordinates)
-        self.supervised = self._cloud(grid.supervised)
+        self.conditions = dict(problem.conditions)
+        self.supervised = self._known(grid.supervised, judged(problem, grid.supervised))
         self.grid = self.interior.joined(self.supervised)
+        self.demands = {
+            name: self.cloud(demanded(condition, grid.supervised.coordinates))
+            for name, condition in self.conditions.items()
+        }
         wanted = problem.interior_points
         self.collocation = (
             self.interior
@@ -127,36 +142,92 @@ class Field:
             else self.interior.thinned(wanted, "collocation")
         )
 
-    def _cloud(self, points: Points) -> Cloud:
-        tables = (points.coordinates, points.reference, points.exact, points.target)
-        own = (torch.from_numpy(table).to(self.device, self.dtype) for table in tables)
-        return Cloud(Known(*own))
+    @cached_property
+    def one_plain_condition(self) -> bool:
+        """Whether the supervised points are, in their order, those of the only condition."""
+        conditions = list(self.problem.conditions.values())
+        alone = len(conditions) == 1 and len(conditions[0].segments) == 1
+        return alone and conditions[0].plain and len(self.conditions) == 1
+
+    def _known(self, points: Points, more: Mapping[str, ndarray] | None = None) -> Cloud:
+        found = {**vars(points), **(more or {})}
+        return self.cloud({name: table[None] for name, table in found.items()})
+
+    def cloud(self, tables: Mapping[str, Float[ndarray, "_ n k"]]) -> Cloud:
+        """A cloud of float64 arrays, in the precision and on the device of the training."""
+        return Cloud(
+            {name: torch.from_numpy(t).to(self.device, self.dtype) for name, t in tables.items()}
+        )
 
     def carry(
         self,
         parameters: Float[Tensor, "m p"],
-        cloud: Cloud,
+        points: Float[Tensor, "#m n d"],
         operators: Sequence[Operator] = (),
         keep: bool = True,
     ) -> Propagation:
-        """Value and operators at the cloud's points and, if ``keep``, the way back."""
-        return forward(
-            self.stack,
-            parameters,
-            cloud.coordinates,
-            operators,
-            self.threads,
-            self.backend,
-            keep,
-        )
+        """Value and operators at the points and, if ``keep``, the way back."""
+        return forward(self.stack, parameters, points, operators, self.threads, self.backend, keep)
 
     def values(self, parameters: Float[Tensor, "m p"], cloud: Cloud) -> Float[Tensor, "m n k"]:
         """The networks' values at the cloud's points."""
-        return self.carry(parameters, cloud, keep=False).channels[:, 0]
+        return self.carry(parameters, cloud.coordinates, keep=False).channels[:, 0]
 
     def residual(
         self, parameters: Float[Tensor, "m p"], cloud: Cloud
     ) -> tuple[Float[Tensor, "m n k"], Float[Tensor, "m n r"]]:
         """The networks' values and the problem's residuals at the cloud's points."""
-        channels = self.carry(parameters, cloud, self.operators, keep=False).channels
+        channels = self.carry(parameters, cloud.coordinates, self.operators, keep=False).channels
         return channels[:, 0], self.problem.residual(channels, cloud.coordinates)
+
+
+def judged(problem: Problem, supervised: Points) -> dict[str, Float[ndarray, "n k"]]:
+    """What each condition on values alone demands at the supervised points, and their shares.
+
+    The mean over all these points of share times squared mismatch is the condition's loss.
+    """
+    points = supervised.coordinates
+    found: dict[str, ndarray] = {}
+    for name, condition in problem.conditions.items():
+        if not condition.plain:
+            continue
+        targets, shares = np.zeros((2, len(points), problem.outputs))
+        outputs = [output for _, output in condition.quantities]
+        for segment in condition.segments:
+            on = segment.holds(points)
+            where = np.ix_(np.flatnonzero(on), np.asarray(outputs))
+            shares[where] += len(points) / on.sum()
+            targets[where] = segment.demand(points[on])
+        found |= {f"target/{name}": targets, f"share/{name}": shares}
+    return found
+
+
+def demanded(
+    condition: Condition, supervised: Float[ndarray, "n d"]
+) -> dict[str, Float[ndarray, "1 n k"]]:
+    """Points of the condition's segments, what is demanded there, and the share of each point.
+
+    The mean over all points of share times squared mismatch is the sum of the segments' means. A
+    point may lie on several segments. One segment needs no shares.
+    """
+    own = [supervised[segment.holds(supervised)] for segment in condition.segments]
+    return tables(condition, [points[None] for points in own])
+
+
+def tables(
+    condition: Condition, segments: Sequence[Float[ndarray, "m _ d"]]
+) -> dict[str, Float[ndarray, "m n k"]]:
+    """The same for given points of every segment, which members may share (m = 1) or not."""
+    total = sum(points.shape[1] for points in segments)
+    demands = [
+        segment.demand(points.reshape(-1, points.shape[2])).reshape(*points.shape[:2], -1)
+        for segment, points in zip(condition.segments, segments, strict=True)
+    ]
+    found = {
+        "coordinates": np.concatenate(segments, axis=1),
+        "demanded": np.concatenate(demands, axis=1),
+    }
+    if len(segments) == 1:
+        return found
+    shares = [np.full((1, points.shape[1], 1), total / points.shape[1]) for points in segments]
+    return {**found, "share": np.concatenate(shares, axis=1)}

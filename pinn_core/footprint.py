@@ -4,7 +4,7 @@ import torch
 
 from pinn_core.configuration import Configuration
 from pinn_core.memory import Memory, memory_of, release
-from pinn_core.objectives import Regression
+from pinn_core.objectives import Pinn
 from pinn_core.trainer import Member, train
 from pinn_core.trajectory import COLUMNS, SKETCH_SIZE
 
@@ -59,7 +59,7 @@ def points_with_channels(configuration: Configuration) -> int:
     grid = problem.grid()
     interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
     watched = channels * min(record.gradient_points, interior) + supervised
-    if isinstance(objective, Regression):
+    if not isinstance(objective, Pinn):
         trained = interior + supervised if objective.batch == "full" else objective.batch
     elif objective.batch == "full":
         inside = problem.interior_points
@@ -67,6 +67,9 @@ def points_with_channels(configuration: Configuration) -> int:
         watched = 0  # a full batch gives both gradients for nothing
     else:
         trained = channels * objective.batch
+        if objective.points != "grid":
+            segments = sum(len(one.segments) for one in problem.conditions.values())
+            trained += segments * (objective.condition_batch or objective.batch)
     return trained + (watched if record.gradients_every else 0)
 
 

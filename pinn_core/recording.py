@@ -1,6 +1,7 @@
 """What a pack's training leaves behind: one row per step and member, as the configuration asks."""
 
 import time
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, Int
@@ -10,21 +11,20 @@ from torch import Tensor
 from pinn_core.configuration import Configuration
 from pinn_core.field import Cloud, Field
 from pinn_core.objectives import Evaluation, Term
-from pinn_core.objectives.objective import fit_term, residual_term
+from pinn_core.objectives.terms import condition_term, residual_term
 from pinn_core.rows import dots
 from pinn_core.sketch import Sketch
 from pinn_core.squares import misfit, weighted_squares
-from pinn_core.trajectory import SKETCH_SIZE
+from pinn_core.trajectory import SKETCH_SIZE, columns
 
 NAN = float("nan")
-JUDGED = ("boundary", "regression", "error")
 
 
 class Recorder:
     """Collects sums for every row and member on the device; nothing here waits for the device.
 
     ``tables`` holds for each kind of sums a table (steps + 1, numbers, m) in float64, NaN where
-    nothing was due: ``always``, ``gradients`` (of residual and boundary, and the residual's loss)
+    nothing was due: ``always``, ``gradients`` (inner products, and losses that need derivatives)
     and ``full`` (on the whole grid); ``sums`` names them. Columns are made of them after the
     training (``unpacking``). ``sketches`` has the shape (due sketches, m, 512).
     """
@@ -35,11 +35,13 @@ class Recorder:
         self.objective = configuration.objective
         self.members = members
         self.terms = list(self.objective.weights(field))
+        self.conditions = list(field.problem.conditions)
+        self.columns = list(columns(self.conditions, configuration.weighting.kind != "fixed"))
+        self._choose_points()
+        self.names = self._names()
         rows = configuration.steps + 1
-        numbers = 2 * len(self.terms) + len(JUDGED) + 3
         self.tables = {
-            name: self._empty(rows, count, members)
-            for name, count in {"always": numbers, "gradients": 4, "full": 4}.items()
+            table: self._empty(rows, len(names), members) for table, names in self.names.items()
         }
         self.seconds = torch.full((rows,), NAN, dtype=torch.float64)
         every = self.record.sketch_every
@@ -47,11 +49,34 @@ class Recorder:
         self.sketches = self._empty(due, members, SKETCH_SIZE).float()
         self._sketch = Sketch(field.stack.size, field.device)
         self._nothing = self._empty(2 * members)
-        self._choose_points()
         self._clock = time.perf_counter()
 
     def _empty(self, *shape: int) -> Tensor:
         return torch.full(shape, NAN, dtype=torch.float64, device=self.field.device)
+
+    def _names(self) -> dict[str, list[str]]:
+        """What the numbers of every table are."""
+        judged = [*self._judge.conditions, "regression", "error"]
+        others = [name for name in self.field.conditions if name not in self._judge.conditions]
+        norms = [f"gradient/{name}" for name in self.field.conditions] if self._several else []
+        return {
+            "always": [
+                *(f"term/{name}" for name in self.terms),
+                *(f"weight/{name}" for name in self.terms),
+                *judged,
+                *("away", "update", "turn"),
+            ],
+            "gradients": [
+                *("gradient/residual", "gradient/conditions", "gradient/both"),
+                *norms,
+                *("residual", *others),
+            ],
+            "full": [f"full/{name}" for name in (*judged, "residual", *others)],
+        }
+
+    @property
+    def _several(self) -> bool:
+        return len(self.field.conditions) > 1
 
     def _choose_points(self) -> None:
         """Points for the losses of every step, and interior points for due gradients."""
@@ -61,10 +86,9 @@ class Recorder:
         self.residual_is_free = False
         self._watched = None
         if self.objective.batch == "full":
-            batch = self.objective.batch_at(field, [], 0)
+            batch = self.objective.batches(field, []).at(0)
             self.residual_is_free = "interior" in batch
-            interior = batch.get("interior", field.interior)
-            supervised = batch.get("supervised", field.supervised)
+            interior, supervised = batch.get("interior", field.interior), field.supervised
         else:
             inside = min(max(round(share * record.points), 1), record.points - 1)
             interior = field.interior.thinned(inside, "watched")
@@ -100,11 +124,14 @@ class Recorder:
         pairs = [(away, away)]
         if update:
             pairs += [(update[0], update[0]), update]
-        loss = None
+        losses = None
         if "gradients" in due:
-            residual, boundary = self._conflict(parameters, evaluation)
-            loss, inner, outer = residual.loss, residual.gradient, boundary.gradient
+            residual, conditions = self._conflict(parameters, evaluation)
+            inner, outer = residual.gradient, self._together(residual, conditions)
             pairs += [(inner, inner), (outer, outer), (inner, outer)]
+            if self._several:
+                pairs += [(term.gradient, term.gradient) for term in conditions.values()]
+            losses = [residual.loss, *self._others(conditions)]
         left, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         products = dots(left, right, self.field.backend).view(-1)
         moved = (3 if update else 1) * self.members
@@ -113,8 +140,8 @@ class Recorder:
         if not update:
             always.append(self._nothing)
         self._put("always", row, always)
-        if loss is not None:
-            self._put("gradients", row, [products[moved:], loss])
+        if losses is not None:
+            self._put("gradients", row, [products[moved:], *losses])
         if "full" in due:
             self._put("full", row, self._full(parameters))
         if "sketch" in due:
@@ -142,15 +169,9 @@ class Recorder:
 
     def sums(self, rows: int) -> dict[str, Float[ndarray, "rows m"]]:
         """The tables' numbers by name, up to a row."""
-        terms = [f"{kind}/{name}" for kind in ("term", "weight") for name in self.terms]
-        names = {
-            "always": [*terms, *JUDGED, "away", "update", "turn"],
-            "gradients": ["gradient/residual", "gradient/boundary", "gradient/both", "residual"],
-            "full": [*(f"full/{name}" for name in JUDGED), "full/residual"],
-        }
         return {
             name: self.tables[table][:rows, place].cpu().numpy()
-            for table, own in names.items()
+            for table, own in self.names.items()
             for place, name in enumerate(own)
         }
 
@@ -158,46 +179,80 @@ class Recorder:
         """Losses that need values alone, on the watched points."""
         if self._watched is not None:
             return self._judge(self.field.values(parameters, self._watched))
-        return self._judge(torch.cat(list(evaluation.values.values()), dim=1))
+        values = evaluation.values
+        if "interior" in values and not self.field.one_plain_condition:
+            outside = self.field.values(parameters, self.field.supervised)
+            return self._judge(torch.cat([values["interior"], outside], dim=1))
+        return self._judge(torch.cat(list(values.values()), dim=1))
 
-    def _conflict(self, parameters: Tensor, evaluation: Evaluation) -> tuple[Term, Term]:
-        """Residual and boundary term: free on a full PINN batch."""
+    def _conflict(
+        self, parameters: Tensor, evaluation: Evaluation
+    ) -> tuple[Term, Mapping[str, Term]]:
+        """The terms of the equation and of the conditions: free on a full PINN batch."""
         if self.residual_is_free:
-            return evaluation.terms["residual"], evaluation.terms["boundary"]
-        supervised = self.field.supervised
+            terms = dict(evaluation.terms)
+            return terms.pop("residual"), terms
         residual, _ = residual_term(self.field, parameters, self._gradient_points)
-        boundary, _ = fit_term(self.field, parameters, supervised, supervised.target)
-        return residual, boundary
+        return residual, self._condition_terms(parameters)
+
+    def _condition_terms(self, parameters: Tensor) -> dict[str, Term]:
+        demands = self.field.demands.items()
+        return {n: condition_term(self.field, parameters, n, cloud)[0] for n, cloud in demands}
+
+    def _together(self, residual: Term, conditions: Mapping[str, Term]) -> Tensor:
+        """Gradient of the conditions' unweighted sum."""
+        first, *others = [term.gradient for term in conditions.values()] or [
+            torch.zeros_like(residual.gradient)
+        ]
+        for other in others:
+            first = first + other
+        return first
+
+    def _others(self, conditions: Mapping[str, Term]) -> list[Tensor]:
+        """Losses of the conditions that values alone do not give."""
+        return [
+            term.loss for name, term in conditions.items() if name not in self._judge.conditions
+        ]
 
     def _full(self, parameters: Tensor) -> list[Tensor]:
         field = self.field
         inside, residual = field.residual(parameters, field.interior)
         outside = field.values(parameters, field.supervised)
         loss, _ = misfit(residual, torch.zeros_like(residual[:1]), field.backend)
-        return [self._judge_grid(torch.cat([inside, outside], dim=1)), loss]
+        judged = self._judge_grid(torch.cat([inside, outside], dim=1))
+        return [judged, loss, *self._others(self._condition_terms(parameters))]
 
 
 class Judge:
-    """Sums from values at interior and then supervised points: ``JUDGED``, flat (3 m).
+    """Sums from values at interior and then supervised points, flat (numbers m).
 
-    Mean squares from target and from reference, and the squared relative L2 error; ``share`` is the
-    interior's share of the grid, whatever its share of the points.
+    For each of ``conditions`` (those on values alone) its loss; then the mean square from the
+    reference and the squared relative L2 error. ``share`` is the interior's share of the grid,
+    whatever its share of the points. What nobody knows (NaN) is not judged.
     """
 
     def __init__(self, share: float, interior: Cloud, supervised: Cloud, backend: str) -> None:
         def both(inner: Tensor, outer: Tensor) -> Tensor:
             return torch.cat([inner, outer], dim=1).flatten(1)
 
-        inside, outside = torch.zeros_like(interior.exact), torch.ones_like(supervised.exact)
-        boundary = both(inside, outside / len(supervised))
+        self.conditions = [
+            name.removeprefix("target/") for name in supervised.tables if "target/" in name
+        ]
+        exact = both(interior["exact"], supervised["exact"])
+        known = (~exact.isnan()).to(exact.dtype)
+        reference = both(interior["reference"], supervised["reference"])
+        exact, reference = exact.nan_to_num(), reference.nan_to_num()
+        inside, outside = torch.zeros_like(interior["exact"]), torch.ones_like(supervised["exact"])
         grid = both(inside + share / len(interior), outside * (1 - share) / len(supervised))
-        target = both(inside, supervised.target)
-        reference = both(interior.reference, supervised.reference)
-        exact = both(interior.exact, supervised.exact)
+        grid = grid * known
+        targets = [both(inside, supervised[f"target/{name}"]) for name in self.conditions]
+        weights = [
+            both(inside, supervised[f"share/{name}"] / len(supervised)) for name in self.conditions
+        ]
         self._backend = backend
-        self._targets = torch.cat([target, reference, exact])
-        self._weights = torch.cat([boundary, grid, grid / (grid * exact.square()).sum()])
+        self._targets = torch.cat([*targets, reference, exact])
+        self._weights = torch.cat([*weights, grid, grid / (grid * exact.square()).sum()])
 
-    def __call__(self, values: Float[Tensor, "m n k"]) -> Float[Tensor, " 3*m"]:
+    def __call__(self, values: Float[Tensor, "m n k"]) -> Float[Tensor, " _"]:
         """Judge every member's values."""
         return weighted_squares(values, self._targets, self._weights, self._backend).view(-1)

@@ -33,6 +33,15 @@ class Stack:
         """(fan_in, fan_out) of every layer."""
         return list(zip(self.widths[:-1], self.widths[1:], strict=True))
 
+    def places(self) -> list[tuple[slice, slice]]:
+        """Where the weights and the biases of every layer stand in the flat parameters."""
+        found, at = [], 0
+        for fan_in, fan_out in self.shapes:
+            middle, end = at + fan_in * fan_out, at + (fan_in + 1) * fan_out
+            found.append((slice(at, middle), slice(middle, end)))
+            at = end
+        return found
+
     def layers(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Views (weights (m, out, in), biases (m, out)) into flat parameters (m, P >= size)."""
         views = []

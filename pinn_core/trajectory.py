@@ -6,7 +6,7 @@ N updates give rows 0..N; row k describes the parameters theta_k. Cells that wer
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -23,7 +23,7 @@ COLUMNS: dict[str, str] = {
     "loss/batch": "what was optimised at this step, on this step's batch",
     "loss/total": "weighted sum of the objective's losses on the evaluation points",
     "loss/residual": "mean squared PDE residual over interior points",
-    "loss/boundary": "mean squared mismatch over boundary and initial points",
+    "loss/boundary": "mean squared mismatch of the condition 'boundary'",
     "loss/regression": "mean squared difference from the numerical solution",
     "error/relative_l2": "relative L2 distance from the exact or reference solution",
     "update/norm": "length of the update that leaves this row, |theta_k+1 - theta_k|",
@@ -32,13 +32,31 @@ COLUMNS: dict[str, str] = {
     "gradient/cosine": "cosine between the residual's gradient and that of the other terms' sum",
     "gradient/norm_residual": "length of the residual's gradient",
     "gradient/norm_boundary": "length of the gradient of the other terms' unweighted sum",
-    "weight/boundary": "weight of the boundary term in the objective",
+    "weight/boundary": "weight of the condition 'boundary' in the objective",
     "full/loss/residual": "loss/residual on the whole grid",
     "full/loss/boundary": "loss/boundary on the whole grid",
     "full/loss/regression": "loss/regression on the whole grid",
     "full/error/relative_l2": "error/relative_l2 on the whole grid",
     "time/step_seconds": "wall seconds of the step that leaves this row, per member of the pack",
 }
+
+
+def columns(conditions: Sequence[str], adaptive: bool) -> dict[str, str]:
+    """All columns of a run whose problem has these conditions; ``COLUMNS`` are in every run.
+
+    ``adaptive`` says that the weighting may change the residual's weight too.
+    """
+    found = dict(COLUMNS)
+    if adaptive:
+        found["weight/residual"] = "weight of the residual in the objective"
+    for name in conditions:
+        if name != "boundary":
+            found[f"loss/{name}"] = f"mean squared mismatch of the condition {name!r}"
+            found[f"full/loss/{name}"] = f"loss/{name} on the whole grid"
+            found[f"weight/{name}"] = f"weight of the condition {name!r} in the objective"
+        if len(conditions) > 1:
+            found[f"gradient/norm/{name}"] = f"length of the gradient of loss/{name}"
+    return found
 
 
 class TrajectoryError(ValueError):

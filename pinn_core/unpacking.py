@@ -8,7 +8,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pinn_core.recording import Recorder
-from pinn_core.trajectory import COLUMNS, SKETCH_TYPE, Trajectory
+from pinn_core.trajectory import SKETCH_TYPE, Trajectory
 
 
 def trajectories(recorder: Recorder, rows: int) -> list[Trajectory]:
@@ -24,29 +24,40 @@ def trajectories(recorder: Recorder, rows: int) -> list[Trajectory]:
 
 
 def _columns(recorder: Recorder, rows: int) -> dict[str, Float[ndarray, "rows m"]]:
-    """Every column of ``COLUMNS``, NaN where nothing was due."""
+    """Every column, NaN where nothing was due."""
     sums = recorder.sums(rows)
     nothing = np.full((rows, recorder.members), np.nan)
     lengths = {name: np.sqrt(sums[name]) for name in ("away", "update")}
-    norms = {name: np.sqrt(sums[f"gradient/{name}"]) for name in ("residual", "boundary")}
+    norms = {name: np.sqrt(sums[f"gradient/{name}"]) for name in ("residual", "conditions")}
     before = np.concatenate([nothing[:1], lengths["update"][:-1]])
-    losses = {f"loss/{name}": sums[name] for name in ("residual", "boundary", "regression")}
+    conditions = recorder.conditions
+    losses = {
+        f"loss/{name}": sums.get(name, nothing) for name in ("residual", *conditions, "regression")
+    }
+    weights = {
+        f"weight/{name}": sums.get(f"weight/{name}", nothing) for name in ("residual", *conditions)
+    }
+    each = {
+        f"gradient/norm/{name}": np.sqrt(sums.get(f"gradient/{name}", nothing))
+        for name in conditions
+    }
     found = {
         **losses,
         "error/relative_l2": np.sqrt(sums["error"]),
         "update/norm": lengths["update"],
         "update/cosine": sums["turn"] / (lengths["update"] * before),
         "update/distance": lengths["away"],
-        "gradient/cosine": sums["gradient/both"] / (norms["residual"] * norms["boundary"]),
+        "gradient/cosine": sums["gradient/both"] / (norms["residual"] * norms["conditions"]),
         "gradient/norm_residual": norms["residual"],
-        "gradient/norm_boundary": norms["boundary"],
-        "weight/boundary": sums.get("weight/boundary", nothing),
+        "gradient/norm_boundary": norms["conditions"],
+        **weights,
+        **each,
         "loss/batch": _weighted(sums, {name: sums[f"term/{name}"] for name in recorder.terms}),
         "loss/total": _weighted(sums, {name: sums[name] for name in recorder.terms}),
         "time/step_seconds": np.tile(recorder.seconds[:rows, None].numpy(), (1, recorder.members)),
         **_full(recorder, sums, rows),
     }
-    return {name: found[name] for name in COLUMNS}
+    return {name: found.get(name, nothing) for name in recorder.columns}
 
 
 def _weighted(sums: Mapping[str, ndarray], losses: Mapping[str, ndarray]) -> ndarray:
@@ -56,12 +67,12 @@ def _weighted(sums: Mapping[str, ndarray], losses: Mapping[str, ndarray]) -> nda
 
 def _full(recorder: Recorder, sums: Mapping[str, ndarray], rows: int) -> dict[str, ndarray]:
     """The columns of the whole grid, which may be those of the row."""
-    names = ("residual", "boundary", "regression", "error")
-    full = {name: sums[f"full/{name}"] for name in names}
+    names = ("residual", *recorder.conditions, "regression", "error")
+    full = {name: sums[f"full/{name}"] for name in names if f"full/{name}" in sums}
     every = recorder.record.full_every
     if recorder.full_is_free and every:
         due = (np.arange(rows) % every == 0)[:, None]
-        full = {name: np.where(due, sums[name], np.nan) for name in names}
+        full = {name: np.where(due, sums[name], np.nan) for name in full}
     error = np.sqrt(full.pop("error"))
     columns = {f"full/loss/{name}": loss for name, loss in full.items()}
     return {**columns, "full/error/relative_l2": error}
@@ -73,8 +84,7 @@ def _trajectory(columns: dict[str, ndarray], sketches: ndarray, every: int) -> T
     diverged_at = None if sound.all() else int(np.argmin(sound))
     kept = np.arange(rows) <= (rows if diverged_at is None else diverged_at)
     arrays: dict[str, pa.Array] = {"step": pa.array(np.arange(rows, dtype=np.int32))}
-    for name in COLUMNS:
-        values = columns[name]
+    for name, values in columns.items():
         arrays[name] = pa.array(values, mask=~(kept & np.isfinite(values)))
     arrays["sketch"] = _sketch_column(sketches, every, kept)
     return Trajectory(pa.table(arrays), diverged_at)

@@ -1,7 +1,7 @@
-"""The PINN objective: residual plus weighted mismatch on boundary and initial points."""
+"""The PINN objective: residual plus weighted mismatch of the problem's conditions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float
@@ -9,66 +9,156 @@ from torch import Tensor
 
 from pinn_core.checks import at_least
 from pinn_core.field import Field
-from pinn_core.objectives.objective import (
-    OBJECTIVES,
-    Batch,
-    Evaluation,
-    draw,
-    fit_term,
-    residual_term,
-)
+from pinn_core.objectives.objective import OBJECTIVES, Batch, Batches, Evaluation
+from pinn_core.objectives.terms import Factors, condition_term, no_factors, residual_term
+from pinn_core.sampling import Fresh, Scheme, draw
 
 
 @OBJECTIVES.register("pinn")
 @dataclass(frozen=True, kw_only=True)
 class Pinn:
-    """L = L_diff + lambda_b L_boundary (Raissi, Perdikaris, Karniadakis 2019).
+    """L = L_residual + sum of lambda_i L_i over conditions (Raissi, Perdikaris, Karniadakis 2019).
 
-    With ``reduction: mean`` both are means over their points, with ``sum`` sums over the grid's
-    points, for which a batch or a subset stands. A ``batch`` of n draws interior and supervised
-    points in the grid's proportion, anew each step; ``full`` takes all the problem's collocation
-    and supervised points.
+    ``lambda_b`` weighs every condition but those that ``lambdas`` names. With ``reduction: mean``
+    the terms are means over their points, with ``sum`` sums over the grid's points, for which a
+    batch or a subset stands.
+
+    ``points: grid`` takes the problem's grid: with ``batch: full`` all its collocation and
+    supervised points, with a ``batch`` of n so many, drawn anew each step in the grid's proportion.
+    ``uniform`` and ``latin`` (Latin hypercube) draw ``batch`` new points in the domain and
+    ``condition_batch`` (null: as many) on each segment of each condition, every ``resample`` steps;
+    0 keeps the first.
     """
 
     kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset({"lambda_b"})
+    member_fields: ClassVar[frozenset[str]] = frozenset({"lambda_b", "lambdas"})
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     lambda_b: float = 100.0
+    lambdas: dict[str, float] = field(default_factory=dict)
     batch: int | Literal["full"] = "full"
+    condition_batch: int | None = None
+    points: Scheme = "grid"
+    resample: int = 1
     reduction: Literal["mean", "sum"] = "mean"
 
     def __post_init__(self) -> None:
-        at_least(0, lambda_b=self.lambda_b)
+        at_least(0, lambda_b=self.lambda_b, resample=self.resample)
+        at_least(0, **{f"lambdas.{name}": weight for name, weight in self.lambdas.items()})
         if self.batch != "full":
             at_least(2, batch=self.batch)
+        elif self.points != "grid":
+            raise ValueError(f"batch must be a number of points with points: {self.points}")
+        if self.condition_batch is not None:
+            at_least(1, condition_batch=self.condition_batch)
+            if self.points == "grid":
+                raise ValueError("condition_batch must be null with points: grid")
+
+    @property
+    def fixed_points(self) -> bool:
+        """Whether every step has the same points."""
+        return self.batch == "full" or (self.points != "grid" and self.resample == 0)
 
     def weights(self, field: Field) -> Mapping[str, float]:
-        """Residual 1 and boundary lambda_b; for sums times the grid's points of either kind."""
+        """Residual 1 and conditions as given; for sums times the grid's points of either kind."""
+        lambdas = {name: self.lambdas.get(name, self.lambda_b) for name in field.conditions}
         if self.reduction == "mean":
-            return {"residual": 1.0, "boundary": self.lambda_b}
-        boundary = self.lambda_b * len(field.supervised)
-        return {"residual": float(len(field.interior)), "boundary": boundary}
+            return {"residual": 1.0, **lambdas}
+        each = {
+            name: len(field.demands[name]) / len(condition.segments)
+            for name, condition in field.conditions.items()
+        }
+        sums = {name: weight * each[name] for name, weight in lambdas.items()}
+        return {"residual": float(len(field.interior)), **sums}
 
-    def batch_at(self, field: Field, seeds: Sequence[int], step: int) -> Batch:
-        """Interior and supervised points of this step."""
-        if self.batch == "full":
-            return {"interior": field.collocation, "supervised": field.supervised}
-        whole = len(field.interior) + len(field.supervised)
-        interior = round(self.batch * len(field.interior) / whole)
-        interior = min(max(interior, 1), self.batch - 1)
-        supervised = self.batch - interior
+    def batches(self, field: Field, seeds: Sequence[int]) -> Batches:
+        """Interior points, and points of every condition."""
+        if self.points != "grid":
+            return _NewPoints(self, field, Fresh(field, self.points, seeds))
+        return _GridPoints(self, field, seeds)
+
+    def evaluate(
+        self,
+        field: Field,
+        parameters: Float[Tensor, "m p"],
+        batch: Batch,
+        factors: Factors = no_factors,
+    ) -> Evaluation:
+        """All terms; their points are disjoint, so all gradients cost what one would."""
+        residual, inside = residual_term(field, parameters, batch["interior"], factors)
+        terms, values = {"residual": residual}, {"interior": inside}
+        for name in field.conditions:
+            terms[name], values[name] = condition_term(
+                field, parameters, name, batch[name], factors
+            )
+        return Evaluation(terms, values)
+
+
+@dataclass(frozen=True)
+class _GridPoints:
+    """The grid's points: all that the problem trains on, or drawn anew each step."""
+
+    objective: Pinn
+    field: Field
+    seeds: Sequence[int]
+
+    @property
+    def fixed(self) -> bool:
+        """Whether every step has the same points."""
+        return self.objective.fixed_points
+
+    def at(self, step: int) -> Batch:
+        """Interior points and every condition's."""
+        clouds = {"interior": self.field.collocation, **self.field.demands}
+        if self.objective.batch == "full":
+            return clouds
+        counts = self._counts(self.objective.batch)
         return {
-            "interior": draw(field.collocation, interior, seeds, "batch/interior", step),
-            "supervised": draw(field.supervised, supervised, seeds, "batch/supervised", step),
+            name: draw(cloud, counts[name], self.seeds, f"batch/{_drawn_as(name)}", step)
+            for name, cloud in clouds.items()
         }
 
-    def evaluate(self, field: Field, parameters: Float[Tensor, "m p"], batch: Batch) -> Evaluation:
-        """Both terms; their points are disjoint, so two gradients cost what one would."""
-        residual, inside = residual_term(field, parameters, batch["interior"])
-        supervised = batch["supervised"]
-        boundary, outside = fit_term(field, parameters, supervised, supervised.target)
-        return Evaluation(
-            {"residual": residual, "boundary": boundary},
-            {"interior": inside, "supervised": outside},
-        )
+    def _counts(self, batch: int) -> dict[str, int]:
+        """The batch in the grid's proportion, no part of it empty."""
+        sizes = {name: len(cloud) for name, cloud in self.field.demands.items()}
+        outside = sum(sizes.values())
+        interior = round(batch * len(self.field.interior) / (len(self.field.interior) + outside))
+        interior = min(max(interior, 1), batch - 1)
+        left, counts = batch - interior, {"interior": interior}
+        for name, size in sizes.items():
+            counts[name] = max(1, round(left * size / outside))
+            left, outside = left - counts[name], outside - size
+        return counts
+
+
+def _drawn_as(name: str) -> str:
+    """What the points are drawn for; a boundary's are named as when there was nothing else."""
+    return "supervised" if name == "boundary" else name
+
+
+@dataclass(frozen=True)
+class _NewPoints:
+    """New points of the domain and of the conditions' segments."""
+
+    objective: Pinn
+    field: Field
+    fresh: Fresh
+
+    @property
+    def fixed(self) -> bool:
+        """Whether every step has the same points."""
+        return self.objective.fixed_points
+
+    def at(self, step: int) -> Batch:
+        """Interior points and every condition's."""
+        every = self.objective.resample
+        drawing = step // every if every else 0
+        count = int(self.objective.batch)
+        on_segments = self.objective.condition_batch or count
+        return {
+            "interior": self.fresh.interior(count, drawing),
+            **{
+                name: self.fresh.condition(name, on_segments, drawing)
+                for name in self.field.conditions
+            },
+        }

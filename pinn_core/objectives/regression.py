@@ -9,13 +9,29 @@ from torch import Tensor
 
 from pinn_core.checks import at_least
 from pinn_core.field import Field
-from pinn_core.objectives.objective import (
-    OBJECTIVES,
-    Batch,
-    Evaluation,
-    draw,
-    fit_term,
-)
+from pinn_core.objectives.objective import OBJECTIVES, Batch, Evaluation
+from pinn_core.objectives.terms import Factors, fit_term, no_factors
+from pinn_core.sampling import draw
+
+
+@dataclass(frozen=True)
+class _GridBatches:
+    """Points of the whole grid: all, or drawn anew each step."""
+
+    field: Field
+    seeds: Sequence[int]
+    batch: int | Literal["full"]
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is the whole grid."""
+        return self.batch == "full"
+
+    def at(self, step: int) -> Batch:
+        """This step's points."""
+        if self.batch == "full":
+            return {"grid": self.field.grid}
+        return {"grid": draw(self.field.grid, self.batch, self.seeds, "batch/grid", step)}
 
 
 @OBJECTIVES.register("regression")
@@ -38,14 +54,18 @@ class Regression:
         """One, or for sums the points of the grid."""
         return {"regression": 1.0 if self.reduction == "mean" else float(len(field.grid))}
 
-    def batch_at(self, field: Field, seeds: Sequence[int], step: int) -> Batch:
-        """This step's points of the whole grid."""
-        if self.batch == "full":
-            return {"grid": field.grid}
-        return {"grid": draw(field.grid, self.batch, seeds, "batch/grid", step)}
+    def batches(self, field: Field, seeds: Sequence[int]) -> _GridBatches:
+        """Points of the whole grid."""
+        return _GridBatches(field, seeds, self.batch)
 
-    def evaluate(self, field: Field, parameters: Float[Tensor, "m p"], batch: Batch) -> Evaluation:
+    def evaluate(
+        self,
+        field: Field,
+        parameters: Float[Tensor, "m p"],
+        batch: Batch,
+        factors: Factors = no_factors,  # noqa: ARG002
+    ) -> Evaluation:
         """The one term."""
         cloud = batch["grid"]
-        loss, values = fit_term(field, parameters, cloud, cloud.reference)
+        loss, values = fit_term(field, parameters, cloud, cloud["reference"])
         return Evaluation({"regression": loss}, {"grid": values})

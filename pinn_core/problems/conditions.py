@@ -46,12 +46,13 @@ class Box:
 
     def holds(self, points: Float[ndarray, "n d"]) -> Bool[ndarray, " n"]:
         """Which points lie in the box."""
-        inside: ndarray = ((points >= self.low) & (points <= self.high)).all(axis=1)
-        return inside
+        within = (points >= np.asarray(self.low)) & (points <= np.asarray(self.high))
+        return np.asarray(within.all(axis=1))
 
     def at(self, unit: Float[ndarray, "*n d"]) -> Float[ndarray, "*n d"]:
         """Points of the unit cube as points of the box."""
-        return np.asarray(self.low) + unit * self.extent
+        points: ndarray = np.asarray(self.low) + unit * self.extent
+        return points
 
 
 def nothing(points: Float[ndarray, "n d"]) -> Float[ndarray, "n 1"]:
@@ -68,7 +69,7 @@ class Segment:
 
     def holds(self, points: Float[ndarray, "n d"]) -> Bool[ndarray, " n"]:
         """Which points lie on the segment."""
-        on: ndarray = np.any([box.holds(points) for box in self.boxes], axis=0)
+        on: ndarray = np.stack([box.holds(points) for box in self.boxes]).any(axis=0)
         return on
 
     def at(self, unit: Float[ndarray, "n d"], which: Float[ndarray, " n"]) -> ndarray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -34,6 +34,7 @@ class View:
     estimated with so many random probes (Hutchinson)."""
 
 
+@runtime_checkable
 class Weighting(Protocol):
     """The contract of every file in this folder; a frozen dataclass whose fields are its knobs.
 
@@ -45,6 +46,7 @@ class Weighting(Protocol):
 
     def check(self, problem: Problem, batch: int | str, resampled: bool) -> None:
         """Raise ``ValueError`` where the problem or the way its points are drawn cannot serve."""
+        return
 
     def start(self, sizes: Mapping[str, int], weights: Float[Tensor, "t m"]) -> State:
         """The state before the first step: named tensors with a leading m, which are checkpointed.

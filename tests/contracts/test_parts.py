@@ -40,7 +40,11 @@ def test_a_problems_grid_is_finite_and_in_shape(kind: str) -> None:
         assert points.coordinates.shape == (n, len(problem.coordinates))
         assert points.reference.shape == points.exact.shape == (n, problem.outputs)
         assert np.isfinite(points.reference).all() and np.isfinite(points.exact).all()
-    assert np.isfinite(grid.supervised.target).all()
+    for condition in problem.conditions.values():
+        for segment in condition.segments:
+            on = grid.supervised.coordinates[segment.holds(grid.supervised.coordinates)]
+            assert len(on)
+            assert segment.demand(on).shape == (len(on), len(condition.quantities))
 
 
 @pytest.mark.parametrize("kind", PROBLEMS.names())

@@ -11,7 +11,7 @@ import torch
 
 from pinn_core import Member, Pinn, Regression, train
 from pinn_core.graphs import Graphs
-from pinn_core.trainer import _Pack
+from pinn_core.pack import Pack
 from tests.pinn_core.packs import configuration
 
 OBJECTIVES = [Pinn(batch="full"), Pinn(batch=20), Regression(batch=20), Regression(batch="full")]
@@ -22,7 +22,7 @@ def test_no_step_waits_for_the_device(objective: Any) -> None:
     """The meta device has shapes and no numbers: whatever asks for one raises."""
     members = [Member(replace(configuration(), objective=objective), seed) for seed in (0, 1)]
     with torch.no_grad():
-        pack = _Pack(members, "meta", 1, "eager")
+        pack = Pack([m.configuration for m in members], [0, 1], "meta", 1, "eager")
         for step in range(pack.steps):
             pack.advance(step)
         pack.end(pack.steps)

@@ -69,12 +69,16 @@ def test_the_series_solves_the_equation_and_its_conditions(heat: Heat) -> None:
 
 
 def test_conditions_are_demanded_where_points_are_supervised_alone() -> None:
-    grid = Heat().grid()
-    assert np.isnan(grid.interior.target).all()
-    assert np.array_equal(grid.supervised.target, grid.supervised.exact)
+    heat = Heat(a1=-1.0)
+    grid = heat.grid()
+    (segment,) = heat.conditions["boundary"].segments
+    assert not segment.holds(grid.interior.coordinates).any()
+    assert segment.holds(grid.supervised.coordinates).all()
+    demanded = segment.demand(grid.supervised.coordinates)
+    assert np.array_equal(demanded, grid.supervised.exact)
     inside_at_start = initial_points(grid.supervised)
     assert inside_at_start.sum() == 576
-    assert not grid.supervised.target[inside_at_start].any()
+    assert not demanded[inside_at_start].any()
 
 
 def initial_points(points: Points) -> np.ndarray:

@@ -24,24 +24,24 @@ def parameters(on: Field, members: int = 2) -> torch.Tensor:
 
 
 def test_a_batch_has_the_grids_proportion() -> None:
-    batch = Pinn(batch=128).batch_at(field(), [0, 1], 5)
+    batch = Pinn(batch=128).batches(field(), [0, 1]).at(5)
     assert batch["interior"].coordinates.shape == (2, 105, 3)
-    assert batch["supervised"].coordinates.shape == (2, 23, 3)
+    assert batch["boundary"].coordinates.shape == (2, 23, 3)
 
 
 def test_a_full_batch_is_every_collocation_and_supervised_point() -> None:
     thinned = Field(Heat(interior_points=600), FULL.network)
-    batch = Pinn().batch_at(thinned, [0], 0)
+    batch = Pinn().batches(thinned, [0]).at(0)
     assert len(batch["interior"]) == 600
-    assert len(batch["supervised"]) == 3176
-    assert len(Regression(batch="full").batch_at(thinned, [0], 0)["grid"]) == 17_576
+    assert len(batch["boundary"]) == 3176
+    assert len(Regression(batch="full").batches(thinned, [0]).at(0)["grid"]) == 17_576
 
 
 def test_batches_are_keyed_by_seed_and_step_alone() -> None:
     on = field()
-    first = Regression(batch=64).batch_at(on, [4, 5], 3)["grid"].coordinates
-    again = Regression(batch=64).batch_at(on, [5, 4], 3)["grid"].coordinates
-    later = Regression(batch=64).batch_at(on, [4, 5], 4)["grid"].coordinates
+    first = Regression(batch=64).batches(on, [4, 5]).at(3)["grid"].coordinates
+    again = Regression(batch=64).batches(on, [5, 4]).at(3)["grid"].coordinates
+    later = Regression(batch=64).batches(on, [4, 5]).at(4)["grid"].coordinates
     assert torch.equal(first, again.flip(0))
     assert not torch.equal(first, later)
 
@@ -60,10 +60,10 @@ def test_sums_are_over_the_grid_whatever_stands_for_it(interior_points: Any) -> 
 def test_terms_are_means_with_their_own_gradients() -> None:
     on = field()
     theta = parameters(on)
-    batch = Pinn(batch=32).batch_at(on, [0, 1], 0)
+    batch = Pinn(batch=32).batches(on, [0, 1]).at(0)
     terms = Pinn(batch=32).evaluate(on, theta, batch).terms
-    values = propagate(on.stack, theta, batch["supervised"].coordinates)[:, 0]
-    loss = (values - batch["supervised"].target).square().mean((1, 2))
+    values = propagate(on.stack, theta, batch["boundary"].coordinates)[:, 0]
+    loss = (values - batch["boundary"]["demanded"]).square().mean((1, 2))
     (gradient,) = torch.autograd.grad(loss.sum(), theta)
     assert torch.allclose(terms["boundary"].loss, loss)
     assert torch.allclose(terms["boundary"].gradient, gradient)
@@ -78,7 +78,7 @@ def test_a_linear_problems_shortcut_gives_what_autograd_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     on = field()
-    batch = Pinn(batch=32).batch_at(on, [0, 1], 0)
+    batch = Pinn(batch=32).batches(on, [0, 1]).at(0)
     short = Pinn(batch=32).evaluate(on, parameters(on), batch).terms["residual"]
     monkeypatch.setattr(Heat, "linear", False)
     full = Pinn(batch=32).evaluate(on, parameters(on), batch).terms["residual"]

@@ -1,0 +1,183 @@
+"""The state of a pack's training, and the step that changes it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pinn_core.balance import Balance
+from pinn_core.configuration import Configuration
+from pinn_core.field import Cloud, Field
+from pinn_core.graphs import Graphs
+from pinn_core.objectives import Evaluation
+from pinn_core.objectives.terms import Factors, no_factors
+from pinn_core.optimizers import Descent
+from pinn_core.recording import Recorder
+from pinn_core.stack import padded
+from pinn_core.weighting import Fixed
+
+
+class Pack:
+    """Parameters, optimizer state, loss weights, the last update and the record of all members."""
+
+    def __init__(
+        self,
+        configurations: Sequence[Configuration],
+        seeds: Sequence[int],
+        device: str,
+        threads: int,
+        backend: str,
+    ) -> None:
+        self._each = configurations
+        self.configuration = configurations[0]
+        self.steps = self.configuration.steps
+        self.field = Field(
+            self.configuration.problem,
+            self.configuration.network,
+            self.configuration.precision,
+            device,
+            threads,
+            backend,
+        )
+        self.recorder = Recorder(self.field, self.configuration, len(seeds))
+        self.objective = self.configuration.objective
+        self.batches = self.objective.batches(self.field, seeds)
+        self.batch: dict[str, Cloud] = {}
+        self.initial = self._initial(seeds)
+        self.parameters = self.initial.clone()
+        self.previous = torch.zeros_like(self.initial)
+        self.balance = Balance(
+            self.field, self.configuration.weighting, self._weights(), self.batches.at(0)
+        )
+        self.row = torch.zeros(1, dtype=torch.int64, device=device)
+        self.step = 0
+        self._enter(0, 0)
+        self.state = self.optimizer.start(self.initial)
+        self.graphs = Graphs() if device.startswith("cuda") and self._can_be_replayed() else None
+
+    def _initial(self, seeds: Sequence[int]) -> Tensor:
+        inputs, outputs = self.field.stack.widths[0], self.field.stack.widths[-1]
+        network = self.configuration.network
+        rows = [network.initial(inputs, outputs, seed) for seed in seeds]
+        table = torch.zeros(len(rows), padded(self.field.stack.size), dtype=torch.float64)
+        table[:, : self.field.stack.size] = torch.stack(rows)
+        return table.to(self.field.device, self.field.dtype)
+
+    def _weights(self) -> dict[str, Tensor]:
+        each = [one.objective.weights(self.field) for one in self._each]
+        return {name: self.initial.new_tensor([w[name] for w in each]) for name in each[0]}
+
+    def _can_be_replayed(self) -> bool:
+        """Whether all steps of a phase are the same work, and none waits for the device."""
+        fixed = isinstance(self.configuration.weighting, Fixed)
+        return fixed and not any(phase.searches for phase in self.configuration.phases)
+
+    def _enter(self, phase: int, step: int) -> None:
+        """Make ``phase`` the one whose first update leaves row ``step``."""
+        self.phase, self.phase_start = phase, step
+        own = [one.phases[phase] for one in self._each]
+        self.optimizer = own[0]
+        self.settings = {
+            name: self.initial.new_tensor([[getattr(optimizer, name)] for optimizer in own])
+            for name in self.optimizer.member_fields
+        }
+
+    def advance(self, step: int) -> None:
+        """Record the row of this step, and make the update that leaves it."""
+        if step - self.phase_start == self.optimizer.steps:
+            self._enter(self.phase + 1, step)
+            self.state = self.optimizer.start(self.initial)
+        self._prepare(step)
+        due = self.recorder.due(step)
+        if self.graphs:
+            start = self.phase_start
+            self.graphs.run((self.phase, due), lambda: self._step(due, self.row[0] - start))
+        else:
+            self._step(due, step - self.phase_start)
+        if self.balance.due(step):
+            self.balance.update(self.parameters, self.batch, self._evaluation())
+        self.recorder.clock(step)
+
+    def end(self, step: int) -> None:
+        """Record the last row, which no update leaves."""
+        self._prepare(step)
+        self._record(self.recorder.due(step), self._evaluation(self.balance.factors), None)
+
+    def _prepare(self, step: int) -> None:
+        """Bring what differs from step to step to where a graph reads it: the row, the points."""
+        self.row.fill_(step)
+        if self.batch and self.batches.fixed:
+            return
+        batch = dict(self.batches.at(step))
+        if self.batch and self.graphs:
+            for name, cloud in batch.items():
+                self.batch[name].take(cloud)
+        elif self.graphs and not self.batches.fixed:
+            self.batch = {name: cloud.copied() for name, cloud in batch.items()}
+        else:
+            self.batch = batch
+
+    def _step(self, due: frozenset[str], now: int | Tensor) -> None:
+        evaluation = self._evaluation(self.balance.factors)
+        descent = Descent(self.parameters, *self.balance.total(evaluation), self._elsewhere)
+        update = self.optimizer.update(self.settings, self.state, descent, now, self.field.backend)
+        self._record(due, evaluation, (update, self.previous))
+        self.parameters += update
+        self.previous.copy_(update)
+
+    def _evaluation(self, factors: Factors = no_factors) -> Evaluation:
+        batch = {name: cloud.anew() for name, cloud in self.batch.items()}
+        return self.objective.evaluate(self.field, self.parameters, batch, factors)
+
+    def _elsewhere(self, parameters: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Loss and gradient of some members at other parameters, on this step's points."""
+        batch = {name: cloud.of(members) for name, cloud in self.batch.items()}
+        factors = self.balance.factors_again(members)
+        evaluation = self.objective.evaluate(self.field, parameters, batch, factors)
+        return self.balance.total(evaluation, list(members))
+
+    def _record(
+        self, due: frozenset[str], evaluation: Evaluation, update: tuple[Tensor, Tensor] | None
+    ) -> None:
+        away = self.parameters - self.initial
+        self.recorder.state(
+            self.row, due, self.parameters, away, evaluation, self.balance.table, update
+        )
+
+    def alive(self, step: int) -> bool:
+        """Whether any member's loss was finite in the row before this step."""
+        return step == 0 or self.recorder.finite(step - 1)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that a resumed training needs, by name."""
+        parts = {
+            "record": self.recorder.state_tensors(),
+            "state": self.state,
+            "balance": self.balance.tensors(),
+        }
+        return {
+            "parameters": self.parameters,
+            "previous": self.previous,
+            "phase": torch.tensor([self.phase, self.phase_start]),
+            **{f"{part}/{name}": t for part, own in parts.items() for name, t in own.items()},
+        }
+
+    def restore(self, step: int, tensors: dict[str, Tensor]) -> None:
+        """Go on where a checkpoint of the same pack was written."""
+        device = self.field.device
+        self.step = step
+        self._enter(*tensors["phase"].tolist())
+        self.parameters = tensors["parameters"].to(device)
+        self.previous = tensors["previous"].to(device)
+        self.state = _named(tensors, "state/", device)
+        self.balance.restore(_named(tensors, "balance/", device))
+        for name, table in self.recorder.state_tensors().items():
+            table.copy_(tensors[f"record/{name}"])
+
+
+def _named(tensors: dict[str, Tensor], prefix: str, device: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor.to(device)
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
