@@ -1,5 +1,7 @@
 """Range checks of configuration fields: one sentence that names field, bound and what was found."""
 
+from typing import Literal
+
 
 def at_least(low: float, **fields: float) -> None:
     """Raise ``ValueError`` unless every field is finite and >= ``low``."""
@@ -20,3 +22,17 @@ def below(high: float, **fields: float) -> None:
     for name, value in fields.items():
         if not value < high:
             raise ValueError(f"{name} must be < {high}, found {value}")
+
+
+def finite(**fields: float) -> None:
+    """Raise ``ValueError`` unless every field is a finite number."""
+    for name, value in fields.items():
+        if not float("-inf") < value < float("inf"):
+            raise ValueError(f"{name} must be finite, found {value}")
+
+
+def all_or_up_to(high: int, **fields: int | Literal["all"]) -> None:
+    """Raise ``ValueError`` unless every field is ``"all"`` or from 1 to ``high``."""
+    for name, value in fields.items():
+        if value != "all" and not 1 <= value <= high:
+            raise ValueError(f"{name} must be 'all' or 1 to {high}, found {value}")

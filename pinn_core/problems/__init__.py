@@ -1,19 +1,31 @@
 """Partial differential equations to train on, one file each."""
 
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.problems.convection import Convection
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.heat import Heat
+from pinn_core.problems.helmholtz import Helmholtz
+from pinn_core.problems.klein_gordon import KleinGordon
+from pinn_core.problems.poisson import Poisson
 from pinn_core.problems.problem import PROBLEMS, Grid, Points, Problem
+from pinn_core.problems.reaction import Reaction
+from pinn_core.problems.wave import Wave
 
 __all__ = [
     "PROBLEMS",
     "Box",
     "Condition",
     "Conditions",
+    "Convection",
     "Grid",
     "Hard",
     "Heat",
+    "Helmholtz",
+    "KleinGordon",
     "Points",
+    "Poisson",
     "Problem",
+    "Reaction",
     "Segment",
+    "Wave",
 ]

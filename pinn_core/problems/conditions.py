@@ -69,8 +69,8 @@ class Segment:
 
     def holds(self, points: Float[ndarray, "n d"]) -> Bool[ndarray, " n"]:
         """Which points lie on the segment."""
-        on: ndarray = np.stack([box.holds(points) for box in self.boxes]).any(axis=0)
-        return on
+        held = np.stack([box.holds(points) for box in self.boxes])
+        return np.asarray(held.any(axis=0))
 
     def at(self, unit: Float[ndarray, "n d"], which: Float[ndarray, " n"]) -> ndarray:
         """Points (n, d) of the segment, uniform if ``unit`` and ``which`` are in [0, 1)."""

@@ -1,0 +1,116 @@
+r"""Convection u_t + beta u_x = 0, x in [0, 2 pi) and periodic, t in [0, 1], u(x, 0) = sin(x).
+
+Plain PINNs learn it up to beta of about 10 and fail from 20 on (Krishnapriyan et al.:
+characterizing possible failure modes in PINNs, NeurIPS 2021, convection: beta 1 to 40). The default
+grid is the paper's, 256 x 100.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from pinn_core import taylor
+from pinn_core.checks import all_or_up_to, at_least, finite
+from pinn_core.operators import Derivatives, Operator
+from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.problems.hard import Hard
+from pinn_core.problems.lattice import lattice
+from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.taylor import Taylor
+
+PERIOD = 2 * np.pi
+"""Length of the x axis."""
+
+STRIP = Box((0.0, 0.0), (PERIOD, 1.0))
+"""One period of x, t from 0 to 1."""
+
+_D = Derivatives("x", "t")
+
+
+@PROBLEMS.register("convection")
+@dataclass(frozen=True, kw_only=True)
+class Convection:
+    """Convection of a sine; ``beta`` is its speed along x.
+
+    >>> grid = Convection().grid()
+    >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    (25245, 355)
+    """
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset()
+    coordinates: ClassVar[tuple[str, ...]] = ("x", "t")
+    outputs: ClassVar[int] = 1
+    linear: ClassVar[bool] = True
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    points_x: int = 256
+    points_t: int = 100
+    interior_points: int | Literal["all"] = "all"
+    beta: float = 30.0
+
+    def __post_init__(self) -> None:
+        at_least(4, points_x=self.points_x, points_t=self.points_t)
+        finite(beta=self.beta)
+        limit = (self.points_x - 1) * (self.points_t - 1)
+        all_or_up_to(limit, interior_points=self.interior_points)
+
+    @property
+    def domain(self) -> Box:
+        """One period of x, t from 0 to 1."""
+        return STRIP
+
+    @property
+    def conditions(self) -> Conditions:
+        """The start, and the same value at both ends of the period."""
+        start, end = STRIP.face(1, 0.0), STRIP.face(0, 0.0)
+        return {
+            "initial": Condition((Segment((start,), self.exact),)),
+            "periodic": Condition((Segment((end,)),), shift=(PERIOD, 0.0)),
+        }
+
+    @property
+    def hard(self) -> Hard:
+        """The start: u = sin(x) + t N, which is periodic only if the network is."""
+        return Hard(("initial",), _elapsed, _start)
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The equation as one operator."""
+        return (_D.t + self.beta * _D.x,)
+
+    def residual(
+        self,
+        channels: Float[Tensor, "m c n 1"],
+        points: Float[Tensor, "#m n 2"],  # noqa: ARG002
+    ) -> Float[Tensor, "m n 1"]:
+        """u_t + beta u_x."""
+        return channels[:, 1]
+
+    def exact(self, points: Float[ndarray, "n 2"]) -> Float[ndarray, "n 1"]:
+        """The start carried along: sin(x - beta t)."""
+        x, t = points[:, :1], points[:, 1:]
+        return np.sin(x - self.beta * t)
+
+    def grid(self) -> Grid:
+        """Equally spaced points without x = 2 pi; those at t = 0 and at x = 0 are supervised."""
+        return _grid(self)
+
+
+def _elapsed(_x: Taylor, t: Taylor) -> Taylor:
+    return t
+
+
+def _start(x: Taylor, _t: Taylor) -> Taylor:
+    return taylor.sin(x)
+
+
+@lru_cache(maxsize=4)
+def _grid(problem: Convection) -> Grid:
+    counts = (problem.points_x, problem.points_t)
+    return lattice(STRIP, problem.conditions, counts, problem.exact, open_ends=(0,))

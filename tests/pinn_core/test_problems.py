@@ -1,0 +1,352 @@
+"""What every problem keeps, and what those with a closed form keep besides."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pinn_core import taylor
+from pinn_core.operators import Operator
+from pinn_core.problems import (
+    PROBLEMS,
+    Condition,
+    Convection,
+    Helmholtz,
+    KleinGordon,
+    Poisson,
+    Problem,
+    Reaction,
+    Segment,
+    Wave,
+)
+from pinn_core.problems.conditions import IDENTITY
+from pinn_core.taylor import Taylor
+
+PI = np.pi
+
+
+def poisson(problem: Poisson, p: Tensor) -> Tensor:
+    return torch.sin(problem.c * p[0])
+
+
+def helmholtz(problem: Helmholtz, p: Tensor) -> Tensor:
+    return torch.sin(problem.a1 * PI * p[0]) * torch.sin(problem.a2 * PI * p[1])
+
+
+def klein_gordon(problem: KleinGordon, p: Tensor) -> Tensor:
+    t, x = p
+    return x * torch.cos(5 * PI * t) + (x * t) ** 3
+
+
+def wave(problem: Wave, p: Tensor) -> Tensor:
+    x, t = p
+    first = torch.sin(PI * x) * torch.cos(problem.c * PI * t)
+    second = torch.sin(problem.beta * PI * x) * torch.cos(problem.beta * problem.c * PI * t)
+    return first + second / 2
+
+
+def convection(problem: Convection, p: Tensor) -> Tensor:
+    return torch.sin(p[0] - problem.beta * p[1])
+
+
+def reaction(problem: Reaction, p: Tensor) -> Tensor:
+    x, t = p
+    start = torch.exp(-((x - PI) ** 2) / (2 * (PI / 4) ** 2))
+    grown = start * torch.exp(problem.rho * t)
+    return grown / (grown + 1 - start)
+
+
+FORMULAS: dict[type, Callable[..., Tensor]] = {
+    Poisson: poisson,
+    Helmholtz: helmholtz,
+    KleinGordon: klein_gordon,
+    Wave: wave,
+    Convection: convection,
+    Reaction: reaction,
+}
+CLOSED: list[Any] = [
+    Poisson(),
+    Poisson(c=4 * PI),
+    Helmholtz(),
+    Helmholtz(a1=2, a2=3, k=2.5),
+    KleinGordon(),
+    KleinGordon(alpha=-2.0, beta=0.5, gamma=1.5, k=2),
+    KleinGordon(gamma=0.5, k=4),
+    Wave(),
+    Wave(c=1.0, beta=5.0),
+    Wave(beta=2.3),
+    Convection(),
+    Convection(beta=-3.5),
+    Reaction(),
+    Reaction(rho=7.0),
+]
+HARD = [
+    problem
+    for problem in dict.fromkeys([*CLOSED, *(PROBLEMS[kind]() for kind in PROBLEMS.names())])
+    if problem.hard is not None
+]
+
+closed = pytest.mark.parametrize("problem", CLOSED, ids=repr)
+every_kind = pytest.mark.parametrize("kind", PROBLEMS.names())
+
+
+def inside(problem: Problem, count: int, seed: int = 0) -> np.ndarray:
+    unit = np.random.default_rng(seed).uniform(size=(count, len(problem.coordinates)))
+    return problem.domain.at(unit)
+
+
+def drawn(segment: Segment, dimension: int, count: int = 40) -> np.ndarray:
+    random = np.random.default_rng(1)
+    return segment.at(random.uniform(size=(count, dimension)), random.uniform(size=count))
+
+
+def solution(problem: Problem, points: Tensor) -> Taylor:
+    """The closed form with its derivatives at points (n, d), by nested autograd."""
+    points = points.clone().requires_grad_()
+
+    def slope(u: Tensor) -> Tensor:
+        (found,) = torch.autograd.grad(u.sum(), points, create_graph=True)
+        return found
+
+    value = FORMULAS[type(problem)](problem, points.T)
+    gradient = slope(value)
+    hessian = torch.stack([slope(column) for column in gradient.T], dim=1)
+    return Taylor(value.detach(), gradient.detach(), hessian.detach())
+
+
+def network(points: Tensor) -> Taylor:
+    """Some smooth function that keeps no condition."""
+    inner = sum((c * (1.3 + 0.4 * i) for i, c in enumerate(Taylor.coordinates(points))), 0.7)
+    assert isinstance(inner, Taylor)
+    return taylor.exp(taylor.sin(inner)) * 2.0 + inner * inner
+
+
+def applied(operator: Operator, u: Taylor) -> Tensor:
+    found = operator.zeroth * u.value
+    for axis, value in operator.first.items():
+        found = found + value * u.gradient[..., axis]
+    for (i, j), value in operator.second.items():
+        found = found + value * u.hessian[..., i, j]
+    return found
+
+
+def channelled(problem: Problem, u: Taylor) -> Tensor:
+    """Channels (1, c, n, 1) of a one-output function at points."""
+    return torch.stack([u.value, *(applied(op, u) for op in problem.operators)])[None, ..., None]
+
+
+def mismatch(
+    condition: Condition, points: np.ndarray, demand: np.ndarray, u: Callable[[Tensor], Taylor]
+) -> Tensor:
+    """What the condition finds wrong with a one-output function u at points, (n, q)."""
+    here = u(torch.from_numpy(points))
+    found = torch.stack([applied(op, here) for op, _ in condition.quantities], dim=1)
+    if condition.shift is not None:
+        there = u(torch.from_numpy(points + np.array(condition.shift)))
+        found = found - torch.stack([applied(op, there) for op, _ in condition.quantities], dim=1)
+    return found - torch.from_numpy(demand)
+
+
+@closed
+def test_the_solution_solves_the_equation(problem: Any) -> None:
+    points = torch.from_numpy(inside(problem, 60))
+    u = solution(problem, points)
+    channels = channelled(problem, u)
+    residual = problem.residual(channels, points[None])
+    assert residual.shape == (1, 60, len(problem.operators))
+    assert residual.abs().max() < 1e-13 * (1 + u.hessian.abs().max())
+    assert np.allclose(problem.exact(points.numpy())[:, 0], u.value.numpy(), rtol=0, atol=1e-13)
+
+
+@closed
+def test_a_function_that_is_no_solution_has_a_residual(problem: Any) -> None:
+    points = torch.from_numpy(inside(problem, 60))
+    u = network(points)
+    channels = channelled(problem, u)
+    assert problem.residual(channels, points[None]).abs().max() > 0.1
+
+
+@closed
+def test_the_solution_meets_every_condition(problem: Any) -> None:
+    for condition in problem.conditions.values():
+        for segment in condition.segments:
+            points = drawn(segment, len(problem.coordinates))
+            wrong = mismatch(condition, points, segment.demand(points), partial(solution, problem))
+            assert wrong.abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("problem", HARD, ids=repr)
+def test_a_hard_form_keeps_its_conditions_whatever_the_network(problem: Problem) -> None:
+    hard = problem.hard
+    assert hard is not None
+    assert hard.conditions
+
+    def formed(points: Tensor) -> Taylor:
+        coordinates = Taylor.coordinates(points)
+        kept = hard.factor(*coordinates) * network(points)
+        return kept if hard.lift is None else kept + hard.lift(*coordinates)
+
+    for name in hard.conditions:
+        condition = problem.conditions[name]
+        for segment in condition.segments:
+            points = drawn(segment, len(problem.coordinates))
+            wrong = mismatch(condition, points, segment.demand(points), formed)
+            assert wrong.abs().max() < 1e-12
+    free = torch.from_numpy(inside(problem, 20))
+    assert hard.factor(*Taylor.coordinates(free)).value.abs().min() > 0
+
+
+@every_kind
+def test_every_segment_holds_supervised_points_that_know_its_demand(kind: str) -> None:
+    problem = PROBLEMS[kind]()
+    supervised = problem.grid().supervised
+    segments = [s for one in problem.conditions.values() for s in one.segments]
+    on = np.array([segment.holds(supervised.coordinates) for segment in segments])
+    assert on.any(axis=0).all(), "a supervised point lies on no segment"
+    assert on.any(axis=1).all(), "a segment holds no supervised point"
+    for condition in problem.conditions.values():
+        for segment in condition.segments:
+            # Where segments meet, data may jump (a cavity's lid), and the solution can obey one.
+            own = segment.holds(supervised.coordinates) & (on.sum(axis=0) == 1)
+            demand = segment.demand(supervised.coordinates[own])
+            assert demand.shape == (own.sum(), len(condition.quantities))
+            for column, (operator, output) in enumerate(condition.quantities):
+                if operator == IDENTITY and condition.shift is None:
+                    known = supervised.exact[own, output]
+                    assert np.allclose(demand[:, column], known, rtol=0, atol=1e-12)
+
+
+@every_kind
+def test_points_drawn_on_a_segment_lie_on_it_and_in_the_domain(kind: str) -> None:
+    problem = PROBLEMS[kind]()
+    for condition in problem.conditions.values():
+        for segment in condition.segments:
+            points = drawn(segment, len(problem.coordinates))
+            assert segment.holds(points).all()
+            assert problem.domain.holds(points).all()
+            if condition.shift is not None:
+                assert problem.domain.holds(points + np.array(condition.shift)).all()
+
+
+@every_kind
+def test_interior_points_are_up_to_the_grids(kind: str) -> None:
+    problem = PROBLEMS[kind]
+    count = len(problem().grid().interior.coordinates)
+    assert problem(interior_points=count).interior_points == count
+    for bad in (0, count + 1):
+        with pytest.raises(ValueError, match=f"interior_points must be 'all' or 1 to {count}"):
+            problem(interior_points=bad)
+
+
+@every_kind
+def test_a_problem_travels_between_processes(kind: str) -> None:
+    problem = PROBLEMS[kind]()
+    again = pickle.loads(pickle.dumps(problem))
+    assert again == problem
+    assert hash(again) == hash(problem)
+    there = pickle.loads(pickle.dumps(problem.conditions))
+    assert list(there) == list(problem.conditions)
+
+
+@every_kind
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_members_residual_is_the_same_bits_in_any_pack(kind: str, dtype: torch.dtype) -> None:
+    problem = PROBLEMS[kind]()
+    count = 1 + len(problem.operators)
+    random = torch.Generator().manual_seed(0)
+    channels = torch.randn(3, count, 37, problem.outputs, dtype=dtype, generator=random)
+    points = torch.from_numpy(np.stack([inside(problem, 37, seed) for seed in range(3)])).to(dtype)
+    packed = problem.residual(channels, points)
+    shared = problem.residual(channels, points[:1])
+    assert packed.dtype == shared.dtype == dtype
+    for member in range(3):
+        own = slice(member, member + 1)
+        alone = problem.residual(channels[own].clone(), points[own].clone())
+        assert torch.equal(alone, packed[own])
+        assert torch.equal(problem.residual(channels[own].clone(), points[:1]), shared[own])
+
+
+@pytest.mark.parametrize(
+    ("problem", "interior", "supervised"),
+    [
+        (Poisson(points_per_axis=11), 9, 2),
+        (Helmholtz(points_per_axis=10), 8 * 8, 36),
+        (KleinGordon(points_per_axis=10), 9 * 8, 28),
+        (Wave(points_per_axis=10), 9 * 8, 28),
+        (Convection(points_x=16, points_t=5), 15 * 4, 20),
+        (Reaction(points_x=16, points_t=5), 15 * 4, 20),
+    ],
+    ids=repr,
+)
+def test_a_grids_points(problem: Any, interior: int, supervised: int) -> None:
+    grid = problem.grid()
+    assert len(grid.interior.coordinates) == interior
+    assert len(grid.supervised.coordinates) == supervised
+    for points in (grid.interior, grid.supervised):
+        assert np.array_equal(points.exact, problem.exact(points.coordinates))
+        assert np.array_equal(points.exact, points.reference)
+    assert problem.grid() is grid
+
+
+def test_a_period_is_not_counted_twice() -> None:
+    for problem in (Convection(points_x=16), Reaction(points_x=16)):
+        grid = problem.grid()
+        x = np.unique(grid.interior.coordinates[:, 0])
+        assert grid.supervised.coordinates[:, 0].max() == x.max()
+        assert np.allclose(x, np.arange(1, 16) * 2 * PI / 16)
+
+
+def test_known_values() -> None:
+    at = np.array([[0.5, 0.125]])
+    assert Wave().exact(at) == pytest.approx(np.sqrt(0.5), abs=1e-12)
+    assert Helmholtz().exact(at) == pytest.approx(1.0)
+    assert KleinGordon().exact(np.array([[0.2, 0.5]])) == pytest.approx(-0.499)
+    assert Reaction().exact(np.array([[PI, 0.3]])) == pytest.approx(1.0)
+    assert Convection(beta=30.0).exact(np.array([[30.0, 1.0]])) == pytest.approx(0.0)
+    assert np.isfinite(Reaction(rho=1e6).exact(np.array([[0.0, 0.0], [0.0, 1.0]]))).all()
+
+
+def test_klein_gordons_source_is_the_papers() -> None:
+    t, x = 0.3, 0.7
+    u = x * np.cos(5 * PI * t) + (x * t) ** 3
+    u_tt = -25 * PI**2 * x * np.cos(5 * PI * t) + 6 * t * x**3
+    source = KleinGordon().source(torch.tensor([[[t, x]]], dtype=torch.float64))
+    assert source.item() == pytest.approx(u_tt - 6 * x * t**3 + u**3)
+
+
+@pytest.mark.parametrize(
+    ("problem", "bad"),
+    [
+        (Poisson, {"points_per_axis": 3}),
+        (Poisson, {"c": 0.0}),
+        (Poisson, {"c": float("nan")}),
+        (Helmholtz, {"points_per_axis": 3}),
+        (Helmholtz, {"a1": 0}),
+        (Helmholtz, {"a2": -1}),
+        (Helmholtz, {"k": -1.0}),
+        (KleinGordon, {"points_per_axis": 3}),
+        (KleinGordon, {"alpha": float("inf")}),
+        (KleinGordon, {"beta": float("nan")}),
+        (KleinGordon, {"gamma": float("-inf")}),
+        (KleinGordon, {"k": 0}),
+        (Wave, {"points_per_axis": 3}),
+        (Wave, {"c": 0.0}),
+        (Wave, {"beta": -4.0}),
+        (Convection, {"points_x": 3}),
+        (Convection, {"beta": float("inf")}),
+        (Reaction, {"points_t": 3}),
+        (Reaction, {"rho": -1.0}),
+    ],
+    ids=str,
+)
+def test_impossible_settings_are_named(problem: Any, bad: dict[str, float]) -> None:
+    ((name, value),) = bad.items()
+    with pytest.raises(ValueError, match=f"{name} must be .*, found {value}"):
+        problem(**bad)
