@@ -153,7 +153,7 @@ class Field:
         found = {**vars(points), **(more or {})}
         return self.cloud({name: table[None] for name, table in found.items()})
 
-    def cloud(self, tables: Mapping[str, Float[ndarray, "_ n k"]]) -> Cloud:
+    def cloud(self, tables: Mapping[str, Float[ndarray, "_ _ _"]]) -> Cloud:
         """A cloud of float64 arrays, in the precision and on the device of the training."""
         return Cloud(
             {name: torch.from_numpy(t).to(self.device, self.dtype) for name, t in tables.items()}
@@ -181,7 +181,7 @@ class Field:
         return channels[:, 0], self.problem.residual(channels, cloud.coordinates)
 
 
-def judged(problem: Problem, supervised: Points) -> dict[str, Float[ndarray, "n k"]]:
+def judged(problem: Problem, supervised: Points) -> dict[str, Float[ndarray, "n _"]]:
     """What each condition on values alone demands at the supervised points, and their shares.
 
     The mean over all these points of share times squared mismatch is the condition's loss.
@@ -204,7 +204,7 @@ def judged(problem: Problem, supervised: Points) -> dict[str, Float[ndarray, "n 
 
 def demanded(
     condition: Condition, supervised: Float[ndarray, "n d"]
-) -> dict[str, Float[ndarray, "1 n k"]]:
+) -> dict[str, Float[ndarray, "1 _ _"]]:
     """Points of the condition's segments, what is demanded there, and the share of each point.
 
     The mean over all points of share times squared mismatch is the sum of the segments' means. A
@@ -216,7 +216,7 @@ def demanded(
 
 def tables(
     condition: Condition, segments: Sequence[Float[ndarray, "m _ d"]]
-) -> dict[str, Float[ndarray, "m n k"]]:
+) -> dict[str, Float[ndarray, "_ n _"]]:
     """The same for given points of every segment, which members may share (m = 1) or not."""
     total = sum(points.shape[1] for points in segments)
     demands = [

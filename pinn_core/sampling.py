@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy.stats import qmc
 from torch import Tensor
 
 from pinn_core.field import Cloud, Field, tables
@@ -89,12 +88,11 @@ class Fresh:
 
         def of(seed: int) -> ndarray:
             rng = generator(seed, purpose, first)
+            offset = rng.random((*shape, numbers))
             if self._scheme == "uniform":
-                return rng.random((*shape, numbers))
-            steps, segments, count = shape
-            cube = qmc.LatinHypercube(numbers, rng=rng)
-            each = [cube.random(count) for _ in range(steps * segments)]
-            return np.stack(each).reshape(*shape, numbers)
+                return offset
+            slices = np.broadcast_to(np.arange(shape[2])[:, None], offset.shape)
+            return (rng.permuted(slices, axis=2) + offset) / shape[2]
 
         return np.stack([of(seed) for seed in self._seeds], axis=1)
 

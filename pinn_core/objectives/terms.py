@@ -41,7 +41,7 @@ def residual_term(
 
 def quantities(
     field: Field, parameters: Float[Tensor, "m p"], name: str, points: Float[Tensor, "#m n d"]
-) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Float[Tensor, "m p"]]]:
+) -> tuple[Float[Tensor, "m _ q"], Callable[[Tensor], Float[Tensor, "m p"]]]:
     """What a term squares at given points, and the gradient that belongs to an adjoint of it."""
     if name == "residual":
         way = field.carry(parameters, points, field.operators)
@@ -101,11 +101,11 @@ def _with_partners(condition: Condition, points: Tensor) -> Tensor:
 
 def _quantities(
     condition: Condition, channels: Float[Tensor, "m c n k"]
-) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
+) -> tuple[Float[Tensor, "m _ q"], Callable[[Tensor], Tensor]]:
     """What is compared with the demand, and how an adjoint of it becomes one of the channels."""
     if condition.plain and len(condition.places) == channels.shape[3]:
         return channels[:, 0], lambda slope: slope[:, None]
-    found = torch.stack([channels[:, place, :, output] for place, output in condition.places], 3)
+    found = torch.stack([channels[:, place, :, output] for place, output in condition.places], 2)
     pairs = found.shape[1] // 2
     if condition.shift is not None:
         found = found[:, :pairs] - found[:, pairs:]

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pinn_core import Mlp, Pinn
+from pinn_core.field import Field
+from pinn_core.problems import Convection, Helmholtz, KleinGordon, Wave
+from pinn_core.sampling import Fresh
+
+NETWORK = Mlp(width=4, depth=1)
+SEEDS = (3, 8)
+
+
+def on(problem: Any = None) -> Field:
+    return Field(problem or Helmholtz(points_per_axis=9), NETWORK, "float64")
+
+
+@pytest.mark.parametrize("scheme", ["uniform", "latin"])
+def test_new_points_fill_the_domain_and_every_segment(scheme: Any) -> None:
+    fresh = Fresh(on(), scheme, SEEDS)
+    inside = fresh.interior(400, 0).coordinates
+    assert inside.shape == (2, 400, 2)
+    assert inside.abs().max() <= 1
+    assert inside.mean(1).abs().max() < 0.1
+    sides = fresh.condition("boundary", 50, 0).coordinates.view(2, 4, 50, 2)
+    held = [(0, -1), (0, 1), (1, -1), (1, 1)]
+    for side, (axis, value) in zip(sides.unbind(1), held, strict=True):
+        assert (side[..., axis] == value).all()
+        assert side[..., 1 - axis].std() > 0.4
+
+
+def test_a_latin_hypercube_has_one_point_in_every_slice() -> None:
+    x = Fresh(on(), "latin", SEEDS).interior(100, 4).coordinates
+    for axis in (0, 1):
+        slices = ((x[..., axis] + 1) / 2 * 100).floor().sort(1).values
+        assert torch.equal(slices, torch.arange(100.0, dtype=torch.float64).expand(2, -1))
+
+
+@pytest.mark.parametrize("scheme", ["uniform", "latin"])
+def test_points_are_keyed_by_seed_and_step_alone(scheme: Any) -> None:
+    both, swapped = Fresh(on(), scheme, SEEDS), Fresh(on(), scheme, SEEDS[::-1])
+    for step in (5, 0, 900, 5):
+        for name in ("interior", "boundary"):
+            drawn = [
+                fresh.interior(16, step) if name == "interior" else fresh.condition(name, 16, step)
+                for fresh in (both, swapped)
+            ]
+            assert torch.equal(drawn[0].coordinates, drawn[1].coordinates.flip(0))
+    assert not torch.equal(both.interior(16, 5).coordinates, both.interior(16, 6).coordinates)
+
+
+def test_what_a_condition_demands_comes_with_its_points() -> None:
+    problem = KleinGordon(points_per_axis=9)
+    cloud = Fresh(on(problem), "uniform", SEEDS).condition("initial", 16, 0)
+    assert cloud["demanded"].shape == (2, 16, 2)
+    assert torch.equal(cloud["demanded"][..., 0], cloud.coordinates[..., 1])
+    assert not cloud["demanded"][..., 1].any()
+
+
+def batches(objective: Pinn, problem: Any = None) -> Any:
+    return objective.batches(on(problem), SEEDS)
+
+
+def test_points_may_be_kept_for_some_steps_or_for_ever() -> None:
+    each = Pinn(points="uniform", batch=8)
+    some, kept = (batches(replace(each, resample=every)) for every in (3, 0))
+    x = [some.at(step)["interior"].coordinates for step in range(4)]
+    assert torch.equal(x[0], x[2]) and not torch.equal(x[2], x[3])
+    assert torch.equal(kept.at(0)["boundary"].coordinates, kept.at(999)["boundary"].coordinates)
+    assert kept.fixed and not some.fixed
+
+
+def test_a_batch_of_the_grid_has_its_proportions_and_no_empty_term() -> None:
+    batch = batches(Pinn(batch=20), Wave(points_per_axis=9)).at(0)
+    sizes = {name: len(cloud) for name, cloud in batch.items()}
+    assert sizes["interior"] >= 10 and min(sizes.values()) >= 1
+    assert abs(sum(sizes.values()) - 20) <= 1
+
+
+def test_conditions_have_points_of_their_own_number() -> None:
+    batch = batches(Pinn(points="latin", batch=8, condition_batch=3)).at(0)
+    assert [len(batch[name]) for name in ("interior", "boundary")] == [8, 12]
+
+
+@pytest.mark.parametrize(
+    ("bad", "named"),
+    [
+        ({"points": "uniform"}, "batch"),
+        ({"condition_batch": 3, "batch": 8}, "condition_batch"),
+        ({"points": "uniform", "batch": 8, "condition_batch": 0}, "condition_batch"),
+        ({"lambdas": {"boundary": -1.0}}, "lambdas.boundary"),
+        ({"resample": -1}, "resample"),
+    ],
+)
+def test_impossible_settings_are_named(bad: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        Pinn(**bad)
+
+
+def test_a_period_is_demanded_between_a_point_and_its_partner() -> None:
+    field = on(Convection(points_x=8, points_t=5))
+    points = field.demands["periodic"].coordinates
+    assert np.array_equal(points[..., 0].numpy(), np.zeros((1, 5)))
