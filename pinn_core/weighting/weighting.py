@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -34,6 +34,7 @@ class View:
     estimated with so many random probes (Hutchinson)."""
 
 
+@runtime_checkable
 class Weighting(Protocol):
     """The contract of every file in this folder; a frozen dataclass whose fields are its knobs.
 
