@@ -11,7 +11,7 @@ from pinn_core.field import Field
 from pinn_core.kernel import traces
 from pinn_core.objectives import Batch, Evaluation
 from pinn_core.objectives.terms import Factors, no_factors
-from pinn_core.weighting import View, Weighting
+from pinn_core.weighting import Fixed, View, Weighting
 
 
 class Balance:
@@ -28,10 +28,11 @@ class Balance:
         batch: Batch,
     ) -> None:
         self.names = tuple(weights)
-        self._field, self._weighting = field, weighting
+        self._field = field
+        self._weighting = weighting if "residual" in weights else Fixed()
         self._set(torch.stack(list(weights.values())).double())
         sizes = {name: len(batch[_cloud(name)]) for name in self.names if _cloud(name) in batch}
-        self.state = weighting.start(sizes, self.table)
+        self.state = self._weighting.start(sizes, self.table)
         self._asked: dict[str, Tensor | None] = {}
 
     def _set(self, table: Float[Tensor, "t m"]) -> None:

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 from pinn_core.checks import at_least
 from pinn_core.networks import Network
-from pinn_core.objectives import Objective
+from pinn_core.objectives import Objective, Pinn
 from pinn_core.optimizers import Optimizer
 from pinn_core.precision import Precision
 from pinn_core.problems import Problem
+from pinn_core.registry import UnknownName
 from pinn_core.weighting import Fixed, Weighting
 
 
@@ -46,7 +47,12 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """Everything that makes a run's science but its seed; no placement, no pack."""
+    """Everything that makes a run's science but its seed; no placement, no pack.
+
+    A weighting other than ``fixed`` weighs the terms of the equation and its conditions; a
+    regression has one term, which it leaves alone. Raises ``ValueError`` for parts that do not go
+    together.
+    """
 
     problem: Problem
     network: Network
@@ -59,6 +65,15 @@ class Configuration:
     def __post_init__(self) -> None:
         if not self.phases:
             raise ValueError("phases must hold at least one optimizer, found none")
+        if isinstance(self.objective, Pinn):
+            self._check_terms(self.objective)
+
+    def _check_terms(self, objective: Pinn) -> None:
+        unknown = set(objective.lambdas) - set(self.problem.conditions)
+        if unknown:
+            name = sorted(unknown)[0]
+            raise UnknownName("condition in objective.lambdas", name, self.problem.conditions)
+        self.weighting.check(self.problem, objective.batch, not objective.fixed_points)
 
     @property
     def steps(self) -> int:

@@ -71,7 +71,11 @@ def _residual(
     with torch.enable_grad():
         own = channels.detach().requires_grad_()
         residual = problem.residual(own, points)
-    return residual.detach(), lambda slope: torch.autograd.grad(residual, own, slope)[0]
+
+    def back(slope: Tensor) -> Tensor:
+        return torch.autograd.grad(residual, own, slope, retain_graph=True)[0]
+
+    return residual.detach(), back
 
 
 def condition_term(

@@ -8,15 +8,12 @@ Terms = Literal["residual", "all"]
 
 def check_fixed(kind: str, batch: int | str, resampled: bool) -> None:
     """Raise ``ValueError`` where a point is not the same one in every step."""
-    if resampled:
-        found = "points that are drawn anew in every step"
-    elif batch != "full":
-        found = f"a batch of {batch}"
-    else:
+    if not resampled:
         return
+    found = "points that are drawn anew" if batch == "full" else f"a batch of {batch}, drawn anew"
     raise ValueError(
         f"weighting {kind} keeps a factor for every point, which must be the same in every step: "
-        f"it needs batch 'full' and points that stay, found {found}"
+        f"it needs batch 'full', or new points with resample 0, found {found}"
     )
 
 

@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any, Literal, get_args
 
 from pinn_core.configuration import Configuration, canonical_json, run_id
-from pinn_core.objectives import Regression
+from pinn_core.objectives import Pinn, Regression
 from sweeps.errors import StudyError
 from sweeps.study.schedule import in_order, latest_first
 from sweeps.study.space import grid_values, value_at
@@ -227,6 +227,10 @@ def step_flops(configuration: Configuration) -> float:
     if channels > 1 and problem.interior_points != "all":
         interior = int(problem.interior_points)
     batch = objective.batch
+    if isinstance(objective, Pinn) and objective.points != "grid":
+        segments = sum(len(each.segments) for each in problem.conditions.values())
+        outside = segments * (objective.condition_batch or int(batch))
+        return 6.0 * _parameters(configuration) * (channels * int(batch) + outside)
     share = 1.0 if batch == "full" else batch / (interior + supervised)
     return 6.0 * _parameters(configuration) * share * (channels * interior + supervised)
 

@@ -80,6 +80,8 @@ class Model(Section):
     """The loss that the model is trained on."""
     space: dict[str, Annotated[Choices | Range, ReadBy(read_values)]] = Field({})
     """Dotted keys of the configuration, each with a list or range; empty: nothing to search."""
+    base: dict[str, Any] = Field({})
+    """Keys of the study's ``base`` that this model has otherwise, each a whole part."""
     rerun: Rerun | None = None
     """How this model's best are repeated; null: as the study's ``rerun`` says."""
 
@@ -155,6 +157,17 @@ class Study(Section):
         models = {name: _resolved(self, name) for name in self.models}
         return self.model_copy(update={"models": models})
 
+    def base_of(self, model: str) -> Base:
+        """What every run of a model has."""
+        own = self.models[model].base
+        if not own:
+            return self.base
+        try:
+            return Base.model_validate({**self.base.model_dump(mode="json"), **own})
+        except ValidationError as error:
+            wrong = first_error(error, own)
+            raise Wrong(("models", model, "base", *wrong.keys), wrong.message) from None
+
     def to_yaml(self) -> str:
         """The study with every default, as a file that loads to an equal study."""
         yaml = YAML(typ="safe", pure=True)
@@ -188,14 +201,19 @@ def study_from(text: str, source: str, overrides: Sequence[str] = ()) -> Study:
 
 def configuration_at(study: Study, model: str, point: Mapping[str, Any]) -> Configuration:
     """The configuration of a model's run: base, objective, and ``point``'s values by dotted key."""
-    plain = study.base.with_objective(study.models[model].objective).to_dict()
+    plain = study.base_of(model).with_objective(study.models[model].objective).to_dict()
     return configuration_of(with_values(plain, point))
 
 
 def _resolved(study: "Study", name: str) -> Model:
     """The model with its space checked, value by value, and as its configurations will hold it."""
     model = study.models[name]
-    plain = study.base.with_objective(model.objective).to_dict()
+    try:
+        plain = study.base_of(name).with_objective(model.objective).to_dict()
+    except Wrong:
+        raise
+    except ValueError as error:
+        raise Wrong(("models", name), str(error)) from None
     space: dict[str, Choices | Range] = {}
     for key, values in model.space.items():
         try:
@@ -208,7 +226,8 @@ def _resolved(study: "Study", name: str) -> Model:
     if study.search.sampler == "grid" and grid_size(space) > MAX_GRID:
         message = f"found a grid of {grid_size(space)} points, allowed: at most {MAX_GRID}"
         raise Wrong(("models", name, "space"), message)
-    return model.model_copy(update={"space": space})
+    own = {key: plain[key] for key in model.base}
+    return model.model_copy(update={"space": space, "base": own})
 
 
 def _validated(plain: Mapping[str, Any], key: str, value: object) -> Any:  # noqa: ANN401

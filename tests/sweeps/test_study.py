@@ -13,7 +13,7 @@ from pinn_core.networks import Mlp
 from pinn_core.objectives import Pinn, Regression
 from pinn_core.optimizers import Adam
 from pinn_core.problems import Heat
-from pinn_core.weighting import Fixed
+from pinn_core.weighting import Annealing, Fixed
 from sweeps.errors import StudyError
 from sweeps.study.study import Range, configuration_at, configuration_of, load_study
 from sweeps.study.study_file import shipped_studies
@@ -88,6 +88,49 @@ def test_a_configuration_is_base_and_objective_and_point(file: Path) -> None:
     assert configuration_of(found.to_dict()) == found
 
 
+MODELS = """
+name: models
+base:
+  problem: {kind: helmholtz}
+  network: {kind: mlp, width: 8, depth: 2}
+  phases: [{kind: adam, steps: 5}]
+models:
+  plain:
+    objective: {kind: pinn, lambda_b: 1, batch: 16, points: uniform}
+  annealed:
+    objective: {kind: pinn, lambda_b: 1, batch: 16, points: uniform}
+    base: {weighting: {kind: annealing}, precision: float64}
+"""
+
+
+def test_a_model_may_have_a_base_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text(MODELS)
+    study = load_study(str(file))
+    plain, annealed = (configuration_at(study, name, {}) for name in study.models)
+    assert annealed == replace(plain, weighting=Annealing(), precision="float64")
+    file.write_text(study.to_yaml())
+    assert load_study(str(file)) == study
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("models.annealed.base.weighting.kind=anealing", "models.annealed.base.weighting.kind"),
+        ("models.annealed.base.weighting.period=0", "models.annealed.base.weighting.period"),
+        ("models.annealed.base.objective=3", "unknown key 'objective'"),
+        ("models.annealed.base.weighting.kind=causal", "models.annealed: weighting causal needs"),
+        ("models.plain.objective.lambdas={initial: 1}", "unknown condition in objective.lambdas"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_refused(
+    tmp_path: Path, override: str, complaint: str
+) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text(MODELS)
+    assert complaint in refusal(file, override)
+
+
 def test_a_resolved_study_loads_to_itself(file: Path, tmp_path: Path) -> None:
     for source in [str(file), *shipped_studies()]:
         study = load_study(source)
@@ -113,8 +156,8 @@ def refusal(file: Path, *overrides: str) -> str:
         (1, "name: 5", "name: found 5, allowed: text"),
         (1, "nmae: small", "nmae: unknown key 'nmae', allowed: analysis, base, models, name"),
         (3, "  problem: {kind: heta}", "base.problem.kind: unknown problem 'heta'"),
-        (3, "  problem: heat", "base.problem: found 'heat', allowed: a mapping with a kind (heat)"),
-        (3, "  problem: {a1: 1}", "base.problem.kind: missing, allowed: heat"),
+        (3, "  problem: heat", "base.problem: found 'heat', allowed: a mapping with a kind ("),
+        (3, "  problem: {a1: 1}", "base.problem.kind: missing, allowed: "),
         (5, "    kind: [mlp]", "base.network.kind: unknown network"),
         (6, "    widht: 64", "base.network.widht: unknown key 'widht', allowed: activation, depth"),
         (6, "    width: 64.0", "base.network.width: found 64.0, allowed: a whole number"),
