@@ -1,13 +1,22 @@
 """Partial differential equations to train on, one file each."""
 
+from pinn_core.problems.allen_cahn import AllenCahn
+from pinn_core.problems.burgers import Burgers
+from pinn_core.problems.cavity import Cavity
+from pinn_core.problems.cavity_stream import CavityStream
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.heat import Heat
 from pinn_core.problems.problem import PROBLEMS, Grid, Points, Problem
+from pinn_core.problems.reaction_diffusion import ReactionDiffusion
 
 __all__ = [
     "PROBLEMS",
+    "AllenCahn",
     "Box",
+    "Burgers",
+    "Cavity",
+    "CavityStream",
     "Condition",
     "Conditions",
     "Grid",
@@ -15,5 +24,6 @@ __all__ = [
     "Heat",
     "Points",
     "Problem",
+    "ReactionDiffusion",
     "Segment",
 ]
