@@ -36,3 +36,10 @@ def all_or_up_to(high: int, **fields: int | Literal["all"]) -> None:
     for name, value in fields.items():
         if value != "all" and not 1 <= value <= high:
             raise ValueError(f"{name} must be 'all' or 1 to {high}, found {value}")
+
+
+def within(low: float, high: float, **fields: float) -> None:
+    """Raise ``ValueError`` unless every field lies in [low, high]."""
+    for name, value in fields.items():
+        if not low <= value <= high:
+            raise ValueError(f"{name} must lie in [{low}, {high}], found {value}")

@@ -1,5 +1,9 @@
 """Partial differential equations to train on, one file each."""
 
+from pinn_core.problems.allen_cahn import AllenCahn
+from pinn_core.problems.burgers import Burgers
+from pinn_core.problems.cavity import Cavity
+from pinn_core.problems.cavity_stream import CavityStream
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.convection import Convection
 from pinn_core.problems.hard import Hard
@@ -9,11 +13,16 @@ from pinn_core.problems.klein_gordon import KleinGordon
 from pinn_core.problems.poisson import Poisson
 from pinn_core.problems.problem import PROBLEMS, Grid, Points, Problem
 from pinn_core.problems.reaction import Reaction
+from pinn_core.problems.reaction_diffusion import ReactionDiffusion
 from pinn_core.problems.wave import Wave
 
 __all__ = [
     "PROBLEMS",
+    "AllenCahn",
     "Box",
+    "Burgers",
+    "Cavity",
+    "CavityStream",
     "Condition",
     "Conditions",
     "Convection",
@@ -26,6 +35,7 @@ __all__ = [
     "Poisson",
     "Problem",
     "Reaction",
+    "ReactionDiffusion",
     "Segment",
     "Wave",
 ]

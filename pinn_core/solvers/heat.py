@@ -1,4 +1,4 @@
-"""Numerical reference solutions for problems without a closed form."""
+"""The heat equation by explicit finite differences."""
 
 import numpy as np
 from jaxtyping import Float

@@ -1,0 +1,115 @@
+r"""Burgers' equation u_t + u u_x - nu u_xx = 0 for x in [-1, 1], t in [0, 1].
+
+It starts at u = -sin(pi x) and is held at u = 0 on both sides; with nu = 0.01 / pi the slope at
+x = 0 steepens to about -150 (Raissi, Perdikaris, Karniadakis, Journal of Computational Physics
+378, 2019; Wang, Teng, Perdikaris, SISC 43, 2021, section 1). The solution is Cole's and Hopf's.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import pi
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from pinn_core.checks import all_or_up_to, at_least, within
+from pinn_core.operators import Derivatives, Operator
+from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.problems.hard import Hard
+from pinn_core.problems.lattice import lattice
+from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.solvers import cole_hopf
+from pinn_core.taylor import sin
+
+STRIP = Box((-1.0, 0.0), (1.0, 1.0))
+"""x from -1 to 1, t from 0 to 1."""
+
+_D = Derivatives("x", "t")
+
+
+@PROBLEMS.register("burgers")
+@dataclass(frozen=True, kw_only=True)
+class Burgers:
+    """Burgers' equation; ``nu`` is the viscosity, the grid has both ends of x and t.
+
+    >>> grid = Burgers().grid()
+    >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    (25146, 454)
+    """
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset()
+    coordinates: ClassVar[tuple[str, ...]] = ("x", "t")
+    outputs: ClassVar[int] = 1
+    linear: ClassVar[bool] = False
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    points_x: int = 256
+    points_t: int = 100
+    interior_points: int | Literal["all"] = "all"
+    nu: float = 0.01 / pi
+
+    def __post_init__(self) -> None:
+        at_least(4, points_x=self.points_x, points_t=self.points_t)
+        within(1e-3, 1.0, nu=self.nu)
+        limit = (self.points_x - 2) * (self.points_t - 1)
+        all_or_up_to(limit, interior_points=self.interior_points)
+
+    @property
+    def domain(self) -> Box:
+        """The interval from -1 to 1, t from 0 to 1."""
+        return STRIP
+
+    @property
+    def conditions(self) -> Conditions:
+        """The start, and the two sides held at 0."""
+        start = Segment((STRIP.face(1, 0.0),), started)
+        sides = tuple(Segment((STRIP.face(0, side),)) for side in (-1.0, 1.0))
+        return {"initial": Condition((start,)), "boundary": Condition(sides)}
+
+    @property
+    def hard(self) -> Hard:
+        """The form -sin(pi x) + t (1 - x^2) N keeps both."""
+        return Hard(
+            ("initial", "boundary"),
+            factor=lambda x, t: t * (1.0 - x * x),
+            lift=lambda x, t: -sin(pi * x),  # noqa: ARG005
+        )
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The linear part u_t - nu u_xx, and u_x."""
+        return (_D.t - self.nu * _D.xx, _D.x)
+
+    def residual(
+        self,
+        channels: Float[Tensor, "m c n k"],
+        points: Float[Tensor, "#m n d"],  # noqa: ARG002
+    ) -> Float[Tensor, "m n k"]:
+        """u_t - nu u_xx + u u_x."""
+        u, linear, u_x = channels.unbind(1)
+        return linear + u * u_x
+
+    def grid(self) -> Grid:
+        """Interior and supervised points of the full grid with Cole and Hopf's solution."""
+        return _grid(self)
+
+
+def started(points: Float[ndarray, "n 2"]) -> Float[ndarray, "n 1"]:
+    """The wave at t = 0."""
+    wave: ndarray = -np.sin(pi * points[:, :1])
+    return wave
+
+
+@lru_cache(maxsize=4)
+def _grid(problem: Burgers) -> Grid:
+    def solution(points: ndarray) -> ndarray:
+        return cole_hopf(np.unique(points[:, 0]), np.unique(points[:, 1]), problem.nu).reshape(
+            -1, 1
+        )
+
+    counts = (problem.points_x, problem.points_t)
+    return lattice(STRIP, problem.conditions, counts, solution)

@@ -1,0 +1,106 @@
+r"""The flow in the unit square under a sliding lid, in stream function and pressure.
+
+The momentum equations of `cavity.py` with u = psi_y, v = -psi_x, which has no divergence; third
+derivatives of psi (Wang, Teng, Perdikaris, SISC 43, 2021, section 4.3). The walls' velocities do
+not fix psi: with psi, psi + c is a solution as well. The numerical one is 0 on the walls.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from pinn_core.checks import all_or_up_to, at_least, within
+from pinn_core.operators import Derivatives, Operator
+from pinn_core.problems.cavity import SHARE, SQUARE, walls
+from pinn_core.problems.conditions import Box, Condition, Conditions
+from pinn_core.problems.hard import Hard
+from pinn_core.problems.lattice import lattice
+from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.references import cavity_psi
+from pinn_core.solvers import flow
+
+_D = Derivatives("x", "y")
+
+
+@PROBLEMS.register("cavity_stream")
+@dataclass(frozen=True, kw_only=True)
+class CavityStream:
+    """Lid-driven cavity with the outputs psi and p; ``re`` is the Reynolds number.
+
+    >>> grid = CavityStream().grid()
+    >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    (9604, 396)
+    """
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset()
+    coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
+    outputs: ClassVar[int] = 2
+    linear: ClassVar[bool] = False
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    points_per_axis: int = 100
+    interior_points: int | Literal["all"] = "all"
+    re: float = 100.0
+
+    def __post_init__(self) -> None:
+        at_least(4, points_per_axis=self.points_per_axis)
+        within(1.0, 400.0, re=self.re)
+        all_or_up_to((self.points_per_axis - 2) ** 2, interior_points=self.interior_points)
+
+    @property
+    def domain(self) -> Box:
+        """The unit square."""
+        return SQUARE
+
+    @property
+    def conditions(self) -> Conditions:
+        """The velocity (psi_y, -psi_x) on the four walls, the sum of their four means."""
+        velocity = ((SHARE * _D.y, 0), (-SHARE * _D.x, 0))
+        return {"boundary": Condition(walls(), velocity)}
+
+    @property
+    def hard(self) -> Hard | None:
+        """None: the velocity jumps in the lid's corners, no smooth form keeps it."""
+        return None
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """First and second derivatives, and the viscous parts for u and for v."""
+        viscous_u = -1 / self.re * (_D.xxy + _D.yyy)
+        viscous_v = 1 / self.re * (_D.xxx + _D.xyy)
+        return (_D.x, _D.y, _D.xx, _D.xy, _D.yy, viscous_u, viscous_v)
+
+    def residual(
+        self,
+        channels: Float[Tensor, "m c n 2"],
+        points: Float[Tensor, "#m n d"],  # noqa: ARG002
+    ) -> Float[Tensor, "m n 2"]:
+        """Momentum along x, along y."""
+        _, psi_x, psi_y, psi_xx, psi_xy, psi_yy, viscous_u, viscous_v = channels[..., 0].unbind(1)
+        p_x, p_y = channels[:, 1, :, 1], channels[:, 2, :, 1]
+        momentum_x = psi_y * psi_xy - psi_x * psi_yy + p_x + viscous_u
+        momentum_y = psi_x * psi_xy - psi_y * psi_xx + p_y + viscous_v
+        return torch.stack([momentum_x, momentum_y], dim=-1)
+
+    def grid(self) -> Grid:
+        """Interior and supervised points of the full grid with psi; p is NaN."""
+        return _grid(self)
+
+
+@lru_cache(maxsize=4)
+def _grid(problem: CavityStream) -> Grid:
+    n = problem.points_per_axis
+    axis = np.linspace(0.0, 1.0, n)
+
+    def solution(points: ndarray) -> ndarray:
+        psi = flow(cavity_psi(problem.re), axis, axis)[..., 0].ravel()
+        return np.stack([psi, np.full(len(points), np.nan)], axis=1)
+
+    return lattice(SQUARE, problem.conditions, (n, n), solution)
