@@ -1,6 +1,8 @@
 """Optimizers, one file each; a run's phases are a list of them."""
 
 from pinn_core.optimizers.adam import Adam
+from pinn_core.optimizers.gradient_descent import GradientDescent
+from pinn_core.optimizers.lbfgs import LBFGS
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Optimizer, State
 
-__all__ = ["OPTIMIZERS", "Adam", "Descent", "Optimizer", "State"]
+__all__ = ["LBFGS", "OPTIMIZERS", "Adam", "Descent", "GradientDescent", "Optimizer", "State"]

@@ -16,6 +16,7 @@ from pinn_core import NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS
 from pinn_core.optimizers import Descent
 
 FAMILIES = (NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS)
+RATES = {"lbfgs": 1.0}  # a first trial, not the length of a step; others: below 2 / curvature
 PARTS = [family[kind] for family in FAMILIES for kind in family.names()]
 
 
@@ -86,7 +87,8 @@ def test_an_optimizer_walks_down_a_bowl(kind: str) -> None:
         return Descent(theta, *evaluate(theta, (0, 1)), evaluate)
 
     theta = torch.full((2, 3), 0.3)
-    settings = {name: torch.full((2, 1), 1e-2) for name in optimizer.member_fields}
+    rates = torch.full((2, 1), RATES.get(kind, 1e-2))
+    settings = dict.fromkeys(optimizer.member_fields, rates)
     state = optimizer.start(theta)
     for step in range(300):
         theta = theta + optimizer.update(settings, state, bowl(theta), step)

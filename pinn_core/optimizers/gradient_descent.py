@@ -1,0 +1,51 @@
+"""Gradient descent without momentum (Cauchy 1847), on the flat parameters of a pack."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pinn_core.checks import above, at_least
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.schedule import check_decay, decayed
+
+
+@OPTIMIZERS.register("gradient_descent")
+@dataclass(frozen=True, kw_only=True)
+class GradientDescent:
+    """theta <- theta - lr grad; on a quadratic it is stable while lr < 2 / (largest eigenvalue).
+
+    The learning rate at a step is learning_rate * decay^(step / decay_steps).
+    """
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+    searches: ClassVar[bool] = False
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    steps: int = 1000
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_steps: int = 1000
+
+    def __post_init__(self) -> None:
+        at_least(1, steps=self.steps)
+        above(0, learning_rate=self.learning_rate)
+        check_decay(self.decay, self.decay_steps)
+
+    def start(self, parameters: Float[Tensor, "m p"]) -> State:  # noqa: ARG002
+        """Nothing to remember."""
+        return {}
+
+    def update(
+        self,
+        settings: Settings,
+        state: State,  # noqa: ARG002
+        descent: Descent,
+        step: int | Int[Tensor, ""],
+        backend: str = "auto",  # noqa: ARG002
+    ) -> Float[Tensor, "m p"]:
+        """Down the gradient; each member has its own learning rate."""
+        rate = decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
+        return descent.gradient * -rate

@@ -1,0 +1,173 @@
+"""Line searches: how far to go along a direction, for several members at once.
+
+A search is a generator that yields the step length to try and is sent the ``Trial`` there; it
+returns the trial it accepts. ``together`` runs those of several members in lockstep, so that a pack
+pays one evaluation a round and not one a member.
+"""
+
+from collections.abc import Generator, Sequence
+from math import isnan, sqrt
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.optimizers.optimizer import Descent
+from pinn_core.rows import dots
+
+
+class Trial(NamedTuple):
+    """A point of the line: step length, loss, slope along it, largest |entry| of the gradient."""
+
+    length: float
+    loss: float
+    slope: float
+    steepest: float
+
+
+class Accepted(NamedTuple):
+    """What a search returned, and the evaluations it took."""
+
+    trial: Trial
+    evaluations: int
+
+
+Search = Generator[float, Trial, Trial]
+
+
+def strong_wolfe(
+    start: Trial,
+    length: float,
+    *,
+    narrowest: float,
+    most: int = 25,
+    armijo: float = 1e-4,
+    curvature: float = 0.9,
+) -> Search:
+    """A step that satisfies the strong Wolfe conditions; ``length`` is tried first.
+
+    Nocedal and Wright 2006, algorithms 3.5 (``_bracket``) and 3.6 (the loop here), with the cubic
+    interpolation and the safeguards of minFunc, as in torch.optim.LBFGS. Without satisfying them it
+    ends where the bracket is shorter than ``narrowest`` or after ``most`` + 1 evaluations, with the
+    lower end. As in torch a NaN is not higher than anything: the search goes ever further and at
+    last accepts it. An infinite loss is higher, and is stepped back from.
+    """
+
+    def short(trial: Trial) -> bool:
+        return trial.loss > start.loss + armijo * trial.length * start.slope
+
+    def flat(trial: Trial) -> bool:
+        return abs(trial.slope) <= -curvature * start.slope
+
+    before, trial, tried = start, (yield length), 0
+    while tried < most:  # walk until the end of a bracket is passed
+        if short(trial) or (tried > 1 and trial.loss >= before.loss):
+            break
+        if flat(trial):
+            return trial
+        if trial.slope >= 0:
+            break
+        stretch = trial.length - before.length
+        longer = _cubic(before, trial, trial.length + 0.01 * stretch, trial.length * 10)
+        before, trial, tried = trial, (yield longer), tried + 1
+
+    ends = [before if tried < most else start, trial]
+    low = _lower(ends)
+    timid = False  # whether the last trial was close to an end already
+    while tried < most and abs(ends[1].length - ends[0].length) >= narrowest:
+        between, timid = _inside(ends[0], ends[1], timid)
+        trial, tried = (yield between), tried + 1
+        if short(trial) or trial.loss >= ends[low].loss:
+            ends[1 - low] = trial
+            low = _lower(ends)
+            continue
+        if flat(trial):
+            return trial
+        if trial.slope * (ends[1 - low].length - ends[low].length) >= 0:
+            ends[1 - low] = ends[low]
+        ends[low] = trial
+    return ends[low]
+
+
+def together(
+    descent: Descent,
+    members: Sequence[int],
+    directions: Float[Tensor, "k p"],
+    searches: Sequence[Search],
+    backend: str = "auto",
+) -> list[Accepted]:
+    """Run a search for each of the named members from where it is, along its direction.
+
+    Each round evaluates those still searching, once. Waits for the device.
+    """
+    origins = descent.parameters[list(members)]
+    accepted: dict[int, Accepted] = {}
+    lengths = {place: next(search) for place, search in enumerate(searches)}
+    rounds = 0
+    while lengths:
+        rounds += 1
+        places = list(lengths)
+        lines = origins[places], directions[places]
+        names = [members[place] for place in places]
+        trials = _evaluated(descent, names, lines, list(lengths.values()), backend)
+        for place, trial in zip(places, trials, strict=True):
+            try:
+                lengths[place] = searches[place].send(trial)
+            except StopIteration as end:
+                accepted[place] = Accepted(end.value, rounds)
+                del lengths[place]
+    return [accepted[place] for place in range(len(searches))]
+
+
+def _evaluated(
+    descent: Descent,
+    members: Sequence[int],
+    lines: tuple[Tensor, Tensor],
+    lengths: Sequence[float],
+    backend: str,
+) -> list[Trial]:
+    origins, directions = lines
+    points = origins + directions * directions.new_tensor(lengths)[:, None]
+    loss, gradient = descent.evaluate(points, members)
+    (slopes,) = dots([gradient], [directions], backend)
+    steepest = gradient.abs().amax(1).double()
+    numbers = torch.stack([loss.double(), slopes, steepest], dim=1).tolist()
+    return [Trial(length, *row) for length, row in zip(lengths, numbers, strict=True)]
+
+
+def _lower(ends: Sequence[Trial]) -> int:
+    return 0 if ends[0].loss <= ends[1].loss else 1
+
+
+def _inside(one: Trial, other: Trial, timid: bool) -> tuple[float, bool]:
+    """A length inside the bracket, and whether it is close to an end.
+
+    After two such in a row, or one at the very end, it is moved a tenth of the bracket inwards.
+    """
+    shortest, longest = sorted((one.length, other.length))
+    length = _cubic(one, other, shortest, longest)
+    margin = 0.1 * (longest - shortest)
+    if min(longest - length, length - shortest) >= margin:
+        return length, False
+    if not timid and shortest < length < longest:
+        return length, True
+    nearer_longest = longest - length < length - shortest
+    return (longest - margin if nearer_longest else shortest + margin), False
+
+
+def _cubic(one: Trial, other: Trial, shortest: float, longest: float) -> float:
+    """Where the cubic through losses and slopes of two trials is lowest, kept within the bounds.
+
+    Nocedal and Wright 2006, equation 3.59; the middle of the bounds where there is no such place.
+    """
+    one, other = sorted((one, other), key=lambda trial: trial.length)
+    width = other.length - one.length
+    if width == 0:
+        return (shortest + longest) / 2
+    d1 = one.slope + other.slope - 3 * (one.loss - other.loss) / -width
+    square = d1 * d1 - one.slope * other.slope
+    d2 = sqrt(square) if square >= 0 else float("nan")
+    spread = other.slope - one.slope + 2 * d2
+    lowest = other.length - width * ((other.slope + d2 - d1) / (spread or float("nan")))
+    return (shortest + longest) / 2 if isnan(lowest) else min(max(lowest, shortest), longest)
