@@ -58,6 +58,9 @@ def test_a_linear_problem_has_its_residuals_in_the_operators_places(kind: str) -
     points = torch.rand(1, 5, len(problem.coordinates), dtype=torch.float64)
     channels = torch.randn(2, 1 + len(problem.operators), 5, problem.outputs, dtype=torch.float64)
     residual = problem.residual(channels.requires_grad_(), points)
+    if residual.shape[2] != len(problem.operators) or problem.outputs > 1:
+        assert not problem.linear
+        return
     slope = torch.randn_like(residual)
     (found,) = torch.autograd.grad(residual, channels, slope)
     expected = torch.cat([torch.zeros_like(found[:, :1]), slope.mT[..., None]], dim=1)
