@@ -1,4 +1,4 @@
-"""Linear differential operators of order two at most, with constant coefficients.
+"""Linear differential operators of order three at most, with constant coefficients.
 
     >>> D = Derivatives("x", "y", "t")
     >>> heat = D.xx + D.yy - D.t
@@ -7,12 +7,13 @@
     >>> heat.first
     {2: -1.0}
 
-Such an operator L = sum A_ij d_i d_j + sum b_i d_i + c travels forward through a network as one
-channel beside the value: for an activation s, with L' = L - c,
+An operator of order two, L = sum A_ij d_i d_j + sum b_i d_i + c, travels forward through a network
+as one channel beside the value: for an activation s, with L' = L - c,
 
     L'[s(z)] = s'(z) L'[z] + s''(z) (grad z)^T A (grad z),
 
-and c u is added at the output (forward Laplacian, Li et al. 2023; DOF, Li et al. 2024).
+and c u is added at the output (forward Laplacian, Li et al. 2023; DOF, Li et al. 2024). One of
+order three does not: nested automatic differentiation serves it.
 """
 
 from collections.abc import Mapping
@@ -23,24 +24,30 @@ from typing import TypeVar
 
 @dataclass(frozen=True)
 class Operator:
-    """sum A_ij d_i d_j + sum b_i d_i + c; ``second`` maps (i, j) with i <= j to its coefficient."""
+    """sum T_ijk d_i d_j d_k + sum A_ij d_i d_j + sum b_i d_i + c.
+
+    ``second`` maps (i, j) with i <= j to its coefficient, ``third`` (i, j, k) with i <= j <= k.
+    """
 
     second: Mapping[tuple[int, int], float] = field(default_factory=dict)
     first: Mapping[int, float] = field(default_factory=dict)
     zeroth: float = 0.0
+    third: Mapping[tuple[int, int, int], float] = field(default_factory=dict)
 
     def __hash__(self) -> int:
         return self._hash
 
     @cached_property
     def _hash(self) -> int:
-        return hash((frozenset(self.second.items()), frozenset(self.first.items()), self.zeroth))
+        tables = (self.third, self.second, self.first)
+        return hash((*(frozenset(table.items()) for table in tables), self.zeroth))
 
     def __add__(self, other: "Operator") -> "Operator":
         return Operator(
             _sum(self.second, other.second),
             _sum(self.first, other.first),
             self.zeroth + other.zeroth,
+            _sum(self.third, other.third),
         )
 
     def __rmul__(self, factor: float) -> "Operator":
@@ -48,6 +55,7 @@ class Operator:
             {axes: factor * value for axes, value in self.second.items()},
             {axis: factor * value for axis, value in self.first.items()},
             factor * self.zeroth,
+            {axes: factor * value for axes, value in self.third.items()},
         )
 
     def __neg__(self) -> "Operator":
@@ -65,7 +73,10 @@ def _sum(left: Mapping[Key, float], right: Mapping[Key, float]) -> dict[Key, flo
 
 
 class Derivatives:
-    """Names for derivatives: ``Derivatives("x", "t").xx`` is the second derivative along x."""
+    """Names for derivatives: ``Derivatives("x", "t").xx`` is the second derivative along x.
+
+    One to three letters in any order.
+    """
 
     def __init__(self, *coordinates: str) -> None:
         self._axes = {name: axis for axis, name in enumerate(coordinates)}
@@ -76,15 +87,17 @@ class Derivatives:
         return Operator(zeroth=1.0)
 
     def __getattr__(self, name: str) -> Operator:
-        if name.startswith("_") or len(name) > 2 or not set(name) <= set(self._axes):
+        if name.startswith("_") or len(name) > 3 or not set(name) <= set(self._axes):
             known = ", ".join(self._axes)
             raise AttributeError(
-                f"no derivative {name!r}: one or two of the coordinates {known} are allowed"
+                f"no derivative {name!r}: one to three of the coordinates {known} are allowed"
             )
         axes = sorted(self._axes[letter] for letter in name)
         if len(axes) == 1:
             return Operator(first={axes[0]: 1.0})
-        return Operator(second={(axes[0], axes[1]): 1.0})
+        if len(axes) == 2:
+            return Operator(second={(axes[0], axes[1]): 1.0})
+        return Operator(third={(axes[0], axes[1], axes[2]): 1.0})
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """The derivative engine: networks of a pack and operators on them, one way forward and one back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.backends import Backend, choose
+from pinn_core.backends import Backend, choose, differentiable, nested
+from pinn_core.features import scaled
 from pinn_core.operators import Channels, Operator
 from pinn_core.stack import Stack
 
@@ -49,9 +50,10 @@ def forward(
     ``auto`` or a name in ``pinn_core.backends``.
     """
     operators = tuple(operators)
-    serves = choose(backend, stack, parameters)
+    serves = choose(backend, stack, parameters, operators)
+    stack, points, carried = _straightened(stack, points, operators)
     channels, saved = serves.forward(
-        stack, Channels(operators, points.shape[2]), parameters.detach(), points, threads, keep
+        stack, Channels(carried, points.shape[2]), parameters.detach(), points, threads, keep
     )
     for index, factor in _zeroth(operators):
         channels[:, index] += factor * channels[:, 0]
@@ -73,6 +75,26 @@ def propagate(
     return output
 
 
+def differentiable_channels(
+    stack: Stack,
+    parameters: Float[Tensor, "m p"],
+    points: Float[Tensor, "#m n d"],
+    operators: Sequence[Operator] = (),
+) -> Float[Tensor, "m c n k"]:
+    """The channels of ``forward``, differentiable by autograd to any order in the parameters.
+
+    Slower than ``propagate``; for derivatives of the gradient.
+    """
+    operators = tuple(operators)
+    serves = nested if any(op.third for op in operators) else differentiable
+    stack, points, carried = _straightened(stack, points, operators)
+    channels = serves.channels(stack, Channels(carried, points.shape[2]), parameters, points)
+    parts = list(channels.unbind(1))
+    for index, factor in _zeroth(operators):
+        parts[index] = parts[index] + factor * parts[0]
+    return torch.stack(parts, dim=1)
+
+
 class _Propagate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, parameters: Tensor, points: Tensor, arguments: Any) -> Tensor:  # noqa: ANN401
@@ -84,6 +106,16 @@ class _Propagate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *adjoints: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
         return ctx.way.reverse(adjoints[0]), None, None
+
+
+def _straightened(
+    stack: Stack, points: Tensor, operators: tuple[Operator, ...]
+) -> tuple[Stack, Tensor, tuple[Operator, ...]]:
+    """Features that only shift and scale become a change of coordinates."""
+    if stack.features is None or not stack.features.affine:
+        return stack, points, operators
+    mapped, carried = scaled(points, operators, stack.features)
+    return replace(stack, features=None), mapped, carried
 
 
 def _zeroth(operators: Sequence[Operator]) -> list[tuple[int, float]]:

@@ -3,17 +3,22 @@
 ``eager`` is plain torch, for any device; ``native`` is C++ for CPUs, built at first use. The
 choice is ``auto`` (native on a CPU where it can be built, else eager), or a name; where it is
 ``auto``, the environment variable PINN_BACKEND may name one.
+
+The name also says how rows and squares are made (``pinn_core.rows``, ``pinn_core.squares``). What
+``native`` does not carry, gates and input features, ``eager`` carries for it, and ``nested``
+carries operators of order three for both.
 """
 
 import logging
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from pinn_core.backends import eager, library, native
-from pinn_core.operators import Channels
+from pinn_core.backends import eager, library, native, nested
+from pinn_core.operators import Channels, Operator
 from pinn_core.registry import UnknownName
 from pinn_core.stack import Stack
 
@@ -25,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @runtime_checkable
 class Backend(Protocol):
-    """The contract of the modules ``eager`` and ``native``."""
+    """The contract of the modules ``eager``, ``native`` and ``nested``."""
 
     def forward(
         self,
@@ -45,27 +50,35 @@ class Backend(Protocol):
         """Gradient (m, P) of sum(outputs * adjoint) with respect to the parameters."""
 
 
-def choose(wanted: str, stack: Stack, parameters: Tensor) -> Backend:
-    """The backend for a stack and the device and precision of its parameters.
+def choose(
+    wanted: str, stack: Stack, parameters: Tensor, operators: Sequence[Operator] = ()
+) -> Backend:
+    """The backend for a stack, operators and the device and precision of the parameters.
 
     Raises ``UnknownName`` for a name that is none, ``RuntimeError`` where ``native`` was named and
     cannot serve.
     """
-    name = requested(wanted)
-    if name == "eager" or (name == "auto" and parameters.device.type != "cpu"):
-        return eager
-    obstacle = native.obstacle(stack, parameters)
-    if obstacle is None:
-        return native
-    if name == "native":
-        raise RuntimeError(f"backend 'native' cannot serve: {obstacle}")
-    _say_once(obstacle)
-    return eager
+    name = settled(wanted, stack, parameters)
+    if any(op.third for op in operators):
+        return nested
+    return native if name == "native" and stack.plain else eager
 
 
 def settled(wanted: str, stack: Stack, like: Tensor) -> str:
-    """Name of the backend that ``choose`` chooses, to be named from then on."""
-    return "native" if choose(wanted, stack, like) is native else "eager"
+    """``eager`` or ``native``: what ``wanted`` means here, to be named from then on.
+
+    Raises as ``choose`` does.
+    """
+    name = requested(wanted)
+    if name == "eager" or (name == "auto" and like.device.type != "cpu"):
+        return "eager"
+    obstacle = native.obstacle(stack, like)
+    if obstacle is None:
+        return "native"
+    if name == "native":
+        raise RuntimeError(f"backend 'native' cannot serve: {obstacle}")
+    _say_once(obstacle)
+    return "eager"
 
 
 def serves_natively(like: Tensor, wanted: str) -> bool:

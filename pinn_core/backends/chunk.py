@@ -32,14 +32,14 @@ def forward(
     """
     layers = stack.layers(parameters)
     saved = Saved(points, [], [])
-    z = _first(layers[0], channels, points)
+    z = first(layers[0], channels, points)
     for depth, (weights, biases) in enumerate(layers[1:], start=1):
         h = activate(z, stack.activation, channels, depth < len(layers) - 1)
         if keep:
             saved.before.append(z)
             saved.after.append(h)
         members, count, n, width = h.shape
-        z = _product(h.view(members, count * n, width), weights.mT)
+        z = product(h.view(members, count * n, width), weights.mT)
         z = z.view(members, count, n, weights.shape[1])
         z[:, 0] += biases[:, None]
     return z, saved
@@ -55,16 +55,16 @@ def reverse(
         h, z = saved.after[depth - 1], saved.before[depth - 1]
         members, count, n, width = h.shape
         flat = adjoint.reshape(members, count * n, adjoint.shape[3])
-        by_weights = _outer(flat, h.view(members, count * n, width))
-        gradients += [_over_points(adjoint[:, 0]), by_weights.flatten(1)]
-        back = _product(flat, layers[depth][0]).view(members, count, n, width)
+        by_weights = outer(flat, h.view(members, count * n, width))
+        gradients += [over_points(adjoint[:, 0]), by_weights.flatten(1)]
+        back = product(flat, layers[depth][0]).view(members, count, n, width)
         slopes = depth < len(layers) - 1
         adjoint = activate_reverse(z, back, stack.activation, channels, slopes)
-    gradients += _first_reverse(channels, saved.points, adjoint)
+    gradients += first_reverse(channels, saved.points, adjoint)
     return torch.cat(gradients[::-1], dim=1)
 
 
-def _first(layer: tuple[Tensor, Tensor], channels: Channels, points: Tensor) -> Tensor:
+def first(layer: tuple[Tensor, Tensor], channels: Channels, points: Tensor) -> Tensor:
     """The first layer: of a linear function the slopes are its weights, whatever the point."""
     weights, biases = layer
     n = points.shape[1]
@@ -79,21 +79,21 @@ def _first(layer: tuple[Tensor, Tensor], channels: Channels, points: Tensor) -> 
     return z
 
 
-def _first_reverse(channels: Channels, points: Tensor, adjoint: Tensor) -> list[Tensor]:
+def first_reverse(channels: Channels, points: Tensor, adjoint: Tensor) -> list[Tensor]:
     members, _, n, _ = adjoint.shape
     value = adjoint[:, 0]
-    by_weights = _outer(value, points.expand(members, n, -1))
+    by_weights = outer(value, points.expand(members, n, -1))
     for slot, axis in enumerate(channels.slopes, start=1):
-        by_weights[:, :, axis] += _over_points(adjoint[:, slot])
+        by_weights[:, :, axis] += over_points(adjoint[:, slot])
     for row, op in enumerate(channels.operators, start=-len(channels.operators)):
         if op.first:
-            total = _over_points(adjoint[:, row])
+            total = over_points(adjoint[:, row])
             for axis, coefficient in op.first.items():
                 by_weights[:, :, axis].add_(total, alpha=coefficient)
-    return [_over_points(value), by_weights.flatten(1)]
+    return [over_points(value), by_weights.flatten(1)]
 
 
-def _product(left: Tensor, right: Tensor) -> Tensor:
+def product(left: Tensor, right: Tensor) -> Tensor:
     """Matrix product of every member; a single column goes twice.
 
     For one member and one column torch would call a routine that rounds differently.
@@ -103,7 +103,7 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
     return torch.bmm(left, right.expand(-1, -1, 2))[:, :, :1].contiguous()
 
 
-def _outer(left: Tensor, right: Tensor) -> Tensor:
+def outer(left: Tensor, right: Tensor) -> Tensor:
     """Sum over points: (m, n, k), (m, n, w) to (m, k, w), every member's table equally aligned.
 
     Matrix routines may round by the alignment of their result, which else differs by member.
@@ -116,7 +116,7 @@ def _outer(left: Tensor, right: Tensor) -> Tensor:
     return torch.bmm(left.mT, right, out=table)
 
 
-def _over_points(table: Tensor) -> Tensor:
+def over_points(table: Tensor) -> Tensor:
     """Sum of (m, n, width) over n; torch's own sum rounds by the number of members."""
     ones = table.new_ones(1, 1, 1).expand(table.shape[0], table.shape[1], 1)
-    return _outer(ones, table).squeeze(1)
+    return outer(ones, table).squeeze(1)

@@ -1,4 +1,4 @@
-"""The reference backend: plain torch operations, any device and precision.
+"""The reference backend: plain torch operations, any stack, device and precision.
 
 Points go through in chunks of fixed size whose gradients are added in order, so that a member's
 numbers depend on a CPU neither on its pack nor on the number of threads.
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from pinn_core.backends import chunk
+from pinn_core.backends import chunk, composed
 from pinn_core.operators import Channels
 from pinn_core.stack import Stack, padded
 
@@ -24,6 +24,7 @@ CUDA_CHUNK = 1 << 16
 STACK_BELOW = 1 << 23
 """Multiply-adds per layer, chunk and member below which members share matrix products on a CPU."""
 
+Kept = chunk.Saved | composed.Saved
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -38,7 +39,7 @@ class Saved:
     missing: int
     threads: int
     size: int
-    groups: list[tuple[slice, Tensor, list[chunk.Saved]]]
+    groups: list[tuple[slice, Tensor, list[Kept]]]
 
 
 def forward(
@@ -58,7 +59,7 @@ def forward(
         points = torch.cat([points, points[:, -1:].expand(-1, missing, -1)], dim=1)
     saved = Saved(stack, channels, parameters.shape, missing, threads, size, [])
     outputs = []
-    for group in _groups(stack, channels, parameters, count):
+    for group in groups(stack, channels, parameters, count):
         own = parameters[group]
         inputs = points if points.shape[0] == 1 else points[group]
         chunks = [c.contiguous() for c in inputs.split(size, dim=1)]
@@ -83,7 +84,7 @@ def reverse(saved: Saved, adjoint: Tensor) -> Tensor:
     return gradient
 
 
-def _groups(stack: Stack, channels: Channels, parameters: Tensor, points: int) -> list[slice]:
+def groups(stack: Stack, channels: Channels, parameters: Tensor, points: int) -> list[slice]:
     """Members that go together: all where stacking pays, else each alone."""
     widest = max(stack.widths)
     work = channels.count * min(points, CHUNK) * widest * widest
@@ -94,14 +95,20 @@ def _groups(stack: Stack, channels: Channels, parameters: Tensor, points: int) -
 
 def _forward(
     stack: Stack, channels: Channels, parameters: Tensor, keep: bool
-) -> Callable[[Tensor], tuple[Tensor, chunk.Saved]]:
-    return lambda points: chunk.forward(stack, channels, parameters, points, keep)
+) -> Callable[[Tensor], tuple[Tensor, Kept]]:
+    way = composed if _composed(stack) else chunk
+    return lambda points: way.forward(stack, channels, parameters, points, keep)
 
 
 def _reverse(
     stack: Stack, channels: Channels, parameters: Tensor
-) -> Callable[[tuple[chunk.Saved, Tensor]], Tensor]:
-    return lambda piece: chunk.reverse(stack, channels, parameters, *piece)
+) -> Callable[[tuple[Any, Tensor]], Tensor]:
+    way: Any = composed if _composed(stack) else chunk
+    return lambda piece: way.reverse(stack, channels, parameters, *piece)
+
+
+def _composed(stack: Stack) -> bool:
+    return stack.gates != "none" or stack.features is not None
 
 
 def _each(do: Callable[[Item], Result], items: Iterable[Item], threads: int) -> list[Result]:

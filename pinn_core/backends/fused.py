@@ -66,3 +66,4 @@ class Fused:
 
 
 activate, activate_reverse = Fused(jets.activate), Fused(jets.activate_reverse)
+gate, gate_reverse = Fused(jets.gate), Fused(jets.gate_reverse)

@@ -1,4 +1,4 @@
-"""Activations of all channels, forward and back, in operations of one element alone.
+"""Activations and products of all channels, forward and back, in operations of one element alone.
 
 Channels are laid out (m, channels, n, width): value, slopes, operators. With
 q = (grad z)^T A grad z and adjoints H (value), X_i (slopes), P (operator), the reverse pass is
@@ -64,6 +64,30 @@ def activate_reverse(
             for left, right, coefficient in entries:
                 adjoint[:, 1 + left].addcmul_(bend, z[:, 1 + right], value=2.0 * coefficient)
     value.addcmul_(jet[2], curved)
+    return adjoint
+
+
+def gate(inside: Tensor, swing: Tensor, base: Tensor, channels: Channels) -> Tensor:
+    """Channels of inside * swing + base, all three with all channels.
+
+    A product's operator is L[fg] = f L[g] + g L[f] + 2 (grad f)^T A grad g, zeroth parts left out.
+    """
+    h = torch.addcmul(base, inside, swing[:, :1])
+    h[:, 1:].addcmul_(inside[:, :1], swing[:, 1:])
+    for row, entries in enumerate(channels.diffusion(), start=-len(channels.operators)):
+        for left, right, coefficient in entries:
+            h[:, row].addcmul_(inside[:, 1 + left], swing[:, 1 + right], value=2.0 * coefficient)
+    return h
+
+
+def gate_reverse(back: Tensor, other: Tensor, channels: Channels) -> Tensor:
+    """Adjoint of one factor of a product from the product's and the other factor."""
+    adjoint = back * other[:, :1]
+    for row in range(1, channels.count):
+        adjoint[:, 0].addcmul_(back[:, row], other[:, row])
+    for row, entries in enumerate(channels.diffusion(), start=-len(channels.operators)):
+        for left, right, coefficient in entries:
+            adjoint[:, 1 + left].addcmul_(back[:, row], other[:, 1 + right], value=2 * coefficient)
     return adjoint
 
 
