@@ -135,6 +135,8 @@ class Field:
             name: self.cloud(demanded(condition, grid.supervised.coordinates))
             for name, condition in self.conditions.items()
         }
+        self.judged: tuple[tuple[Operator, int], ...] = getattr(problem, "judged", ())
+        self.partly_known = bool(np.isnan(grid.interior.reference).any())
         wanted = problem.interior_points
         self.collocation = (
             self.interior
@@ -172,6 +174,15 @@ class Field:
     def values(self, parameters: Float[Tensor, "m p"], cloud: Cloud) -> Float[Tensor, "m n k"]:
         """The networks' values at the cloud's points."""
         return self.carry(parameters, cloud.coordinates, keep=False).channels[:, 0]
+
+    def judged_values(
+        self, parameters: Float[Tensor, "m p"], cloud: Cloud
+    ) -> Float[Tensor, "m n q"]:
+        """What errors are measured of, where that is not the networks' values."""
+        operators = tuple(dict.fromkeys(op for op, _ in self.judged))
+        channels = self.carry(parameters, cloud.coordinates, operators, keep=False).channels
+        place = {op: channel for channel, op in enumerate(operators, start=1)}
+        return torch.stack([channels[:, place[op], :, output] for op, output in self.judged], 2)
 
     def residual(
         self, parameters: Float[Tensor, "m p"], cloud: Cloud

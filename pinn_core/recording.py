@@ -95,6 +95,7 @@ class Recorder:
             supervised = field.supervised.thinned(record.points - inside, "watched")
             self._watched = interior.joined(supervised)
         self.full_is_free = self.residual_is_free and len(interior) == len(field.interior)
+        self._judged_cloud = interior.joined(supervised)
         self._judge = Judge(share, interior, supervised, field.backend)
         self._judge_grid = Judge(share, field.interior, field.supervised, field.backend)
 
@@ -178,12 +179,19 @@ class Recorder:
     def _judged(self, parameters: Tensor, evaluation: Evaluation) -> Tensor:
         """Losses that need values alone, on the watched points."""
         if self._watched is not None:
-            return self._judge(self.field.values(parameters, self._watched))
-        values = evaluation.values
-        if "interior" in values and not self.field.one_plain_condition:
+            values = self.field.values(parameters, self._watched)
+            return self._verdict(self._judge, parameters, self._watched, values)
+        parts = dict(evaluation.values)
+        if "interior" in parts and not self.field.one_plain_condition:
             outside = self.field.values(parameters, self.field.supervised)
-            return self._judge(torch.cat([values["interior"], outside], dim=1))
-        return self._judge(torch.cat(list(values.values()), dim=1))
+            parts = {"interior": parts["interior"], "supervised": outside}
+        values = torch.cat(list(parts.values()), dim=1)
+        return self._verdict(self._judge, parameters, self._judged_cloud, values)
+
+    def _verdict(self, judge: "Judge", parameters: Tensor, cloud: Cloud, values: Tensor) -> Tensor:
+        if not self.field.judged:
+            return judge(values)
+        return judge(values, self.field.judged_values(parameters, cloud))
 
     def _conflict(
         self, parameters: Tensor, evaluation: Evaluation
@@ -219,7 +227,8 @@ class Recorder:
         inside, residual = field.residual(parameters, field.interior)
         outside = field.values(parameters, field.supervised)
         loss, _ = misfit(residual, torch.zeros_like(residual[:1]), field.backend)
-        judged = self._judge_grid(torch.cat([inside, outside], dim=1))
+        values = torch.cat([inside, outside], dim=1)
+        judged = self._verdict(self._judge_grid, parameters, field.grid, values)
         return [judged, loss, *self._others(self._condition_terms(parameters))]
 
 
@@ -239,20 +248,26 @@ class Judge:
             name.removeprefix("target/") for name in supervised.tables if "target/" in name
         ]
         exact = both(interior["exact"], supervised["exact"])
-        known = (~exact.isnan()).to(exact.dtype)
         reference = both(interior["reference"], supervised["reference"])
-        exact, reference = exact.nan_to_num(), reference.nan_to_num()
         inside, outside = torch.zeros_like(interior["exact"]), torch.ones_like(supervised["exact"])
         grid = both(inside + share / len(interior), outside * (1 - share) / len(supervised))
-        grid = grid * known
+        known, learnt = (grid * (~table.isnan()).to(grid.dtype) for table in (exact, reference))
+        exact, reference = exact.nan_to_num(), reference.nan_to_num()
         targets = [both(inside, supervised[f"target/{name}"]) for name in self.conditions]
         weights = [
             both(inside, supervised[f"share/{name}"] / len(supervised)) for name in self.conditions
         ]
         self._backend = backend
         self._targets = torch.cat([*targets, reference, exact])
-        self._weights = torch.cat([*weights, grid, grid / (grid * exact.square()).sum()])
+        self._weights = torch.cat([*weights, learnt, known / (known * exact.square()).sum()])
 
-    def __call__(self, values: Float[Tensor, "m n k"]) -> Float[Tensor, " _"]:
-        """Judge every member's values."""
-        return weighted_squares(values, self._targets, self._weights, self._backend).view(-1)
+    def __call__(
+        self, values: Float[Tensor, "m n k"], errors: Float[Tensor, "m n q"] | None = None
+    ) -> Float[Tensor, " _"]:
+        """Judge every member's values; the error by ``errors`` where it is not theirs."""
+        targets, weights = self._targets, self._weights
+        if errors is None:
+            return weighted_squares(values, targets, weights, self._backend).view(-1)
+        of_values = weighted_squares(values, targets[:-1], weights[:-1], self._backend)
+        of_errors = weighted_squares(errors, targets[-1:], weights[-1:], self._backend)
+        return torch.cat([of_values, of_errors]).view(-1)

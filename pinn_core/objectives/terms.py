@@ -127,9 +127,14 @@ def _quantities(
 def fit_term(
     field: Field, parameters: Float[Tensor, "m p"], cloud: Cloud, demanded: Float[Tensor, "#m n k"]
 ) -> tuple[Term, Float[Tensor, "m n k"]]:
-    """Mean squared distance from what is demanded at the cloud's points, and the values there."""
+    """Mean squared distance from what is demanded at the cloud's points, and the values there.
+
+    Where nothing is known (NaN) nothing is demanded.
+    """
     way = field.carry(parameters, cloud.coordinates)
     values = way.channels[:, 0]
+    if field.partly_known:
+        demanded = torch.where(demanded.isnan(), values, demanded)
     loss, slope = misfit(values, demanded, field.backend)
     return Term(loss, way.reverse(slope[:, None])), values
 

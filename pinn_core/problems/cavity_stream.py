@@ -5,7 +5,7 @@ derivatives of psi (Wang, Teng, Perdikaris, SISC 43, 2021, section 4.3). The wal
 not fix psi: with psi, psi + c is a solution as well. The numerical one is 0 on the walls.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
@@ -43,6 +43,7 @@ class CavityStream:
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[int] = 2
     linear: ClassVar[bool] = False
+    judged: ClassVar[tuple[tuple[Operator, int], ...]] = ((_D.y, 0), (-_D.x, 0))
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_per_axis: int = 100
@@ -90,7 +91,7 @@ class CavityStream:
         return torch.stack([momentum_x, momentum_y], dim=-1)
 
     def grid(self) -> Grid:
-        """Interior and supervised points of the full grid with psi; p is NaN."""
+        """The full grid: psi to learn (p is NaN), the velocity to be judged by."""
         return _grid(self)
 
 
@@ -98,9 +99,18 @@ class CavityStream:
 def _grid(problem: CavityStream) -> Grid:
     n = problem.points_per_axis
     axis = np.linspace(0.0, 1.0, n)
+    solved = flow(cavity_psi(problem.re), axis, axis).reshape(n * n, 3)
 
-    def solution(points: ndarray) -> ndarray:
-        psi = flow(cavity_psi(problem.re), axis, axis)[..., 0].ravel()
-        return np.stack([psi, np.full(len(points), np.nan)], axis=1)
+    def psi(_: ndarray) -> ndarray:
+        return np.stack([solved[:, 0], np.full(n * n, np.nan)], axis=1)
 
-    return lattice(SQUARE, problem.conditions, (n, n), solution)
+    def velocity(_: ndarray) -> ndarray:
+        return solved[:, 1:]
+
+    outputs, judged = (
+        lattice(SQUARE, problem.conditions, (n, n), solution) for solution in (psi, velocity)
+    )
+    return Grid(
+        replace(outputs.interior, exact=judged.interior.exact),
+        replace(outputs.supervised, exact=judged.supervised.exact),
+    )
