@@ -80,6 +80,7 @@ def first(layer: tuple[Tensor, Tensor], channels: Channels, points: Tensor) -> T
 
 
 def first_reverse(channels: Channels, points: Tensor, adjoint: Tensor) -> list[Tensor]:
+    """The first layer's gradients, biases and then weights (flat), by its adjoint."""
     members, _, n, _ = adjoint.shape
     value = adjoint[:, 0]
     by_weights = outer(value, points.expand(members, n, -1))

@@ -150,7 +150,7 @@ def _enter_reverse(channels: Channels, inputs: Tensor, adjoint: Tensor) -> list[
 
 def _affine(h: Tensor, layer: tuple[Tensor, Tensor]) -> Tensor:
     weights, biases = layer
-    z = chunk.product(h.flatten(1, 2), weights.mT).unflatten(1, h.shape[1:3])
+    z: Tensor = chunk.product(h.flatten(1, 2), weights.mT).unflatten(1, h.shape[1:3])
     z[:, 0] += biases[:, None]
     return z
 

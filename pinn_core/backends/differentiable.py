@@ -151,11 +151,11 @@ class _Spread(torch.autograd.Function):
     """The same row (m, w) at n points: (m, n, w)."""
 
     @staticmethod
-    def forward(ctx: Any, row: Tensor, n: int) -> Tensor:  # noqa: ANN401
+    def forward(_: Any, row: Tensor, n: int) -> Tensor:  # noqa: ANN401
         return row[:, None].expand(-1, n, -1).contiguous()
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+    def backward(_: Any, *slopes: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
         found: Tensor = _Gather.apply(slopes[0])  # type: ignore[no-untyped-call]
         return found, None
 

@@ -89,7 +89,7 @@ def network(stack: Stack, parameters: Tensor, points: Tensor) -> Tensor:
     return affine(h, layers[-1])
 
 
-@torch.enable_grad()  # type: ignore[untyped-decorator]
+@torch.enable_grad()
 def derivatives(
     stack: Stack, parameters: Tensor, points: Tensor, operators: tuple[Operator, ...]
 ) -> Tensor:

@@ -1,10 +1,11 @@
-"""What a network is: a stack of layers and a rule that draws its first parameters."""
+"""What a network is: a stack of layers, what it trains of it, and how that is drawn at first."""
 
 from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
+from pinn_core.parametrization import Parametrization
 from pinn_core.registry import Registry
 from pinn_core.stack import Stack
 
@@ -17,10 +18,19 @@ class Network(Protocol):
     member_fields: ClassVar[frozenset[str]]
 
     def stack(self, inputs: int, outputs: int) -> Stack:
-        """The layers between so many coordinates and solution components."""
+        """The layers between so many coordinates (or features of them) and solution components."""
+
+    def parametrization_of(self, stack: Stack) -> Parametrization:
+        """What is trained and how it becomes the parameters of a stack that ``stack`` gave.
+
+        Also for one to which features were added.
+        """
 
     def initial(self, inputs: int, outputs: int, seed: int) -> Float[Tensor, " p"]:
-        """First parameters (float64), keyed by the seed and the layers' shapes alone."""
+        """First trained parameters (float64), keyed by the seed and the layers' shapes alone.
+
+        As many as the parametrization's size.
+        """
 
 
 NETWORKS: Registry[Network] = Registry("network")

@@ -143,7 +143,9 @@ def test_bits_depend_neither_on_pack_order_neighbours_nor_threads(
     sick[1] = torch.nan
     for way in (propagate, differentiable_channels):
         together = both_ways(stack, parameters, x, MIXED, way)
-        assert same(both_ways(stack, parameters.flip(0), x.flip(0), MIXED, way), together, [2, 1, 0])
+        assert same(
+            both_ways(stack, parameters.flip(0), x.flip(0), MIXED, way), together, [2, 1, 0]
+        )
         for member in range(3):
             own = slice(member, member + 1)
             assert same(both_ways(stack, parameters[own], x[own], MIXED, way), together, [member])
@@ -177,7 +179,9 @@ def test_shared_points_are_every_members_points(kind: dict[str, Any]) -> None:
     stack, parameters, x = example(stack_of(kind))
     for way in (propagate, differentiable_channels):
         shared = both_ways(stack, parameters, x[:1], MIXED, way)
-        assert same(shared, both_ways(stack, parameters, x[:1].expand(3, -1, -1), MIXED, way), [0, 1, 2])
+        assert same(
+            shared, both_ways(stack, parameters, x[:1].expand(3, -1, -1), MIXED, way), [0, 1, 2]
+        )
 
 
 @everywhere

@@ -1,0 +1,51 @@
+"""Random Fourier features: cos(B x) and sin(B x) with B drawn once from N(0, scale^2).
+
+Tancik et al. 2020; for PINNs Wang, Wang, Perdikaris 2021, section 3, without the factor 2 pi, as in
+jaxpi.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pinn_core.checks import above, at_least
+from pinn_core.features import Features, Wave
+from pinn_core.inputs.inputs import INPUTS
+from pinn_core.problems import Problem
+from pinn_core.randomness import generator
+
+SEED = 0
+"""The directions are the same for every run of one size, whatever its own seed."""
+
+
+@INPUTS.register("fourier")
+@dataclass(frozen=True, kw_only=True)
+class Fourier:
+    """``features`` numbers, half of them cosines, half sines, of random directions.
+
+    ``scale`` is the standard deviation of an entry of B, in radians per unit of the coordinate.
+    All runs have the same B up to ``scale``: members of a pack share their input, and seeds differ
+    in the network alone.
+    """
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset()
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    count: int = 64
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        at_least(2, count=self.count)
+        above(0, scale=self.scale)
+        if self.count % 2:
+            raise ValueError(f"count must be even, found {self.count}")
+
+    def features(self, problem: Problem) -> Features:
+        """All cosines, then the sines of the same directions."""
+        half, dimension = self.count // 2, len(problem.coordinates)
+        rng = generator(SEED, f"inputs/fourier/{half}x{dimension}")
+        drawn = self.scale * rng.standard_normal((half, dimension))
+        directions = tuple(tuple(row) for row in drawn.tolist())
+        waves: list[Wave] = ["cos"] * half
+        waves += ["sin"] * half
+        return Features(directions * 2, (0.0,) * self.count, tuple(waves))

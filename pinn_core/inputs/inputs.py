@@ -1,0 +1,24 @@
+"""What an input is: the functions of the coordinates that a network is given."""
+
+from typing import ClassVar, Protocol, runtime_checkable
+
+from pinn_core.features import Features
+from pinn_core.problems import Problem
+from pinn_core.registry import Registry
+
+
+@runtime_checkable
+class Inputs(Protocol):
+    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs."""
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]]
+
+    def features(self, problem: Problem) -> Features | None:
+        """The features of a problem's coordinates; None means the coordinates as they are.
+
+        Raises ``ValueError`` where the problem does not have what they are made of.
+        """
+
+
+INPUTS: Registry[Inputs] = Registry("inputs")

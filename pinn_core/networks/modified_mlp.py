@@ -1,0 +1,62 @@
+"""The improved architecture: a multilayer perceptron whose layers are gated by two encoders.
+
+Wang, Teng, Perdikaris 2021, section 2.6: with encoders U = s(W1 x + b1) and V = s(W2 x + b2) of the
+input, every hidden layer's activation A mixes the two before it goes on.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.activations import ACTIVATIONS
+from pinn_core.checks import at_least
+from pinn_core.networks.initial import drawn
+from pinn_core.networks.network import NETWORKS
+from pinn_core.parametrization import PARAMETRIZATIONS, Parametrization
+from pinn_core.stack import Stack
+
+
+@NETWORKS.register("modified_mlp")
+@dataclass(frozen=True, kw_only=True)
+class ModifiedMlp:
+    """``depth`` hidden layers of ``width`` units between two encoders of the input.
+
+    ``variant: code`` gates every hidden layer, A U + (1 - A) V, as the code behind the paper's
+    tables does; ``paper`` leaves the first as it is and mixes the others as (1 - A) U + A V (2
+    layers at least). ``init`` as in ``Mlp``, and ``glorot`` also draws the encoders' biases.
+    ``parametrization`` as in ``Mlp``.
+
+        >>> ModifiedMlp(width=50, depth=3).stack(2, 1).size
+        5601
+    """
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset()
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    width: int = 50
+    depth: int = 3
+    activation: Literal["tanh", "sin", "gelu", "silu", "softplus"] = "tanh"
+    init: Literal["torch", "glorot"] = "glorot"
+    variant: Literal["paper", "code"] = "code"
+    parametrization: Literal["plain", "factorised", "ntk"] = "plain"
+
+    def __post_init__(self) -> None:
+        at_least(1, width=self.width)
+        at_least(2 if self.variant == "paper" else 1, depth=self.depth)
+
+    def stack(self, inputs: int, outputs: int) -> Stack:
+        """The gated layers between ``inputs`` numbers and ``outputs`` solution components."""
+        widths = (inputs, *[self.width] * self.depth, outputs)
+        return Stack(widths, ACTIVATIONS[self.activation], self.variant)
+
+    def parametrization_of(self, stack: Stack) -> Parametrization:
+        """What the trained parameters mean to a stack of this network."""
+        return PARAMETRIZATIONS[self.parametrization](stack)
+
+    def initial(self, inputs: int, outputs: int, seed: int) -> Float[Tensor, " p"]:
+        """First trained parameters; the layers' are those of an ``Mlp`` of this shape."""
+        stack = self.stack(inputs, outputs)
+        return self.parametrization_of(stack).initial(drawn(stack, self.init, seed), seed)
