@@ -6,12 +6,15 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from pinn_core.checks import at_least
+from pinn_core.field import Constraints, stack_of
+from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
 from pinn_core.objectives import Objective, Pinn
 from pinn_core.optimizers import Optimizer
 from pinn_core.precision import Precision
 from pinn_core.problems import Problem
 from pinn_core.registry import UnknownName
+from pinn_core.stack import Stack
 from pinn_core.weighting import Fixed, Weighting
 
 
@@ -59,12 +62,20 @@ class Configuration:
     objective: Objective
     phases: tuple[Optimizer, ...]
     weighting: Weighting = field(default_factory=Fixed)
+    inputs: Inputs = field(default_factory=Raw)
+    constraints: Constraints = "soft"
     record: Record = field(default_factory=Record)
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         if not self.phases:
             raise ValueError("phases must hold at least one optimizer, found none")
+        self.stack()
+        if self.constraints == "hard" and self.problem.hard is None:
+            raise ValueError(
+                f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "
+                "found 'hard', allowed: 'soft'"
+            )
         if isinstance(self.objective, Pinn):
             self._check_terms(self.objective)
 
@@ -79,6 +90,10 @@ class Configuration:
     def steps(self) -> int:
         """Number of updates over all phases."""
         return sum(phase.steps for phase in self.phases)
+
+    def stack(self) -> Stack:
+        """The layers of the network."""
+        return stack_of(self.problem, self.network, self.inputs)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain nested data with every default, each part with its ``kind``."""
@@ -105,6 +120,8 @@ class Configuration:
             "objective": part(self.objective),
             "phases": [part(phase) for phase in self.phases],
             "weighting": part(self.weighting),
+            "inputs": part(self.inputs),
+            "constraints": self.constraints,
             "record": asdict(self.record),
             "precision": self.precision,
         }

@@ -1,8 +1,9 @@
 """A pack's networks on a problem's points: values, residuals and the clouds of points they need."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,12 +12,20 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.backends import settled
+from pinn_core.hard_form import HardForm
+from pinn_core.inputs import Inputs, Periodic, Raw
 from pinn_core.networks import Network
 from pinn_core.operators import Operator
 from pinn_core.precision import DTYPES
 from pinn_core.problems import Condition, Points, Problem
-from pinn_core.propagation import Propagation, forward
+from pinn_core.propagation import forward
 from pinn_core.randomness import generator
+from pinn_core.stack import Stack
+
+Constraints = Literal["soft", "hard"]
+"""Whether conditions are terms of the loss, or kept by the form of the solution where they can."""
+
+RAW = Raw()
 
 FIXED_POINTS_SEED = 0
 """Fixed subsets of points are the same for every run, so that runs differ in what they study."""
@@ -102,6 +111,17 @@ def _gathered(table: Tensor, rows: Tensor | None) -> Tensor:
     return table[0].index_select(0, rows.flatten()).view(*rows.shape, table.shape[2])
 
 
+@dataclass(frozen=True)
+class Way:
+    """Channels (m, c, n, k) of a pack's networks: value, operators; and the way back.
+
+    ``reverse`` gives the gradient (m, P) of sum(channels * adjoint) by the trained parameters.
+    """
+
+    channels: Tensor
+    reverse: Callable[[Tensor], Tensor]
+
+
 class Field:
     """The networks of a pack as functions of their flat parameters (m, P).
 
@@ -118,17 +138,21 @@ class Field:
         device: str = "cpu",
         threads: int = 1,
         backend: str = "auto",
+        inputs: Inputs = RAW,
+        constraints: Constraints = "soft",
     ) -> None:
         self.problem = problem
         self.dtype = DTYPES[precision]
         self.device = device
         self.threads = threads
         self.operators = problem.operators
-        self.stack = network.stack(len(problem.coordinates), problem.outputs)
+        self.stack = stack_of(problem, network, inputs)
+        self.parametrization = network.parametrization_of(self.stack)
+        self._hard = problem.hard if constraints == "hard" else None
         grid = problem.grid()
         self.interior = self._known(grid.interior)
         self.backend = settled(backend, self.stack, self.interior.coordinates)
-        self.conditions = dict(problem.conditions)
+        self.conditions = trained_conditions(problem, inputs, constraints)
         self.supervised = self._known(grid.supervised, judged(problem, grid.supervised))
         self.grid = self.interior.joined(self.supervised)
         self.demands = {
@@ -161,15 +185,33 @@ class Field:
             {name: torch.from_numpy(t).to(self.device, self.dtype) for name, t in tables.items()}
         )
 
+    @property
+    def size(self) -> int:
+        """Number of parameters that are trained, of one member."""
+        return self.parametrization.size
+
+    def initial(self, network: Network, seed: int) -> Float[Tensor, " p"]:
+        """First parameters of a member, float64."""
+        return network.initial(self.stack.widths[0], self.problem.outputs, seed)
+
     def carry(
         self,
         parameters: Float[Tensor, "m p"],
         points: Float[Tensor, "#m n d"],
         operators: Sequence[Operator] = (),
         keep: bool = True,
-    ) -> Propagation:
+    ) -> "Way":
         """Value and operators at the points and, if ``keep``, the way back."""
-        return forward(self.stack, parameters, points, operators, self.threads, self.backend, keep)
+        effective, pullback = self.parametrization.effective(parameters)
+        form = None if self._hard is None else HardForm(self._hard, tuple(operators))
+        asked = tuple(operators) if form is None else form.asked
+        way = forward(self.stack, effective, points, asked, self.threads, self.backend, keep)
+        if form is None:
+            return Way(way.channels, lambda adjoint: pullback(way.reverse(adjoint)))
+        kept = form.at(points)
+        return Way(
+            kept(way.channels), lambda adjoint: pullback(way.reverse(kept.transpose(adjoint)))
+        )
 
     def values(self, parameters: Float[Tensor, "m p"], cloud: Cloud) -> Float[Tensor, "m n k"]:
         """The networks' values at the cloud's points."""
@@ -190,6 +232,28 @@ class Field:
         """The networks' values and the problem's residuals at the cloud's points."""
         channels = self.carry(parameters, cloud.coordinates, self.operators, keep=False).channels
         return channels[:, 0], self.problem.residual(channels, cloud.coordinates)
+
+
+def stack_of(problem: Problem, network: Network, inputs: Inputs) -> Stack:
+    """The network's layers between a problem's coordinates, or features of them, and its outputs.
+
+    Raises ``ValueError`` where the inputs need what the problem has not.
+    """
+    features = inputs.features(problem)
+    count = len(problem.coordinates) if features is None else features.count
+    return replace(network.stack(count, problem.outputs), features=features)
+
+
+def trained_conditions(
+    problem: Problem, inputs: Inputs, constraints: Constraints
+) -> dict[str, Condition]:
+    """The conditions that are not kept by form: by a hard constraint or periodic inputs."""
+    kept = set(problem.hard.conditions) if constraints == "hard" and problem.hard else set()
+    return {
+        name: condition
+        for name, condition in problem.conditions.items()
+        if name not in kept and not (isinstance(inputs, Periodic) and condition.shift)
+    }
 
 
 def judged(problem: Problem, supervised: Points) -> dict[str, Float[ndarray, "n _"]]:

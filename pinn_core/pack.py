@@ -38,6 +38,8 @@ class Pack:
             device,
             threads,
             backend,
+            self.configuration.inputs,
+            self.configuration.constraints,
         )
         self.recorder = Recorder(self.field, self.configuration, len(seeds))
         self.objective = self.configuration.objective
@@ -56,11 +58,9 @@ class Pack:
         self.graphs = Graphs() if device.startswith("cuda") and self._can_be_replayed() else None
 
     def _initial(self, seeds: Sequence[int]) -> Tensor:
-        inputs, outputs = self.field.stack.widths[0], self.field.stack.widths[-1]
-        network = self.configuration.network
-        rows = [network.initial(inputs, outputs, seed) for seed in seeds]
-        table = torch.zeros(len(rows), padded(self.field.stack.size), dtype=torch.float64)
-        table[:, : self.field.stack.size] = torch.stack(rows)
+        rows = [self.field.initial(self.configuration.network, seed) for seed in seeds]
+        table = torch.zeros(len(rows), padded(self.field.size), dtype=torch.float64)
+        table[:, : self.field.size] = torch.stack(rows)
         return table.to(self.field.device, self.field.dtype)
 
     def _weights(self) -> dict[str, Tensor]:

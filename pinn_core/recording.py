@@ -47,7 +47,7 @@ class Recorder:
         every = self.record.sketch_every
         due = (rows - 1) // every + 1 if every else 0
         self.sketches = self._empty(due, members, SKETCH_SIZE).float()
-        self._sketch = Sketch(field.stack.size, field.device)
+        self._sketch = Sketch(field.size, field.device)
         self._nothing = self._empty(2 * members)
         self._clock = time.perf_counter()
 

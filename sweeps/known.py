@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from pinn_core.activations import ACTIVATIONS
+from pinn_core.inputs import INPUTS
 from pinn_core.networks import NETWORKS
 from pinn_core.objectives import OBJECTIVES
 from pinn_core.optimizers import OPTIMIZERS
@@ -27,6 +28,7 @@ SAMPLERS = {
 
 REGISTRIES: dict[str, Registry[Any]] = {
     "problems": PROBLEMS,
+    "inputs": INPUTS,
     "networks": NETWORKS,
     "objectives": OBJECTIVES,
     "optimizers": OPTIMIZERS,

@@ -171,7 +171,7 @@ def _commit(
 
 def _too_large(run: Run, device: str) -> str:
     plain = run.configuration
-    widths = plain.network.stack(len(plain.problem.coordinates), plain.problem.outputs).widths
+    widths = plain.stack().widths
     grid = plain.problem.grid()
     points = len(grid.interior.coordinates) + len(grid.supervised.coordinates)
     return (

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from pinn_core.configuration import Configuration, Record
+from pinn_core.field import Constraints
+from pinn_core.inputs import INPUTS, Inputs, Raw
 from pinn_core.networks import NETWORKS, Network
 from pinn_core.objectives import OBJECTIVES, Objective
 from pinn_core.optimizers import OPTIMIZERS, Optimizer
@@ -61,6 +63,10 @@ class Base(Section):
     """The optimizers, one after the other, each with its steps."""
     weighting: Annotated[Weighting, one_of(WEIGHTINGS)] = Fixed()
     """How the weights of the loss terms are set during a run."""
+    inputs: Annotated[Inputs, one_of(INPUTS)] = Raw()
+    """What the network is given of the coordinates."""
+    constraints: Constraints = "soft"
+    """Conditions as terms of the loss, or (hard) kept by the form of the solution."""
     record: Annotated[Record, ReadBy(partial(read, Record))] = Record()
     """What a run records and how often."""
     precision: Precision = "float32"

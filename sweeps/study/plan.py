@@ -236,5 +236,4 @@ def step_flops(configuration: Configuration) -> float:
 
 
 def _parameters(configuration: Configuration) -> int:
-    problem = configuration.problem
-    return configuration.network.stack(len(problem.coordinates), problem.outputs).size
+    return configuration.stack().size
