@@ -38,8 +38,7 @@ def members_that_fit(memory: Memory, share: float, each: int) -> int:
 
 def estimated_bytes(configuration: Configuration) -> int:
     """What a member needs on a CPU, in bytes: layers kept for the way back, parameters, record."""
-    problem, record = configuration.problem, configuration.record
-    stack = configuration.stack()
+    stack, record = configuration.stack(), configuration.record
     units = PER_UNIT * sum(stack.widths[1:-1]) * points_with_channels(configuration)
     rows = configuration.steps + 1
     sketches = rows // record.sketch_every + 1 if record.sketch_every else 0

@@ -11,10 +11,11 @@ from ruamel.yaml import YAML
 from analysis.plateau import PlateauRule
 from pinn_core.configuration import Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
-from pinn_core.trajectory import COLUMNS
+from pinn_core.trajectory import columns
 from sweeps.errors import StudyError, closest
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_configuration
+from sweeps.study.plain_yaml import Keys
 from sweeps.study.space import (
     MAX_GRID,
     Choices,
@@ -45,23 +46,6 @@ __all__ = [
     "load_study",
     "study_from",
 ]
-
-
-def _column(name: str) -> str:
-    """A trajectory column that is the same on every machine; raises ``ValueError``."""
-    known = [column for column in COLUMNS if not column.startswith("time/")]
-    if name not in known:
-        raise ValueError(f"found {name!r}, allowed: {', '.join(known)}{closest(name, known)}")
-    return name
-
-
-def _plateau_rule(value: object) -> PlateauRule:
-    rule = read(PlateauRule, value)
-    try:
-        _column(rule.curve)
-    except ValueError as error:
-        raise Wrong(("curve",), str(error)) from None
-    return rule
 
 
 class Rerun(Section):
@@ -95,7 +79,7 @@ class Search(Section):
     """How many runs for each model; null: the whole grid."""
     generation: Annotated[int, Field(ge=1)] | Literal["async"] = 48
     """How many runs tpe draws before it learns from them; async: what is free, not reproducible."""
-    metric: Annotated[str, AfterValidator(_column)] = "loss/regression"
+    metric: str = "loss/regression"
     """The trajectory column whose last value decides."""
     direction: Literal["minimize", "maximize"] = "minimize"
     """Whether a small or a large value of the metric is good."""
@@ -114,7 +98,7 @@ class Search(Section):
 class Analysis(Section):
     """How trajectories are read; not part of a run's identity."""
 
-    plateau: Annotated[PlateauRule, ReadBy(_plateau_rule)] = PlateauRule()
+    plateau: Annotated[PlateauRule, ReadBy(partial(read, PlateauRule))] = PlateauRule()
     """What counts as a plateau."""
 
 
@@ -154,6 +138,8 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _resolve_spaces(self) -> "Study":
+        _check_column(self, ("search", "metric"), self.search.metric)
+        _check_column(self, ("analysis", "plateau", "curve"), self.analysis.plateau.curve)
         models = {name: _resolved(self, name) for name in self.models}
         return self.model_copy(update={"models": models})
 
@@ -203,6 +189,16 @@ def configuration_at(study: Study, model: str, point: Mapping[str, Any]) -> Conf
     """The configuration of a model's run: base, objective, and ``point``'s values by dotted key."""
     plain = study.base_of(model).with_objective(study.models[model].objective).to_dict()
     return configuration_of(with_values(plain, point))
+
+
+def _check_column(study: "Study", keys: Keys, name: str) -> None:
+    """Raise ``Wrong`` unless every model records the column, the same on every machine."""
+    for model in study.models:
+        conditions = list(study.base_of(model).problem.conditions)
+        known = [each for each in columns(conditions, False) if not each.startswith("time/")]
+        if name not in known:
+            found = f"found {name!r}, allowed: {', '.join(known)}{closest(name, known)}"
+            raise Wrong(keys, found)
 
 
 def _resolved(study: "Study", name: str) -> Model:

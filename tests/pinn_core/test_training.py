@@ -11,8 +11,18 @@ import pytest
 
 from pinn_core import Adam, Configuration, Fixed, Member, Mlp, Pinn, Record, Regression, train
 from pinn_core.checkpoint import Checkpointing, Folder, every_steps
+from pinn_core.inputs import Fourier, Periodic, Scaled
+from pinn_core.networks import ModifiedMlp
 from pinn_core.optimizers import OPTIMIZERS
-from pinn_core.problems import PROBLEMS, Convection, Helmholtz, KleinGordon, Wave
+from pinn_core.problems import (
+    PROBLEMS,
+    Convection,
+    Heat,
+    Helmholtz,
+    KleinGordon,
+    Reaction,
+    Wave,
+)
 from pinn_core.weighting import WEIGHTINGS, Annealing, Causal, Ntk, SelfAdaptive
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -94,6 +104,34 @@ def test_optimized_runs_are_the_same_alone_and_packed(kind: str, weighting: Any)
     assert digests(one, (0, 1, 2)) == alone(one, (0, 1, 2))
 
 
+FORMS: list[dict[str, Any]] = [
+    {"inputs": Scaled(to="symmetric"), "weighting": Annealing()},
+    {"inputs": Fourier(count=6), "network": ModifiedMlp(width=6, depth=2)},
+    {"inputs": Periodic(frequencies=2), "constraints": "hard"},
+    {"constraints": "hard", "network": Mlp(width=6, depth=2, parametrization="factorised")},
+    {"network": ModifiedMlp(width=6, depth=3, variant="paper", parametrization="ntk")},
+]
+
+
+@pytest.mark.parametrize("parts", FORMS)
+@pytest.mark.parametrize("objective", [Pinn(), NEW, Regression(batch=10)])
+def test_runs_of_every_form_are_the_same_alone_and_packed(
+    parts: dict[str, Any], objective: Any
+) -> None:
+    one = configuration(Reaction(points_x=8, points_t=6), objective=objective, **parts)
+    assert digests(one, (0, 1, 2)) == alone(one, (0, 1, 2)) == digests(one, (2, 1, 0), threads=2)
+
+
+def test_what_the_form_keeps_is_no_term_and_has_no_error() -> None:
+    exact = {"inputs": Periodic(), "constraints": "hard"}
+    table = train([Member(configuration(Convection(points_x=8, points_t=6), **exact), 0)])[0].table
+    frame = table.to_pandas()
+    assert frame["weight/initial"].isna().all() and frame["weight/periodic"].isna().all()
+    assert (frame["loss/initial"] < 1e-12).all()
+    assert np.allclose(frame["loss/batch"], frame["loss/residual"])
+    assert (frame["gradient/norm_boundary"] == 0).all() and frame["gradient/cosine"].isna().all()
+
+
 class Died(Exception):
     """A worker's death."""
 
@@ -158,6 +196,8 @@ def test_a_regression_leaves_a_weighting_alone() -> None:
     [
         ({"weighting": Causal(), "problem": Helmholtz()}, "causal needs a problem with the time"),
         ({"weighting": SelfAdaptive(), "objective": NEW}, "self_adaptive keeps a factor"),
+        ({"constraints": "hard", "problem": Heat()}, "problem heat has no form"),
+        ({"inputs": Periodic(), "problem": Helmholtz()}, "helmholtz has no periodic condition"),
         ({"objective": Pinn(lambdas={"sides": 1.0})}, "unknown condition in objective.lambdas"),
     ],
 )
