@@ -16,13 +16,11 @@ from torch import Tensor
 from pinn_core.checks import above, at_least
 from pinn_core.optimizers.line_search import Trial, strong_wolfe, together
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
 from pinn_core.rows import dots
 
 RUNNING, GRADIENT, CHANGE, NO_DESCENT, NOT_FINITE = range(5)
 """Values of ``state["stopped"]``: why a member moves no more."""
-
-LEAST_CURVATURE = 1e-10
-"""Pairs whose y . s is not above this are not kept (torch.optim.LBFGS)."""
 
 
 class _Line(NamedTuple):
@@ -66,18 +64,11 @@ class LBFGS:
 
     def start(self, parameters: Float[Tensor, "m p"]) -> State:
         """No pairs; everybody running."""
-        members, size = parameters.shape
-        counts = parameters.new_zeros(members, dtype=torch.int64)
-        pairs = parameters.new_zeros(members, self.history, size)
-        return {
-            "steps": pairs,
-            "differences": pairs.clone(),
-            "inverse_curvatures": pairs.new_zeros(members, self.history, dtype=torch.float64),
-            "pairs": counts,
-            "scale": pairs.new_ones(members, dtype=torch.float64),
+        counts = parameters.new_zeros(len(parameters), dtype=torch.int64)
+        return no_pairs(parameters, self.history) | {
             "update": torch.zeros_like(parameters),
             "gradient": torch.zeros_like(parameters),
-            "iterations": counts.clone(),
+            "iterations": counts,
             "evaluations": counts.clone(),
             "stopped": counts.clone(),
         }
@@ -96,8 +87,14 @@ class LBFGS:
         if len(running) == 0:
             return update
         gradient = descent.gradient[running]
-        _remember(state, running, gradient, backend)
-        directions = _directions(state, running, gradient, backend)
+        moves, differences = state["update"][running], gradient - state["gradient"][running]
+        remember(state, running.tolist(), moves, differences, backend)
+        directions = torch.stack(
+            [
+                descent_direction(state, row, own, backend)
+                for row, own in zip(running.tolist(), gradient, strict=True)
+            ]
+        )
         lines = _lines(descent.loss[running], gradient, directions, backend)
         state["stopped"][running] = running.new_tensor([self._before(line.start) for line in lines])
 
@@ -142,50 +139,6 @@ class LBFGS:
         moved, gained = line.reach * end.length, abs(end.loss - line.start.loss)
         small = moved <= self.tolerance_change or gained < self.tolerance_change
         return CHANGE if small else RUNNING
-
-
-def _remember(
-    state: State, rows: Int[Tensor, " k"], gradient: Float[Tensor, "k p"], backend: str
-) -> None:
-    """Keep the pair that the last iteration made, in place of the oldest where history is full."""
-    steps, differences = state["update"][rows], gradient - state["gradient"][rows]
-    products, squares = dots([differences] * 2, [steps, differences], backend)
-    kept = products > LEAST_CURVATURE  # in the first iteration the step is zero, and so the product
-    rows, products = rows[kept], products[kept]
-    slots = state["pairs"][rows] % state["steps"].shape[1]
-    state["steps"][rows, slots] = steps[kept]
-    state["differences"][rows, slots] = differences[kept]
-    state["inverse_curvatures"][rows, slots] = 1 / products
-    state["scale"][rows] = products / squares[kept]
-    state["pairs"][rows] += 1
-
-
-def _directions(
-    state: State, rows: Int[Tensor, " k"], gradient: Float[Tensor, "k p"], backend: str
-) -> Float[Tensor, "k p"]:
-    """-H grad by the two-loop recursion (Nocedal and Wright 2006, algorithm 7.4).
-
-    Where a member has fewer pairs than another its empty slots are zeros, which change nothing.
-    Products and sums are separate operations: each is rounded alike in every company.
-    """
-    history, pairs = state["steps"].shape[1], state["pairs"][rows]
-    steps, differences = state["steps"].flatten(0, 1), state["differences"].flatten(0, 1)
-    inverse = state["inverse_curvatures"].flatten()
-    longest = max(pairs.clamp(max=history).tolist(), default=0)
-    slots = [rows * history + (pairs - back) % history for back in range(1, longest + 1)]
-    direction, factors = -gradient, []
-    for slot in slots:
-        factors.append(dots([steps[slot]], [direction], backend)[0] * inverse[slot])
-        direction = direction - _scaled(differences[slot], factors[-1])
-    direction = _scaled(direction, state["scale"][rows])
-    for slot, factor in zip(reversed(slots), reversed(factors), strict=True):
-        other = dots([differences[slot]], [direction], backend)[0] * inverse[slot]
-        direction = direction + _scaled(steps[slot], factor - other)
-    return direction
-
-
-def _scaled(rows: Tensor, factors: Tensor) -> Tensor:
-    return rows * factors.to(rows.dtype)[:, None]
 
 
 def _lines(

@@ -13,6 +13,7 @@ from pinn_core.optimizers import LBFGS, Adam, Descent, GradientDescent, Optimize
 from pinn_core.optimizers.lbfgs import CHANGE, GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.optimizers.line_search import Trial, strong_wolfe
 from pinn_core.optimizers.schedule import decayed
+from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
 from tests.pinn_core.backends import BACKENDS
 
 Loss = Callable[[Tensor], Tensor]
@@ -114,6 +115,29 @@ def test_lbfgs_is_torchs(backend: str, rate: float, history: int) -> None:
         allowed = 1e-10 + 20 * float((moved - expected).abs().max())
         assert float((path[:, member] - expected).abs().max()) < allowed < 1e-5
     assert pack.state["stopped"].tolist() == [RUNNING] * 2
+
+
+@pytest.mark.parametrize("history", [3, 8])
+def test_the_direction_is_minus_h_times_the_gradient(history: int) -> None:
+    steps, noise = starts(2, 12), torch.zeros(2, 12, dtype=torch.float64)
+    curvature = torch.linspace(1, 30, 12, dtype=torch.float64)
+    state, dense = no_pairs(steps, history), torch.eye(12, dtype=torch.float64)
+    pairs = []
+    for turn in range(6):
+        steps, noise = steps.roll(1, 1) + 0.1 * turn, noise.roll(5, 1) + 0.01 * steps
+        differences = steps * curvature + noise
+        remember(state, [0], steps[:1], differences[:1])
+        remember(state, [0], steps[:1], -differences[:1])  # of negative curvature: left out
+        pairs.append((steps[0], differences[0]))
+    s, y = pairs[-1]
+    dense *= s.dot(y) / y.dot(y)
+    for s, y in pairs[-history:]:  # Nocedal and Wright 2006, equation 7.16
+        v = torch.eye(12, dtype=torch.float64) - y.outer(s) / s.dot(y)
+        dense = v.T @ dense @ v + s.outer(s) / s.dot(y)
+    gradient = starts(1, 12)[0]
+    torch.testing.assert_close(descent_direction(state, 0, gradient), -(dense @ gradient))
+    assert torch.equal(descent_direction(state, 1, gradient), -gradient)
+    assert state["pairs"].tolist() == [6, 0]
 
 
 @pytest.mark.parametrize("tolerance", [1e-9, 3e-3])
