@@ -86,9 +86,9 @@ def differentiable_channels(
     Slower than ``propagate``; for derivatives of the gradient.
     """
     operators = tuple(operators)
-    serves = nested if any(op.third for op in operators) else differentiable
+    make = nested.differentiated if any(op.third for op in operators) else differentiable.channels
     stack, points, carried = _straightened(stack, points, operators)
-    channels = serves.channels(stack, Channels(carried, points.shape[2]), parameters, points)
+    channels = make(stack, Channels(carried, points.shape[2]), parameters, points)
     parts = list(channels.unbind(1))
     for index, factor in _zeroth(operators):
         parts[index] = parts[index] + factor * parts[0]

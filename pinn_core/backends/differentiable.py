@@ -5,6 +5,7 @@ points are autograd functions whose backward is made of themselves, in the routi
 that keep a member's bits out of its pack's reach; all else is done element by element.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,18 +22,36 @@ Carried = list[Tensor]
 
 def channels(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
     """Outputs (m, 1 + operators, n, k) for parameters (m, P) and points (m or 1, n, d)."""
+    return each_chunk(
+        stack, channels, parameters, points, lambda own, x: outputs(stack, channels, own, x)
+    )
+
+
+def each_chunk(
+    stack: Stack,
+    channels: Channels,
+    parameters: Tensor,
+    points: Tensor,
+    outputs: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """What ``outputs`` makes (m, c, n, k), for members and points as ``eager`` takes them."""
     count = points.shape[1]
     points = torch.cat([points, points[:, -1:].expand(-1, padded(count) - count, -1)], dim=1)
-    outputs = []
+    found = []
     for group in groups(stack, channels, parameters, count):
         own = parameters[group]
         inputs = (points if len(points) == 1 else points[group]).expand(len(own), -1, -1)
-        pieces = [_outputs(stack, channels, own, x) for x in inputs.split(CHUNK, dim=1)]
-        outputs.append(torch.cat(pieces, dim=2))
-    return torch.cat(outputs)[:, :, :count]
+        pieces = [outputs(own, x) for x in inputs.split(CHUNK, dim=1)]
+        found.append(torch.cat(pieces, dim=2))
+    return torch.cat(found)[:, :, :count]
 
 
-def _outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
+def outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
+    """The channels of one chunk of points (m, n, d), n a multiple of ``LANES``.
+
+    Differentiable to any order in the points as well.
+    """
+
     def activated(z: Carried) -> Carried:
         return _activated(stack, channels, z)
 

@@ -1,26 +1,30 @@
-"""The fallback: automatic differentiation by the coordinates, nested, for operators of any order.
+"""The fallback for operators of order three: the channels, once more differentiated by autograd.
 
-Correct first: every member goes alone, so that its numbers cannot depend on its pack.
+The third-order part of an operator is taken apart as sum_k d_k L_k with L_k of order two. Every L_k
+travels forward as a channel, and autograd makes its gradient by the coordinates. Slower than the
+other backends; a member's numbers do not depend on its pack.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from pinn_core.backends import differentiable
 from pinn_core.operators import Channels, Operator
 from pinn_core.stack import Stack
 
-CHUNK = 4096
-"""Points whose graph of derivatives is made at a time."""
+Parts = list[tuple[int, Operator]]
+"""Axes k and operators L_k."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """Per member its parameters and the outputs of every chunk, with their graph."""
+    """The parameters and the outputs with their graph."""
 
-    shape: torch.Size
-    members: list[tuple[Tensor, list[Tensor]]]
+    parameters: Tensor
+    outputs: Tensor
 
 
 def forward(
@@ -32,107 +36,62 @@ def forward(
     keep: bool,
 ) -> tuple[Tensor, Saved]:
     """Outputs (m, 1 + operators, n, k), and, if ``keep``, what the way back needs."""
-    saved = Saved(parameters.shape, [])
-    outputs = []
-    for own, places in _members(parameters.detach(), points):
-        theta = own.clone().requires_grad_(keep)
-        pieces = [derivatives(stack, theta, x, channels.operators) for x in places.split(CHUNK, 1)]
-        outputs.append(torch.cat([piece.detach() for piece in pieces], dim=2))
-        if keep:
-            saved.members.append((theta, pieces))
-    return torch.cat(outputs), saved
+    own = parameters.detach().requires_grad_(keep)
+    with torch.set_grad_enabled(keep):
+        outputs = differentiated(stack, channels, own, points)
+    return outputs.detach().clone(), Saved(own, outputs)
 
 
 def reverse(saved: Saved, adjoint: Tensor) -> Tensor:
     """Gradient (m, P) of sum(outputs * adjoint) with respect to the parameters."""
-    gradient = adjoint.new_zeros(saved.shape)
-    for row, (theta, pieces) in enumerate(saved.members):
-        slopes = adjoint[row : row + 1].split(CHUNK, dim=2)
-        for piece, slope in zip(pieces, slopes, strict=True):
-            (part,) = torch.autograd.grad(
-                piece, theta, slope.contiguous(), retain_graph=True, materialize_grads=True
-            )
-            gradient[row] += part[0]
+    (gradient,) = torch.autograd.grad(
+        saved.outputs, saved.parameters, adjoint.contiguous(), retain_graph=True
+    )
     return gradient
 
 
-def channels(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
+def differentiated(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
     """The outputs of ``forward``, differentiable by autograd to any order in the parameters."""
-    pieces = [
-        torch.cat(
-            [derivatives(stack, own, x, channels.operators) for x in places.split(CHUNK, 1)], dim=2
-        )
-        for own, places in _members(parameters, points)
+    lower = [Operator(op.second, op.first) for op in channels.operators]
+    parts = [_taken_apart(op) for op in channels.operators]
+    sources = list(dict.fromkeys(source for own in parts for _, source in own))
+    carried = Channels((*lower, *sources), channels.dimension)
+    graph = torch.is_grad_enabled() and parameters.requires_grad
+
+    @torch.enable_grad()
+    def outputs(own: Tensor, x: Tensor) -> Tensor:
+        x = x.detach().requires_grad_()
+        table = differentiable.outputs(stack, carried, own, x)
+        rows = list(table[:, : 1 + len(lower)].unbind(1))
+        slopes = {
+            source: _gradients(table[:, place], x)
+            for place, source in enumerate(sources, start=1 + len(lower))
+        }
+        for row, own_parts in enumerate(parts, start=1):
+            for axis, source in own_parts:
+                rows[row] = rows[row] + slopes[source][axis]
+        found = torch.stack(rows, dim=1)
+        return found if graph else found.detach()
+
+    return differentiable.each_chunk(stack, carried, parameters, points, outputs)
+
+
+def _gradients(table: Tensor, points: Tensor) -> list[Tensor]:
+    """Derivatives (m, n, k) along every axis of a channel (m, n, k)."""
+    by_output = [
+        torch.autograd.grad(one.sum(), points, create_graph=True, materialize_grads=True)[0]
+        for one in table.unbind(2)
     ]
-    return torch.cat(pieces)
+    return list(torch.stack(by_output, dim=2).unbind(3))
 
 
-def network(stack: Stack, parameters: Tensor, points: Tensor) -> Tensor:
-    """Values (m, n, k) at points (m or 1, n, d) in operations that autograd knows."""
-
-    def affine(h: Tensor, layer: tuple[Tensor, Tensor]) -> Tensor:
-        return h @ layer[0].mT + layer[1][:, None]
-
-    def activate(z: Tensor) -> Tensor:
-        return stack.activation(z, 0)[0]
-
-    inputs = points if stack.features is None else stack.features.values(points)
-    layers = stack.layers(parameters)
-    encoded = [activate(affine(inputs, layer)) for layer in stack.encoders(parameters)]
-    h = inputs
-    for depth, layer in enumerate(layers[:-1]):
-        h = activate(affine(h, layer))
-        if stack.gates == "code":
-            h = h * encoded[0] + (1.0 - h) * encoded[1]
-        elif stack.gates == "paper" and depth:
-            h = (1.0 - h) * encoded[0] + h * encoded[1]
-    return affine(h, layers[-1])
-
-
-@torch.enable_grad()
-def derivatives(
-    stack: Stack, parameters: Tensor, points: Tensor, operators: tuple[Operator, ...]
-) -> Tensor:
-    """Value and operators without their zeroth part, (m, 1 + operators, n, k)."""
-    points = points.detach().requires_grad_(bool(operators))
-    values = network(stack, parameters, points)
-    outputs = []
-    for value in values.unbind(2):
-        partials = _Partials(value, points)
-        outputs.append(torch.stack([value, *(partials.of(op) for op in operators)], dim=1))
-    return torch.stack(outputs, dim=3)
-
-
-class _Partials:
-    """Partial derivatives of one output (m, n), each made once."""
-
-    def __init__(self, value: Tensor, points: Tensor) -> None:
-        self._points = points
-        self._made: dict[tuple[int, ...], Tensor] = {(): value}
-        self._gradients: dict[tuple[int, ...], Tensor] = {}
-
-    def of(self, op: Operator) -> Tensor:
-        """The operator without its zeroth part."""
-        tables = [((axis,), value) for axis, value in op.first.items()]
-        total = torch.zeros_like(self._made[()])
-        for axes, coefficient in [*tables, *op.second.items(), *op.third.items()]:
-            total = total + coefficient * self._partial(axes)
-        return total
-
-    def _partial(self, axes: tuple[int, ...]) -> Tensor:
-        if axes not in self._made:
-            self._made[axes] = self._gradient(axes[:-1])[..., axes[-1]]
-        return self._made[axes]
-
-    def _gradient(self, axes: tuple[int, ...]) -> Tensor:
-        if axes not in self._gradients:
-            (self._gradients[axes],) = torch.autograd.grad(
-                self._partial(axes).sum(), self._points, create_graph=True, materialize_grads=True
-            )
-        return self._gradients[axes]
-
-
-def _members(parameters: Tensor, points: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Every member's parameters (1, P) and points (1, n, d)."""
-    count = len(parameters)
-    return list(zip(parameters.split(1), points.expand(count, -1, -1).split(1), strict=True))
+def _taken_apart(op: Operator) -> Parts:
+    """The third-order part as few sum_k d_k L_k: the first or the last axis is taken out."""
+    ways = []
+    for place in (0, 2):
+        tables: dict[int, dict[tuple[int, int], float]] = defaultdict(dict)
+        for axes, value in op.third.items():
+            i, j = (axis for at, axis in enumerate(axes) if at != place)
+            tables[axes[place]][i, j] = value
+        ways.append([(axis, Operator(second)) for axis, second in tables.items()])
+    return min(ways, key=len)

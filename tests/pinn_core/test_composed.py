@@ -16,6 +16,7 @@ from pinn_core.features import Features
 from pinn_core.operators import Derivatives, Operator
 from pinn_core.propagation import differentiable_channels, propagate
 from pinn_core.stack import Stack, padded
+from tests.pinn_core.nesting import derivatives
 
 D = Derivatives("x", "y")
 LAPLACE = D.xx + D.yy + 2.0 * D.identity
@@ -79,7 +80,7 @@ def by_nesting(
     stack: Stack, parameters: Tensor, x: Tensor, operators: Sequence[Operator]
 ) -> Tensor:
     """The same channels by nested automatic differentiation."""
-    raw = nested.derivatives(stack, parameters, x, tuple(operators))
+    raw = derivatives(stack, parameters, x, tuple(operators))
     parts = list(raw.unbind(1))
     for index, op in enumerate(operators, start=1):
         parts[index] = parts[index] + op.zeroth * parts[0]

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from pinn_core import taylor
 from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends.nested import network
 from pinn_core.hard_form import HardForm
 from pinn_core.operators import Derivatives, Operator
 from pinn_core.problems.hard import Hard
 from pinn_core.propagation import forward, propagate
 from pinn_core.stack import Stack
 from pinn_core.taylor import Taylor
+from tests.pinn_core.nesting import network
 
 D = Derivatives("x", "t")
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import nested
+from pinn_core.backends import eager
 from pinn_core.operators import Derivatives, Operator
 from pinn_core.propagation import differentiable_channels, propagate
 from pinn_core.stack import Stack
@@ -17,8 +17,10 @@ from tests.pinn_core.test_composed import (
     MIXED,
     STACKS,
     both_ways,
+    by_nesting,
     everywhere,
     example,
+    relative,
     same,
     stack_of,
 )
@@ -53,11 +55,19 @@ def test_one_neurons_derivatives_are_known() -> None:
 
 
 @everywhere
+def test_agrees_with_nested_autograd(kind: dict[str, Any]) -> None:
+    stack, parameters, x = example(stack_of(kind, 6, 2, 2))
+    operators = (*MIXED, *THIRD)
+    found = both_ways(stack, parameters, x, operators)
+    expected = both_ways(stack, parameters, x, operators, by_nesting)
+    assert max(map(relative, found, expected)) < 1e-12
+
+
+@everywhere
 def test_the_fallback_agrees_with_the_engine_up_to_order_two(kind: dict[str, Any]) -> None:
     stack, parameters, x = example(stack_of(kind, 6, 2, 2))
-    outputs = both_ways(stack, parameters, x, (*MIXED, D.xxx))
-    expected = both_ways(stack, parameters, x, MIXED)
-    assert torch.allclose(outputs[0][:, :5], expected[0], rtol=1e-11, atol=1e-13)
+    channels = propagate(stack, parameters, x, (*MIXED, D.xxx))
+    assert torch.allclose(channels[:, :5], propagate(stack, parameters, x, MIXED), rtol=1e-11)
 
 
 @everywhere
@@ -88,10 +98,17 @@ def test_every_activation_has_a_third_derivative_and_its_gradient(activation: st
     assert torch.allclose(product, (found - other)[0] / 2e-4, atol=1e-6)
 
 
+def test_no_points_have_no_outputs_and_no_gradient() -> None:
+    stack, parameters, x = example(stack_of({}))
+    channels, gradient = both_ways(stack, parameters, x[:, :0], THIRD)
+    assert channels.shape == (3, 4, 0, 1)
+    assert torch.count_nonzero(gradient) == 0
+
+
+@pytest.mark.parametrize("points", [70, eager.CHUNK + 1])
 @pytest.mark.parametrize("kind", ["plain", "gated features"])
-def test_bits_do_not_depend_on_the_pack(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nested, "CHUNK", 32)
-    stack, parameters, x = example(stack_of(STACKS[kind], 9, 2, 2), 3, 70, torch.float32)
+def test_bits_do_not_depend_on_the_pack(kind: str, points: int) -> None:
+    stack, parameters, x = example(stack_of(STACKS[kind], 9, 2, 2), 3, points, torch.float32)
     for way in (propagate, differentiable_channels):
         together = both_ways(stack, parameters, x, THIRD, way)
         assert same(
