@@ -11,6 +11,7 @@ from pathlib import Path
 from sweeps.errors import StudyError, closest
 from sweeps.study.plain_yaml import MAX_CHARACTERS, Keys, Value, parse
 
+REDUCED = "reduced"
 _SHIPPED = resources.files("sweeps") / "studies"
 
 
@@ -54,6 +55,9 @@ def text_of(source: str) -> str:
 def read_study_file(text: str, source: str, overrides: Iterable[str] = ()) -> StudyFile:
     """The values of a study file after its overrides (``search.runs=200``).
 
+    A file may have a section ``reduced``, dotted keys with the values of a smaller version; the
+    override ``reduced=true`` applies it before all others and adds ``-reduced`` to the name.
+
     Raises ``StudyError`` naming ``source`` and the line, or the override.
 
     >>> read_study_file("search: {runs: 4}", "study.yaml", ["search.runs=200"]).data
@@ -63,18 +67,41 @@ def read_study_file(text: str, source: str, overrides: Iterable[str] = ()) -> St
     if not isinstance(data, dict):
         raise StudyError(f"{source}: a study file holds keys and values, such as name: demo")
     file = StudyFile(data, {keys: f"{source}, line {line}" for keys, line in lines.items()})
-    for override in overrides:
-        _apply(override, file)
+    changes = [(f"override {text!r}", *_parsed(text)) for text in overrides]
+    smaller = file.data.pop(REDUCED, None)
+    asked = [(place, value) for place, dotted, value in changes if dotted == REDUCED]
+    if asked:
+        _reduce(file, smaller, source, *asked[-1])
+    for place, dotted, value in changes:
+        if dotted != REDUCED:
+            _set(file, dotted, value, place)
     return file
 
 
-def _apply(override: str, file: StudyFile) -> None:
-    """Set one value. Whether its key may exist is seen when the study is validated."""
+def _parsed(override: str) -> tuple[str, Value]:
     place = f"override {override!r}"
     dotted, _, text = override.partition("=")
     if not dotted or not text.strip():
         raise StudyError(f"{place}: write it key=value, such as search.runs=200")
     value, _ = parse(text, place)
+    return dotted, value
+
+
+def _reduce(file: StudyFile, changes: Value, source: str, place: str, wanted: Value) -> None:
+    """Make the study its smaller version, if that is wanted."""
+    if not isinstance(wanted, bool):
+        raise StudyError(f"{place}: found {wanted!r}, allowed: true or false")
+    if not wanted:
+        return
+    if not isinstance(changes, dict):
+        raise StudyError(f"{place}: {source} has no reduced version (a section {REDUCED})")
+    for dotted, value in changes.items():
+        _set(file, dotted, value, file.place((REDUCED, dotted)))
+    file.data["name"] = f"{file.data.get('name')}-{REDUCED}"
+
+
+def _set(file: StudyFile, dotted: str, value: Value, place: str) -> None:
+    """Set one value. Whether its key may exist is seen when the study is validated."""
     *parents, last = _split(dotted)
     keys: Keys = ()
     node: Value = file.data

@@ -17,7 +17,7 @@ from pinn_core.problems import Heat
 from pinn_core.weighting import Annealing, Fixed
 from sweeps.errors import StudyError
 from sweeps.study.study import Range, configuration_at, configuration_of, load_study
-from sweeps.study.study_file import shipped_studies
+from sweeps.study.study_file import shipped_studies, text_of
 
 TEXT = """\
 name: small
@@ -114,6 +114,22 @@ def test_a_model_may_have_a_base_of_its_own(tmp_path: Path) -> None:
     assert load_study(str(file)) == study
 
 
+def test_a_study_may_have_a_smaller_version(tmp_path: Path) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text(f"{MODELS}reduced: {{base.phases.0.steps: 2, rerun.seeds: 3}}\n")
+    whole, smaller = load_study(str(file)), load_study(str(file), ("reduced=true",))
+    assert (whole.name, whole.base.phases[0].steps, whole.rerun.seeds) == ("models", 5, 5)
+    assert (smaller.name, smaller.base.phases[0].steps) == ("models-reduced", 2)
+    own = load_study(str(file), ("rerun.seeds=4", "reduced=true"))
+    assert own.rerun.seeds == 4
+    assert load_study(str(file), ("reduced=false",)) == whole
+    assert "found 'yes', allowed: true or false" in refusal(file, "reduced=yes")
+    file.write_text(f"{MODELS}reduced: {{base.phases.0.stps: 2}}\n")
+    assert "models.yaml, line 13: base.phases.0.stps" in refusal(file, "reduced=true")
+    file.write_text(MODELS)
+    assert "has no reduced version" in refusal(file, "reduced=true")
+
+
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [
@@ -133,8 +149,11 @@ def test_parts_that_do_not_go_together_are_refused(
 
 
 def test_a_resolved_study_loads_to_itself(file: Path, tmp_path: Path) -> None:
-    for source in [str(file), *shipped_studies()]:
-        study = load_study(source)
+    smaller = [
+        (name, ("reduced=true",)) for name in shipped_studies() if "\nreduced:" in text_of(name)
+    ]
+    for source, overrides in [*((name, ()) for name in (str(file), *shipped_studies())), *smaller]:
+        study = load_study(source, overrides)
         resolved = tmp_path / "study.yaml"
         resolved.write_text(study.to_yaml())
         assert load_study(str(resolved)) == study
