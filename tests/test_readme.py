@@ -58,8 +58,8 @@ def test_a_problem_of_ones_own_takes_about_fifty_lines_and_trains(
     configuration = Configuration(
         problem=PROBLEMS["poisson_square"](points_per_axis=9),  # type: ignore[call-arg]
         network=Mlp(width=16, depth=2, activation="tanh"),
-        objective=Pinn(lambda_b=100.0),
-        phases=(Adam(steps=60, learning_rate=1e-2),),
+        objective=Pinn(lambda_b=10.0),
+        phases=(Adam(steps=200, learning_rate=1e-2),),
         record=Record(points=32, gradient_points=16, full_every=0),
     )
     (trajectory,) = train([Member(configuration, seed=0)])
