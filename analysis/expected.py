@@ -152,9 +152,7 @@ def _judge(data: StudyData, rule: PlateauRule, each: Expectation) -> Judged:
         outcome: Outcome = "not run at this size"
     else:
         outcome = "reproduced" if _met(each, ours.median, ratio) else "not reproduced"
-    return Judged(
-        expectation=each, outcome=outcome, ours=ours, other=other, ratio=ratio, text=text
-    )
+    return Judged(expectation=each, outcome=outcome, ours=ours, other=other, ratio=ratio, text=text)
 
 
 def _met(each: Expectation, median: float | None, ratio: float | None) -> bool:
