@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from math import nan
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.expected import Judged, expected_json
 from analysis.load import StudyData
 from analysis.plateau import SCALES, PlateauRule, plateau_of
+from analysis.remedies import Remedies, remedies_json
 from analysis.statistics import per_run
 from analysis.verdicts import (
     NAMES,
@@ -32,6 +34,7 @@ __all__ = [
     "OUR_READING",
     "Claim",
     "Verdict",
+    "applies",
     "as_json",
     "compare_readings",
     "judge",
@@ -158,6 +161,11 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
+def applies(table: pd.DataFrame) -> bool:
+    """Whether a study has the two models that the paper's claims are about."""
+    return set(NAMES) <= set(table["model"])
+
+
 def judge(table: pd.DataFrame) -> dict[str, Verdict]:
     """The verdict on every claim of CLAIMS, by claim id, from the table of `statistics.per_run`."""
     return {claim.id: claim.test(table) for claim in CLAIMS}
@@ -211,9 +219,19 @@ def _plateau_in_words(data: StudyData, rule: PlateauRule, run_id: str) -> str:
     return f"With sums, run {run_id} was on the plateau for {plateau.length} steps {left}."
 
 
-def as_json(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> dict[str, Any]:
-    """Claims with their verdicts, readings and note, as plain data without NaN."""
+def as_json(
+    data: StudyData,
+    rule: PlateauRule,
+    runs: Sequence[str],
+    expected: Iterable[Judged] = (),
+    remedies: Remedies | None = None,
+) -> dict[str, Any]:
+    """Claims with their verdicts, readings, note, what else was compared; plain, without NaN.
+
+    The paper's claims are there where the study has its two models.
+    """
     table = per_run(data, rule, runs)
+    claims = CLAIMS if applies(table) else ()
     short = compare_readings(readings(data, rule, runs)).reset_index()
     return {
         "study": data.name,
@@ -227,14 +245,15 @@ def as_json(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> dict[str
                 "claimed": claim.range.words,
                 **asdict(claim.test(table)),
             }
-            for claim in CLAIMS
+            for claim in claims
         ],
+        "expected": expected_json(expected),
+        "remedies": remedies_json(remedies) if remedies else None,
         "readings": short.astype(object).where(short.notna(), None).to_dict("records"),
-        "note": note_on_losses(data, rule),
+        "note": note_on_losses(data, rule) if claims else None,
     }
 
 
-def write_claims(path: Path, data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> None:
-    """Write `as_json` as JSON (`report/claims.json`)."""
-    document = as_json(data, rule, runs)
+def write_claims(path: Path, document: Mapping[str, Any]) -> None:
+    """Write what `as_json` made as JSON (`report/claims.json`)."""
     path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")

@@ -12,7 +12,7 @@ Quantities are columns of one wide table, a row per run:
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,12 +110,15 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["model", "quantity"])
 
 
-def interval(statistic: Callable[..., Any], *samples: Iterable[float]) -> Interval | None:
-    """The 95 % bootstrap interval of a statistic of one or more independent samples.
+def interval(
+    statistic: Callable[..., Any], *samples: Iterable[float], paired: bool = False
+) -> Interval | None:
+    """The 95 % bootstrap interval of a statistic of one or more samples.
 
-    `statistic` takes the samples and `axis`, like `numpy.mean`. Bias-corrected and accelerated
-    where that is defined, else by percentiles; the same numbers give the same interval. None if a
-    sample has fewer than three values, or the statistic no finite value.
+    `statistic` takes the samples and `axis`, like `numpy.mean`. Samples are independent, or, value
+    by value, `paired` and drawn together. Bias-corrected and accelerated where that is defined,
+    else by percentiles; the same numbers give the same interval. None if a sample has fewer than
+    three values, or the statistic no finite value.
     """
     arrays = [np.asarray(list(sample), dtype=float) for sample in samples]
     if min(len(array) for array in arrays) < 3:
@@ -129,6 +132,7 @@ def interval(statistic: Callable[..., Any], *samples: Iterable[float]) -> Interv
                 confidence_level=LEVEL,
                 n_resamples=RESAMPLES,
                 method=method,
+                paired=paired,
                 rng=np.random.default_rng(SEED),
             ).confidence_interval
         if np.isfinite([found.low, found.high]).all():
@@ -180,7 +184,7 @@ def compare(
         censored=censored,
         medians=medians,
         ratio=medians[0] / medians[1] if has_ratio else None,
-        ratio_interval=interval(_ratio, one, other) if has_ratio and decidable else None,
+        ratio_interval=interval(ratio_of_medians, one, other) if has_ratio and decidable else None,
         difference=medians[0] - medians[1],
         difference_interval=interval(_difference, one, other) if decidable else None,
         p=float(test.pvalue) if test else None,
@@ -197,9 +201,27 @@ def _censored(table: pd.DataFrame, values: pd.Series[float]) -> int:
     return int(table.loc[values.index, "plateau.censored"].sum())
 
 
-def _ratio(one: Any, other: Any, axis: int = -1) -> Any:  # noqa: ANN401
+def ratio_of_medians(one: Any, other: Any, axis: int = -1) -> Any:  # noqa: ANN401
+    """The statistic of `Comparison.ratio`, for `interval`."""
     return np.median(one, axis=axis) / np.median(other, axis=axis)
 
 
 def _difference(one: Any, other: Any, axis: int = -1) -> Any:  # noqa: ANN401
     return np.median(one, axis=axis) - np.median(other, axis=axis)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """The p-values of a family of tests, corrected for their number (Holm 1979), in their order.
+
+    A test without a p-value (None) stays without and does not count.
+
+    >>> holm([0.04, None, 0.01])
+    [0.04, None, 0.02]
+    """
+    known = [place for place, p in enumerate(p_values) if p is not None]
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for done, place in enumerate(sorted(known, key=lambda place: p_values[place] or 0.0)):
+        largest = max(largest, (len(known) - done) * (p_values[place] or 0.0))
+        corrected[place] = min(1.0, largest)
+    return corrected

@@ -7,16 +7,17 @@ lines, and at the right, on the same value axis, the distributions inside the pl
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import SubFigure
 
-from analysis.figures.catalogue import FIGURES, Figure, Row
-from analysis.figures.curves import PARTS, lines_of
+from analysis.figures.catalogue import FIGURES, Figure, Quantity, Row
+from analysis.figures.curves import PARTS, Curve, lines_of
 from analysis.figures.panels import (
     MEDIAN,
     distribution_panel,
@@ -24,11 +25,15 @@ from analysis.figures.panels import (
     trajectory_panel,
     value_axis,
 )
-from analysis.figures.style import DPI, STYLE, colours
+from analysis.figures.remedies import draw_remedies
+from analysis.figures.saved import Drawn, save
+from analysis.figures.style import DPI, colours
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
 
-__all__ = ["FIGURES", "READING", "Drawn", "Figure", "draw_figures"]
+__all__ = ["FIGURES", "READING", "Drawn", "Figure", "draw_figures", "draw_remedies"]
+
+ACROSS = 4  # models side by side at most
 
 READING = (
     "Bold: the seed whose plateau has the median length; faint: the other seeds. Cosines are drawn "
@@ -37,15 +42,6 @@ READING = (
     "steps of all seeds in the plateau and after it, with their median and middle half, each "
     "width scaled to its own peak."
 )
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure that was drawn, and its two files."""
-
-    figure: Figure
-    png: Path
-    pdf: Path
 
 
 def draw_figures(
@@ -59,23 +55,18 @@ def draw_figures(
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     rows = ((figure, figure.curves(models)) for figure in FIGURES)
-    return [_save(figure, found, folder) for figure, found in rows if found]
-
-
-def _save(figure: Figure, rows: list[Row], folder: Path) -> Drawn:
-    png, pdf = (folder / f"{figure.slug}.{suffix}" for suffix in ("png", "pdf"))
-    with mpl.rc_context(STYLE):
-        canvas = _draw(rows)  # printed by its canvases: savefig draws everything twice
-        FigureCanvasAgg(canvas).print_png(png)  # type: ignore[no-untyped-call]
-        canvas.set_layout_engine("none")  # the PDF as laid out for the PNG
-        FigureCanvasPdf(canvas).print_pdf(  # type: ignore[no-untyped-call]
-            pdf, metadata={"CreationDate": None}
-        )
-    return Drawn(figure, png, pdf)
+    return [
+        save(figure.slug, figure.title, figure.caption, folder, partial(_draw, found))
+        for figure, found in rows
+        if found
+    ]
 
 
 def _draw(rows: list[Row]) -> Canvas:
     models = rows[0][1]
+    lines = _lines(list(models))
+    if len(lines) > 1:
+        return _draw_many(rows, lines)
     palette = colours(models)
     count = len(models)
     size = 2.4 + 2.4 * count, 0.4 + 1.95 * len(rows)  # inches; of two models, a journal's page
@@ -101,3 +92,51 @@ def _draw(rows: list[Row]) -> Canvas:
     for panel in grid[-1, :count]:
         panel.set_xlabel("step (updates)")
     return canvas
+
+
+def _lines(models: list[str]) -> list[list[str]]:
+    """The models in lines of at most ACROSS, about equally long, the longer ones first."""
+    count = ceil(len(models) / ACROSS)
+    edges = [ceil(len(models) * place / count) for place in range(count + 1)]
+    return [models[start:end] for start, end in pairwise(edges)]
+
+
+def _draw_many(rows: list[Row], lines: list[list[str]]) -> Canvas:
+    """More models than fit side by side: each quantity has lines of panels, then its parts."""
+    height = 0.4 + len(rows) * (1.75 * len(lines) + 2.3)
+    canvas = Canvas(figsize=(2.4 + 2.4 * ACROSS, height), dpi=DPI, layout="constrained")
+    for block, (quantity, curves) in zip(
+        canvas.subfigures(len(rows), 1, squeeze=False)[:, 0], rows, strict=True
+    ):
+        _block(block, quantity, curves, lines)
+    return canvas
+
+
+def _block(
+    block: SubFigure, quantity: Quantity, curves: dict[str, list[Curve]], lines: list[list[str]]
+) -> None:
+    """One quantity's panels; all have one value axis, the models' one axis of steps."""
+    palette = colours(curves)
+    across = max(map(len, lines))
+    grid = block.add_gridspec(len(lines) + 1, 2 * across, height_ratios=[1] * len(lines) + [1.3])
+    first: Axes | None = None
+    for place, models in enumerate(lines):
+        for column, model in enumerate(models):
+            spot = grid[place, 2 * column : 2 * column + 2]
+            panel = block.add_subplot(spot, sharex=first, sharey=first)
+            trajectory_panel(panel, quantity, curves[model], palette[model])
+            title(panel, model, curves[model][0].line, palette[model])
+            panel.tick_params(axis="y", which="both", labelleft=column == 0)
+            panel.tick_params(axis="x", labelbottom=place == len(lines) - 1)
+            panel.set_ylabel("" if column else quantity.label)
+            panel.set_xlabel("step (updates)" if place == len(lines) - 1 else "")
+            first = first or panel
+    for place, (part, words) in enumerate(PARTS.items()):
+        spot = grid[-1, place * across : (place + 1) * across]
+        panel = block.add_subplot(spot, sharey=first)
+        distribution_panel(panel, quantity, part, curves, palette)
+        panel.set_title(words)
+        panel.tick_params(axis="y", which="both", labelleft=place == 0)
+        panel.set_ylabel("" if place else quantity.label)
+    if first is not None:
+        value_axis(first, quantity, curves)

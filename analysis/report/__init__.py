@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,13 +12,15 @@ from markupsafe import Markup
 from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
-from analysis.claims import note_on_losses, readings, write_claims
+from analysis.claims import applies, as_json, note_on_losses, readings, write_claims
 from analysis.comparison import comparison_table
-from analysis.figures import READING, draw_figures
+from analysis.expected import Expectation, judge_expected
+from analysis.figures import READING, draw_figures, draw_remedies
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
 from analysis.ranking import Direction, compared_runs
-from analysis.report import findings, setting
+from analysis.remedies import compare_remedies
+from analysis.report import compared, findings, setting
 from analysis.report.citations import citations
 from analysis.report.curves import charts
 from analysis.report.rows import name
@@ -44,9 +46,13 @@ def write_report(
     metric: str = "loss/regression",
     direction: Direction = "minimize",
     missing: Mapping[str, str] | None = None,
+    expected: Sequence[Expectation] = (),
+    baseline: str | None = None,
 ) -> Path:
     """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
 
+    `expected` are published numbers and thresholds to be judged, `baseline` the model that the
+    others are compared with as remedies.
     `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
     written beside and renamed, so that a reader never sees half of it. Returns its path.
     """
@@ -54,14 +60,17 @@ def write_report(
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     runs = compared_runs(data, metric, direction)
-    write_claims(folder / "claims.json", data, rule, runs)
+    judged = judge_expected(data, rule, expected)
+    remedies = compare_remedies(data, rule, runs, baseline) if baseline else None
+    write_claims(folder / "claims.json", as_json(data, rule, runs, judged, remedies))
     table = per_run(data, rule, runs)
-    claims = findings.claim_rows(table)
+    claims = findings.claim_rows(table) if applies(table) else []
+    figures = draw_figures(data, folder / "figures", rule, runs)
     by_reading = readings(data, rule, runs)
     page = PAGE.get_template("template.html.j2").render(
         study=data.name,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        headline=findings.headline(table),
+        headline=compared.headline(table, judged, remedies),
         runs=setting.runs_by_model(data),
         circumstances=setting.circumstances(data, rule),
         configurations=setting.configurations(data, runs),
@@ -71,7 +80,12 @@ def write_report(
         readings=findings.reading_rows(by_reading, rule),
         lengths=findings.lengths_by_seed(by_reading, rule),
         comparison=comparison_table(table),
-        figures=draw_figures(data, folder / "figures", rule, runs),
+        expected=compared.expected_rows(judged),
+        remedies=compared.remedy_rows(remedies) if remedies else None,
+        remedies_in_words=compared.remedies_in_words(remedies) if remedies else "",
+        remedies_figure=draw_remedies(remedies, folder / "figures") if remedies else None,
+        settings=compared.by_setting(data, rule),
+        figures=figures,
         reading=READING,
         charts=charts(data, rule, runs),
         plotly=Markup(get_plotlyjs()),
@@ -79,7 +93,7 @@ def write_report(
         diverged=setting.diverged(data),
         missing=missing or {},
         versions=setting.versions(data),
-        citations=list(citations(data.runs)),
+        citations=list(citations(data.runs, remedies=remedies is not None)),
     )
     index, beside = folder / "index.html", folder / "index.html.new"
     beside.write_text(page, encoding="utf-8")

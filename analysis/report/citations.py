@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 ALWAYS = (
-    "Pandya, Parpas, Lengyel: the study of plateaus in the training of PINNs whose claims are "
-    "tested here.",
+    "Pandya, Parpas, Lengyel: the study of plateaus in the training of PINNs whose rule for "
+    "plateaus and whose claims are used here.",
     "Raissi, Perdikaris, Karniadakis (2019): Physics-informed neural networks. Journal of "
     "Computational Physics 378, 686-707.",
     "Efron (1987): Better bootstrap confidence intervals. Journal of the American Statistical "
@@ -36,9 +36,18 @@ IF_USED = {
 }
 
 
-def citations(runs: pd.DataFrame) -> Iterator[str]:
-    """The references of what the runs (`StudyData.runs`) used."""
+OF_REMEDIES = (
+    "Wilcoxon (1945): Individual comparisons by ranking methods. Biometrics Bulletin 1, 80-83.",
+    "Holm (1979): A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
+    "Statistics 6, 65-70.",
+)
+
+
+def citations(runs: pd.DataFrame, *, remedies: bool = False) -> Iterator[str]:
+    """The references of what the runs (`StudyData.runs`) used, and of the tests of `remedies`."""
     yield from ALWAYS
+    if remedies:
+        yield from OF_REMEDIES
     for (key, value), reference in IF_USED.items():
         columns = [column for column in runs if str(column).rpartition(".")[2] == key]
         if (runs[columns] == value).any(axis=None):

@@ -7,13 +7,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.claims import CLAIMS, compare_readings, judge
+from analysis.claims import CLAIMS, applies, compare_readings, judge
 from analysis.load import StudyData
 from analysis.plateau import SCALES, PlateauRule
 from analysis.ranking import Direction, ranking
 from analysis.report.rows import Rows, name, text
-from analysis.statistics import compare
-from analysis.verdicts import PINN, REGRESSION
 from analysis.wording import NONE, count, number, plus_minus
 
 BEST = 5  # configurations of each model that are shown
@@ -25,22 +23,6 @@ class ClaimRow(NamedTuple):
     outcome: str
     sentence: str
     measured: str
-
-
-def headline(table: pd.DataFrame) -> str:
-    """The result in a few words, from the table of `statistics.per_run`."""
-    lasted = []
-    for model, runs in table.groupby("model", sort=False):
-        length = plus_minus(runs["plateau.length"].mean(), runs["plateau.length"].std())
-        bound = "at least " if runs["plateau.censored"].any() else ""
-        lasted.append(f"{name(model)} {bound}{length} ({count(len(runs), 'run')})")
-    sentence = f"Steps on the plateau: {', '.join(lasted)}."
-    found = compare(table, "plateau.length", PINN, REGRESSION)
-    if found.ratio is None:
-        return sentence
-    span = found.ratio_interval
-    sure = f" (95 % interval {number(span[0])} to {number(span[1])})" if span else ""
-    return f"{sentence} Ratio of the medians, PINN to regression: {number(found.ratio)}{sure}."
 
 
 def claim_rows(table: pd.DataFrame) -> list[ClaimRow]:
@@ -64,16 +46,17 @@ def tally(claims: list[ClaimRow]) -> str:
 def reading_rows(table: pd.DataFrame, rule: PlateauRule) -> Rows:
     """The three readings of the plateau side by side, from the table of `claims.readings`."""
     models = dict(iter(table.groupby("model", sort=False)))
+    both = applies(table)
     ratios = compare_readings(table)["ratio"].to_dict()
     cells = [
         (
             f"{scale} (this report's)" if scale == rule.scale else scale,
             *(_lengths(of_model, scale) for of_model in models.values()),
-            number(ratios[scale]),
+            *([number(ratios[scale])] if both else []),
         )
         for scale in SCALES
     ]
-    return Rows(("reading", *map(name, models), "ratio of medians"), cells)
+    return Rows(("reading", *map(name, models), *(["ratio of medians"] if both else [])), cells)
 
 
 def _lengths(runs: pd.DataFrame, scale: str) -> str:

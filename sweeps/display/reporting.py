@@ -63,6 +63,8 @@ def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str
             metric=study.search.metric,
             direction=study.search.direction,
             missing=missing,
+            expected=study.expected,
+            baseline=study.analysis.baseline,
         )
     except TrajectoryError as error:
         raise StudyError(str(error)) from None

@@ -94,7 +94,7 @@ def _results(study: Study, folder: StudyFolder, store: Store) -> Results:
 
 def _science(study: Study) -> dict[str, Any]:
     """What decides the runs."""
-    return study.model_dump(mode="json", exclude={"analysis", "resources"})
+    return study.model_dump(mode="json", exclude={"analysis", "expected", "resources"})
 
 
 def _differences(before: object, after: object, key: str = "") -> Iterator[str]:

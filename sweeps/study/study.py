@@ -1,6 +1,7 @@
 """The study file's meaning: one class per section, its keys explained under each field."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from io import StringIO
 from typing import Annotated, Any, Literal
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 
+from analysis.expected import Expectation
 from analysis.plateau import PlateauRule
 from pinn_core.configuration import Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
@@ -100,6 +102,8 @@ class Analysis(Section):
 
     plateau: Annotated[PlateauRule, ReadBy(partial(read, PlateauRule))] = PlateauRule()
     """What counts as a plateau."""
+    baseline: str | None = None
+    """The model that all others are compared with, as remedies; null: no such comparison."""
 
 
 class Resources(Section):
@@ -133,15 +137,26 @@ class Study(Section):
     """How the best configurations are repeated."""
     analysis: Analysis = Analysis()
     """How trajectories are read."""
+    expected: Annotated[
+        tuple[Annotated[Expectation, ReadBy(partial(read, Expectation))], ...], Field(strict=False)
+    ] = ()
+    """Published numbers and thresholds that the report compares with; part of no run's identity."""
     resources: Resources = Resources()
     """Where and how packs run."""
 
     @model_validator(mode="after")
-    def _resolve_spaces(self) -> "Study":
-        _check_column(self, ("search", "metric"), self.search.metric)
-        _check_column(self, ("analysis", "plateau", "curve"), self.analysis.plateau.curve)
+    def _resolve_parts(self) -> "Study":
+        _check_columns(self)
         models = {name: _resolved(self, name) for name in self.models}
-        return self.model_copy(update={"models": models})
+        self._known_model(self.analysis.baseline, ("analysis", "baseline"))
+        expected = [_resolved_expectation(self, *each) for each in enumerate(self.expected)]
+        return self.model_copy(update={"models": models, "expected": tuple(expected)})
+
+    def _known_model(self, name: str | None, keys: Keys) -> None:
+        if name is not None and name not in self.models:
+            allowed = ", ".join(self.models)
+            message = f"unknown model {name!r}, allowed: {allowed}{closest(name, self.models)}"
+            raise Wrong(keys, message)
 
     def base_of(self, model: str) -> Base:
         """What every run of a model has."""
@@ -191,14 +206,19 @@ def configuration_at(study: Study, model: str, point: Mapping[str, Any]) -> Conf
     return configuration_of(with_values(plain, point))
 
 
-def _check_column(study: "Study", keys: Keys, name: str) -> None:
-    """Raise ``Wrong`` unless every model records the column, the same on every machine."""
+def _check_columns(study: "Study") -> None:
+    """Raise ``Wrong`` unless every model records what the study selects and reads by."""
     for model in study.models:
-        conditions = list(study.base_of(model).problem.conditions)
-        known = [each for each in columns(conditions, False) if not each.startswith("time/")]
-        if name not in known:
-            found = f"found {name!r}, allowed: {', '.join(known)}{closest(name, known)}"
-            raise Wrong(keys, found)
+        recorded = columns(list(study.base_of(model).problem.conditions), False)
+        _check_column(study.search.metric, recorded, ("search", "metric"))
+        _check_column(study.analysis.plateau.curve, recorded, ("analysis", "plateau", "curve"))
+
+
+def _check_column(name: str, recorded: Iterable[str], keys: Keys) -> None:
+    """Raise ``Wrong`` unless it is a recorded column that is the same on every machine."""
+    known = [each for each in recorded if not each.startswith("time/")]
+    if name not in known:
+        raise Wrong(keys, f"found {name!r}, allowed: {', '.join(known)}{closest(name, known)}")
 
 
 def _resolved(study: "Study", name: str) -> Model:
@@ -224,6 +244,38 @@ def _resolved(study: "Study", name: str) -> Model:
         raise Wrong(("models", name, "space"), message)
     own = {key: plain[key] for key in model.base}
     return model.model_copy(update={"space": space, "base": own})
+
+
+def _resolved_expectation(study: "Study", place: int, each: Expectation) -> Expectation:
+    """The expectation with its models, keys and column checked, values as configurations hold them.
+
+    A configuration that the study does not plan is fine: that number is not run at this size.
+    """
+    keys: Keys = ("expected", place)
+    where = _resolved_where(study, each.model, each.where, keys)
+    other = each.times_below
+    if other is not None:
+        found = _resolved_where(study, other.model, other.where, (*keys, "times_below"))
+        other = replace(other, where=found)
+    base = study.base_of(each.model)
+    recorded = columns(tuple(base.problem.conditions), base.weighting.kind != "fixed")
+    _check_column(each.metric, recorded, (*keys, "metric"))
+    return replace(each, where=where, times_below=other)
+
+
+def _resolved_where(
+    study: "Study", model: str, where: Mapping[str, Any], keys: Keys
+) -> dict[str, Any]:
+    study._known_model(model, (*keys, "model"))
+    plain = study.base_of(model).with_objective(study.models[model].objective).to_dict()
+    found = {}
+    for key, value in where.items():
+        try:
+            check_key(key, plain)
+            found[key] = _validated(plain, key, value)
+        except Wrong as error:
+            raise Wrong((*keys, "where", key), error.message) from None
+    return found
 
 
 def _validated(plain: Mapping[str, Any], key: str, value: object) -> Any:  # noqa: ANN401

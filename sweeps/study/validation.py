@@ -90,6 +90,8 @@ def first_error(error: ValidationError, value: object) -> Wrong:
         return _out_of_range(keys, found, str(cause))
     if first["type"] == "missing":
         return Wrong((*keys, first["loc"][-1]), "missing, this key is required")
+    if first["type"] == "unexpected_keyword_argument":
+        return Wrong(keys, f"unknown key {first['loc'][-1]!r}")
     same = [detail for detail in details if _follow(detail["loc"], value)[0] == keys]
     allowed = " or ".join(dict.fromkeys(_allowed(detail) for detail in same))
     return Wrong(keys, f"found {shown(found)}, allowed: {allowed}{_hint(found, same)}")

@@ -1,0 +1,247 @@
+"""Published numbers and thresholds, as a study file lists them, against what the study measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from math import inf, isfinite, nan
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from analysis.load import StudyData
+from analysis.plateau import SUMMARISED, PlateauRule, plateau_of
+from analysis.wording import count, number
+
+Of = Literal["final", "best", "inside", "after"]
+Outcome = Literal["reproduced", "not reproduced", "not run at this size"]
+Where = dict[str, int | float | str | bool | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimesBelow:
+    """Other runs of the study, and how many times smaller than theirs a number is to be."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    model: str
+    where: Where = field(default_factory=dict)
+    factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.factor > 0:
+            raise ValueError(f"factor must be > 0, found {self.factor}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What the median over seeds of a number should be: published, or a threshold.
+
+    The number is a trajectory column of the runs of `model` whose configuration has the values of
+    `where` (by dotted key): its `final` or `best` (smallest) value, or its mean `inside` or `after`
+    the plateau. It should lie `within` a factor of the published `value` (± `spread`, shown only),
+    or `above` and `below` a limit, or so many times below that of other runs.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    model: str
+    where: Where = field(default_factory=dict)
+    metric: str = "error/relative_l2"
+    of: Of = "final"
+    value: float | None = None
+    spread: float | None = None
+    within: float = 2.0
+    above: float | None = None
+    below: float | None = None
+    times_below: TimesBelow | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.of not in get_args(Of):
+            raise ValueError(f"of must be one of {', '.join(get_args(Of))}, found {self.of!r}")
+        limits = self.above is not None or self.below is not None
+        if (self.value is not None) + limits + (self.times_below is not None) != 1:
+            raise ValueError("needs one of value, above and below, times_below")
+        if self.value is not None and not self.value > 0:
+            raise ValueError(f"value must be > 0, found {self.value}")
+        if self.spread is not None and (self.value is None or not self.spread >= 0):
+            raise ValueError(f"spread must be >= 0 and beside a value, found {self.spread}")
+        if not self.within > 1:
+            raise ValueError(f"within must be > 1, found {self.within}")
+        if self.above is not None and self.below is not None and not self.above < self.below:
+            raise ValueError(f"above must be smaller than below, found {self.above}, {self.below}")
+
+    def words(self) -> str:
+        """What is expected, in words."""
+        if self.value is not None:
+            spread = "" if self.spread is None else f" ± {number(self.spread)}"
+            return f"{number(self.value)}{spread}, within a factor {number(self.within)}"
+        if self.times_below is not None:
+            other, factor = self.times_below, self.times_below.factor
+            times = "" if factor == 1 else f"at least {number(factor)} times "
+            place = f" ({where_in_words(other.where)})" if other.where else ""
+            return f"{times}below {other.model}{place}"
+        limits = {"above": self.above, "below": self.below}
+        return " and ".join(f"{word} {number(x)}" for word, x in limits.items() if x is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A number over the runs that match: `settings` tells how many configurations those are.
+
+    A loss or error of a run that diverged counts as infinite in the median, and is left out of
+    `mean` and `sd`. Null where there is no such number.
+    """
+
+    runs: int
+    settings: int
+    diverged: int
+    median: float | None
+    mean: float | None
+    sd: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """An expectation, what was measured, and the verdict.
+
+    `ratio` is that of the measured median to the published value; for `times_below`, of the other
+    runs' median (`other`) to it.
+    """
+
+    expectation: Expectation
+    outcome: Outcome
+    ours: Measured
+    other: Measured | None
+    ratio: float | None
+    text: str
+
+
+def judge_expected(
+    data: StudyData, rule: PlateauRule, expected: Iterable[Expectation]
+) -> list[Judged]:
+    """The verdict on every expectation, in their order."""
+    return [_judge(data, rule, each) for each in expected]
+
+
+def expected_json(judged: Iterable[Judged]) -> list[dict[str, Any]]:
+    """The verdicts as plain data, for claims.json."""
+    return [{"expected": each.expectation.words(), **asdict(each)} for each in judged]
+
+
+def where_in_words(where: Mapping[str, object]) -> str:
+    """`{"network.depth": 3}` as `network.depth=3`."""
+    return ", ".join(f"{key}={'null' if value is None else value}" for key, value in where.items())
+
+
+def _judge(data: StudyData, rule: PlateauRule, each: Expectation) -> Judged:
+    below = each.times_below
+    ours = _measure(data, rule, each, each.model, each.where)
+    other = _measure(data, rule, each, below.model, below.where) if below else None
+    ratio = None
+    if other is not None:
+        ratio = _quotient(other.median, ours.median)
+    elif each.value is not None:
+        ratio = _quotient(ours.median, each.value)
+    text = _words_of(ours, each.model)
+    if other is not None and below is not None:
+        text += f"; {_words_of(other, below.model)}"
+    if ours.runs == 0 or (other is not None and other.runs == 0):
+        outcome: Outcome = "not run at this size"
+    else:
+        outcome = "reproduced" if _met(each, ours.median, ratio) else "not reproduced"
+    return Judged(expectation=each, outcome=outcome, ours=ours, other=other, ratio=ratio, text=text)
+
+
+def _met(each: Expectation, median: float | None, ratio: float | None) -> bool:
+    """Whether a median, null for not finite, is what was expected."""
+    if each.times_below is not None:
+        return ratio is not None and ratio >= each.times_below.factor
+    if each.value is not None:
+        return ratio is not None and 1 / each.within <= ratio <= each.within
+    if median is None:  # infinite or nothing: above every limit only if no upper one is set
+        return False
+    low = -inf if each.above is None else each.above
+    high = inf if each.below is None else each.below
+    return low < median < high
+
+
+def _quotient(one: float | None, other: float | None) -> float | None:
+    return one / other if one is not None and other else None
+
+
+def _measure(
+    data: StudyData, rule: PlateauRule, each: Expectation, model: str, where: Where
+) -> Measured:
+    runs = _matching(data, model, where)
+    values = np.array([_value(data, rule, each, run_id) for run_id in runs.index], dtype=float)
+    finite = values[np.isfinite(values)]
+    counted = values[~np.isnan(values)]
+    return Measured(
+        runs=len(runs),
+        settings=runs["setting"].nunique(),
+        diverged=int(runs["diverged_at"].count()),
+        median=_or_none(float(np.median(counted)) if len(counted) else nan),
+        mean=_or_none(float(finite.mean()) if len(finite) else nan),
+        sd=_or_none(float(finite.std(ddof=1)) if len(finite) > 1 else nan),
+    )
+
+
+def _matching(data: StudyData, model: str, where: Where) -> pd.DataFrame:
+    """The reruns of a model with these values; its search runs if no rerun has them."""
+    runs = data.runs[data.runs["model"] == model]
+    for key, value in where.items():
+        has = runs[key] if key in runs else pd.Series(None, runs.index, dtype=object)
+        runs = runs[has.isna() if value is None else has == value]
+    reruns = runs[runs["stage"] == "rerun"]
+    return runs if reruns.empty else reruns
+
+
+def _value(data: StudyData, rule: PlateauRule, each: Expectation, run_id: str) -> float:
+    """The number of one run; infinite for a diverged run's last loss or error, else NaN."""
+    trajectory = data.trajectory(run_id)
+    diverged = bool(data.runs["diverged_at"].notna()[run_id])
+    if each.of == "final" and diverged:
+        return inf if each.metric.startswith(SUMMARISED) else nan
+    if each.metric not in trajectory:
+        return nan
+    column = trajectory[each.metric].astype(float).replace([inf, -inf], nan)
+    if each.of in ("inside", "after"):
+        column = _part(column, trajectory, rule, each.of)
+    known = column.dropna()
+    if known.empty:
+        return nan
+    if each.of == "final":
+        return float(known.iloc[-1])
+    return float(known.min() if each.of == "best" else known.mean())
+
+
+def _part(
+    column: pd.Series[float], trajectory: pd.DataFrame, rule: PlateauRule, of: Of
+) -> pd.Series[float]:
+    plateau = plateau_of(trajectory, rule)
+    if plateau.start is None or (of == "after" and plateau.end is None):
+        return column.iloc[:0]
+    if of == "after":
+        return column.loc[plateau.end :]
+    return column.loc[plateau.start : plateau.start + plateau.length - 1]
+
+
+def _or_none(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+def _words_of(found: Measured, model: str) -> str:
+    """How many runs a number is of, and what is to be known of them."""
+    if not found.runs:
+        return f"no such run of {model}"
+    words = f"{model}: {count(found.runs, 'run')}"
+    if found.settings > 1:
+        words += f" of {found.settings} configurations"
+    if found.diverged:
+        words += f", {found.diverged} diverged"
+    if found.median is None and found.mean is None and not found.diverged:
+        words += ", which did not record it"
+    return words

@@ -1,0 +1,112 @@
+"""The ranked figure: every remedy's plateau length as a ratio to the baseline's."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from analysis.figures.saved import Drawn, save
+from analysis.figures.style import DPI, INK, OWN, PLATEAU, name_of
+from analysis.remedies import Remedies, Remedy
+from analysis.verdicts import PINN, REGRESSION
+from analysis.wording import NONE, number
+
+CAPTION = (
+    "Ratio of the median plateau lengths, with its 95 % bootstrap interval, paired over seeds; "
+    "left of 1 the plateau is shorter; a triangle at the edge: no plateau. Filled: significant "
+    "after Holm's correction (Wilcoxon signed-rank test). Orange: a model that is trained on the "
+    "solution itself, for reference. Error and cost: the final relative L2 error and the time of a "
+    "step, as ratios to the baseline's. Stayed: runs that never left the plateau, of those "
+    "compared; each counts as a plateau of all its steps."
+)
+NONE_AT_ALL = 1.3  # a ratio of 0 has no place on a logarithmic axis: so far below the smallest
+HEADINGS = ("ratio [95 %]", "p (Holm)", "error ×", "cost ×", "stayed")
+PLACES = (0.0, 0.37, 0.58, 0.74, 0.86)  # of the columns beside the panel
+
+
+def draw_remedies(found: Remedies, folder: Path) -> Drawn:
+    """Draw `remedies.png` and `remedies.pdf` into the folder."""
+    baseline = "PINN" if found.baseline == PINN else found.baseline
+    title = f"Remedies, by the length of the plateau against {baseline}"
+    return save("remedies", title, CAPTION, folder, partial(_draw, found))
+
+
+def _draw(found: Remedies) -> Canvas:
+    rows = found.ranked
+    canvas = Canvas(figsize=(8.0, 0.9 + 0.3 * len(rows)), dpi=DPI, layout="constrained")
+    axes, beside = canvas.subplots(1, 2, width_ratios=[1.0, 1.2], sharey=True)
+    ends = _ends(rows)
+    for place, one in enumerate(rows):
+        _mark(axes, place, one, min(ends) / NONE_AT_ALL)
+        _annotate(beside, place, one)
+    axes.axvline(1, color=PLATEAU, linewidth=1.0, linestyle=(0, (4, 2.5)), zorder=1)
+    axes.set_yticks(range(len(rows)), [name_of(one.model) for one in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(f"plateau length / that of {name_of(found.baseline)} (ratio)")
+    _scale(axes, ends)
+    beside.axis("off")
+    for heading, x in zip(HEADINGS, PLACES, strict=True):
+        beside.text(
+            x, 1.0, heading, transform=beside.transAxes, fontsize=7.5, weight="bold", va="bottom"
+        )
+    return canvas
+
+
+def _ends(rows: tuple[Remedy, ...]) -> list[float]:
+    """All ratios above 0 and the ends of their intervals, and what is shown in any case."""
+    known = [end for one in rows for end in (one.length.ratio, *(one.length.interval or ()))]
+    return [0.8, 1.25, *(end for end in known if end)]
+
+
+def _mark(axes: Axes, place: int, one: Remedy, lowest: float) -> None:
+    if one.length.ratio is None:
+        return
+    colour = OWN[REGRESSION] if one.reference else OWN[PINN]
+    if one.length.interval:
+        low, high = (max(lowest, end) for end in one.length.interval)
+        axes.hlines(place, low, high, color=colour, linewidth=1.6)
+    shape = "<" if not one.length.ratio else "D" if one.reference else "o"
+    filled = colour if one.length.significant else "white"
+    centre = max(lowest, one.length.ratio)
+    axes.plot(centre, place, shape, color=filled, mec=colour, mew=1.3, markersize=5.5, zorder=3)
+
+
+def _annotate(beside: Axes, place: int, one: Remedy) -> None:
+    found = one.length
+    span = f" [{number(found.interval[0])}, {number(found.interval[1])}]" if found.interval else ""
+    p = "reference" if one.reference else number(found.corrected)
+    error = NONE if one.error.ratio is None else f"{one.error.ratio:.2g}"
+    cost = NONE if one.cost is None else f"{one.cost:.2g}"
+    cells = (f"{number(found.ratio)}{span}", p, error, cost, f"{one.stayed[0]} of {one.seeds}")
+    for words, x in zip(cells, PLACES, strict=True):
+        beside.text(
+            x,
+            place,
+            words,
+            transform=beside.get_yaxis_transform(),
+            fontsize=7.5,
+            va="center",
+            color=INK,
+        )
+
+
+def _scale(axes: Axes, ends: list[float]) -> None:
+    """Logarithmic, with plain numbers at the ticks."""
+    axes.set_xscale("log")
+    low, high = min(ends) / NONE_AT_ALL / 1.1, max(ends) * 1.15
+    axes.set_xlim(low, high)
+    subs = (
+        (1.0,)
+        if high / low > 300
+        else (1.0, 2.0, 5.0)
+        if high / low > 8
+        else (1.0, 1.5, 2, 3, 5, 7)
+    )
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())

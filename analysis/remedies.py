@@ -1,0 +1,223 @@
+"""Remedies ranked: does each model leave its plateau earlier than the baseline, and at what cost?
+
+Runs of equal seed share initial weights and points, so every model is paired with the baseline over
+seeds. A run that had not left its plateau after N updates counts as a plateau of N steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from math import ceil, inf, isfinite, log2
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from analysis.load import StudyData
+from analysis.plateau import PlateauRule, plateau_of
+from analysis.statistics import DECIDABLE, Interval, holm, interval, ratio_of_medians
+from analysis.verdicts import REGRESSION
+
+LEVEL = 0.05
+ERROR = "error/relative_l2"
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """A quantity of a model against the baseline's, over the seeds that both have.
+
+    `ratio` and its bootstrap `interval` are of the medians; `difference` is the median of the
+    differences seed by seed, with its interval. `p` is the two-sided Wilcoxon signed-rank test's,
+    `corrected` is Holm's over the remedies. What too few seeds leave open is None.
+    """
+
+    medians: tuple[float | None, float | None]
+    ratio: float | None = None
+    interval: Interval | None = None
+    difference: float | None = None
+    difference_interval: Interval | None = None
+    p: float | None = None
+    corrected: float | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether the corrected test finds a difference at the 5 % level."""
+        return self.corrected is not None and self.corrected < LEVEL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remedy:
+    """A model against the baseline.
+
+    `stayed` are the runs of each, of `seeds` pairs, that never left the plateau, `diverged` those
+    whose numbers ceased to be finite. `cost` is the ratio of the median times of a step. A
+    `reference` is trained on the solution itself: it is shown, but no remedy.
+    """
+
+    model: str
+    reference: bool
+    seeds: int
+    stayed: tuple[int, int]
+    diverged: tuple[int, int]
+    length: Effect
+    error: Effect
+    cost: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remedies:
+    """Every other model of a study against its baseline, the shortest plateau first."""
+
+    baseline: str
+    ranked: tuple[Remedy, ...]
+
+    @property
+    def tested(self) -> int:
+        """How many remedies the p-values are corrected for."""
+        return sum(one.length.p is not None for one in self.ranked if not one.reference)
+
+    @property
+    def seeds(self) -> int:
+        """The most seeds that a remedy shares with the baseline."""
+        return max((one.seeds for one in self.ranked if not one.reference), default=0)
+
+    @property
+    def seeds_needed(self) -> int:
+        """The fewest seeds with which one of so many remedies can become significant."""
+        remedies = sum(not one.reference for one in self.ranked)
+        return ceil(log2(2 * max(1, remedies) / LEVEL))
+
+
+def compare_remedies(
+    data: StudyData, rule: PlateauRule, runs: Sequence[str], baseline: str
+) -> Remedies | None:
+    """Every other model of these runs against the baseline's; None without either."""
+    table = _table(data, rule, runs)
+    if baseline not in set(table["model"]) or table["model"].nunique() < 2:
+        return None
+    base = table[table["model"] == baseline].set_index("seed")
+    others = table[table["model"] != baseline].groupby("model", sort=False)
+    found = [_against(str(model), of.set_index("seed"), base) for model, of in others]
+    remedies = [one for one in found if not one.reference]
+    references = [one for one in found if one.reference]
+    corrected = _corrected(remedies, "length")
+    ranked = sorted([*_corrected(corrected, "error"), *references], key=_place)
+    return Remedies(baseline=baseline, ranked=tuple(ranked))
+
+
+def remedies_json(found: Remedies) -> dict[str, Any]:
+    """The comparison as plain data, for claims.json."""
+    return {**asdict(found), "tested": found.tested, "seeds_needed": found.seeds_needed}
+
+
+def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> pd.DataFrame:
+    """A row per run: model, seed, length, stayed, error, diverged, step_seconds, reference."""
+    about = data.runs.loc[list(runs)]
+    kind = about.get("objective.kind", pd.Series(None, about.index, dtype=object))
+    rows = []
+    for run_id in about.index:
+        trajectory = data.trajectory(str(run_id))
+        diverged = bool(about["diverged_at"].notna()[run_id])
+        plateau = plateau_of(trajectory, rule)
+        steps = float(trajectory.index[-1])
+        rows.append(
+            {
+                "length": steps if plateau.censored else float(plateau.length),
+                "stayed": plateau.censored,
+                "error": _final_error(trajectory, diverged),
+                "diverged": diverged,
+                "step_seconds": _step_seconds(trajectory),
+            }
+        )
+    table = pd.DataFrame(rows, index=about.index)
+    named = about["model"] == REGRESSION
+    return table.assign(
+        model=about["model"], seed=about["seed"], reference=(kind == REGRESSION) | named
+    )
+
+
+def _final_error(trajectory: pd.DataFrame, diverged: bool) -> float:
+    """The last error; infinite for a run that diverged, NaN if it was not recorded."""
+    if diverged:
+        return inf
+    return float(trajectory[ERROR].iloc[-1]) if ERROR in trajectory else np.nan
+
+
+def _step_seconds(trajectory: pd.DataFrame) -> float:
+    """The median time of a step but the first, which also pays for what is set up."""
+    if "time/step_seconds" not in trajectory:
+        return np.nan
+    return float(trajectory["time/step_seconds"].iloc[1:].astype(float).median())
+
+
+def _against(model: str, runs: pd.DataFrame, base: pd.DataFrame) -> Remedy:
+    shared = runs.index.intersection(base.index)
+    one, other = runs.loc[shared], base.loc[shared]
+    times = runs["step_seconds"].median(), base["step_seconds"].median()
+    cost = float(times[0] / times[1])
+    return Remedy(
+        model=model,
+        reference=bool(runs["reference"].any()),
+        seeds=len(shared),
+        stayed=(int(one["stayed"].sum()), int(other["stayed"].sum())),
+        diverged=(int(one["diverged"].sum()), int(other["diverged"].sum())),
+        length=_effect(one["length"], other["length"]),
+        error=_effect(one["error"], other["error"]),
+        cost=cost if isfinite(cost) else None,
+    )
+
+
+def _effect(one: pd.Series[float], other: pd.Series[float]) -> Effect:
+    known = (one.notna() & other.notna()).to_numpy()
+    pair = one.to_numpy(float)[known], other.to_numpy(float)[known]
+    if not known.any():
+        return Effect(medians=(None, None))
+    medians = float(np.median(pair[0])), float(np.median(pair[1]))
+    ratio = medians[0] / medians[1] if medians[1] > 0 else inf
+    differences = _differences(*pair)
+    decidable = len(differences) >= DECIDABLE
+    return Effect(
+        medians=(_finite(medians[0]), _finite(medians[1])),
+        ratio=_finite(ratio),
+        interval=interval(ratio_of_medians, *pair, paired=True) if decidable else None,
+        difference=_finite(float(np.median(differences))),
+        difference_interval=interval(np.median, differences) if decidable else None,
+        p=_signed_rank(differences) if decidable else None,
+    )
+
+
+def _differences(one: Values, other: Values) -> Values:
+    """Seed by seed; none where both are infinite."""
+    both = np.isinf(one) & np.isinf(other)
+    return np.where(both, 0.0, one) - np.where(both, 0.0, other)
+
+
+def _signed_rank(differences: Values) -> float:
+    """The p-value of Wilcoxon's signed-rank test; 1 where nothing differs."""
+    if not differences.any():
+        return 1.0
+    return float(stats.wilcoxon(differences).pvalue)
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+def _corrected(remedies: Sequence[Remedy], quantity: str) -> list[Remedy]:
+    effects: list[Effect] = [getattr(one, quantity) for one in remedies]
+    corrected = holm([effect.p for effect in effects])
+    return [
+        replace(one, **{quantity: replace(effect, corrected=p)})
+        for one, effect, p in zip(remedies, effects, corrected, strict=True)
+    ]
+
+
+def _place(one: Remedy) -> tuple[float, float, str]:
+    """Shortest plateau first, of equal ones the smallest error."""
+    length, error = one.length.ratio, one.error.ratio
+    return inf if length is None else length, inf if error is None else error, one.model

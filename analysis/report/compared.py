@@ -1,0 +1,241 @@
+"""What was compared: the result in a sentence, expected numbers, remedies, results by setting."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.expected import Judged, where_in_words
+from analysis.load import StudyData
+from analysis.plateau import PlateauRule, summary_metrics
+from analysis.remedies import Effect, Remedies, Remedy
+from analysis.report.rows import Rows, name, text
+from analysis.statistics import DECIDABLE, compare
+from analysis.verdicts import PINN, REGRESSION
+from analysis.wording import NONE, count, number, plus_minus
+
+FEW = 3  # models that a sentence can name
+OF = {"final": "", "best": ", best", "inside": ", mean in plateau", "after": ", mean after it"}
+BY_SETTING = {"final.error/relative_l2": "Final relative L2 error", "plateau.length": "Plateau"}
+
+
+def headline(
+    table: pd.DataFrame, judged: Sequence[Judged] = (), remedies: Remedies | None = None
+) -> str:
+    """The result in a few words, from the table of `statistics.per_run` and what was compared."""
+    sentences = [_lengths(table)]
+    if judged:
+        outcomes = Counter(each.outcome for each in judged)
+        each = ", ".join(f"{number_of} {outcome}" for outcome, number_of in outcomes.items())
+        sentences.append(f"Of {count(len(judged), 'expected number')}: {each}.")
+    if remedies is not None:
+        sentences.append(_shortened(remedies))
+    return " ".join(sentences)
+
+
+def _lengths(table: pd.DataFrame) -> str:
+    models = dict(iter(table.groupby("model", sort=False)))
+    if len(models) > FEW:
+        return _range_of_lengths(models)
+    lasted = []
+    for model, runs in models.items():
+        length = plus_minus(runs["plateau.length"].mean(), runs["plateau.length"].std())
+        bound = "at least " if runs["plateau.censored"].any() else ""
+        lasted.append(f"{name(model)} {bound}{length} ({count(len(runs), 'run')})")
+    sentence = f"Steps on the plateau: {', '.join(lasted)}."
+    found = compare(table, "plateau.length", PINN, REGRESSION)
+    if found.ratio is None:
+        return sentence
+    span = found.ratio_interval
+    sure = f" (95 % interval {number(span[0])} to {number(span[1])})" if span else ""
+    return f"{sentence} Ratio of the medians, PINN to regression: {number(found.ratio)}{sure}."
+
+
+def _range_of_lengths(models: dict[Any, pd.DataFrame]) -> str:
+    stayed = [model for model, runs in models.items() if runs["plateau.censored"].all()]
+    left = {
+        name(model): runs["plateau.length"].median()
+        for model, runs in models.items()
+        if model not in stayed
+    }
+    words = f"{len(models)} models."
+    if left:
+        shortest, longest = min(left, key=left.__getitem__), max(left, key=left.__getitem__)
+        words += f" Median steps on the plateau: {number(left[shortest])} ({shortest})"
+        words += f" to {number(left[longest])} ({longest})." if len(left) > 1 else "."
+    if stayed:
+        words += f" No run left its plateau: {', '.join(map(name, stayed))}."
+    return words
+
+
+def _shortened(remedies: Remedies) -> str:
+    """How many remedies shorten the plateau, and whether that could have been seen."""
+    candidates = [one for one in remedies.ranked if not one.reference]
+    shorter = [one for one in candidates if one.length.significant and _shorter(one.length)]
+    words = f"{len(shorter)} of {len(candidates)} remedies shorten the plateau significantly"
+    names = f": {', '.join(one.model for one in shorter)}" if shorter else ""
+    return f"{words}{names}."
+
+
+def _shorter(effect: Effect) -> bool:
+    return effect.difference is not None and effect.difference < 0
+
+
+def expected_rows(judged: Sequence[Judged]) -> Rows:
+    """Every expected number, its verdict and what was measured."""
+    header = ("verdict", "model", "number", "expected", "median", "mean ± sd", "ratio", "runs")
+    cells = [
+        (
+            each.outcome,
+            name(each.expectation.model),
+            _number_in_words(each),
+            each.expectation.words(),
+            number(each.ours.median),
+            NONE if each.ours.mean is None else _spread(each.ours.mean, each.ours.sd),
+            number(each.ratio),
+            each.text,
+        )
+        for each in judged
+    ]
+    sources = [each.expectation.source for each in judged]
+    if any(sources):
+        cells = [(*row, source or NONE) for row, source in zip(cells, sources, strict=True)]
+        header = (*header, "source")
+    return Rows(header, cells)
+
+
+def _number_in_words(each: Judged) -> str:
+    found = each.expectation
+    place = f" where {where_in_words(found.where)}" if found.where else ""
+    return f"{found.metric}{OF[found.of]}{place}"
+
+
+def _spread(mean: float, sd: float | None) -> str:
+    return plus_minus(mean, float("nan") if sd is None else sd)
+
+
+def remedies_in_words(found: Remedies) -> str:
+    """What the comparison rests on, what it found, and what it could not find."""
+    baseline = name(found.baseline)
+    words = [
+        f"Each model against {baseline}, paired over seeds (at most {found.seeds}).",
+        _shortened(found),
+    ]
+    if found.seeds < DECIDABLE:
+        words.append(f"At least {DECIDABLE} seeds are needed for a test.")
+    elif found.seeds < found.seeds_needed:
+        words.append(
+            f"With {found.seeds} seeds no remedy can become significant after the correction, "
+            f"however clear it is: that needs {found.seeds_needed}. The intervals are not "
+            "corrected."
+        )
+    stayed = max((one.stayed[1] for one in found.ranked), default=0)
+    if stayed:
+        words.append(
+            f"{count(stayed, 'run')} of {baseline} never left the plateau within the run; each "
+            "counts as a plateau of all its steps, so that true ratios are smaller."
+        )
+    of_remedies = [one.model for one in found.ranked if one.stayed[0]]
+    if of_remedies:
+        words.append(
+            f"So did runs of {', '.join(map(name, of_remedies))}, whose true ratios may be larger."
+        )
+    return " ".join(words)
+
+
+def remedy_rows(found: Remedies) -> Rows:
+    """A row per model, the shortest plateau first."""
+    header = (
+        "model",
+        "seeds",
+        "median plateau",
+        "of the baseline",
+        "ratio",
+        "difference (steps)",
+        "p",
+        "corrected",
+        "error ratio",
+        "p",
+        "corrected",
+        "cost of a step",
+        "never left",
+        "diverged",
+    )
+    return Rows(header, [_remedy(one) for one in found.ranked])
+
+
+def _remedy(one: Remedy) -> tuple[str, ...]:
+    length, error = one.length, one.error
+    return (
+        f"{name(one.model)} (reference)" if one.reference else name(one.model),
+        str(one.seeds),
+        *map(number, length.medians),
+        _with_interval(length.ratio, length.interval),
+        _with_interval(length.difference, length.difference_interval),
+        _p(length.p),
+        _p(length.corrected),
+        _with_interval(error.ratio, error.interval),
+        _p(error.p),
+        _p(error.corrected),
+        NONE if one.cost is None else f"× {one.cost:.2g}",
+        f"{one.stayed[0]} of {one.seeds}",
+        str(one.diverged[0]),
+    )
+
+
+def _with_interval(value: float | None, span: tuple[float, float] | None) -> str:
+    return number(value) + (f" [{number(span[0])}, {number(span[1])}]" if span else "")
+
+
+def _p(value: float | None) -> str:
+    return NONE if value is None else f"{value:.2g}"
+
+
+def by_setting(data: StudyData, rule: PlateauRule) -> dict[str, Rows]:
+    """The reruns' results, settings down and models across; none without two settings."""
+    reruns = data.runs[data.runs["stage"] == "rerun"]
+    if reruns.groupby("model")["setting"].nunique().max() < 2:
+        return {}
+    rows = [summary_metrics(data.trajectory(str(run_id)), rule) for run_id in reruns.index]
+    table = reruns.join(pd.DataFrame(rows, index=reruns.index))
+    varied = [key for key in data.varied if table[key].nunique() > 1]
+    return {
+        title: Rows(
+            (*varied, *map(name, table["model"].unique())), list(_settings(table, varied, quantity))
+        )
+        for quantity, title in BY_SETTING.items()
+        if quantity in table and table[quantity].notna().any()
+    }
+
+
+def _settings(table: pd.DataFrame, varied: list[str], quantity: str) -> Iterator[tuple[str, ...]]:
+    models = list(table["model"].unique())
+    seeds = table.groupby(["model", "setting"]).size()
+    alike = seeds.nunique() == 1
+    for setting, runs in sorted(
+        table.groupby(varied, dropna=False, sort=False),
+        key=lambda group: tuple(map(_order, group[0])),
+    ):
+        cells = (_cell(runs[runs["model"] == model], quantity, alike) for model in models)
+        yield *map(text, setting), *cells
+
+
+def _order(value: Any) -> tuple[int, float, str]:  # noqa: ANN401
+    """Numbers by size, then text, then what is not there."""
+    if pd.isna(value):
+        return 2, 0.0, ""
+    if isinstance(value, str):
+        return 1, 0.0, value
+    return 0, float(value), ""
+
+
+def _cell(runs: pd.DataFrame, quantity: str, alike: bool) -> str:
+    values = runs[quantity].dropna()
+    if values.empty:
+        return f"{len(runs)} diverged" if runs["diverged_at"].notna().any() else NONE
+    bound = "≥ " if quantity == "plateau.length" and runs["plateau.censored"].any() else ""
+    some = "" if alike and len(values) == len(runs) else f" ({len(values)})"
+    return bound + plus_minus(values.mean(), values.std()) + some
