@@ -15,6 +15,7 @@ from pinn_core.optimizers import OPTIMIZERS, Optimizer
 from pinn_core.precision import Precision
 from pinn_core.problems import PROBLEMS, Problem
 from pinn_core.registry import Registry
+from pinn_core.stages import STAGES, Stages, Unstaged
 from pinn_core.weighting import WEIGHTINGS, Fixed, Weighting
 from sweeps.errors import StudyError
 from sweeps.study.study_file import dotted_key
@@ -61,6 +62,8 @@ class Base(Section):
     """The optimizers, one after the other, each with its steps."""
     weighting: Annotated[Weighting, one_of(WEIGHTINGS)] = Fixed()
     """How the weights of the loss terms are set during a run."""
+    stages: Annotated[Stages, one_of(STAGES)] = Unstaged()
+    """The problems that a run is trained on one after the other, all phases on each."""
     record: Annotated[Record, ReadBy(partial(read, Record))] = Record()
     """What a run records and how often."""
     precision: Precision = "float32"
