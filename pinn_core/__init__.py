@@ -19,6 +19,7 @@ from pinn_core.networks import NETWORKS, Mlp
 from pinn_core.objectives import OBJECTIVES, Pinn, Regression
 from pinn_core.optimizers import OPTIMIZERS, Adam
 from pinn_core.problems import PROBLEMS, Heat
+from pinn_core.stages import STAGES, Curriculum, Marching, Unstaged
 from pinn_core.trainer import Member, environment, train
 from pinn_core.trajectory import Manifest, Trajectory, TrajectoryError
 from pinn_core.weighting import WEIGHTINGS, Fixed
@@ -28,13 +29,16 @@ __all__ = [
     "OBJECTIVES",
     "OPTIMIZERS",
     "PROBLEMS",
+    "STAGES",
     "WEIGHTINGS",
     "Adam",
     "Checkpointing",
     "Configuration",
+    "Curriculum",
     "Fixed",
     "Heat",
     "Manifest",
+    "Marching",
     "Member",
     "Mlp",
     "Pinn",
@@ -42,6 +46,7 @@ __all__ = [
     "Regression",
     "Trajectory",
     "TrajectoryError",
+    "Unstaged",
     "canonical_json",
     "environment",
     "run_id",

@@ -15,6 +15,7 @@ from pinn_core.precision import Precision
 from pinn_core.problems import Problem
 from pinn_core.registry import UnknownName
 from pinn_core.stack import Stack
+from pinn_core.stages import Stages, Unstaged
 from pinn_core.weighting import Fixed, Weighting
 
 
@@ -53,8 +54,8 @@ class Configuration:
     """Everything that makes a run's science but its seed; no placement, no pack.
 
     A weighting other than ``fixed`` weighs the terms of the equation and its conditions; a
-    regression has one term, which it leaves alone. Raises ``ValueError`` for parts that do not go
-    together.
+    regression has one term, which it leaves alone. With ``stages`` the phases run once for each
+    stage. Raises ``ValueError`` for parts that do not go together.
     """
 
     problem: Problem
@@ -64,6 +65,7 @@ class Configuration:
     weighting: Weighting = field(default_factory=Fixed)
     inputs: Inputs = field(default_factory=Raw)
     constraints: Constraints = "soft"
+    stages: Stages = field(default_factory=Unstaged)
     record: Record = field(default_factory=Record)
     precision: Precision = "float32"
 
@@ -78,6 +80,7 @@ class Configuration:
             )
         if isinstance(self.objective, Pinn):
             self._check_terms(self.objective)
+        self.stages.check(self.problem, self.objective)
 
     def _check_terms(self, objective: Pinn) -> None:
         unknown = set(objective.lambdas) - set(self.problem.conditions)
@@ -88,8 +91,8 @@ class Configuration:
 
     @property
     def steps(self) -> int:
-        """Number of updates over all phases."""
-        return sum(phase.steps for phase in self.phases)
+        """Number of updates over all stages and their phases."""
+        return self.stages.count * sum(phase.steps for phase in self.phases)
 
     def stack(self) -> Stack:
         """The layers of the network."""
@@ -107,7 +110,7 @@ class Configuration:
         def part(value: Any) -> dict[str, Any]:  # noqa: ANN401
             dropped = frozenset() if with_member_fields else value.member_fields
             plain = {
-                one.name: float(found) if one.type is float else found
+                one.name: _plain(found, one.type)
                 for one in fields(value)
                 if one.name not in dropped
                 for found in [getattr(value, one.name)]
@@ -122,9 +125,17 @@ class Configuration:
             "weighting": part(self.weighting),
             "inputs": part(self.inputs),
             "constraints": self.constraints,
+            "stages": part(self.stages),
             "record": asdict(self.record),
             "precision": self.precision,
         }
+
+
+def _plain(value: Any, kind: object) -> Any:  # noqa: ANN401
+    """A field's value as a file would have it: a number as its type says, a list for a tuple."""
+    if isinstance(value, tuple):
+        return list(value)
+    return float(value) if kind is float else value
 
 
 def canonical_json(value: Any) -> str:  # noqa: ANN401

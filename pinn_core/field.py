@@ -35,8 +35,8 @@ FIXED_POINTS_SEED = 0
 class Cloud:
     """Points and what is known or demanded there, by name.
 
-    ``tables`` are (1, N, k) for points that members share and (m, N, k) for points of their own;
-    ``rows`` (m, n) chooses among shared ones, member by member. ``coordinates`` and the like are
+    ``tables`` are (1, N, k) for what members share and (m, N, k) for what is their own; ``rows``
+    (m, n) chooses among the points, member by member. ``coordinates`` and the like are
     (m or 1, n, k), gathered when they are first asked for.
     """
 
@@ -108,6 +108,8 @@ class Cloud:
 def _gathered(table: Tensor, rows: Tensor | None) -> Tensor:
     if rows is None:
         return table
+    if len(table) > 1:
+        return table.gather(1, rows[..., None].expand(*rows.shape, table.shape[2]))
     return table[0].index_select(0, rows.flatten()).view(*rows.shape, table.shape[2])
 
 
@@ -167,6 +169,11 @@ class Field:
             if isinstance(wanted, str)
             else self.interior.thinned(wanted, "collocation")
         )
+
+    def demand(self, name: str, demanded: Float[Tensor, "m n q"]) -> None:
+        """Demand of every member something of its own at a condition's points."""
+        own = {**self.demands[name].tables, "demanded": demanded}
+        self.demands[name] = Cloud(own)
 
     @cached_property
     def one_plain_condition(self) -> bool:

@@ -10,7 +10,7 @@ from pinn_core.configuration import Configuration
 from pinn_core.field import Cloud, Field
 from pinn_core.graphs import Graphs
 from pinn_core.objectives import Evaluation
-from pinn_core.objectives.terms import Factors, no_factors
+from pinn_core.objectives.terms import Factors, no_factors, quantities
 from pinn_core.optimizers import Descent
 from pinn_core.recording import Recorder
 from pinn_core.stack import padded
@@ -29,36 +29,41 @@ class Pack:
         backend: str,
     ) -> None:
         self._each = configurations
+        self._seeds = seeds
+        self._place = (device, threads, backend)
         self.configuration = configurations[0]
         self.steps = self.configuration.steps
-        self.field = Field(
-            self.configuration.problem,
-            self.configuration.network,
-            self.configuration.precision,
-            device,
-            threads,
-            backend,
-            self.configuration.inputs,
-            self.configuration.constraints,
-        )
-        self.recorder = Recorder(self.field, self.configuration, len(seeds))
         self.objective = self.configuration.objective
-        self.batches = self.objective.batches(self.field, seeds)
-        self.batch: dict[str, Cloud] = {}
-        self.initial = self._initial(seeds)
+        self.field = self._field(0)
+        self.recorder = Recorder(self.field, self.configuration, len(seeds))
+        self.initial = self._initial()
         self.parameters = self.initial.clone()
         self.previous = torch.zeros_like(self.initial)
-        self.balance = Balance(
-            self.field, self.configuration.weighting, self._weights(), self.batches.at(0)
-        )
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
         self.step = 0
+        self.demanded: dict[str, Tensor] = {}
+        self._begin(0)
         self._enter(0, 0)
         self.state = self.optimizer.start(self.initial)
         self.graphs = Graphs() if device.startswith("cuda") and self._can_be_replayed() else None
 
-    def _initial(self, seeds: Sequence[int]) -> Tensor:
-        rows = [self.field.initial(self.configuration.network, seed) for seed in seeds]
+    def _field(self, stage: int) -> Field:
+        one = self.configuration
+        problem = one.stages.problem(one.problem, stage)
+        return Field(problem, one.network, one.precision, *self._place, one.inputs, one.constraints)
+
+    def _begin(self, stage: int) -> None:
+        """Make the field, whose problem is that of ``stage``, the one that is trained on."""
+        self.stage = stage
+        for name, demanded in self.demanded.items():
+            self.field.demand(name, demanded)
+        self.batches = self.objective.batches(self.field, self._seeds)
+        self.batch: dict[str, Cloud] = {}
+        weighting = self.configuration.weighting
+        self.balance = Balance(self.field, weighting, self._weights(), self.batches.at(0))
+
+    def _initial(self) -> Tensor:
+        rows = [self.field.initial(self.configuration.network, seed) for seed in self._seeds]
         table = torch.zeros(len(rows), padded(self.field.size), dtype=torch.float64)
         table[:, : self.field.size] = torch.stack(rows)
         return table.to(self.field.device, self.field.dtype)
@@ -69,8 +74,25 @@ class Pack:
 
     def _can_be_replayed(self) -> bool:
         """Whether all steps of a phase are the same work, and none waits for the device."""
-        fixed = isinstance(self.configuration.weighting, Fixed)
-        return fixed and not any(phase.searches for phase in self.configuration.phases)
+        one = self.configuration
+        fixed = isinstance(one.weighting, Fixed) and one.stages.count == 1
+        return fixed and not any(phase.searches for phase in one.phases)
+
+    def _next_stage(self) -> None:
+        """Go on to the next stage's problem, with what the networks are now."""
+        before, stages = self.field, self.configuration.stages
+        self.field = self._field(self.stage + 1)
+        if stages.continues:
+            self.recorder.keep(self.parameters)
+            self.demanded = {
+                name: quantities(
+                    before, self.parameters, name, self.field.demands[name].coordinates
+                )[0]
+                for name, condition in self.field.conditions.items()
+                if condition.per_member
+            }
+        self.recorder.enter(self.field)
+        self._begin(self.stage + 1)
 
     def _enter(self, phase: int, step: int) -> None:
         """Make ``phase`` the one whose first update leaves row ``step``."""
@@ -85,7 +107,7 @@ class Pack:
     def advance(self, step: int) -> None:
         """Record the row of this step, and make the update that leaves it."""
         if step - self.phase_start == self.optimizer.steps:
-            self._enter(self.phase + 1, step)
+            self._advance_phase(step)
             self.state = self.optimizer.start(self.initial)
         self._prepare(step)
         due = self.recorder.due(step)
@@ -102,6 +124,13 @@ class Pack:
         """Record the last row, which no update leaves."""
         self._prepare(step)
         self._record(self.recorder.due(step), self._evaluation(self.balance.factors), None)
+
+    def _advance_phase(self, step: int) -> None:
+        """Enter the next phase, which may be the next stage's first."""
+        last = self.phase + 1 == len(self.configuration.phases)
+        if last:
+            self._next_stage()
+        self._enter(0 if last else self.phase + 1, step)
 
     def _prepare(self, step: int) -> None:
         """Bring what differs from step to step to where a graph reads it: the row, the points."""
@@ -154,11 +183,13 @@ class Pack:
             "record": self.recorder.state_tensors(),
             "state": self.state,
             "balance": self.balance.tensors(),
+            "demanded": self.demanded,
+            "past": {} if self.recorder.past is None else {"totals": self.recorder.past},
         }
         return {
             "parameters": self.parameters,
             "previous": self.previous,
-            "phase": torch.tensor([self.phase, self.phase_start]),
+            "phase": torch.tensor([self.stage, self.phase, self.phase_start]),
             **{f"{part}/{name}": t for part, own in parts.items() for name, t in own.items()},
         }
 
@@ -166,7 +197,14 @@ class Pack:
         """Go on where a checkpoint of the same pack was written."""
         device = self.field.device
         self.step = step
-        self._enter(*tensors["phase"].tolist())
+        stage, phase, start = tensors["phase"].tolist()
+        if stage:
+            self.field = self._field(stage)
+            self.demanded = _named(tensors, "demanded/", device)
+            self.recorder.past = _named(tensors, "past/", device).get("totals")
+            self.recorder.enter(self.field)
+            self._begin(stage)
+        self._enter(phase, start)
         self.parameters = tensors["parameters"].to(device)
         self.previous = tensors["previous"].to(device)
         self.state = _named(tensors, "state/", device)

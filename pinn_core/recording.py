@@ -26,18 +26,19 @@ class Recorder:
     ``tables`` holds for each kind of sums a table (steps + 1, numbers, m) in float64, NaN where
     nothing was due: ``always``, ``gradients`` (inner products, and losses that need derivatives)
     and ``full`` (on the whole grid); ``sums`` names them. Columns are made of them after the
-    training (``unpacking``). ``sketches`` has the shape (due sketches, m, 512).
+    training (``unpacking``). ``sketches`` has the shape (due sketches, m, 512). ``past`` (2, 2,
+    m + 1) holds what ``keep`` added up, on the watched points and on the whole grid.
     """
 
     def __init__(self, field: Field, configuration: Configuration, members: int) -> None:
-        self.field = field
         self.record = configuration.record
         self.objective = configuration.objective
         self.members = members
+        self.past: Tensor | None = None
+        self.enter(field)
         self.terms = list(self.objective.weights(field))
         self.conditions = list(field.problem.conditions)
         self.columns = list(columns(self.conditions, configuration.weighting.kind != "fixed"))
-        self._choose_points()
         self.names = self._names()
         rows = configuration.steps + 1
         self.tables = {
@@ -50,6 +51,16 @@ class Recorder:
         self._sketch = Sketch(field.size, field.device)
         self._nothing = self._empty(2 * members)
         self._clock = time.perf_counter()
+
+    def enter(self, field: Field) -> None:
+        """Judge by this field from now on, together with what was kept."""
+        self.field = field
+        self._choose_points()
+
+    def keep(self, parameters: Float[Tensor, "m p"]) -> None:
+        """Judge these solutions of the field together with those that follow."""
+        judges = (self._judge, self._judge_grid)
+        self.past = torch.stack([judge.totals(self.field, parameters) for judge in judges])
 
     def _empty(self, *shape: int) -> Tensor:
         return torch.full(shape, NAN, dtype=torch.float64, device=self.field.device)
@@ -94,10 +105,12 @@ class Recorder:
             interior = field.interior.thinned(inside, "watched")
             supervised = field.supervised.thinned(record.points - inside, "watched")
             self._watched = interior.joined(supervised)
-        self.full_is_free = self.residual_is_free and len(interior) == len(field.interior)
+        every_point = field.problem.interior_points == "all"
+        self.full_is_free = self.residual_is_free and every_point
         self._judged_cloud = interior.joined(supervised)
-        self._judge = Judge(share, interior, supervised, field.backend)
-        self._judge_grid = Judge(share, field.interior, field.supervised, field.backend)
+        past = [None, None] if self.past is None else self.past
+        self._judge = Judge(field, interior, supervised, past[0])
+        self._judge_grid = Judge(field, field.interior, field.supervised, past[1])
 
     def due(self, step: int) -> frozenset[str]:
         """What this row has besides what every row has: gradients, full, sketch."""
@@ -236,14 +249,18 @@ class Judge:
     """Sums from values at interior and then supervised points, flat (numbers m).
 
     For each of ``conditions`` (those on values alone) its loss; then the mean square from the
-    reference and the squared relative L2 error. ``share`` is the interior's share of the grid,
-    whatever its share of the points. What nobody knows (NaN) is not judged.
+    reference and the squared relative L2 error. The interior counts by its share of the grid,
+    whatever its share of the points. What nobody knows (NaN) is not judged. With a ``past`` (2,
+    m + 1), the ``totals`` of an earlier field, the last two are those of both fields together.
     """
 
-    def __init__(self, share: float, interior: Cloud, supervised: Cloud, backend: str) -> None:
+    def __init__(
+        self, field: Field, interior: Cloud, supervised: Cloud, past: Tensor | None = None
+    ) -> None:
         def both(inner: Tensor, outer: Tensor) -> Tensor:
             return torch.cat([inner, outer], dim=1).flatten(1)
 
+        share = len(field.interior) / len(field.grid)
         self.conditions = [
             name.removeprefix("target/") for name in supervised.tables if "target/" in name
         ]
@@ -253,21 +270,44 @@ class Judge:
         grid = both(inside + share / len(interior), outside * (1 - share) / len(supervised))
         known, learnt = (grid * (~table.isnan()).to(grid.dtype) for table in (exact, reference))
         exact, reference = exact.nan_to_num(), reference.nan_to_num()
+        size = (known * exact.square()).sum()
         targets = [both(inside, supervised[f"target/{name}"]) for name in self.conditions]
         weights = [
             both(inside, supervised[f"share/{name}"] / len(supervised)) for name in self.conditions
         ]
-        self._backend = backend
+        self._backend = field.backend
+        self._clouds = (interior, supervised)
         self._targets = torch.cat([*targets, reference, exact])
-        self._weights = torch.cat([*weights, learnt, known / (known * exact.square()).sum()])
+        self._weights = torch.cat([*weights, learnt, known / size])
+        components = exact.shape[1] // (len(interior) + len(supervised))
+        judged = learnt.view(-1, components).amax(1).sum()
+        self._scale = len(field.grid) * torch.stack([torch.ones_like(size), size]).double()[:, None]
+        self._mass = len(field.grid) * torch.stack([judged, size]).double()[:, None]
+        self._past = past
 
     def __call__(
         self, values: Float[Tensor, "m n k"], errors: Float[Tensor, "m n q"] | None = None
     ) -> Float[Tensor, " _"]:
         """Judge every member's values; the error by ``errors`` where it is not theirs."""
+        found = self._squares(values, errors)
+        if self._past is not None:
+            both = self._summed(found)
+            found[-2:] = both[:, :-1] / both[:, -1:]
+        return found.view(-1)
+
+    def _squares(self, values: Tensor, errors: Tensor | None) -> Float[Tensor, "t m"]:
         targets, weights = self._targets, self._weights
         if errors is None:
-            return weighted_squares(values, targets, weights, self._backend).view(-1)
+            return weighted_squares(values, targets, weights, self._backend)
         of_values = weighted_squares(values, targets[:-1], weights[:-1], self._backend)
         of_errors = weighted_squares(errors, targets[-1:], weights[-1:], self._backend)
-        return torch.cat([of_values, of_errors]).view(-1)
+        return torch.cat([of_values, of_errors])
+
+    def totals(self, field: Field, parameters: Float[Tensor, "m p"]) -> Float[Tensor, "2 _"]:
+        """Sums over the grid of both squared distances, for every member, and what to divide by."""
+        values = torch.cat([field.values(parameters, cloud) for cloud in self._clouds], dim=1)
+        return self._summed(self._squares(values, None))
+
+    def _summed(self, found: Float[Tensor, "t m"]) -> Float[Tensor, "2 _"]:
+        own = torch.cat([self._scale * found[-2:], self._mass], dim=1)
+        return own if self._past is None else self._past + own

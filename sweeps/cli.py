@@ -71,7 +71,7 @@ Family = Annotated[
     str,
     typer.Argument(
         metavar="FAMILY",
-        help="problems, networks, inputs, objectives, optimizers, weightings, activations, "
+        help="problems, networks, inputs, objectives, optimizers, weightings, stages, activations, "
         "samplers, or studies.",
     ),
 ]

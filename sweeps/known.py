@@ -15,6 +15,7 @@ from pinn_core.objectives import OBJECTIVES
 from pinn_core.optimizers import OPTIMIZERS
 from pinn_core.problems import PROBLEMS
 from pinn_core.registry import Registry
+from pinn_core.stages import STAGES
 from pinn_core.weighting import WEIGHTINGS
 from sweeps.errors import StudyError, closest
 from sweeps.study.study_file import shipped_studies
@@ -33,6 +34,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "objectives": OBJECTIVES,
     "optimizers": OPTIMIZERS,
     "weightings": WEIGHTINGS,
+    "stages": STAGES,
 }
 
 

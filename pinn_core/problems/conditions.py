@@ -86,12 +86,14 @@ class Condition:
     """A loss term: the sum over segments of the mean of squared mismatches, summed over quantities.
 
     A quantity is an operator applied to one output of the network. With a ``shift`` the condition
-    is periodic: what is demanded is the difference between a point and the point shifted.
+    is periodic: what is demanded is the difference between a point and the point shifted. With
+    ``per_member`` the training may demand something else of every member than the segments do.
     """
 
     segments: tuple[Segment, ...]
     quantities: tuple[tuple[Operator, int], ...] = ((IDENTITY, 0),)
     shift: tuple[float, ...] | None = None
+    per_member: bool = False
 
     @cached_property
     def operators(self) -> tuple[Operator, ...]:
@@ -106,8 +108,8 @@ class Condition:
 
     @property
     def plain(self) -> bool:
-        """Whether values alone are demanded."""
-        return not self.operators and self.shift is None
+        """Whether values alone are demanded, the same of all members."""
+        return not self.operators and self.shift is None and not self.per_member
 
 
 Conditions = Mapping[str, Condition]

@@ -17,6 +17,7 @@ from pinn_core.optimizers import OPTIMIZERS, Optimizer
 from pinn_core.precision import Precision
 from pinn_core.problems import PROBLEMS, Problem
 from pinn_core.registry import Registry
+from pinn_core.stages import STAGES, Stages, Unstaged
 from pinn_core.weighting import WEIGHTINGS, Fixed, Weighting
 from sweeps.errors import StudyError
 from sweeps.study.study_file import dotted_key
@@ -67,6 +68,8 @@ class Base(Section):
     """What the network is given of the coordinates."""
     constraints: Constraints = "soft"
     """Conditions as terms of the loss, or (hard) kept by the form of the solution."""
+    stages: Annotated[Stages, one_of(STAGES)] = Unstaged()
+    """The problems that a run is trained on one after the other, all phases on each."""
     record: Annotated[Record, ReadBy(partial(read, Record))] = Record()
     """What a run records and how often."""
     precision: Precision = "float32"

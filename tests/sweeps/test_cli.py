@@ -238,6 +238,7 @@ def test_ui_of_a_database_that_is_none(done: Path, folder: Path) -> None:
         ("objectives", "pinn"),
         ("optimizers", "adam"),
         ("weightings", "fixed"),
+        ("stages", "marching"),
         ("activations", "gelu"),
         ("samplers", "tpe"),
         ("studies", "demo"),

@@ -1,0 +1,144 @@
+"""A problem on a part of its time."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from torch import Tensor
+
+from pinn_core.operators import Operator
+from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.problems.problem import Grid, Points, Problem
+
+
+class Window:
+    """The problem for ``start`` < t <= ``end``; its conditions at the first time hold at ``start``.
+
+    What they demand there is the problem's where the window is its first, else nothing that the
+    problem knows (NaN): who trains puts it in. Its grid is the problem's part of it and, for these
+    conditions, the points of the problem's first time, with solutions that nobody knows (NaN) but
+    in the first window: a grid point is judged in one window alone.
+    """
+
+    def __init__(
+        self, problem: Problem, start: float, end: float, interior_points: int | Literal["all"]
+    ) -> None:
+        self.kind, self.member_fields = problem.kind, problem.member_fields
+        self.coordinates, self.outputs = problem.coordinates, problem.outputs
+        self.linear = problem.linear
+        self.interior_points = interior_points
+        self.hard = None
+        """No form: those of the problem keep its first time, not the window's."""
+        self._problem, self._start, self._end = problem, start, end
+        self._time = problem.coordinates.index("t")
+        self._low, self._high = problem.domain.low[self._time], problem.domain.high[self._time]
+
+    @property
+    def domain(self) -> Box:
+        """The problem's between both times."""
+        return self._cut(self._problem.domain)
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The problem's."""
+        return self._problem.operators
+
+    def residual(
+        self, channels: Float[Tensor, "m c n k"], points: Float[Tensor, "#m n d"]
+    ) -> Float[Tensor, "m n r"]:
+        """The problem's."""
+        return self._problem.residual(channels, points)
+
+    @property
+    def conditions(self) -> Conditions:
+        """The problem's, at the window's start or on its part of the sides."""
+        starting = at_the_start(self._problem)
+        return {
+            name: self._started(condition) if starting[name] else self._along(condition)
+            for name, condition in self._problem.conditions.items()
+        }
+
+    def _started(self, condition: Condition) -> Condition:
+        if self._start == self._low:
+            return replace(condition, per_member=True)
+        count = len(condition.quantities)
+
+        def unknown(points: ndarray) -> ndarray:
+            return np.full((len(points), count), np.nan)
+
+        def moved(segment: Segment) -> Segment:
+            boxes = [box.face(self._time, self._start) for box in segment.boxes]
+            return Segment(tuple(boxes), unknown)
+
+        segments = tuple(moved(segment) for segment in condition.segments)
+        return replace(condition, segments=segments, per_member=True)
+
+    def _along(self, condition: Condition) -> Condition:
+        segments = [
+            replace(segment, boxes=tuple(self._cut(box) for box in segment.boxes))
+            for segment in condition.segments
+        ]
+        return replace(condition, segments=tuple(segments))
+
+    def _cut(self, box: Box) -> Box:
+        """The part of a box, which reaches over all of the problem's time."""
+        return Box(
+            box.face(self._time, self._start).low,
+            box.face(self._time, self._end).high,
+        )
+
+    def grid(self) -> Grid:
+        """The problem's points in the window; the start's again, without solutions."""
+        whole = self._problem.grid()
+        inside, outside = (
+            _chosen(points, self._holds(points)) for points in (whole.interior, whole.supervised)
+        )
+        if self._start == self._low:
+            return Grid(inside, outside)
+        first = whole.supervised
+        first = _chosen(first, first.coordinates[:, self._time] == self._low)
+        moved = first.coordinates.copy()
+        moved[:, self._time] = self._start
+        nobody_knows = np.full_like(first.exact, np.nan)
+        return Grid(inside, _joined(outside, Points(moved, nobody_knows, nobody_knows)))
+
+    def _holds(self, points: Points) -> Bool[ndarray, " n"]:
+        time = points.coordinates[:, self._time]
+        after = (time > self._start) | ((self._start == self._low) & (time == self._low))
+        held: ndarray = after & (time <= self._end)
+        return held
+
+
+def at_the_start(problem: Problem) -> Mapping[str, bool]:
+    """Of every condition, whether it is one at the first time alone.
+
+    Raises ``ValueError`` where a condition is that and more; the problem's time is t.
+    """
+    time = problem.coordinates.index("t")
+    low, high = problem.domain.low[time], problem.domain.high[time]
+    found = {}
+    for name, condition in problem.conditions.items():
+        boxes = [box for segment in condition.segments for box in segment.boxes]
+        times = {(box.low[time], box.high[time]) for box in boxes}
+        if times not in ({(low, low)}, {(low, high)}):
+            raise ValueError(
+                f"stages marching needs conditions at the first time or along all of it: "
+                f"{name!r} of {problem.kind} is neither"
+            )
+        found[name] = times == {(low, low)}
+    return found
+
+
+def _chosen(points: Points, where: ndarray) -> Points:
+    return Points(points.coordinates[where], points.reference[where], points.exact[where])
+
+
+def _joined(first: Points, then: Points) -> Points:
+    return Points(
+        np.concatenate([first.coordinates, then.coordinates]),
+        np.concatenate([first.reference, then.reference]),
+        np.concatenate([first.exact, then.exact]),
+    )
