@@ -81,6 +81,11 @@ class Configuration:
         if isinstance(self.objective, Pinn):
             self._check_terms(self.objective)
         self.stages.check(self.problem, self.objective)
+        if self.stages.continues and self.constraints == "hard":
+            raise ValueError(
+                "constraints: a window of stages marching starts where the one before ended, which "
+                "no form keeps, found 'hard', allowed: 'soft'"
+            )
 
     def _check_terms(self, objective: Pinn) -> None:
         unknown = set(objective.lambdas) - set(self.problem.conditions)
