@@ -88,6 +88,7 @@ class Pack:
             self._enter(self.phase + 1, step)
             self.state = self.optimizer.start(self.initial)
         self._prepare(step)
+        self.recorder.landscape.state(step, self.parameters, self.balance.table)
         due = self.recorder.due(step)
         if self.graphs:
             start = self.phase_start
@@ -101,6 +102,7 @@ class Pack:
     def end(self, step: int) -> None:
         """Record the last row, which no update leaves."""
         self._prepare(step)
+        self.recorder.landscape.state(step, self.parameters, self.balance.table)
         self._record(self.recorder.due(step), self._evaluation(self.balance.factors), None)
 
     def _prepare(self, step: int) -> None:
