@@ -28,6 +28,11 @@ class Record:
     the step has them, else every ``gradients_every`` steps on ``gradient_points`` interior and all
     supervised points; the whole grid every ``full_every``; a parameter sketch every
     ``sketch_every``.
+
+    Of the loss landscape, each term's: histograms of the gradient's entries, layer by layer, every
+    ``histograms_every``; the largest eigenvalue of the Hessian, also of what is optimised, every
+    ``curvature_every`` and its spectral density every ``spectrum_every``; the eigenvalues of the
+    neural tangent kernel every ``kernel_every``.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
@@ -37,6 +42,10 @@ class Record:
     gradient_points: int = 600
     full_every: int = 100
     sketch_every: int = 20
+    histograms_every: int = 0
+    curvature_every: int = 0
+    spectrum_every: int = 0
+    kernel_every: int = 0
 
     def __post_init__(self) -> None:
         at_least(2, points=self.points)
@@ -46,6 +55,10 @@ class Record:
             gradients_every=self.gradients_every,
             full_every=self.full_every,
             sketch_every=self.sketch_every,
+            histograms_every=self.histograms_every,
+            curvature_every=self.curvature_every,
+            spectrum_every=self.spectrum_every,
+            kernel_every=self.kernel_every,
         )
 
 

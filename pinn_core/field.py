@@ -18,7 +18,7 @@ from pinn_core.networks import Network
 from pinn_core.operators import Operator
 from pinn_core.precision import DTYPES
 from pinn_core.problems import Condition, Points, Problem
-from pinn_core.propagation import forward
+from pinn_core.propagation import differentiable_channels, forward
 from pinn_core.randomness import generator
 from pinn_core.stack import Stack
 
@@ -219,6 +219,19 @@ class Field:
         return Way(
             kept(way.channels), lambda adjoint: pullback(way.reverse(kept.transpose(adjoint)))
         )
+
+    def differentiable(
+        self,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+        operators: Sequence[Operator] = (),
+    ) -> Float[Tensor, "m c n k"]:
+        """The channels of ``carry``, differentiable by autograd to any order in the parameters."""
+        effective, _ = self.parametrization.effective(parameters)
+        form = None if self._hard is None else HardForm(self._hard, tuple(operators))
+        asked = tuple(operators) if form is None else form.asked
+        channels = differentiable_channels(self.stack, effective, points, asked)
+        return channels if form is None else form.at(points)(channels)
 
     def values(self, parameters: Float[Tensor, "m p"], cloud: Cloud) -> Float[Tensor, "m n k"]:
         """The networks' values at the cloud's points."""

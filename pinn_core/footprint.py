@@ -3,10 +3,16 @@
 import torch
 
 from pinn_core.configuration import Configuration
+from pinn_core.landscape.landscape import (
+    CURVATURE_STEPS,
+    KERNEL_POINTS,
+    PROBES,
+    SPECTRUM_STEPS,
+)
 from pinn_core.memory import Memory, memory_of, release
 from pinn_core.objectives import Pinn
 from pinn_core.trainer import Member, train
-from pinn_core.trajectory import COLUMNS, SKETCH_SIZE
+from pinn_core.trajectory import COLUMNS, HISTOGRAM_EDGES, SKETCH_SIZE
 
 MARGIN = 0.8
 """Part of the memory that a pack may plan with; allocators leave gaps, others come and go."""
@@ -14,6 +20,8 @@ COPIES = 12
 """Tables of a member's parameters: its own, the optimizer's, gradients, updates, temporaries."""
 PER_UNIT = 2
 """Numbers that stay of a channel of one unit at one point: before and after its activation."""
+PER_HESSIAN = 8
+"""The same where the gradient's own derivatives stay too."""
 
 
 def most_members(configuration: Configuration, device: str, share: float = 1.0) -> int | None:
@@ -43,7 +51,35 @@ def estimated_bytes(configuration: Configuration) -> int:
     rows = configuration.steps + 1
     sketches = rows // record.sketch_every + 1 if record.sketch_every else 0
     numbers = units + COPIES * stack.size + rows * len(COLUMNS) + sketches * SKETCH_SIZE
-    return numbers * (8 if configuration.precision == "float64" else 4)
+    return numbers * (8 if configuration.precision == "float64" else 4) + _landscape(configuration)
+
+
+def _landscape(configuration: Configuration) -> int:
+    """Bytes for a member's Hessians and tangent kernels, in float64, and for what is kept of them.
+
+    A Hessian's graph holds the derivatives of all that a gradient's way there and back holds.
+    """
+    problem, record = configuration.problem, configuration.record
+    stack, grid = configuration.stack(), problem.grid()
+    points = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    inside = min(record.gradient_points, points[0])
+    terms = 2 + len(problem.conditions)
+    numbers = 0
+    if record.curvature_every or record.spectrum_every:
+        channels = 1 + len(problem.coordinates) + len(problem.operators)
+        numbers += PER_HESSIAN * sum(stack.widths[1:-1]) * (channels * inside + points[1])
+        numbers += SPECTRUM_STEPS * stack.size
+    if record.kernel_every:
+        numbers += 2 * terms * KERNEL_POINTS * stack.size
+    kept = [
+        (record.histograms_every, len(stack.shapes) * len(HISTOGRAM_EDGES)),
+        (record.curvature_every, 2 * CURVATURE_STEPS),
+        (record.spectrum_every, 2 * PROBES * SPECTRUM_STEPS),
+        (record.kernel_every, 2 * KERNEL_POINTS),
+    ]
+    steps = configuration.steps
+    cells = sum((steps // every + 1) * size for every, size in kept if every)
+    return 8 * (numbers + terms * cells)
 
 
 def points_with_channels(configuration: Configuration) -> int:

@@ -110,6 +110,7 @@ class Pack:
             self._advance_phase(step)
             self.state = self.optimizer.start(self.initial)
         self._prepare(step)
+        self.recorder.landscape.state(step, self.parameters, self.balance.table)
         due = self.recorder.due(step)
         if self.graphs:
             start = self.phase_start
@@ -123,6 +124,7 @@ class Pack:
     def end(self, step: int) -> None:
         """Record the last row, which no update leaves."""
         self._prepare(step)
+        self.recorder.landscape.state(step, self.parameters, self.balance.table)
         self._record(self.recorder.due(step), self._evaluation(self.balance.factors), None)
 
     def _advance_phase(self, step: int) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pinn_core.configuration import Configuration
 from pinn_core.field import Cloud, Field
+from pinn_core.landscape import Landscape
 from pinn_core.objectives import Evaluation, Term
 from pinn_core.objectives.terms import condition_term, residual_term
 from pinn_core.rows import dots
@@ -49,6 +50,9 @@ class Recorder:
         due = (rows - 1) // every + 1 if every else 0
         self.sketches = self._empty(due, members, SKETCH_SIZE).float()
         self._sketch = Sketch(field.size, field.device)
+        self.landscape = Landscape(
+            field, self.record, self.terms, self._gradient_points, rows, members
+        )
         self._nothing = self._empty(2 * members)
         self._clock = time.perf_counter()
 
@@ -179,7 +183,8 @@ class Recorder:
 
     def state_tensors(self) -> dict[str, Tensor]:
         """All that was recorded, by name."""
-        return {**self.tables, "sketches": self.sketches, "seconds": self.seconds}
+        known = {**self.tables, "sketches": self.sketches, "seconds": self.seconds}
+        return {**known, **{f"landscape/{n}": t for n, t in self.landscape.tables.items()}}
 
     def sums(self, rows: int) -> dict[str, Float[ndarray, "rows m"]]:
         """The tables' numbers by name, up to a row."""

@@ -6,7 +6,7 @@ N updates give rows 0..N; row k describes the parameters theta_k. Cells that wer
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +18,11 @@ import pyarrow.parquet as pq
 SCHEMA_VERSION = 1
 SKETCH_SIZE = 512
 SKETCH_TYPE = pa.list_(pa.float32())
+LIST_TYPE = pa.list_(pa.float64())
+
+_RUNGS = 10.0 ** (np.arange(-24, 1) / 4)
+HISTOGRAM_EDGES: tuple[float, ...] = (*-_RUNGS[::-1], *_RUNGS)
+"""Of a gradient's histogram, in parts of its largest entry: four bins a decade, six decades."""
 
 COLUMNS: dict[str, str] = {
     "loss/batch": "what was optimised at this step, on this step's batch",
@@ -40,6 +45,14 @@ COLUMNS: dict[str, str] = {
     "time/step_seconds": "wall seconds of the step that leaves this row, per member of the pack",
 }
 
+LANDSCAPE: dict[str, str] = {
+    "histogram": "histograms_every",
+    "curvature": "curvature_every",
+    "spectrum": "spectrum_every",
+    "kernel": "kernel_every",
+}
+"""Kinds of columns that describe the loss landscape, and the cadences that ask for them."""
+
 
 def columns(conditions: Sequence[str], adaptive: bool) -> dict[str, str]:
     """All columns of a run whose problem has these conditions; ``COLUMNS`` are in every run.
@@ -57,6 +70,48 @@ def columns(conditions: Sequence[str], adaptive: bool) -> dict[str, str]:
         if len(conditions) > 1:
             found[f"gradient/norm/{name}"] = f"length of the gradient of loss/{name}"
     return found
+
+
+def landscape_columns(terms: Sequence[str], kinds: Collection[str]) -> dict[str, str]:
+    """The columns that diagnostics of the landscape add, for an objective's terms.
+
+    Lists are of float64; ``read_histograms`` and ``read_spectrum`` read theirs.
+    """
+    found = {}
+    if "histogram" in kinds:
+        for name in terms:
+            found[f"histogram/{name}"] = (
+                f"histograms of loss/{name}'s gradient, a layer each (list)"
+            )
+    for name in ("total", *terms):
+        loss = "what is optimised" if name == "total" else f"loss/{name}"
+        if "curvature" in kinds:
+            found[f"curvature/{name}"] = f"largest eigenvalue of the Hessian of {loss}"
+        if "spectrum" in kinds:
+            found[f"spectrum/{name}"] = f"spectral density of the Hessian of {loss} (list)"
+        if "kernel" in kinds:
+            of = "all terms together" if name == "total" else loss
+            found[f"kernel/{name}"] = f"eigenvalues of the tangent kernel of {of}, falling (list)"
+    return found
+
+
+def read_histograms(cell: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Edges (layers, bins + 1) and counts (layers, bins) of a ``histogram/`` cell.
+
+    The cell holds for every layer its largest absolute entry, then the counts in the bins that
+    ``HISTOGRAM_EDGES`` cut, in parts of that entry.
+    """
+    table = np.asarray(cell, dtype=float).reshape(-1, len(HISTOGRAM_EDGES))
+    return table[:, :1] * np.asarray(HISTOGRAM_EDGES), table[:, 1:]
+
+
+def read_spectrum(cell: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of a ``spectrum/`` cell: a quadrature of the density, weights adding to 1.
+
+    The cell holds all nodes and then all weights.
+    """
+    nodes, weights = np.asarray(cell, dtype=float).reshape(2, -1)
+    return nodes, weights
 
 
 class TrajectoryError(ValueError):

@@ -1,6 +1,6 @@
 """From a pack's record to one trajectory per member: nulls, divergence, the sketch column."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pinn_core.recording import Recorder
-from pinn_core.trajectory import SKETCH_TYPE, Trajectory
+from pinn_core.trajectory import LIST_TYPE, SKETCH_TYPE, Trajectory
 
 
 def trajectories(recorder: Recorder, rows: int) -> list[Trajectory]:
@@ -18,7 +18,12 @@ def trajectories(recorder: Recorder, rows: int) -> list[Trajectory]:
     sketches = recorder.sketches.cpu().numpy()
     every = recorder.record.sketch_every
     return [
-        _trajectory({name: table[:, i] for name, table in columns.items()}, sketches[:, i], every)
+        _trajectory(
+            {name: table[:, i] for name, table in columns.items()},
+            sketches[:, i],
+            every,
+            recorder.landscape.cells(rows, i),
+        )
         for i in range(recorder.members)
     ]
 
@@ -78,7 +83,12 @@ def _full(recorder: Recorder, sums: Mapping[str, ndarray], rows: int) -> dict[st
     return {**columns, "full/error/relative_l2": error}
 
 
-def _trajectory(columns: dict[str, ndarray], sketches: ndarray, every: int) -> Trajectory:
+def _trajectory(
+    columns: dict[str, ndarray],
+    sketches: ndarray,
+    every: int,
+    landscape: Mapping[str, Sequence[float | list[float] | None]],
+) -> Trajectory:
     rows = len(columns["loss/batch"])
     sound = np.isfinite(columns["loss/batch"]) & np.isfinite(columns["update/distance"])
     diverged_at = None if sound.all() else int(np.argmin(sound))
@@ -86,6 +96,10 @@ def _trajectory(columns: dict[str, ndarray], sketches: ndarray, every: int) -> T
     arrays: dict[str, pa.Array] = {"step": pa.array(np.arange(rows, dtype=np.int32))}
     for name, values in columns.items():
         arrays[name] = pa.array(values, mask=~(kept & np.isfinite(values)))
+    for name, cells in landscape.items():
+        alive = [cell if good else None for cell, good in zip(cells, kept, strict=True)]
+        type_ = pa.float64() if name.startswith("curvature/") else LIST_TYPE
+        arrays[name] = pa.array(alive, type=type_)
     arrays["sketch"] = _sketch_column(sketches, every, kept)
     return Trajectory(pa.table(arrays), diverged_at)
 

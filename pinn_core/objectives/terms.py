@@ -56,6 +56,33 @@ def quantities(
     return found, lambda adjoint: way.reverse(to_channels(adjoint))
 
 
+def differentiable_loss(
+    field: Field, parameters: Float[Tensor, "m p"], name: str, cloud: Cloud
+) -> Float[Tensor, " m"]:
+    """A term's loss at a cloud's points, differentiable by autograd to any order.
+
+    In the precision of the parameters. Terms that are no condition's and not the residual's fit the
+    reference.
+    """
+    points = cloud.coordinates.to(parameters.dtype)
+    if name == "residual":
+        channels = field.differentiable(parameters, points, field.operators)
+        mismatch = field.problem.residual(channels, points)
+    elif name in field.conditions:
+        condition = field.conditions[name]
+        places = _with_partners(condition, points)
+        channels = field.differentiable(parameters, places, condition.operators)
+        mismatch = _quantities(condition, channels)[0] - cloud["demanded"]
+    else:
+        reference = cloud["reference"]
+        values = field.differentiable(parameters, points)[:, 0]
+        mismatch = (values - reference.nan_to_num()) * ~reference.isnan()
+    squares = mismatch.square()
+    if name in field.conditions and "share" in cloud.tables:
+        squares = squares * cloud["share"]
+    return squares.flatten(1).sum(1) / points.shape[1]
+
+
 def _residual(
     problem: Problem, channels: Tensor, points: Tensor
 ) -> tuple[Tensor, Callable[[Tensor], Tensor]]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 
 from pinn_core.trainer import Member, environment, train
-from pinn_core.trajectory import SKETCH_SIZE, Manifest, Trajectory
+from pinn_core.trajectory import Manifest, Trajectory
 from sweeps.store.store import Store
 from sweeps.study.study import configuration_of
 
@@ -71,8 +71,9 @@ def _difference(stored: Trajectory, again: Trajectory, *, exact: bool) -> str | 
 def _values(column: pa.ChunkedArray) -> np.ndarray:
     """One row of numbers for each row of the column, null as NaN."""
     if pa.types.is_list(column.type):
-        missing = np.full(SKETCH_SIZE, np.nan)
-        return np.array([missing if row is None else row for row in column.to_pylist()])
+        rows = column.to_pylist()
+        missing = [np.nan] * max((len(row) for row in rows if row is not None), default=1)
+        return np.array([missing if row is None else row for row in rows])
     return np.asarray(column.to_numpy(), dtype=float)[:, None]
 
 

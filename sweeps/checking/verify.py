@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinn_core.configuration import run_id as identity
-from pinn_core.trajectory import Manifest, Trajectory, TrajectoryError
+from pinn_core.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryError
 from sweeps.checking.replay import replay
 from sweeps.checking.verify_tracking import tracking_problems
 from sweeps.errors import StudyError
@@ -137,6 +137,9 @@ def _may_be_filled(name: str, manifest: Manifest, row: np.ndarray) -> np.ndarray
         return _every(record["full_every"], row)
     if name == "sketch":
         return _every(record["sketch_every"], row)
+    kind = name.partition("/")[0]
+    if kind in LANDSCAPE:
+        return _every(record.get(LANDSCAPE[kind], 0), row)
     if name.startswith(("gradient/", "loss/residual")) and objective.get("batch") != "full":
         return _every(record["gradients_every"], row)
     return np.ones_like(row, dtype=bool)

@@ -49,7 +49,8 @@ def parameters(manifest: Manifest) -> dict[str, str]:
 
 def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> list["Metric"]:
     """The summary metrics, then the thinned curves under their columns' names; all finite."""
-    frame = trajectory.table.drop_columns("sketch").to_pandas().set_index("step")
+    lists = [field.name for field in trajectory.table.schema if _is_list(field)]
+    frame = trajectory.table.drop_columns(lists).to_pandas().set_index("step")
     summary = summary_metrics(frame, rule)
     if manifest.diverged_at is not None:
         summary["diverged_at"] = float(manifest.diverged_at)
@@ -60,7 +61,15 @@ def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> li
 
 def curve_columns(table: pa.Table) -> list[str]:
     """The columns that are published as curves: all numbers but wall times."""
-    return [name for name in table.column_names if "/" in name and not name.startswith("time/")]
+    return [
+        field.name
+        for field in table.schema
+        if "/" in field.name and not (field.name.startswith("time/") or _is_list(field))
+    ]
+
+
+def _is_list(field: pa.Field) -> bool:
+    return bool(pa.types.is_list(field.type))
 
 
 def _metric(key: str, value: float, step: int, manifest: Manifest) -> "Metric":

@@ -1,0 +1,8 @@
+"""Diagnostics of the loss landscape: gradients' histograms, Hessians, tangent kernels."""
+
+from pinn_core.landscape.hessian import hessian
+from pinn_core.landscape.histograms import histograms
+from pinn_core.landscape.lanczos import lanczos, largest, quadrature
+from pinn_core.landscape.landscape import Landscape
+
+__all__ = ["Landscape", "hessian", "histograms", "lanczos", "largest", "quadrature"]
