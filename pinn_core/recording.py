@@ -61,6 +61,10 @@ class Recorder:
         self.field = field
         self._choose_points()
 
+    def look_around(self) -> None:
+        """Record the landscape of the field's losses, whose demands are now known."""
+        self.landscape.enter(self.field, self._gradient_points)
+
     def keep(self, parameters: Float[Tensor, "m p"]) -> None:
         """Judge these solutions of the field together with those that follow."""
         judges = (self._judge, self._judge_grid)

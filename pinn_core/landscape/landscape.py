@@ -52,15 +52,10 @@ class Landscape:
         rows: int,
         members: int,
     ) -> None:
-        self._field = field
+        self._terms, self._points = terms, record.gradient_points
         self._every = {kind: getattr(record, cadence) for kind, cadence in LANDSCAPE.items()}
-        self._rows = rows
-        grid = field.grid.thinned(record.gradient_points, "gradient")
-        known = {"residual": residual, "regression": grid, **field.demands}
-        self._clouds = {name: known[name] for name in terms}
-        self._few = {
-            name: cloud.thinned(KERNEL_POINTS, "kernel") for name, cloud in self._clouds.items()
-        }
+        self._rows, self._members = rows, members
+        self.enter(field, residual)
         self._layers = [weights for weights, _ in field.stack.places()]
         self._probes = _probes(field)
         self.tables = {
@@ -72,6 +67,16 @@ class Landscape:
             )
             for kind in self.kinds
             for name, shape in self._shapes(kind).items()
+        }
+
+    def enter(self, field: Field, residual: Cloud) -> None:
+        """Look at this field from now on."""
+        self._field = field
+        grid = field.grid.thinned(self._points, "gradient")
+        known = {"residual": residual, "regression": grid, **field.demands}
+        self._clouds = {name: known[name] for name in self._terms}
+        self._few = {
+            name: cloud.thinned(KERNEL_POINTS, "kernel") for name, cloud in self._clouds.items()
         }
 
     @property
@@ -123,7 +128,9 @@ class Landscape:
 
     def _put(self, kind: str, step: int, own: slice | int, found: Mapping[str, Tensor]) -> None:
         for name, numbers in found.items():
-            self.tables[f"{kind}/{name}"][step // self._every[kind], own] = numbers
+            table = self.tables[f"{kind}/{name}"]
+            room = min(numbers.shape[-1], table.shape[-1])  # a stage may have more or fewer points
+            table[step // self._every[kind], own, ..., :room] = numbers[..., :room]
 
     def _histograms(self, parameters: Tensor) -> dict[str, Tensor]:
         return {
@@ -150,12 +157,15 @@ class Landscape:
             if "spectrum" in due
             else (self._probes[:1], CURVATURE_STEPS)
         )
-        found = {name: self._lanczos([name], parameters, *asked) for name in self._clouds}
-        names = list(self._clouds)
+        members = range(self._members)[own]
+        clouds = {name: cloud.of(members) for name, cloud in self._clouds.items()}
+        found = {
+            name: self._lanczos({name: cloud}, parameters, *asked) for name, cloud in clouds.items()
+        }
         total = (
-            found[names[0]] * weights[0][:, None, None, None]
-            if len(names) == 1
-            else self._lanczos(names, parameters, *asked, weights)
+            found[self._terms[0]] * weights[0][:, None, None, None]
+            if len(clouds) == 1
+            else self._lanczos(clouds, parameters, *asked, weights)
         )
         for name, matrices in {"total": total, **found}.items():
             if "spectrum" in due:
@@ -165,7 +175,7 @@ class Landscape:
 
     def _lanczos(
         self,
-        names: Sequence[str],
+        clouds: Mapping[str, Cloud],
         parameters: Tensor,
         probes: Float[Tensor, "probes size"],
         steps: int,
@@ -173,7 +183,7 @@ class Landscape:
     ) -> Float[Tensor, "m probes 2 k"]:
         def losses(own: Tensor) -> Tensor:
             each = [
-                differentiable_loss(self._field, own, name, self._clouds[name]) for name in names
+                differentiable_loss(self._field, own, name, cloud) for name, cloud in clouds.items()
             ]
             if weights is not None:
                 each = [weight * loss for weight, loss in zip(weights, each, strict=True)]

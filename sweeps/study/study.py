@@ -13,7 +13,7 @@ from analysis.expected import Expectation
 from analysis.plateau import PlateauRule
 from pinn_core.configuration import Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
-from pinn_core.trajectory import columns
+from pinn_core.trajectory import columns, landscape_columns
 from sweeps.errors import StudyError, closest
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_configuration
@@ -258,7 +258,12 @@ def _resolved_expectation(study: "Study", place: int, each: Expectation) -> Expe
         found = _resolved_where(study, other.model, other.where, (*keys, "times_below"))
         other = replace(other, where=found)
     base = study.base_of(each.model)
-    recorded = columns(tuple(base.problem.conditions), base.weighting.kind != "fixed")
+    conditions = tuple(base.problem.conditions)
+    recorded = columns(conditions, base.weighting.kind != "fixed")
+    if base.record.curvature_every:
+        pinn = study.models[each.model].objective.kind == "pinn"
+        terms = ("residual", *conditions) if pinn else ("regression",)
+        recorded |= landscape_columns(terms, {"curvature"})
     _check_column(each.metric, recorded, (*keys, "metric"))
     return replace(each, where=where, times_below=other)
 
