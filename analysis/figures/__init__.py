@@ -1,7 +1,8 @@
-"""The paper's figures 1 to 6, as PNG and PDF.
+"""The paper's figures 1 to 6, as PNG and PDF, and those of weights and loss landscape.
 
-Each has a panel of trajectories per model, with the plateau of the bold seed between red dashed
-lines, and at the right, on the same value axis, the distributions inside the plateau and after it.
+Each of the paper's has a panel of trajectories per model, with the plateau of the bold seed between
+red dashed lines, and at the right, on the same value axis, the distributions inside the plateau and
+after it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from analysis.figures.panels import (
     trajectory_panel,
     value_axis,
 )
+from analysis.figures.sheets import SHEETS, Sheet
 from analysis.figures.style import DPI, STYLE, colours
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
 
-__all__ = ["FIGURES", "READING", "Drawn", "Figure", "draw_figures"]
+__all__ = ["FIGURES", "READING", "SHEETS", "Drawn", "Figure", "Sheet", "draw_figures"]
 
 READING = (
     "Bold: the seed whose plateau has the median length; faint: the other seeds. Cosines are drawn "
@@ -43,7 +45,7 @@ READING = (
 class Drawn:
     """A figure that was drawn, and its two files."""
 
-    figure: Figure
+    figure: Figure | Sheet
     png: Path
     pdf: Path
 
@@ -53,24 +55,26 @@ def draw_figures(
 ) -> list[Drawn]:
     """Draw the figures of FIGURES, of these runs, into the directory, which is made if need be.
 
-    A figure, or a row of one, is left out if no run has its quantity.
+    A figure, or a row of one, is left out if no run has its quantity; those of SHEETS follow.
     """
     models = lines_of(data, rule, runs)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     rows = ((figure, figure.curves(models)) for figure in FIGURES)
-    return [_save(figure, found, folder) for figure, found in rows if found]
-
-
-def _save(figure: Figure, rows: list[Row], folder: Path) -> Drawn:
-    png, pdf = (folder / f"{figure.slug}.{suffix}" for suffix in ("png", "pdf"))
     with mpl.rc_context(STYLE):
-        canvas = _draw(rows)  # printed by its canvases: savefig draws everything twice
-        FigureCanvasAgg(canvas).print_png(png)  # type: ignore[no-untyped-call]
-        canvas.set_layout_engine("none")  # the PDF as laid out for the PNG
-        FigureCanvasPdf(canvas).print_pdf(  # type: ignore[no-untyped-call]
-            pdf, metadata={"CreationDate": None}
-        )
+        drawn = [_save(figure, _draw(found), folder) for figure, found in rows if found]
+        sheets = ((sheet, sheet.draw(models, data.runs)) for sheet in SHEETS if models)
+        return drawn + [_save(sheet, canvas, folder) for sheet, canvas in sheets if canvas]
+
+
+def _save(figure: Figure | Sheet, canvas: Canvas, folder: Path) -> Drawn:
+    """Printed by its canvases: savefig draws everything twice."""
+    png, pdf = (folder / f"{figure.slug}.{suffix}" for suffix in ("png", "pdf"))
+    FigureCanvasAgg(canvas).print_png(png)  # type: ignore[no-untyped-call]
+    canvas.set_layout_engine("none")  # the PDF as laid out for the PNG
+    FigureCanvasPdf(canvas).print_pdf(  # type: ignore[no-untyped-call]
+        pdf, metadata={"CreationDate": None}
+    )
     return Drawn(figure, png, pdf)
 
 
