@@ -138,17 +138,32 @@ def plateau_of(trajectory: pd.DataFrame, rule: PlateauRule) -> Plateau:
     return find_plateau(trajectory[rule.curve], rule)
 
 
+def conflict_rate(trajectory: pd.DataFrame) -> float | None:
+    """Share of the recorded steps at which the terms' gradients point apart: a cosine below 0.
+
+    None where the cosine was not recorded.
+    """
+    if "gradient/cosine" not in trajectory:
+        return None
+    recorded = trajectory["gradient/cosine"].astype(float).dropna()
+    return float((recorded < 0).mean()) if len(recorded) else None
+
+
 def summary_metrics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, float]:
     """The few numbers that stand for a run, as MLflow shows them.
 
     `final.<column>` is the last row's value and `best.<column>` the smallest one, of every loss and
-    error; `plateau.start`, `plateau.length`, `plateau.censored` (0 or 1). What a run does not have
-    (the final values of a diverged run, the start of no plateau) is left out.
+    error; `plateau.start`, `plateau.length`, `plateau.censored` (0 or 1); `conflict.rate`.
+    What a run does not have (the final values of a diverged run, the start of no plateau) is left
+    out.
     """
     errors = trajectory[[name for name in trajectory if str(name).startswith(SUMMARISED)]]
     errors = errors.astype(float).replace([np.inf, -np.inf], np.nan)
     summary = {f"final.{name}": value for name, value in errors.iloc[-1].dropna().items()}
     summary |= {f"best.{name}": value for name, value in errors.min().dropna().items()}
+    rate = conflict_rate(trajectory)
+    if rate is not None:
+        summary["conflict.rate"] = rate
     plateau = plateau_of(trajectory, rule)
     if plateau.start is not None:
         summary["plateau.start"] = float(plateau.start)

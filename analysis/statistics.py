@@ -7,6 +7,8 @@ Quantities are columns of one wide table, a row per run:
   `after.sd.<column>` over those after it, for every recorded column
 - `inside.distance`, `after.distance`: from the parameters at the part's first step to those at its
   end; `inside.distance_per_step`, `after.distance_per_step`
+- `conflict.rate`, `inside.conflict_rate`, `after.conflict_rate`: the share of recorded steps at
+  which the gradients of the equation and of the conditions have a negative cosine
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.load import StudyData
-from analysis.plateau import Plateau, PlateauRule, plateau_of, summary_metrics
+from analysis.plateau import Plateau, PlateauRule, conflict_rate, plateau_of, summary_metrics
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -40,6 +42,9 @@ def run_statistics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, flo
         for statistic, values in (("mean", rows.mean()), ("sd", rows.std())):
             known = values.dropna().items()
             quantities |= {f"{part}.{statistic}.{column}": value for column, value in known}
+        rate = conflict_rate(trajectory.loc[first : last - 1])
+        if rate is not None:
+            quantities[f"{part}.conflict_rate"] = rate
         travelled = distance(trajectory, first, last)
         if travelled is not None:
             quantities[f"{part}.distance"], steps = travelled

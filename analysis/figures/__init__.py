@@ -1,7 +1,8 @@
-"""The paper's figures 1 to 6, as PNG and PDF.
+"""The paper's figures 1 to 6, as PNG and PDF, and those of weights and loss landscape.
 
-Each has a panel of trajectories per model, with the plateau of the bold seed between red dashed
-lines, and at the right, on the same value axis, the distributions inside the plateau and after it.
+Each of the paper's has a panel of trajectories per model, with the plateau of the bold seed between
+red dashed lines, and at the right, on the same value axis, the distributions inside the plateau and
+after it.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.figure import SubFigure
 
 from analysis.figures.catalogue import FIGURES, Figure, Quantity, Row
 from analysis.figures.curves import PARTS, Curve, lines_of
+from analysis.figures.landscape import Models
 from analysis.figures.panels import (
     MEDIAN,
     distribution_panel,
@@ -27,11 +30,21 @@ from analysis.figures.panels import (
 )
 from analysis.figures.remedies import draw_remedies
 from analysis.figures.saved import Drawn, save
-from analysis.figures.style import DPI, colours
+from analysis.figures.sheets import SHEETS, Sheet
+from analysis.figures.style import DPI, STYLE, colours
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
 
-__all__ = ["FIGURES", "READING", "Drawn", "Figure", "draw_figures", "draw_remedies"]
+__all__ = [
+    "FIGURES",
+    "READING",
+    "SHEETS",
+    "Drawn",
+    "Figure",
+    "Sheet",
+    "draw_figures",
+    "draw_remedies",
+]
 
 ACROSS = 4  # models side by side at most
 
@@ -49,17 +62,26 @@ def draw_figures(
 ) -> list[Drawn]:
     """Draw the figures of FIGURES, of these runs, into the directory, which is made if need be.
 
-    A figure, or a row of one, is left out if no run has its quantity.
+    A figure, or a row of one, is left out if no run has its quantity; those of SHEETS follow.
     """
     models = lines_of(data, rule, runs)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     rows = ((figure, figure.curves(models)) for figure in FIGURES)
-    return [
+    drawn = [
         save(figure.slug, figure.title, figure.caption, folder, partial(_draw, found))
         for figure, found in rows
         if found
     ]
+    return drawn + [each for each in map(partial(_sheet, models, data, folder), SHEETS) if each]
+
+
+def _sheet(models: Models, data: StudyData, folder: Path, sheet: Sheet) -> Drawn | None:
+    with mpl.rc_context(STYLE):
+        canvas = sheet.draw(models, data.runs) if models else None
+    if canvas is None:
+        return None
+    return save(sheet.slug, sheet.title, sheet.caption, folder, lambda: canvas)
 
 
 def _draw(rows: list[Row]) -> Canvas:

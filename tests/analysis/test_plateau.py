@@ -159,6 +159,7 @@ def test_the_summary_of_a_run(trajectory: Any) -> None:
         "plateau.start": 29,
         "plateau.length": 185,
         "plateau.censored": 0,
+        "conflict.rate": pytest.approx(41 / 81),
     }
 
 

@@ -84,7 +84,12 @@ def test_a_run_that_diverged_at_once_has_next_to_nothing(trajectory: Make) -> No
     run = trajectory()
     run.loc[1:] = None
     found = run_statistics(run, RULE)
-    assert set(found) == {"best.loss/regression", "plateau.length", "plateau.censored"}
+    assert set(found) == {
+        "best.loss/regression",
+        "plateau.length",
+        "plateau.censored",
+        "conflict.rate",
+    }
 
 
 def test_the_table_has_a_row_per_run(trajectory: Make) -> None:

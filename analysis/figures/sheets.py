@@ -1,0 +1,64 @@
+"""The figures of weights and loss landscape, as a table: a new one is one more entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from analysis.figures import landscape
+from analysis.figures.landscape import Models
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A figure that draws itself, or None where no run recorded what it shows."""
+
+    slug: str
+    title: str
+    caption: str
+    draw: Callable[[Models, pd.DataFrame], Canvas | None]
+
+
+SHEETS = (
+    Sheet(
+        "weights",
+        "Weights of the loss terms",
+        "Of models whose weighting changes them: median over the seeds, shaded their range.",
+        landscape.weights,
+    ),
+    Sheet(
+        "hessian",
+        "Largest Hessian eigenvalue",
+        "Of what is optimised, with its weights, and of each loss by itself: median over the "
+        "seeds, shaded their range. Dotted: 2 / learning rate, above which gradient descent with "
+        "that rate is unstable; Adam scales its steps, for which the line is a yardstick only.",
+        landscape.hessian,
+    ),
+    Sheet(
+        "spectrum",
+        "Spectral density of the Hessian",
+        "By stochastic Lanczos quadrature, broadened to 0.12 decades: the share of eigenvalues per "
+        "decade, on an axis that is linear around zero and logarithmic beyond. Grey and dashed: "
+        "the first recorded step of the bold seed; in colour: the last.",
+        landscape.spectrum,
+    ),
+    Sheet(
+        "gradient-histograms",
+        "Gradients of each loss, layer by layer",
+        "How large the entries of each loss's gradient by a layer's weights are, of the bold seed "
+        "at its first and last recorded step; four bins a decade. A term whose histogram lies far "
+        "to the left hardly trains that layer.",
+        landscape.gradient_histograms,
+    ),
+    Sheet(
+        "kernel",
+        "Eigenvalues of the neural tangent kernel",
+        "Of each loss's quantities at up to 128 points, and of all together (what is optimised, "
+        "without its weights), largest first. Grey and dashed: the first recorded step of the bold "
+        "seed; in colour: the last.",
+        landscape.kernel,
+    ),
+)
