@@ -33,7 +33,7 @@ from analysis.plateau import PlateauRule
 
 __all__ = ["FIGURES", "READING", "Drawn", "Figure", "draw_figures", "draw_remedies"]
 
-ACROSS = 4  # models side by side at most
+ACROSS = 3  # models side by side at most
 
 READING = (
     "Bold: the seed whose plateau has the median length; faint: the other seeds. Cosines are drawn "
@@ -104,7 +104,8 @@ def _lines(models: list[str]) -> list[list[str]]:
 def _draw_many(rows: list[Row], lines: list[list[str]]) -> Canvas:
     """More models than fit side by side: each quantity has lines of panels, then its parts."""
     height = 0.4 + len(rows) * (1.75 * len(lines) + 2.3)
-    canvas = Canvas(figsize=(2.4 + 2.4 * ACROSS, height), dpi=DPI, layout="constrained")
+    width = 2.4 + 2.4 * len(lines[0])
+    canvas = Canvas(figsize=(width, height), dpi=DPI, layout="constrained")
     for block, (quantity, curves) in zip(
         canvas.subfigures(len(rows), 1, squeeze=False)[:, 0], rows, strict=True
     ):
