@@ -38,7 +38,7 @@ ACROSS = 3  # models side by side at most
 READING = (
     "Bold: the seed whose plateau has the median length; faint: the other seeds. Cosines are drawn "
     f"as running medians over {MEDIAN} steps, with the bold seed's raw values behind. Red dashed: "
-    "the first step of the bold seed's plateau and the first step after it. At the right: all "
+    "the first step of the bold seed's plateau and the first step after it. Beside (or below): all "
     "steps of all seeds in the plateau and after it, with their median and middle half, each "
     "width scaled to its own peak."
 )
