@@ -30,7 +30,7 @@ ROWS: tuple[tuple[str, str, dict[str, str]], ...] = (
         (words, unit, {part: f"{part}.{quantity}" for part in PARTS})
         for words, unit, quantity in (
             ("regression loss", "u²", "mean.loss/regression"),
-            ("differential loss", "u²/t²", "mean.loss/residual"),
+            ("differential loss", "residual²", "mean.loss/residual"),
             ("boundary loss", "u²", "mean.loss/boundary"),
             ("update length", "parameter units", "mean.update/norm"),
             ("cosine of updates", "", "mean.update/cosine"),
@@ -44,6 +44,10 @@ ROWS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("final loss", "regression, u²", {"after": "final.loss/regression"}),
     ("final error", "relative L2", {"after": "final.error/relative_l2"}),
 )
+
+
+FEW = 3  # models that have columns of their own on a screen
+TURNED = ("plateau begins", "plateau lasts", "final loss", "final error")
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class ComparisonTable:
         return any(row.test != NONE for row in self.rows)
 
     def to_rich(self) -> Table:
-        """For the terminal; 80 columns do for two models."""
+        """For the terminal; 80 columns do for two models. Of more than three: a line each."""
         table = Table(
             title="Mean ± standard deviation over seeds",
             caption=Text(self.caption),
@@ -81,12 +85,29 @@ class ComparisonTable:
             caption_justify="left",
         )
         table.add_column()
+        if len(self.models) > FEW:
+            return self._turned(table)
         for model in self.models:
             for part in PARTS.values():
                 heading = Text(f"{NAMES.get(model, model)}\n{part}")
                 table.add_column(heading, justify="right", no_wrap=len(self.models) < 3)
         for row in self.rows:
             table.add_row(row.words, *row.cells.values())
+        return table
+
+    def _turned(self, table: Table) -> Table:
+        """The table with a line for each model, and the few columns that there is room for."""
+        shown = [
+            (row, part)
+            for row in self.rows
+            for part in PARTS
+            if row.words in TURNED and any(row.cells[model, part] != NONE for model in self.models)
+        ]
+        for row, _ in shown:
+            table.add_column(row.words, justify="right")
+        for model in self.models:
+            cells = (row.cells[model, part] for row, part in shown)
+            table.add_row(Text(NAMES.get(model, model)), *cells)
         return table
 
 
@@ -130,10 +151,10 @@ def _caption(table: pd.DataFrame, models: tuple[str, ...]) -> str:
     stayed = {model: table.loc[table["model"] == model, "plateau.censored"] for model in models}
     names = {model: NAMES.get(model, model) for model in models}
     runs = ", ".join(f"{names[model]} {count(len(stayed[model]), 'run')}" for model in models)
-    bounds = (
-        f" {names[model]}: {of_model.sum():.0f} of {len(of_model)} ended in the plateau, which "
-        "makes its length a lower bound."
+    bounds = ", ".join(
+        f"{names[model]} {of_model.sum():.0f} of {len(of_model)}"
         for model, of_model in stayed.items()
         if of_model.any()
     )
-    return f"{runs}.{''.join(bounds)}"
+    lower = f" {bounds} ended in the plateau, which makes its length a lower bound."
+    return f"{runs}.{lower if bounds else ''}"

@@ -92,7 +92,7 @@ class Measured:
     """A number over the runs that match: `settings` tells how many configurations those are.
 
     A loss or error of a run that diverged counts as infinite in the median, and is left out of
-    `mean` and `sd`. Null where there is no such number.
+    `mean` and `sd`. None where there is no such number.
     """
 
     runs: int
@@ -127,8 +127,17 @@ def judge_expected(
 
 
 def expected_json(judged: Iterable[Judged]) -> list[dict[str, Any]]:
-    """The verdicts as plain data, for claims.json."""
-    return [{"expected": each.expectation.words(), **asdict(each)} for each in judged]
+    """The verdicts as plain data, for claims.json: null for what is infinite or not there."""
+    return [{"expected": each.expectation.words(), **_finite(asdict(each))} for each in judged]
+
+
+def _finite(plain: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _finite(value)
+        if isinstance(value, dict)
+        else (None if isinstance(value, float) and not isfinite(value) else value)
+        for key, value in plain.items()
+    }
 
 
 def where_in_words(where: Mapping[str, object]) -> str:
@@ -145,9 +154,9 @@ def _judge(data: StudyData, rule: PlateauRule, each: Expectation) -> Judged:
         ratio = _quotient(other.median, ours.median)
     elif each.value is not None:
         ratio = _quotient(ours.median, each.value)
-    text = _words_of(ours, each.model)
+    text = _words_of(ours)
     if other is not None and below is not None:
-        text += f"; {_words_of(other, below.model)}"
+        text = f"{each.model}: {text}; {below.model}: {_words_of(other)}"
     if ours.runs == 0 or (other is not None and other.runs == 0):
         outcome: Outcome = "not run at this size"
     else:
@@ -161,15 +170,16 @@ def _met(each: Expectation, median: float | None, ratio: float | None) -> bool:
         return ratio is not None and ratio >= each.times_below.factor
     if each.value is not None:
         return ratio is not None and 1 / each.within <= ratio <= each.within
-    if median is None:  # infinite or nothing: above every limit only if no upper one is set
+    if median is None:
         return False
     low = -inf if each.above is None else each.above
-    high = inf if each.below is None else each.below
-    return low < median < high
+    return low < median and (each.below is None or median < each.below)
 
 
 def _quotient(one: float | None, other: float | None) -> float | None:
-    return one / other if one is not None and other else None
+    if one is None or not other or one == other == inf:
+        return None
+    return one / other
 
 
 def _measure(
@@ -183,7 +193,7 @@ def _measure(
         runs=len(runs),
         settings=runs["setting"].nunique(),
         diverged=int(runs["diverged_at"].count()),
-        median=_or_none(float(np.median(counted)) if len(counted) else nan),
+        median=float(np.median(counted)) if len(counted) else None,
         mean=_or_none(float(finite.mean()) if len(finite) else nan),
         sd=_or_none(float(finite.std(ddof=1)) if len(finite) > 1 else nan),
     )
@@ -233,15 +243,15 @@ def _or_none(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def _words_of(found: Measured, model: str) -> str:
+def _words_of(found: Measured) -> str:
     """How many runs a number is of, and what is to be known of them."""
     if not found.runs:
-        return f"no such run of {model}"
-    words = f"{model}: {count(found.runs, 'run')}"
+        return "none"
+    words = count(found.runs, "run")
     if found.settings > 1:
         words += f" of {found.settings} configurations"
     if found.diverged:
         words += f", {found.diverged} diverged"
-    if found.median is None and found.mean is None and not found.diverged:
-        words += ", which did not record it"
+    elif found.median is None:
+        words += ", without such a value"
     return words

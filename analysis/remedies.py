@@ -55,8 +55,9 @@ class Remedy:
     """A model against the baseline.
 
     `stayed` are the runs of each, of `seeds` pairs, that never left the plateau, `diverged` those
-    whose numbers ceased to be finite. `cost` is the ratio of the median times of a step. A
-    `reference` is trained on the solution itself: it is shown, but no remedy.
+    whose numbers ceased to be finite. Where no run of either left, lengths are not compared.
+    `cost` is the ratio of the median times of a step. A `reference` is trained on the solution
+    itself: it is shown, but no remedy.
     """
 
     model: str
@@ -105,8 +106,13 @@ def compare_remedies(
     found = [_against(str(model), of.set_index("seed"), base) for model, of in others]
     remedies = [one for one in found if not one.reference]
     references = [one for one in found if one.reference]
-    corrected = _corrected(remedies, "length")
-    ranked = sorted([*_corrected(corrected, "error"), *references], key=_place)
+    lengths = _corrected([one.length for one in remedies])
+    errors = _corrected([one.error for one in remedies])
+    tested = [
+        replace(one, length=length, error=error)
+        for one, length, error in zip(remedies, lengths, errors, strict=True)
+    ]
+    ranked = sorted([*tested, *references], key=_place)
     return Remedies(baseline=baseline, ranked=tuple(ranked))
 
 
@@ -160,13 +166,16 @@ def _against(model: str, runs: pd.DataFrame, base: pd.DataFrame) -> Remedy:
     one, other = runs.loc[shared], base.loc[shared]
     times = runs["step_seconds"].median(), base["step_seconds"].median()
     cost = float(times[0] / times[1])
+    length = _effect(one["length"], other["length"])
+    if one["stayed"].all() and other["stayed"].all():
+        length = Effect(medians=length.medians)  # both are lower bounds: nothing to compare
     return Remedy(
         model=model,
         reference=bool(runs["reference"].any()),
         seeds=len(shared),
         stayed=(int(one["stayed"].sum()), int(other["stayed"].sum())),
         diverged=(int(one["diverged"].sum()), int(other["diverged"].sum())),
-        length=_effect(one["length"], other["length"]),
+        length=length,
         error=_effect(one["error"], other["error"]),
         cost=cost if isfinite(cost) else None,
     )
@@ -174,7 +183,10 @@ def _against(model: str, runs: pd.DataFrame, base: pd.DataFrame) -> Remedy:
 
 def _effect(one: pd.Series[float], other: pd.Series[float]) -> Effect:
     known = (one.notna() & other.notna()).to_numpy()
-    pair = one.to_numpy(float)[known], other.to_numpy(float)[known]
+    pair: tuple[Values, Values] = (
+        np.asarray(one, dtype=np.float64)[known],
+        np.asarray(other, dtype=np.float64)[known],
+    )
     if not known.any():
         return Effect(medians=(None, None))
     medians = float(np.median(pair[0])), float(np.median(pair[1]))
@@ -208,13 +220,9 @@ def _finite(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def _corrected(remedies: Sequence[Remedy], quantity: str) -> list[Remedy]:
-    effects: list[Effect] = [getattr(one, quantity) for one in remedies]
+def _corrected(effects: Sequence[Effect]) -> list[Effect]:
     corrected = holm([effect.p for effect in effects])
-    return [
-        replace(one, **{quantity: replace(effect, corrected=p)})
-        for one, effect, p in zip(remedies, effects, corrected, strict=True)
-    ]
+    return [replace(effect, corrected=p) for effect, p in zip(effects, corrected, strict=True)]
 
 
 def _place(one: Remedy) -> tuple[float, float, str]:

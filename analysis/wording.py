@@ -30,7 +30,7 @@ def plus_minus(mean: float, sd: float) -> str:
     if size >= 1e4 or (size < 1e-2 and digits > 3):
         digits = max(0, math.floor(math.log10(size)) - place)
         return re.sub(r"e([+-])0*", _exponent, f"{mean:.{digits}e} ± {sd:.0e}")
-    return f"{mean:.{digits}f} ± {sd:.{digits}f}"
+    return f"{round(mean, digits) + 0.0:.{digits}f} ± {sd:.{digits}f}"  # no "-0.0"
 
 
 def _exponent(found: re.Match[str]) -> str:

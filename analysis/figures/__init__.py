@@ -46,12 +46,12 @@ __all__ = [
     "draw_remedies",
 ]
 
-ACROSS = 4  # models side by side at most
+ACROSS = 3  # models side by side at most
 
 READING = (
     "Bold: the seed whose plateau has the median length; faint: the other seeds. Cosines are drawn "
     f"as running medians over {MEDIAN} steps, with the bold seed's raw values behind. Red dashed: "
-    "the first step of the bold seed's plateau and the first step after it. At the right: all "
+    "the first step of the bold seed's plateau and the first step after it. Beside (or below): all "
     "steps of all seeds in the plateau and after it, with their median and middle half, each "
     "width scaled to its own peak."
 )
@@ -126,7 +126,8 @@ def _lines(models: list[str]) -> list[list[str]]:
 def _draw_many(rows: list[Row], lines: list[list[str]]) -> Canvas:
     """More models than fit side by side: each quantity has lines of panels, then its parts."""
     height = 0.4 + len(rows) * (1.75 * len(lines) + 2.3)
-    canvas = Canvas(figsize=(2.4 + 2.4 * ACROSS, height), dpi=DPI, layout="constrained")
+    width = 2.4 + 2.4 * len(lines[0])
+    canvas = Canvas(figsize=(width, height), dpi=DPI, layout="constrained")
     for block, (quantity, curves) in zip(
         canvas.subfigures(len(rows), 1, squeeze=False)[:, 0], rows, strict=True
     ):

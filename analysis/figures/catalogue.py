@@ -64,12 +64,12 @@ def column(name: str, label: str, *, log: bool = False, noisy: bool = False) -> 
 FIGURES = (
     Figure(
         "1-losses",
-        "Both models on all losses",
+        "All losses of all models",
         "The curve of the regression loss defines the plateau. Each model is evaluated on every "
         "loss, whichever it is trained on.",
         (
             column("loss/regression", "regression loss\n(mean square, u²)", log=True),
-            column("loss/residual", "differential loss\n(mean square, u²/t²)", log=True),
+            column("loss/residual", "differential loss\n(mean square)", log=True),
             column("loss/boundary", "boundary loss\n(mean square, u²)", log=True),
         ),
     ),

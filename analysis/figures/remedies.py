@@ -28,8 +28,10 @@ HEADINGS = ("ratio [95 %]", "p (Holm)", "error ×", "cost ×", "stayed")
 PLACES = (0.0, 0.37, 0.58, 0.74, 0.86)  # of the columns beside the panel
 
 
-def draw_remedies(found: Remedies, folder: Path) -> Drawn:
-    """Draw `remedies.png` and `remedies.pdf` into the folder."""
+def draw_remedies(found: Remedies, folder: Path) -> Drawn | None:
+    """Draw `remedies.png` and `remedies.pdf` into the folder; None if no ratio is known."""
+    if all(one.length.ratio is None for one in found.ranked):
+        return None
     baseline = "PINN" if found.baseline == PINN else found.baseline
     title = f"Remedies, by the length of the plateau against {baseline}"
     return save("remedies", title, CAPTION, folder, partial(_draw, found))
@@ -79,10 +81,11 @@ def _mark(axes: Axes, place: int, one: Remedy, lowest: float) -> None:
 def _annotate(beside: Axes, place: int, one: Remedy) -> None:
     found = one.length
     span = f" [{number(found.interval[0])}, {number(found.interval[1])}]" if found.interval else ""
+    ratio = "neither left" if found.ratio is None else f"{number(found.ratio)}{span}"
     p = "reference" if one.reference else number(found.corrected)
     error = NONE if one.error.ratio is None else f"{one.error.ratio:.2g}"
     cost = NONE if one.cost is None else f"{one.cost:.2g}"
-    cells = (f"{number(found.ratio)}{span}", p, error, cost, f"{one.stayed[0]} of {one.seeds}")
+    cells = (ratio, p, error, cost, f"{one.stayed[0]} of {one.seeds}")
     for words, x in zip(cells, PLACES, strict=True):
         beside.text(
             x,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
-from analysis.expected import Judged, where_in_words
+from analysis.expected import Judged, Outcome, where_in_words
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule, summary_metrics
 from analysis.remedies import Effect, Remedies, Remedy
@@ -17,6 +17,9 @@ from analysis.statistics import DECIDABLE, compare
 from analysis.verdicts import PINN, REGRESSION
 from analysis.wording import NONE, count, number, plus_minus
 
+EXPECTED: tuple[str, ...] = (
+    *("verdict", "model", "number", "expected", "median", "mean ± sd", "ratio", "runs"),
+)
 FEW = 3  # models that a sentence can name
 OF = {"final": "", "best": ", best", "inside": ", mean in plateau", "after": ", mean after it"}
 BY_SETTING = {"final.error/relative_l2": "Final relative L2 error", "plateau.length": "Plateau"}
@@ -29,7 +32,7 @@ def headline(
     sentences = [_lengths(table)]
     if judged:
         outcomes = Counter(each.outcome for each in judged)
-        each = ", ".join(f"{number_of} {outcome}" for outcome, number_of in outcomes.items())
+        each = ", ".join(f"{outcomes[one]} {one}" for one in get_args(Outcome) if outcomes[one])
         sentences.append(f"Of {count(len(judged), 'expected number')}: {each}.")
     if remedies is not None:
         sentences.append(_shortened(remedies))
@@ -64,8 +67,9 @@ def _range_of_lengths(models: dict[Any, pd.DataFrame]) -> str:
     words = f"{len(models)} models."
     if left:
         shortest, longest = min(left, key=left.__getitem__), max(left, key=left.__getitem__)
-        words += f" Median steps on the plateau: {number(left[shortest])} ({shortest})"
-        words += f" to {number(left[longest])} ({longest})." if len(left) > 1 else "."
+        words += f" Median steps on the plateau: {number(left[shortest])}"
+        differ = left[shortest] < left[longest]
+        words += f" ({shortest}) to {number(left[longest])} ({longest})." if differ else "."
     if stayed:
         words += f" No run left its plateau: {', '.join(map(name, stayed))}."
     return words
@@ -86,8 +90,8 @@ def _shorter(effect: Effect) -> bool:
 
 def expected_rows(judged: Sequence[Judged]) -> Rows:
     """Every expected number, its verdict and what was measured."""
-    header = ("verdict", "model", "number", "expected", "median", "mean ± sd", "ratio", "runs")
-    cells = [
+    header = EXPECTED
+    cells: list[tuple[str, ...]] = [
         (
             each.outcome,
             name(each.expectation.model),
@@ -132,6 +136,8 @@ def remedies_in_words(found: Remedies) -> str:
             f"however clear it is: that needs {found.seeds_needed}. The intervals are not "
             "corrected."
         )
+    if all(one.length.ratio is None for one in found.ranked):
+        return " ".join([*words, "No run left its plateau: lengths cannot be compared."])
     stayed = max((one.stayed[1] for one in found.ranked), default=0)
     if stayed:
         words.append(
@@ -141,7 +147,8 @@ def remedies_in_words(found: Remedies) -> str:
     of_remedies = [one.model for one in found.ranked if one.stayed[0]]
     if of_remedies:
         words.append(
-            f"So did runs of {', '.join(map(name, of_remedies))}, whose true ratios may be larger."
+            f"Some runs of {', '.join(map(name, of_remedies))} never left theirs: where the ratio "
+            "is above 1, the true one may be larger."
         )
     return " ".join(words)
 
@@ -152,19 +159,33 @@ def remedy_rows(found: Remedies) -> Rows:
         "model",
         "seeds",
         "median plateau",
-        "of the baseline",
         "ratio",
         "difference (steps)",
-        "p",
-        "corrected",
+        "p (Holm)",
         "error ratio",
-        "p",
-        "corrected",
+        "p (Holm)",
         "cost of a step",
         "never left",
         "diverged",
     )
-    return Rows(header, [_remedy(one) for one in found.ranked])
+    return Rows(header, [_baseline(found), *map(_remedy, found.ranked)])
+
+
+def _baseline(found: Remedies) -> tuple[str, ...]:
+    most = max(found.ranked, key=lambda one: one.seeds)
+    return (
+        f"{name(found.baseline)} (baseline)",
+        str(most.seeds),
+        number(most.length.medians[1]),
+        "1",
+        NONE,
+        NONE,
+        "1",
+        NONE,
+        "× 1",
+        f"{most.stayed[1]} of {most.seeds}",
+        str(most.diverged[1]),
+    )
 
 
 def _remedy(one: Remedy) -> tuple[str, ...]:
@@ -172,13 +193,11 @@ def _remedy(one: Remedy) -> tuple[str, ...]:
     return (
         f"{name(one.model)} (reference)" if one.reference else name(one.model),
         str(one.seeds),
-        *map(number, length.medians),
+        number(length.medians[0]),
         _with_interval(length.ratio, length.interval),
         _with_interval(length.difference, length.difference_interval),
-        _p(length.p),
         _p(length.corrected),
         _with_interval(error.ratio, error.interval),
-        _p(error.p),
         _p(error.corrected),
         NONE if one.cost is None else f"× {one.cost:.2g}",
         f"{one.stayed[0]} of {one.seeds}",

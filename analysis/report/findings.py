@@ -14,6 +14,8 @@ from analysis.ranking import Direction, ranking
 from analysis.report.rows import Rows, name, text
 from analysis.wording import NONE, count, number, plus_minus
 
+FEW = 3  # models that stand side by side
+SINGLE = ": 1 of 1 configuration"
 BEST = 5  # configurations of each model that are shown
 
 
@@ -56,7 +58,8 @@ def reading_rows(table: pd.DataFrame, rule: PlateauRule) -> Rows:
         )
         for scale in SCALES
     ]
-    return Rows(("reading", *map(name, models), *(["ratio of medians"] if both else [])), cells)
+    rows = Rows(("reading", *map(name, models), *(["ratio of medians"] if both else [])), cells)
+    return rows.turned("model") if len(models) > FEW else rows
 
 
 def _lengths(runs: pd.DataFrame, scale: str) -> str:
@@ -100,4 +103,15 @@ def best(data: StudyData, metric: str, direction: Direction) -> dict[str, Rows]:
         cells = [(*map(text, row[:-3]), number(row[-3]), *map(text, row[-2:])) for row in top]
         title = f"{name(model)}: {len(cells)} of {count(len(settings), 'configuration')}"
         tables[title] = Rows(("rank", *varied, f"final {metric}", "runs", "run"), cells)
-    return tables
+    return _single_ones_together(tables)
+
+
+def _single_ones_together(tables: dict[str, Rows]) -> dict[str, Rows]:
+    """Models of one configuration each in one table, if there are several."""
+    single = {title: rows for title, rows in tables.items() if title.endswith(SINGLE)}
+    if len(single) < 2:
+        return tables
+    others = {title: rows for title, rows in tables.items() if title not in single}
+    cells = [(title.removesuffix(SINGLE), *rows.cells[0][-3:]) for title, rows in single.items()]
+    header = next(iter(single.values())).header[-3:]
+    return {**others, "Models of one configuration": Rows(("model", *header), cells)}

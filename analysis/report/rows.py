@@ -17,6 +17,11 @@ class Rows(NamedTuple):
     header: tuple[str, ...]
     cells: Sequence[tuple[str, ...]]
 
+    def turned(self, corner: str) -> Rows:
+        """The same table with its columns as rows; `corner` is its first heading."""
+        header, *cells = zip(self.header, *self.cells, strict=True)
+        return Rows((corner, *header[1:]), cells)
+
 
 def name(model: object) -> str:
     """The model's name as a reader expects it."""

@@ -49,6 +49,13 @@ def test_two_models_fit_into_80_columns(study: Study) -> None:
     assert len(row.split()) == 3 + 4
 
 
+def test_many_models_have_a_line_each(study: Study) -> None:
+    text = shown(compared(study(*(f"M{place}" for place in range(9)), seeds=2)))
+    assert max(map(len, text.splitlines())) <= 80
+    assert sum(line.startswith("M") for line in text.splitlines()) >= 9
+    assert "final error" in text
+
+
 def test_lower_bounds_are_said_to_be_so(study: Study) -> None:
     table = compared(study("pinn"), PlateauRule(scale="absolute", drop=10))
     assert cell(table, "plateau lasts", "pinn", "inside").startswith("≥ ")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.figures import FIGURES, draw_figures
+from analysis.figures import FIGURES, _draw, draw_figures
 from analysis.figures.curves import Curve, Line, lines_of
 from analysis.figures.style import OTHERS, colours, name_of
 from analysis.load import StudyData
@@ -28,7 +28,7 @@ def lines(data: StudyData) -> dict[str, list[Line]]:
 def test_all_six_are_drawn_as_png_and_pdf(study: Study, tmp_path: Path) -> None:
     data = study("pinn", "regression")
     drawn = draw_figures(data, tmp_path / "new" / "figures", RULE, data.runs.index)
-    assert [each.png.stem for each in drawn] == [each.slug for each in FIGURES]
+    assert [each.title for each in drawn] == [figure.title for figure in FIGURES]
     for each in drawn:
         pixels = matplotlib.image.imread(each.png)
         assert pixels.shape[1] > 1000
@@ -45,7 +45,21 @@ def test_what_no_run_recorded_is_left_out(
     monkeypatch.setattr("analysis.figures.FIGURES", few)
     data = study("pinn", seeds=1, without=("gradient/cosine", "update/norm"))
     drawn = draw_figures(data, tmp_path, RULE, data.runs.index)
-    assert [each.png.stem for each in drawn] == ["3-update-cosine"]
+    assert [each.png.name for each in drawn] == ["3-update-cosine.png"]
+
+
+@pytest.mark.parametrize("models", [4, 7])
+def test_many_models_are_drawn_in_lines(
+    study: Study, monkeypatch: pytest.MonkeyPatch, models: int
+) -> None:
+    monkeypatch.setattr("analysis.figures.FIGURES", FIGURES[1:2])
+    data = study(*(f"M{place}" for place in range(models)), seeds=2, steps=250)
+    found = [(figure, figure.curves(lines(data))) for figure in FIGURES[1:2]]
+    canvas = _draw(found[0][1])
+    panels = canvas.axes if canvas.axes else canvas.subfigs[0].axes
+    assert len(panels) == models + 2
+    assert all(panel.lines or panel.collections or panel.texts for panel in panels)
+    assert canvas.get_figwidth() < 10
 
 
 @pytest.mark.parametrize("diverged_at", [0, 60])

@@ -12,10 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.expected import Expectation
 from analysis.figures import FIGURES
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
-from analysis.report import findings, setting, write_report
+from analysis.report import compared, findings, setting, write_report
 from analysis.report.citations import citations
 from analysis.report.curves import CURVES, POINTS, charts
 from analysis.statistics import per_run
@@ -112,16 +113,56 @@ def test_one_run_of_a_model_with_a_hostile_name_is_worth_a_report(
     page = Page(write_report(data, tmp_path, missing={EVIL: EVIL}))
     assert page.tags.count("script") == 3
     assert page.text.count(EVIL) > 5
-    assert "not decidable" in page.text
+    assert "Claims of the paper" not in page.text
 
 
 def test_the_headline(study: Study) -> None:
     def of(data: StudyData) -> str:
-        return findings.headline(per_run(data, RULE, data.runs.index))
+        return compared.headline(per_run(data, RULE, data.runs.index))
 
     assert re.fullmatch(r"Steps on the plateau: PINN \d+ \(1 run\)\.", of(study("pinn", seeds=1)))
     both = of(study("pinn", "regression", seeds=4))
     assert re.search(r"PINN to regression: 1 \(95 % interval [\d.]+ to [\d.]+\)\.$", both)
+
+
+def test_a_study_of_four_pinns_is_judged_by_its_own_numbers(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.figures.FIGURES", FIGURES[1:2])
+    data = study("M1", "M2", "M3", "M4", seeds=5)
+    expected = [
+        Expectation(model="M1", value=1.94e-1, spread=0.04, source="a paper, Table 2"),
+        Expectation(model="M2", where={"network.width": 50}, below=0.1),
+    ]
+    page = Page(write_report(data, tmp_path, expected=expected, baseline="M1"))
+    assert re.search(r"4 models\. Median steps on the plateau: \d+\. Of 2", page.text)
+    assert "Of 2 expected numbers: 1 not reproduced, 1 not run at this size." in page.text
+    assert "0 of 3 remedies shorten the plateau significantly" in page.text
+    assert "that needs 7" in page.text
+    assert "a paper, Table 2" in page.text
+    assert "Wilcoxon (1945)" in page.text
+    for absent in ("Claims of the paper", "regression model", "ratio of medians", "lambda_b = 100"):
+        assert absent not in page.text
+    document = json.loads((tmp_path / "claims.json").read_text())
+    assert document["claims"] == []
+    outcomes = [each["outcome"] for each in document["expected"]]
+    assert outcomes == ["not reproduced", "not run at this size"]
+    assert [one["model"] for one in document["remedies"]["ranked"]] == ["M2", "M3", "M4"]
+    assert (tmp_path / "figures" / "remedies.png").stat().st_size > 10_000
+    assert (tmp_path / "figures" / "remedies.pdf").is_file()
+
+
+def test_results_by_setting_have_a_row_each_and_a_column_for_each_model(study: Study) -> None:
+    data = study("M1", "M2", seeds=4)
+    depth = [3, 3, 10, 10] * 2
+    data.runs["network.depth"] = depth
+    data.runs["setting"] = [f"depth={value}" for value in depth]
+    found = compared.by_setting(replace(data, varied=["network.depth"]), RULE)
+    assert list(found) == ["Final relative L2 error", "Plateau"]
+    rows = found["Plateau"]
+    assert rows.header == ("network.depth", "M1", "M2")
+    assert [cells[0] for cells in rows.cells] == ["3", "10"]
+    assert compared.by_setting(study("M1"), RULE) == {}
 
 
 def test_tables_of_findings(study: Study) -> None:

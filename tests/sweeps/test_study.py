@@ -148,6 +148,71 @@ def test_parts_that_do_not_go_together_are_refused(
     assert complaint in refusal(file, override)
 
 
+EXPECTED = """
+analysis: {baseline: plain}
+expected:
+  - {model: plain, value: 0.194, spread: 0.0391, where: {network.depth: 3}, source: a paper}
+  - {model: annealed, metric: weight/boundary, above: 100, below: 500, of: best}
+  - {model: annealed, times_below: {model: plain, where: {problem.k: 4}, factor: 4}}
+"""
+
+
+def test_expected_numbers_are_part_of_no_runs_identity(tmp_path: Path) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text(MODELS)
+    bare = load_study(str(file))
+    file.write_text(MODELS + EXPECTED)
+    study = load_study(str(file))
+    assert [each.value for each in study.expected] == [0.194, None, None]
+    assert study.analysis.baseline == "plain"
+    times = study.expected[2].times_below
+    assert times is not None
+    assert type(times.where["problem.k"]) is float
+    assert configuration_at(study, "plain", {}) == configuration_at(bare, "plain", {})
+    file.write_text(study.to_yaml())
+    assert load_study(str(file)) == study
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("expected=[{model: plan, value: 1}]", "expected.0.model: unknown model 'plan', allowed"),
+        ("expected=[{model: plain}]", "expected.0: needs one of value, above and below, times"),
+        ("expected=[{model: plain, value: 1, below: 2}]", "needs one of value, above and below"),
+        ("expected=[{model: plain, value: 0}]", "expected.0.value: value must be > 0"),
+        ("expected=[{model: plain, valeu: 1}]", "unknown key 'valeu', allowed: above, below"),
+        ("expected=[{model: plain, below: 1, spread: 1}]", "expected.0.spread: spread must be"),
+        ("expected=[{model: plain, value: 1, within: 1}]", "expected.0.within: within must be > 1"),
+        ("expected=[{model: plain, below: 1, above: 2}]", "above must be smaller than below"),
+        ("expected=[{model: plain, below: 1, of: last}]", "found 'last', allowed: 'final', 'best'"),
+        ("expected=[{model: plain, below: 1, metric: error}]", "metric: found 'error', allowed"),
+        (
+            "expected=[{model: plain, below: 1, where: {network.dpth: 3}}]",
+            "expected.0.where.network.dpth: unknown key, allowed: network.kind",
+        ),
+        (
+            "expected=[{model: plain, below: 1, where: {network.depth: deep}}]",
+            "expected.0.where.network.depth: found 'deep', allowed: a whole number",
+        ),
+        (
+            "expected=[{model: plain, times_below: {model: other}}]",
+            "expected.0.times_below.model: unknown model 'other', allowed: plain, annealed",
+        ),
+        (
+            "expected=[{model: plain, times_below: {model: plain, fator: 2}}]",
+            "expected.0.times_below.fator: unknown key 'fator'",
+        ),
+        ("analysis={baseline: plian}", "analysis.baseline: unknown model 'plian', allowed: plain"),
+    ],
+)
+def test_an_expectation_that_nothing_can_meet_is_refused(
+    tmp_path: Path, override: str, complaint: str
+) -> None:
+    file = tmp_path / "models.yaml"
+    file.write_text(MODELS)
+    assert complaint in refusal(file, override)
+
+
 def test_a_resolved_study_loads_to_itself(file: Path, tmp_path: Path) -> None:
     smaller = [
         (name, ("reduced=true",)) for name in shipped_studies() if "\nreduced:" in text_of(name)
@@ -174,7 +239,7 @@ def refusal(file: Path, *overrides: str) -> str:
         (1, "name: a..b", "name: found 'a..b', allowed"),
         (1, "name: .hidden", "name: found '.hidden', allowed"),
         (1, "name: 5", "name: found 5, allowed: text"),
-        (1, "nmae: small", "nmae: unknown key 'nmae', allowed: analysis, base, models, name"),
+        (1, "nmae: small", "nmae: unknown key 'nmae', allowed: analysis, base, expected"),
         (3, "  problem: {kind: heta}", "base.problem.kind: unknown problem 'heta'"),
         (3, "  problem: heat", "base.problem: found 'heat', allowed: a mapping with a kind ("),
         (3, "  problem: {a1: 1}", "base.problem.kind: missing, allowed: "),

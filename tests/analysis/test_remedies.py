@@ -1,0 +1,197 @@
+"""Remedies whose plateaus, costs and errors are known, against their baseline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.figures import draw_remedies
+from analysis.load import StudyData
+from analysis.plateau import PlateauRule
+from analysis.remedies import Remedies, Remedy, compare_remedies, remedies_json
+from analysis.report.compared import remedies_in_words, remedy_rows
+from analysis.statistics import holm
+
+RULE = PlateauRule(spans=())
+STEPS = 400
+Curve = Callable[[int, int], "pd.Series[float]"]
+
+
+def study(
+    curve: Curve,
+    flat: Mapping[str, list[int]],
+    cost: Mapping[str, float] | None = None,
+    diverged: tuple[str, ...] = (),
+) -> StudyData:
+    """Runs that rest for so many steps; their time of a step by model, ten times that at first."""
+    frames, rows = {}, []
+    for model, of_seeds in flat.items():
+        for seed, rest in enumerate(of_seeds):
+            run_id = f"{model}-{seed}"
+            loss = curve(rest, STEPS)
+            seconds = np.full(STEPS + 1, (cost or {}).get(model, 1.0))
+            seconds[0], seconds[-1] = 10 * seconds[0], np.nan
+            frames[run_id] = pd.DataFrame(
+                {
+                    "loss/regression": loss,
+                    "error/relative_l2": np.sqrt(loss),
+                    "time/step_seconds": seconds,
+                }
+            )
+            rows.append(
+                {
+                    "run_id": run_id,
+                    "model": model,
+                    "seed": seed,
+                    "diverged_at": 5 if run_id in diverged else None,
+                    "objective.kind": "regression" if model == "solution" else "pinn",
+                }
+            )
+    runs = pd.DataFrame(rows).set_index("run_id").astype({"diverged_at": "Int64"})
+    return StudyData("remedies", runs, [], frames.__getitem__)
+
+
+def compared(data: StudyData, baseline: str = "plain") -> Remedies:
+    found = compare_remedies(data, RULE, list(data.runs.index), baseline)
+    assert found is not None
+    return found
+
+
+def by_name(found: Remedies) -> dict[str, Remedy]:
+    return {one.model: one for one in found.ranked}
+
+
+TEN = list(range(200, 300, 10))
+
+
+def test_remedies_are_ranked_by_the_ratio_of_plateaus(curve: Curve) -> None:
+    flat = {
+        "plain": TEN,
+        "half": [rest // 2 for rest in TEN],
+        "same": TEN,
+        "solution": [50] * 10,
+        "worse": [rest + 60 for rest in TEN],
+    }
+    found = compared(study(curve, flat, cost={"half": 1.5}))
+    assert [one.model for one in found.ranked] == ["solution", "half", "same", "worse"]
+    half = by_name(found)["half"]
+    # A curve that rests for n steps is on the plateau for n - 15 of them: see test_plateau.
+    assert half.length.medians == (122.5 - 15, 245 - 15)
+    assert half.length.ratio == pytest.approx(107.5 / 230)
+    assert half.length.interval is not None
+    assert half.length.interval[0] < 107.5 / 230 < half.length.interval[1]
+    assert half.length.p == pytest.approx(2 / 2**10)
+    assert half.length.corrected == pytest.approx(3 * 2 / 2**10)
+    assert half.length.significant
+    assert half.cost == pytest.approx(1.5)
+    assert half.error.ratio is not None
+    assert half.error.ratio < 1
+    assert by_name(found)["same"].length.p == 1
+    assert not by_name(found)["same"].length.significant
+
+
+def test_the_solutions_model_is_a_reference_and_not_corrected_for(curve: Curve) -> None:
+    found = compared(study(curve, {"plain": TEN, "half": [50] * 10, "solution": [40] * 10}))
+    assert found.tested == 1
+    solution = by_name(found)["solution"]
+    assert solution.reference
+    assert solution.length.corrected is None
+
+
+def test_pairing_sees_what_the_spread_over_seeds_hides(curve: Curve) -> None:
+    wide = [40, 80, 120, 160, 200, 240, 280, 300]
+    found = compared(study(curve, {"plain": wide, "bit": [rest - 6 for rest in wide]}))
+    (bit,) = found.ranked
+    assert bit.length.p == pytest.approx(2 / 2**8)
+    assert bit.length.difference == -6
+    assert bit.length.difference_interval is None or bit.length.difference_interval[1] < 0
+
+
+def test_a_plateau_never_left_counts_as_all_steps_and_is_told(curve: Curve) -> None:
+    stays = STEPS - 30
+    flat = {"plain": [200, stays, stays, 210], "stuck": [stays] * 4, "out": [100] * 4}
+    found = compared(study(curve, flat))
+    stuck, out = by_name(found)["stuck"], by_name(found)["out"]
+    assert stuck.stayed == (4, 2)
+    assert stuck.length.medians[0] == STEPS
+    assert out.stayed == (0, 2)
+    words = remedies_in_words(found)
+    assert "2 runs of plain never left the plateau" in words
+    assert "Some runs of stuck never left theirs" in words
+
+
+def test_where_no_run_left_lengths_are_not_compared(curve: Curve, tmp_path: Path) -> None:
+    found = compared(study(curve, {"plain": [STEPS - 30] * 4, "stuck": [STEPS - 30] * 4}))
+    (stuck,) = found.ranked
+    assert (stuck.length.ratio, stuck.length.p) == (None, None)
+    assert "lengths cannot be compared" in remedies_in_words(found)
+    assert draw_remedies(found, tmp_path) is None
+
+
+def test_a_diverged_run_has_no_error_to_be_proud_of(curve: Curve) -> None:
+    flat = {"plain": [200] * 5, "mad": [100] * 5}
+    found = compared(study(curve, flat, diverged=("mad-0", "mad-1", "mad-2")))
+    (mad,) = found.ranked
+    assert mad.diverged == (3, 0)
+    assert mad.error.ratio is None
+    assert mad.error.difference is None
+    json.dumps(remedies_json(found), allow_nan=False)
+
+
+def test_seeds_that_cannot_decide_are_said_to_be_too_few(curve: Curve) -> None:
+    flat = {name: [200, 210, 220, 230, 240] for name in ("plain", *"abcdefghij")}
+    found = compared(study(curve, flat | {"a": [50, 60, 70, 80, 90]}))
+    assert found.seeds_needed == 9  # 10 remedies: 10 x 2 / 2^9 < 0.05
+    assert "With 5 seeds no remedy can become significant" in remedies_in_words(found)
+    assert not by_name(found)["a"].length.significant
+    few = compared(study(curve, {"plain": [200, 210], "a": [100, 110]}))
+    assert few.ranked[0].length.p is None
+    assert "At least 4 seeds are needed" in remedies_in_words(few)
+
+
+def test_only_seeds_of_both_are_paired(curve: Curve) -> None:
+    found = compared(study(curve, {"plain": [200] * 3, "more": [100] * 5}))
+    assert found.ranked[0].seeds == 3
+
+
+def test_without_baseline_or_others_there_is_no_comparison(curve: Curve) -> None:
+    data = study(curve, {"plain": [200] * 3})
+    assert compare_remedies(data, RULE, list(data.runs.index), "plain") is None
+    assert compare_remedies(data, RULE, list(data.runs.index), "other") is None
+
+
+def test_the_table_has_the_baseline_and_every_model(curve: Curve) -> None:
+    rows = remedy_rows(compared(study(curve, {"plain": TEN, "half": [50] * 10, "solution": TEN})))
+    assert [cells[0] for cells in rows.cells] == [
+        "plain (baseline)",
+        "half",
+        "solution (reference)",
+    ]
+    assert {len(cells) for cells in rows.cells} == {len(rows.header)}
+
+
+def test_the_figure_shows_ratios_of_nothing_too(curve: Curve, tmp_path: Path) -> None:
+    flat = {"plain": TEN, "none": [0] * 10, "half": [100] * 10, "solution": [50] * 10}
+    drawn = draw_remedies(compared(study(curve, flat)), tmp_path)
+    assert drawn is not None
+    assert drawn.pdf.read_bytes().startswith(b"%PDF")
+    assert matplotlib.image.imread(drawn.png)[..., :3].std() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("given", "corrected"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.6, 0.9], [1.0, 1.0]),
+        ([None, 0.02, None], [None, 0.02, None]),
+        ([], []),
+    ],
+)
+def test_holm(given: list[float | None], corrected: list[float | None]) -> None:
+    assert holm(given) == [None if p is None else pytest.approx(p) for p in corrected]
