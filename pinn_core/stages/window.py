@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -9,8 +10,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.operators import Operator
-from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.problems.conditions import Box, Condition, Segment
 from pinn_core.problems.problem import Grid, Points, Problem
 
 
@@ -34,17 +34,14 @@ class Window:
         """No form: those of the problem keep its first time, not the window's."""
         self._problem, self._start, self._end = problem, start, end
         self._time = problem.coordinates.index("t")
-        self._low, self._high = problem.domain.low[self._time], problem.domain.high[self._time]
-
-    @property
-    def domain(self) -> Box:
-        """The problem's between both times."""
-        return self._cut(self._problem.domain)
-
-    @property
-    def operators(self) -> tuple[Operator, ...]:
-        """The problem's."""
-        return self._problem.operators
+        self._low = problem.domain.low[self._time]
+        self.domain = self._cut(problem.domain)
+        self.operators = problem.operators
+        starting = at_the_start(problem)
+        self.conditions = {
+            name: self._started(condition) if starting[name] else self._along(condition)
+            for name, condition in problem.conditions.items()
+        }
 
     def residual(
         self, channels: Float[Tensor, "m c n k"], points: Float[Tensor, "#m n d"]
@@ -52,29 +49,15 @@ class Window:
         """The problem's."""
         return self._problem.residual(channels, points)
 
-    @property
-    def conditions(self) -> Conditions:
-        """The problem's, at the window's start or on its part of the sides."""
-        starting = at_the_start(self._problem)
-        return {
-            name: self._started(condition) if starting[name] else self._along(condition)
-            for name, condition in self._problem.conditions.items()
-        }
-
     def _started(self, condition: Condition) -> Condition:
         if self._start == self._low:
             return replace(condition, per_member=True)
-        count = len(condition.quantities)
-
-        def unknown(points: ndarray) -> ndarray:
-            return np.full((len(points), count), np.nan)
-
-        def moved(segment: Segment) -> Segment:
-            boxes = [box.face(self._time, self._start) for box in segment.boxes]
-            return Segment(tuple(boxes), unknown)
-
-        segments = tuple(moved(segment) for segment in condition.segments)
-        return replace(condition, segments=segments, per_member=True)
+        unknown = partial(_unknown, len(condition.quantities))
+        segments = [
+            Segment(tuple(box.face(self._time, self._start) for box in segment.boxes), unknown)
+            for segment in condition.segments
+        ]
+        return replace(condition, segments=tuple(segments), per_member=True)
 
     def _along(self, condition: Condition) -> Condition:
         segments = [
@@ -85,10 +68,8 @@ class Window:
 
     def _cut(self, box: Box) -> Box:
         """The part of a box, which reaches over all of the problem's time."""
-        return Box(
-            box.face(self._time, self._start).low,
-            box.face(self._time, self._end).high,
-        )
+        first, last = (box.face(self._time, time) for time in (self._start, self._end))
+        return Box(first.low, last.high)
 
     def grid(self) -> Grid:
         """The problem's points in the window; the start's again, without solutions."""
@@ -130,6 +111,10 @@ def at_the_start(problem: Problem) -> Mapping[str, bool]:
             )
         found[name] = times == {(low, low)}
     return found
+
+
+def _unknown(quantities: int, points: Float[ndarray, "n d"]) -> Float[ndarray, "n q"]:
+    return np.full((len(points), quantities), np.nan)
 
 
 def _chosen(points: Points, where: ndarray) -> Points:

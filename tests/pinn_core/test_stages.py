@@ -30,7 +30,6 @@ from pinn_core.optimizers import LBFGS
 from pinn_core.pack import Pack
 from pinn_core.problems import (
     AllenCahn,
-    Burgers,
     Convection,
     Heat,
     Helmholtz,
@@ -127,14 +126,17 @@ def parts_of(problem: Any) -> dict[str, Any]:
 
 
 def test_a_regression_learns_each_stages_solution() -> None:
-    stages = Curriculum(coefficient="rho", values=(0.0, 2.0))
     problem = Reaction(points_x=8, points_t=6, rho=5.0)
-    objective = Regression(batch="full")
-    phases = (LBFGS(steps=40),)
-    table = frame(configuration(stages=stages, problem=problem, objective=objective, phases=phases))
-    assert table["loss/batch"].equals(table["loss/regression"])
-    assert table["loss/regression"][40] > 10 * table["loss/regression"][39]
-    assert table["loss/regression"][80] > 10 * table["loss/regression"][79]
+    stages = Curriculum(coefficient="rho", values=(0.0, 2.0))
+    one = configuration(problem=problem, stages=stages, objective=Regression(batch="full"))
+    pack = packed(one)
+    for step, rho in ((0, 0.0), (4, 0.0), (5, 2.0), (10, 5.0)):
+        with torch.no_grad():
+            for each in range(pack.step, step + 1):
+                pack.advance(each)
+        pack.step = step + 1
+        points = replace(problem, rho=rho).exact(pack.batch["grid"].coordinates[0].numpy())
+        assert np.array_equal(pack.batch["grid"]["reference"][0].numpy(), points)
 
 
 def test_windows_cut_the_grid_and_the_collocation_points() -> None:
@@ -159,11 +161,9 @@ def test_windows_cut_the_grid_and_the_collocation_points() -> None:
 @pytest.mark.parametrize(
     "problem",
     [
-        Convection(points_x=8, points_t=8),
         Reaction(points_x=8, points_t=8),
         ReactionDiffusion(points_x=8, points_t=8),
         AllenCahn(points_x=8, points_t=8),
-        Burgers(points_x=8, points_t=8),
         Wave(points_per_axis=8),
         KleinGordon(points_per_axis=8),
     ],
@@ -217,7 +217,7 @@ def test_the_velocity_that_is_passed_on_is_the_networks_derivative() -> None:
     [
         {},
         {"problem": replace(TINY, interior_points=20)},
-        {"problem": replace(TINY, points_t=9), "stages": Marching(windows=4)},
+        {"problem": replace(TINY, points_t=9), "stages": Marching(windows=3)},
         {"objective": Pinn(lambda_b=2.0, batch=12), "record": replace(RECORD, points=1000)},
     ],
 )
@@ -239,43 +239,49 @@ def test_what_is_judged_are_all_windows_so_far(parts: dict[str, Any]) -> None:
     edges = np.linspace(0, 1, windows + 1)
     table = frame(one, backend="eager")
 
-    def expected(row: int, stage: int) -> tuple[float, float]:
+    def expected(stage: int) -> tuple[float, float]:
         until = time <= edges[stage + 1]
         window = np.clip(np.searchsorted(edges, time, side="left") - 1, 0, None)
         found = np.choose(np.minimum(window, stage), values)[until]
         squares = np.square(found - exact[until]).sum()
         return squares / until.sum(), np.sqrt(squares / np.square(exact[until]).sum())
 
-    regression, error = expected(one.steps, windows - 1)
-    last = table.iloc[-1]
-    assert last["loss/regression"] == pytest.approx(regression, rel=1e-10)
-    assert last["error/relative_l2"] == pytest.approx(error, rel=1e-10)
+    regression, error = expected(windows - 1)
     full = table.dropna(subset="full/error/relative_l2")
+    last = full.iloc[-1]
+    assert last["step"] == one.steps
+    assert last["full/loss/regression"] == pytest.approx(regression, rel=1e-10)
+    assert last["full/error/relative_l2"] == pytest.approx(error, rel=1e-10)
+    if one.problem.interior_points != "all":  # the row's are those of the points trained on
+        return
     assert np.allclose(full["full/error/relative_l2"], full["error/relative_l2"], rtol=1e-10)
     assert np.allclose(full["full/loss/regression"], full["loss/regression"], rtol=1e-10)
 
 
-MARCHING = configuration(phases=(Adam(steps=3), LBFGS(steps=2)), precision="float32")
+MARCHING = configuration(phases=(Adam(steps=2), LBFGS(steps=1)), precision="float32")
 STAGED = [
     pytest.param(MARCHING, id="marching"),
     pytest.param(replace(MARCHING, objective=Pinn(batch=12)), id="batches"),
-    pytest.param(replace(MARCHING, weighting=Annealing(period=2)), id="annealing"),
-    pytest.param(replace(MARCHING, weighting=ResidualAttention()), id="attention"),
-    pytest.param(replace(MARCHING, problem=Wave(points_per_axis=7, interior_points=9)), id="wave"),
-    pytest.param(replace(MARCHING, stages=CURRICULUM), id="curriculum"),
     pytest.param(
-        replace(MARCHING, stages=CURRICULUM, objective=Pinn(batch=9, points="latin")),
-        id="new points",
+        replace(MARCHING, weighting=ResidualAttention(), problem=Wave(points_per_axis=7)),
+        id="wave, attention",
+    ),
+    pytest.param(
+        replace(
+            MARCHING,
+            stages=CURRICULUM,
+            weighting=Annealing(period=2),
+            objective=Pinn(batch=9, points="latin"),
+        ),
+        id="curriculum, new points, annealing",
     ),
 ]
 
 
 @pytest.mark.parametrize("one", STAGED)
-@pytest.mark.parametrize("backend", ["eager", "auto"])
-def test_staged_runs_are_the_same_alone_and_packed(one: Configuration, backend: str) -> None:
-    alone = {seed: digests(one, (seed,), backend=backend)[seed] for seed in (0, 1, 2)}
-    assert digests(one, (0, 1, 2), backend=backend) == alone
-    assert digests(one, (2, 1, 0), backend=backend, threads=2) == alone
+def test_staged_runs_are_the_same_alone_and_packed(one: Configuration) -> None:
+    alone = {seed: digests(one, (seed,))[seed] for seed in (0, 1)}
+    assert digests(one, (1, 2, 0), threads=2).items() >= alone.items()
 
 
 class Died(Exception):
@@ -283,15 +289,18 @@ class Died(Exception):
 
 
 @pytest.mark.parametrize("one", STAGED)
-@pytest.mark.parametrize("last", [4, 5, 6, 13])
-def test_a_run_is_resumed_inside_any_stage(one: Configuration, last: int, tmp_path: Path) -> None:
+def test_a_run_is_resumed_inside_any_stage(one: Configuration, tmp_path: Path) -> None:
+    deaths = [2, 3, 7, 8]  # in the first stage, at its end, in the last, between its phases
+    kept = Checkpointing(Folder(tmp_path), every_steps(1))
+
     def die(step: int, _: int) -> None:
-        if step == last:
+        if step in deaths:
+            deaths.remove(step)
             raise Died
 
-    kept = Checkpointing(Folder(tmp_path), every_steps(1))
-    with pytest.raises(Died):
-        digests(one, (0, 1), checkpointing=kept, progress=die)
+    for _ in range(4):
+        with pytest.raises(Died):
+            digests(one, (0, 1), checkpointing=kept, progress=die)
     assert digests(one, (0, 1), checkpointing=kept) == digests(one, (0, 1))
 
 

@@ -14,6 +14,7 @@ from pinn_core.networks import Mlp
 from pinn_core.objectives import Pinn, Regression
 from pinn_core.optimizers import Adam
 from pinn_core.problems import Heat
+from pinn_core.stages import Curriculum
 from pinn_core.weighting import Annealing, Fixed
 from sweeps.errors import StudyError
 from sweeps.study.study import Range, configuration_at, configuration_of, load_study
@@ -102,6 +103,31 @@ models:
     objective: {kind: pinn, lambda_b: 1, batch: 16, points: uniform}
     base: {weighting: {kind: annealing}, precision: float64}
 """
+
+
+def test_a_study_may_train_in_stages(tmp_path: Path) -> None:
+    text = TEXT.replace(
+        "kind: heat, interior_points: 600", "kind: convection, points_t: 9"
+    ).replace("  phases:", "  stages: {kind: curriculum, values: [5, 10]}\n  phases:")
+    text = text.replace("network.width: [32, 64]", "problem.beta: [20, 30]")
+    text = text.replace("sampler: tpe, runs: 5", "sampler: grid")
+    text = text.replace("{low: 1e-4, high: 1, log: true}", "[1e-3]")
+    file = tmp_path / "staged.yaml"
+    file.write_text(text)
+    study = load_study(str(file))
+    assert study.base.stages == Curriculum(coefficient="beta", values=(5.0, 10.0))
+    one = configuration_at(study, "pinn", {"problem.beta": 20.0})
+    assert one.steps == 3000
+    assert configuration_of(one.to_dict()) == one
+    again = tmp_path / "again.yaml"
+    again.write_text(study.to_yaml())
+    assert load_study(str(again)) == study
+    file.write_text(text.replace("beta: [20, 30]", "beta: [20, 10]"))
+    with pytest.raises(StudyError, match="found 10 twice"):
+        load_study(str(file))
+    file.write_text(text.replace("kind: curriculum, values: [5, 10]", "kind: marching, windows: 9"))
+    with pytest.raises(StudyError, match="must be at most 8"):
+        load_study(str(file))
 
 
 def test_a_model_may_have_a_base_of_its_own(tmp_path: Path) -> None:
