@@ -121,7 +121,7 @@ def _canvas(
 def _first_and_last(
     models: Models,
     prefix: str,
-    draw: Callable[[Axes, list[float], str, str, str], None],
+    draw: Callable[[Axes, pd.Series, int, str, str, str], None],
     labels: tuple[str, str],
 ) -> Canvas | None:
     """Each model's bold seed at the first due step, dashed and grey, and at the last."""
@@ -139,7 +139,7 @@ def _first_and_last(
                 continue
             series = cells[name]
             for at, colour, dash in ((0, "#888888", "--"), (-1, palette[model], "-")):
-                draw(panel, series.iloc[at], colour, dash, f"step {series.index[at]}")
+                draw(panel, series, at, colour, dash, f"step {series.index[at]}")
             together = prefix == "kernel/" and name == "total"
             words = "all together" if together else _words(name)
             panel.set_title(f"{name_of(model)}: {words}")
@@ -150,10 +150,11 @@ def _first_and_last(
     return canvas
 
 
-def _density(axes: Axes, cell: list[float], colour: str, dash: str, label: str) -> None:
-    """Nodes broadened on a signed logarithmic axis, in decades."""
-    nodes, shares = read_spectrum(cell)
-    smallest = np.abs(nodes).max() * 10.0**-DECADES
+def _density(axes: Axes, cells: pd.Series, at: int, colour: str, dash: str, label: str) -> None:
+    """Nodes broadened on a signed logarithmic axis, in decades; the same axis for both steps."""
+    nodes, shares = read_spectrum(cells.iloc[at])
+    ends = [read_spectrum(cells.iloc[end])[0] for end in (0, -1)]
+    smallest = np.abs(np.concatenate(ends)).max() * 10.0**-DECADES
     decades = partial(_decades, smallest=smallest)
     places = decades(nodes)
     grid = np.linspace(places.min() - 0.5, places.max() + 0.5, 600)
@@ -190,9 +191,9 @@ def _power(label: str) -> str:
     return rf"${'-' if sign == '-1' else ''}10^{{{exponent}}}$"
 
 
-def _ranked(axes: Axes, cell: list[float], colour: str, dash: str, label: str) -> None:
+def _ranked(axes: Axes, cells: pd.Series, at: int, colour: str, dash: str, label: str) -> None:
     """Eigenvalues down to the rounding of the largest."""
-    values = np.asarray(cell, dtype=float)
+    values = np.asarray(cells.iloc[at], dtype=float)
     values = values[values > 1e-14 * values[0]]
     ranks = np.arange(1, len(values) + 1)
     axes.loglog(ranks, values, color=colour, linestyle=dash, linewidth=1.2, label=label)
