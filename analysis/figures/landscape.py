@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,11 @@ from analysis.figures.style import DPI, INK, OTHERS, colours, name_of
 from pinn_core.trajectory import read_histograms, read_spectrum
 
 Models = Mapping[str, Sequence[Line]]
-Cell = Callable[[Axes, Line, str, int, dict[str, object]], None]
 
 MOST = 4  # models in a figure that has a row for each
-DECADES = 6  # of a density below its largest eigenvalue, on either side of zero
-SMOOTHING = 0.12  # decades, of a density
-LOWEST = 1e-4  # of a density
+DECADES = 4  # of a density below its largest eigenvalue, on either side of zero
+SMOOTHING = 0.2  # decades, of a density
+LOWEST, HIGHEST = 1e-4, 10.0  # of a density
 TERMS = ("#0072b2", "#d98200", *OTHERS)
 
 
@@ -77,7 +77,10 @@ def spectrum(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG0
 def kernel(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
     """A row per model, a column per term: eigenvalues by their rank, at the first and last step."""
     return _first_and_last(
-        models, "kernel/", _ranked, ("rank (counted from 1)", "eigenvalue of the kernel\n(a.u.)")
+        models,
+        "kernel/",
+        _ranked,
+        ("rank (counted from 1)", "eigenvalue of the kernel\n(squared gradient length)"),
     )
 
 
@@ -110,7 +113,7 @@ def gradient_histograms(models: Models, runs: pd.DataFrame) -> Canvas | None:  #
 
 def _canvas(
     rows: int, columns: int, *, sharex: bool = False, sharey: bool = False
-) -> tuple[Canvas, list[list[Axes]]]:
+) -> tuple[Canvas, npt.NDArray[Any]]:
     canvas = Canvas(figsize=(1.0 + 2.6 * columns, 0.5 + 2.0 * rows), dpi=DPI, layout="constrained")
     return canvas, canvas.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
 
@@ -118,7 +121,7 @@ def _canvas(
 def _first_and_last(
     models: Models,
     prefix: str,
-    draw: Callable[[Axes, list[float], str, str, str], None],
+    draw: Callable[[Axes, pd.Series, int, str, str, str], None],
     labels: tuple[str, str],
 ) -> Canvas | None:
     """Each model's bold seed at the first due step, dashed and grey, and at the last."""
@@ -136,8 +139,10 @@ def _first_and_last(
                 continue
             series = cells[name]
             for at, colour, dash in ((0, "#888888", "--"), (-1, palette[model], "-")):
-                draw(panel, series.iloc[at], colour, dash, f"step {series.index[at]}")
-            panel.set_title(f"{name_of(model)}: {_words(name)}")
+                draw(panel, series, at, colour, dash, f"step {series.index[at]}")
+            together = prefix == "kernel/" and name == "total"
+            words = "all together" if together else _words(name)
+            panel.set_title(f"{name_of(model)}: {words}")
             panel.set_xlabel(labels[0])
         first = next(panel for panel, name in zip(row, names, strict=True) if name in cells)
         first.set_ylabel(labels[1])
@@ -145,10 +150,11 @@ def _first_and_last(
     return canvas
 
 
-def _density(axes: Axes, cell: list[float], colour: str, dash: str, label: str) -> None:
-    """Nodes broadened on a signed logarithmic axis, in decades."""
-    nodes, shares = read_spectrum(cell)
-    smallest = np.abs(nodes).max() * 10.0**-DECADES
+def _density(axes: Axes, cells: pd.Series, at: int, colour: str, dash: str, label: str) -> None:
+    """Nodes broadened on a signed logarithmic axis, in decades; the same axis for both steps."""
+    nodes, shares = read_spectrum(cells.iloc[at])
+    ends = [read_spectrum(cells.iloc[end])[0] for end in (0, -1)]
+    smallest = np.abs(np.concatenate(ends)).max() * 10.0**-DECADES
     decades = partial(_decades, smallest=smallest)
     places = decades(nodes)
     grid = np.linspace(places.min() - 0.5, places.max() + 0.5, 600)
@@ -159,7 +165,7 @@ def _density(axes: Axes, cell: list[float], colour: str, dash: str, label: str) 
     axes.set_xscale("asinh", linear_width=smallest)
     _few_ticks(axes)
     axes.set_yscale("log")
-    axes.set_ylim(bottom=LOWEST)
+    axes.set_ylim(LOWEST, HIGHEST)
 
 
 def _decades(values: npt.NDArray[np.float64], smallest: float) -> npt.NDArray[np.float64]:
@@ -185,9 +191,9 @@ def _power(label: str) -> str:
     return rf"${'-' if sign == '-1' else ''}10^{{{exponent}}}$"
 
 
-def _ranked(axes: Axes, cell: list[float], colour: str, dash: str, label: str) -> None:
+def _ranked(axes: Axes, cells: pd.Series, at: int, colour: str, dash: str, label: str) -> None:
     """Eigenvalues down to the rounding of the largest."""
-    values = np.asarray(cell, dtype=float)
+    values = np.asarray(cells.iloc[at], dtype=float)
     values = values[values > 1e-14 * values[0]]
     ranks = np.arange(1, len(values) + 1)
     axes.loglog(ranks, values, color=colour, linestyle=dash, linewidth=1.2, label=label)
@@ -205,8 +211,10 @@ def _folded(
     if edges[-1] <= 0:
         return
     both = (counts[half + 1 :] + counts[:half][::-1]) / counts.sum()
-    axes.stairs(both, edges[half + 1 :], color=colour, fill=True, alpha=0.25)
-    axes.stairs(both, edges[half + 1 :], color=colour, linewidth=1.1, label=label)
+    empty = int((both > 0).argmax())
+    both, edges = both[empty:], edges[half + 1 + empty :]
+    axes.stairs(both, edges, color=colour, fill=True, alpha=0.25)
+    axes.stairs(both, edges, color=colour, linewidth=1.1, label=label)
     axes.set_xscale("log")
 
 
@@ -225,7 +233,7 @@ def _over_steps(axes: Axes, lines: Iterable[Line], column: str, colour: str, lab
 
 def _bound(axes: Axes, line: Line, runs: pd.DataFrame, colour: str) -> None:
     """The curvature above which gradient descent with the run's learning rate is unstable."""
-    rates = learning_rates(runs.loc[line.run_id], line.end)
+    rates = learning_rates(dict(runs.loc[line.run_id].items()), line.end)
     if rates.notna().any():
         bound = 2 / rates
         axes.plot(bound.index, bound, color=colour, linestyle=":", linewidth=1.2)
@@ -240,21 +248,21 @@ def _bound(axes: Axes, line: Line, runs: pd.DataFrame, colour: str) -> None:
         )
 
 
-def learning_rates(run: pd.Series, end: int) -> pd.Series[float]:
+def learning_rates(run: Mapping[Any, Any], end: int) -> pd.Series[float]:
     """The learning rate that each step's update had, from a run's configuration; null without."""
-    found = pd.Series(np.nan, pd.RangeIndex(end), dtype=float)
+    found = np.full(end, np.nan)
     first, phase = 0, 0
-    while f"phases.{phase}.steps" in run and pd.notna(run[f"phases.{phase}.steps"]):
+    while pd.notna(run.get(f"phases.{phase}.steps")):
         get = partial(_setting, run, f"phases.{phase}")
         steps = int(run[f"phases.{phase}.steps"])
         at = np.arange(max(0, min(steps, end - first)))
         decayed = get("decay", 1.0) ** (at / get("decay_steps", 1.0))
-        found.iloc[first : first + len(at)] = get("learning_rate", np.nan) * decayed
+        found[first : first + len(at)] = get("learning_rate", np.nan) * decayed
         first, phase = first + steps, phase + 1
-    return found
+    return pd.Series(found)
 
 
-def _setting(run: pd.Series, phase: str, name: str, default: float) -> float:
+def _setting(run: Mapping[Any, Any], phase: str, name: str, default: float) -> float:
     value = run.get(f"{phase}.{name}", default)
     return default if pd.isna(value) else float(value)
 

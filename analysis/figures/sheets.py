@@ -40,7 +40,7 @@ SHEETS = (
     Sheet(
         "spectrum",
         "Spectral density of the Hessian",
-        "By stochastic Lanczos quadrature, broadened to 0.12 decades: the share of eigenvalues per "
+        "By stochastic Lanczos quadrature, broadened by 0.2 decades: the share of eigenvalues per "
         "decade, on an axis that is linear around zero and logarithmic beyond. Grey and dashed: "
         "the first recorded step of the bold seed; in colour: the last.",
         landscape.spectrum,
