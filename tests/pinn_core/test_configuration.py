@@ -37,8 +37,11 @@ def test_the_dictionary_says_everything() -> None:
         "depth": 2,
         "activation": "tanh",
         "init": "torch",
+        "parametrization": "plain",
     }
     assert found["weighting"] == {"kind": "fixed"}
+    assert (found["inputs"], found["constraints"]) == ({"kind": "raw"}, "soft")
+    assert found["stages"] == {"kind": "none"}
 
 
 def test_canonical_text_is_sorted_and_refuses_nan() -> None:

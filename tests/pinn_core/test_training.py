@@ -46,7 +46,7 @@ def configuration(problem: Any, **parts: Any) -> Configuration:
             "problem": problem,
             "network": Mlp(width=6, depth=2, activation="tanh", init="glorot"),
             "objective": Pinn(lambda_b=2.0),
-            "phases": (Adam(steps=8, learning_rate=1e-3),),
+            "phases": (Adam(steps=5, learning_rate=1e-3),),
             "record": RECORD,
             **parts,
         }
@@ -65,8 +65,18 @@ def alone(one: Configuration, seeds: tuple[int, ...]) -> dict[int, str]:
 NEW = Pinn(lambda_b=2.0, batch=10, points="uniform")
 
 
+SLOWLY = pytest.mark.slow
+
+
 @pytest.mark.parametrize("kind", PROBLEMS.names())
-@pytest.mark.parametrize("objective", [Pinn(), NEW, Regression(batch=10)])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        NEW,
+        pytest.param(Pinn(), marks=SLOWLY),
+        pytest.param(Regression(batch=10), marks=SLOWLY),
+    ],
+)
 def test_every_problem_trains_and_is_judged(kind: str, objective: Any) -> None:
     problem = problem_of(kind)
     table = train([Member(configuration(problem, objective=objective), 0)])[0].table.to_pandas()
@@ -74,14 +84,20 @@ def test_every_problem_trains_and_is_judged(kind: str, objective: Any) -> None:
     assert np.isfinite(table["error/relative_l2"]).all()
     assert np.isfinite(table["full/loss/residual"].dropna()).all()
     for name in problem.conditions:
-        assert table[f"full/loss/{name}"].notna().sum() == 3
+        assert table[f"full/loss/{name}"].notna().sum() == 2
         assert table[f"weight/{name}"].notna().all() == (objective.kind == "pinn")
 
 
-@pytest.mark.parametrize("kind", PROBLEMS.names())
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind in ("klein_gordon", "reaction_diffusion") else pytest.param(kind, marks=SLOWLY)
+        for kind in PROBLEMS.names()
+    ],
+)
 def test_a_problems_runs_are_the_same_alone_and_packed(kind: str) -> None:
     one = configuration(problem_of(kind), objective=NEW)
-    assert digests(one, (4, 5, 6)) == alone(one, (4, 5, 6)) == digests(one, (6, 5, 4), threads=2)
+    assert digests(one, (4, 5)) == alone(one, (4, 5)) == digests(one, (5, 4), threads=2)
 
 
 def weighted(kind: str) -> Configuration:
@@ -93,15 +109,18 @@ def weighted(kind: str) -> Configuration:
 @pytest.mark.parametrize("kind", WEIGHTINGS.names())
 def test_weighted_runs_are_the_same_alone_and_packed(kind: str) -> None:
     one = weighted(kind)
-    assert digests(one, (0, 1, 2)) == alone(one, (0, 1, 2))
+    assert digests(one, (0, 1)) == alone(one, (0, 1))
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS.names())
-@pytest.mark.parametrize("weighting", [Fixed(), SelfAdaptive(), Causal(chunks=4)])
+@pytest.mark.parametrize(
+    "weighting",
+    [SelfAdaptive(), *(pytest.param(w, marks=SLOWLY) for w in (Fixed(), Causal(chunks=4)))],
+)
 def test_optimized_runs_are_the_same_alone_and_packed(kind: str, weighting: Any) -> None:
-    phases = (Adam(steps=3), OPTIMIZERS[kind](steps=5))
+    phases = (Adam(steps=2), OPTIMIZERS[kind](steps=3))
     one = configuration(Convection(points_x=8, points_t=6), phases=phases, weighting=weighting)
-    assert digests(one, (0, 1, 2)) == alone(one, (0, 1, 2))
+    assert digests(one, (0, 1)) == alone(one, (0, 1))
 
 
 FORMS: list[dict[str, Any]] = [
@@ -114,12 +133,14 @@ FORMS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("parts", FORMS)
-@pytest.mark.parametrize("objective", [Pinn(), NEW, Regression(batch=10)])
+@pytest.mark.parametrize(
+    "objective", [NEW, *(pytest.param(o, marks=SLOWLY) for o in (Pinn(), Regression(batch=10)))]
+)
 def test_runs_of_every_form_are_the_same_alone_and_packed(
     parts: dict[str, Any], objective: Any
 ) -> None:
     one = configuration(Reaction(points_x=8, points_t=6), objective=objective, **parts)
-    assert digests(one, (0, 1, 2)) == alone(one, (0, 1, 2)) == digests(one, (2, 1, 0), threads=2)
+    assert digests(one, (0, 1)) == alone(one, (0, 1)) == digests(one, (1, 0), threads=2)
 
 
 def test_what_the_form_keeps_is_no_term_and_has_no_error() -> None:
@@ -142,7 +163,7 @@ class Died(Exception):
         *(pytest.param(weighted(kind), id=kind) for kind in WEIGHTINGS.names()),
         *(
             pytest.param(
-                configuration(Helmholtz(points_per_axis=7), phases=(OPTIMIZERS[kind](steps=8),)),
+                configuration(Helmholtz(points_per_axis=7), phases=(OPTIMIZERS[kind](steps=5),)),
                 id=kind,
             )
             for kind in OPTIMIZERS.names()
@@ -152,7 +173,7 @@ class Died(Exception):
 )
 def test_a_resumed_run_is_the_run(one: Configuration, tmp_path: Path) -> None:
     def die(step: int, _: int) -> None:
-        if step == 5:
+        if step == 3:
             raise Died
 
     kept = Checkpointing(Folder(tmp_path), every_steps(1))
@@ -168,7 +189,7 @@ def test_weights_are_those_of_the_step_that_leaves_the_row() -> None:
     for name in ("initial", "boundary"):
         changes = np.flatnonzero(np.diff(table[f"weight/{name}"]))
         assert table[f"weight/{name}"][0] == 2.0
-        assert set(changes) == {0, 3, 6}
+        assert set(changes) == {0, 3}
     total = table["loss/residual"] + sum(
         table[f"weight/{name}"] * table[f"loss/{name}"] for name in ("initial", "boundary")
     )
