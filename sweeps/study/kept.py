@@ -12,9 +12,12 @@ SEAL = "# written by pinn-sweep, not to be edited; checksum "
 
 
 def sealed(study: Study) -> str:
-    """The study as YAML, its last line a comment with the checksum of the others."""
+    """The study as YAML, its first line a comment with the checksum of the others.
+
+    The first: of a file that was cut, which may be whole YAML, it is what stays.
+    """
     text = study.to_yaml()
-    return f"{text}{SEAL}{_checksum(text)}\n"
+    return f"{SEAL}{_checksum(text)}\n{text}"
 
 
 def load_sealed(file: Document) -> Study:
@@ -23,10 +26,11 @@ def load_sealed(file: Document) -> Study:
     Raises ``StudyError`` naming the file if it is damaged or was edited.
     """
     try:
-        text, seal, checksum = file.read_bytes().decode().partition(SEAL)
+        text = file.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise StudyError(f"{file}: damaged: {error}") from None
-    if seal and checksum.strip() != _checksum(text):
+    first, _, others = text.partition("\n")
+    if first.startswith(SEAL) and first.removeprefix(SEAL) != _checksum(others):
         raise StudyError(f"{file}: damaged or edited: its checksum is not the one written")
     return study_from(text, str(file))
 

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from pinn_core import Adam, Configuration, Heat, Member, Mlp, Pinn, Record, Regression, train
-from pinn_core.backends import nested
 from pinn_core.field import Field
 from pinn_core.footprint import estimated_bytes
 from pinn_core.kernel import jacobian
@@ -22,6 +21,7 @@ from pinn_core.objectives.terms import condition_term, differentiable_loss, fit_
 from pinn_core.problems import Burgers, Helmholtz, KleinGordon, Problem
 from pinn_core.stack import padded
 from pinn_core.trajectory import landscape_columns, read_histograms, read_spectrum
+from tests.pinn_core.nesting import derivatives
 
 NET = Mlp(width=4, depth=2, activation="tanh", init="glorot")
 PROBLEMS: dict[str, Problem] = {
@@ -90,7 +90,7 @@ def dense(field: Field, theta: Tensor, name: str) -> Tensor:
         condition = field.conditions.get(name)
         if condition is not None:
             operators = condition.operators
-        values = nested.derivatives(field.stack, own[None], cloud.coordinates, operators)
+        values = derivatives(field.stack, own[None], cloud.coordinates, operators)
         parts = list(values.unbind(1))
         for index, op in enumerate(operators, start=1):
             parts[index] = parts[index] + op.zeroth * parts[0]

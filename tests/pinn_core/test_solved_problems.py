@@ -201,7 +201,7 @@ def test_the_stream_function_belongs_to_the_velocities() -> None:
     for part in ("interior", "supervised"):
         stream, moving = getattr(CavityStream().grid(), part), getattr(Cavity().grid(), part)
         i, j = np.rint(stream.coordinates.T * (n - 1)).astype(int)
-        psi[i, j], velocity[i, j] = stream.exact[:, 0], moving.exact[:, :2]
+        psi[i, j], velocity[i, j] = stream.reference[:, 0], moving.exact[:, :2]
     h = 1 / (n - 1)
     inner = slice(20, 80)
     u, v = np.gradient(psi, h, axis=1), -np.gradient(psi, h, axis=0)

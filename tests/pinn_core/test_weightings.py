@@ -400,15 +400,16 @@ def test_state_has_a_leading_member_axis(weighting: Any) -> None:
 @pytest.mark.parametrize("kind", ["residual_attention", "self_adaptive"])
 @pytest.mark.parametrize(
     ("batch", "resampled", "found"),
-    [(128, False, "found a batch of 128"), ("full", True, "found points that are drawn anew")],
+    [(128, True, "found a batch of 128"), ("full", True, "found points that are drawn anew")],
 )
 def test_points_that_change_cannot_keep_factors(
     kind: str, batch: Any, resampled: bool, found: str
 ) -> None:
     weighting = WEIGHTINGS[kind]()  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match=f"{kind} keeps .* it needs batch 'full' .*{found}"):
+    with pytest.raises(ValueError, match=f"{kind} keeps .* it needs batch 'full', .*{found}"):
         weighting.check(HEAT, batch, resampled)
     weighting.check(HEAT, "full", resampled=False)
+    weighting.check(HEAT, 128, resampled=False)  # new points, but kept
 
 
 def test_causal_weights_need_time_and_points() -> None:

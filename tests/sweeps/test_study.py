@@ -17,6 +17,7 @@ from pinn_core.problems import Heat
 from pinn_core.stages import Curriculum
 from pinn_core.weighting import Annealing, Fixed
 from sweeps.errors import StudyError
+from sweeps.study.kept import load_sealed, sealed
 from sweeps.study.study import Range, configuration_at, configuration_of, load_study
 from sweeps.study.study_file import shipped_studies, text_of
 
@@ -88,6 +89,18 @@ def test_a_configuration_is_base_and_objective_and_point(file: Path) -> None:
     )
     assert configuration_at(study, "regression", {}).objective == Regression()
     assert configuration_of(found.to_dict()) == found
+
+
+def test_a_kept_study_is_sound_or_refused(file: Path, tmp_path: Path) -> None:
+    study, kept = load_study(str(file)), tmp_path / "study.yaml"
+    whole = sealed(study)
+    kept.write_text(whole)
+    assert load_sealed(kept) == study
+    lines = whole.splitlines(keepends=True)
+    for cut in range(1, len(lines)):
+        kept.write_text("".join(lines[:cut]))
+        with pytest.raises(StudyError):
+            load_sealed(kept)
 
 
 MODELS = """
@@ -395,7 +408,8 @@ def test_a_worker_refuses_a_configuration_that_is_none(
 
 
 def test_the_shipped_studies_are_the_published_ones() -> None:
-    assert shipped_studies() == ["best-pair", "demo", "plateaus", "plateaus-small", "plateaus-tpe"]
+    published = {"best-pair", "demo", "plateaus", "plateaus-small", "plateaus-tpe", "remedies"}
+    assert published < set(shipped_studies())
     for name in shipped_studies():
         assert load_study(name).name == name
     whole, sampled = load_study("plateaus"), load_study("plateaus-tpe")
