@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.field import Field
-from pinn_core.kernel import traces
+from pinn_core.kernel import cloud_of, traces
 from pinn_core.objectives import Batch, Evaluation
 from pinn_core.objectives.terms import Factors, no_factors
 from pinn_core.weighting import Fixed, View, Weighting
@@ -31,7 +31,7 @@ class Balance:
         self._field = field
         self._weighting = weighting if "residual" in weights else Fixed()
         self._set(torch.stack(list(weights.values())).double())
-        sizes = {name: len(batch[_cloud(name)]) for name in self.names if _cloud(name) in batch}
+        sizes = {name: len(batch[cloud_of(name)]) for name in self.names if cloud_of(name) in batch}
         self.state = self._weighting.start(sizes, self.table)
         self._asked: dict[str, Tensor | None] = {}
 
@@ -110,8 +110,3 @@ class Balance:
             for name, tensor in tensors.items()
             if name.startswith("own/")
         }
-
-
-def _cloud(term: str) -> str:
-    """The batch's cloud at whose points a term is evaluated."""
-    return "interior" if term == "residual" else term

@@ -19,6 +19,11 @@ AT_ONCE = 1 << 24
 """Numbers of Jacobians that are made at once: 64 MiB in float32."""
 
 
+def cloud_of(term: str) -> str:
+    """The batch's cloud at whose points a term is evaluated."""
+    return "interior" if term == "residual" else term
+
+
 def jacobian(
     field: Field, parameters: Float[Tensor, "m p"], term: str, cloud: Cloud, member: int
 ) -> Float[Tensor, "q p"]:
@@ -49,7 +54,7 @@ def traces(
     """
     found = parameters.new_zeros(len(names), parameters.shape[0], dtype=torch.float64)
     for row, name in enumerate(names):
-        cloud = batch["interior" if name == "residual" else name]
+        cloud = batch[cloud_of(name)]
         found[row] = (
             _exact(field, parameters, name, cloud)
             if probes is None

@@ -93,7 +93,7 @@ class Pack:
             }
         self.recorder.enter(self.field)
         self._begin(self.stage + 1)
-        self.recorder.look_around()
+        self.recorder.enter_landscape()
 
     def _enter(self, phase: int, step: int) -> None:
         """Make ``phase`` the one whose first update leaves row ``step``."""
@@ -207,7 +207,7 @@ class Pack:
             self.recorder.past = _named(tensors, "past/", device).get("totals")
             self.recorder.enter(self.field)
             self._begin(stage)
-            self.recorder.look_around()
+            self.recorder.enter_landscape()
         self._enter(phase, start)
         self.parameters = tensors["parameters"].to(device)
         self.previous = tensors["previous"].to(device)

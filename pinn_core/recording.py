@@ -61,7 +61,7 @@ class Recorder:
         self.field = field
         self._choose_points()
 
-    def look_around(self) -> None:
+    def enter_landscape(self) -> None:
         """Record the landscape of the field's losses, whose demands are now known."""
         self.landscape.enter(self.field, self._gradient_points)
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.checks import at_least
+from pinn_core.checks import all_or_up_to, at_least
 from pinn_core.operators import Derivatives, Operator
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
@@ -63,12 +63,8 @@ class Heat:
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)
         at_least(1, freq=self.freq)
-        if self.interior_points != "all":
-            limit = (self.points_per_axis - 2) ** 2 * (self.points_per_axis - 1)
-            if not 1 <= self.interior_points <= limit:
-                raise ValueError(
-                    f"interior_points must be 'all' or 1 to {limit}, found {self.interior_points}"
-                )
+        limit = (self.points_per_axis - 2) ** 2 * (self.points_per_axis - 1)
+        all_or_up_to(limit, interior_points=self.interior_points)
 
     @property
     def domain(self) -> Box:

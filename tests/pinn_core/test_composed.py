@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import eager, native, nested
+from pinn_core.backends import eager, library, native, nested
 from pinn_core.backends.eager import CHUNK
-from pinn_core.backends.library import missing
 from pinn_core.features import Features
 from pinn_core.operators import Derivatives, Operator
 from pinn_core.propagation import differentiable_channels, propagate
@@ -228,7 +227,7 @@ def test_gates_that_do_not_fit_are_refused() -> None:
 def test_the_backend_is_native_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     from pinn_core import backends
 
-    if missing():
+    if library.missing():
         pytest.skip("no native backend here")
     monkeypatch.delenv("PINN_BACKEND", raising=False)
     expected = {"plain": native, "scaled": native}
