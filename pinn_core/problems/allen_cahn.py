@@ -5,7 +5,7 @@ section 4.1). Its numerical solution is spectral and agrees with finer ones to 1
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import pi
 from typing import Any, ClassVar, Literal
 
@@ -66,7 +66,7 @@ class AllenCahn:
         """The interval from -1 to 1, t from 0 to 1."""
         return STRIP
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """The start; u and u_x alike at x = -1 and x = 1."""
         start = Segment((STRIP.face(1, 0.0),), started)
@@ -74,7 +74,7 @@ class AllenCahn:
         periodic = Condition((side,), ((IDENTITY, 0), (_D.x, 0)), shift=(2.0, 0.0))
         return {"initial": Condition((start,)), "periodic": periodic}
 
-    @property
+    @cached_property
     def hard(self) -> Hard:
         """The form x^2 cos(pi x) + t N keeps the start."""
         return Hard(
@@ -83,7 +83,7 @@ class AllenCahn:
             lift=lambda x, t: x * x * cos(pi * x),  # noqa: ARG005
         )
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """The linear part u_t - d u_xx - r u."""
         return (_D.t - self.diffusion * _D.xx - self.rate * _D.identity,)

@@ -6,7 +6,7 @@ x = 0 steepens to about -150 (Raissi, Perdikaris, Karniadakis, Journal of Comput
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import pi
 from typing import Any, ClassVar, Literal
 
@@ -63,14 +63,14 @@ class Burgers:
         """The interval from -1 to 1, t from 0 to 1."""
         return STRIP
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """The start, and the two sides held at 0."""
         start = Segment((STRIP.face(1, 0.0),), started)
         sides = tuple(Segment((STRIP.face(0, side),)) for side in (-1.0, 1.0))
         return {"initial": Condition((start,)), "boundary": Condition(sides)}
 
-    @property
+    @cached_property
     def hard(self) -> Hard:
         """The form -sin(pi x) + t (1 - x^2) N keeps both."""
         return Hard(
@@ -79,7 +79,7 @@ class Burgers:
             lift=lambda x, t: -sin(pi * x),  # noqa: ARG005
         )
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """The linear part u_t - nu u_xx, and u_x."""
         return (_D.t - self.nu * _D.xx, _D.x)

@@ -10,7 +10,7 @@ with its numerical solution; others, 1 to 400, are solved for at first use, in a
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -67,18 +67,18 @@ class Cavity:
         """The unit square."""
         return SQUARE
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """The velocity on the four walls, the sum of their four means."""
         held = SHARE * _D.identity
         return {"boundary": Condition(walls(), ((held, 0), (held, 1)))}
 
-    @property
+    @cached_property
     def hard(self) -> Hard | None:
         """None: the velocity jumps in the lid's corners, no smooth form keeps it."""
         return None
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """Both slopes, and the viscous part."""
         return (_D.x, _D.y, -1 / self.re * (_D.xx + _D.yy))

@@ -6,7 +6,7 @@ not fix psi: with psi, psi + c is a solution as well. The numerical one is 0 on 
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -60,18 +60,18 @@ class CavityStream:
         """The unit square."""
         return SQUARE
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """The velocity (psi_y, -psi_x) on the four walls, the sum of their four means."""
         velocity = ((SHARE * _D.y, 0), (-SHARE * _D.x, 0))
         return {"boundary": Condition(walls(), velocity)}
 
-    @property
+    @cached_property
     def hard(self) -> Hard | None:
         """None: the velocity jumps in the lid's corners, no smooth form keeps it."""
         return None
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """First and second derivatives, and the viscous parts for u and for v."""
         viscous_u = -1 / self.re * (_D.xxy + _D.yyy)

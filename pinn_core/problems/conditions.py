@@ -38,11 +38,11 @@ class Box:
 
     def face(self, axis: int, value: float) -> "Box":
         """The part of the box with one coordinate held."""
-
-        def held(bounds: tuple[float, ...]) -> tuple[float, ...]:
-            return (*bounds[:axis], value, *bounds[axis + 1 :])
-
-        return Box(held(self.low), held(self.high))
+        before, after = slice(axis), slice(axis + 1, None)
+        return Box(
+            (*self.low[before], value, *self.low[after]),
+            (*self.high[before], value, *self.high[after]),
+        )
 
     def holds(self, points: Float[ndarray, "n d"]) -> Bool[ndarray, " n"]:
         """Which points lie in the box."""

@@ -6,7 +6,7 @@ grid is the paper's, 256 x 100.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -65,7 +65,7 @@ class Convection:
         """One period of x, t from 0 to 1."""
         return STRIP
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """The start, and the same value at both ends of the period."""
         start, end = STRIP.face(1, 0.0), STRIP.face(0, 0.0)
@@ -74,12 +74,12 @@ class Convection:
             "periodic": Condition((Segment((end,)),), shift=(PERIOD, 0.0)),
         }
 
-    @property
+    @cached_property
     def hard(self) -> Hard:
         """The start: u = sin(x) + t N, which is periodic only if the network is."""
         return Hard(("initial",), _elapsed, _start)
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """The equation as one operator."""
         return (_D.t + self.beta * _D.x,)

@@ -8,7 +8,7 @@ dt / h^2 = 1/16, thinned to the grid's time levels.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -71,18 +71,18 @@ class Heat:
         """The unit square, t from 0 to 1."""
         return CUBE
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """One: the temperature on the sides and at the start, all points alike."""
         sides = [CUBE.face(axis, value) for axis in (0, 1) for value in (0.0, 1.0)]
         return {"boundary": Condition((Segment((*sides, CUBE.face(2, 0.0)), self.held),))}
 
-    @property
+    @cached_property
     def hard(self) -> Hard | None:
         """None: the data jump at t = 0, no smooth form keeps them."""
         return None
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """The equation as one operator."""
         return (_D.xx + _D.yy - _D.t,)

@@ -5,7 +5,7 @@ flow pathologies in PINNs, SISC 2021, Helmholtz benchmark: a1 = 1, a2 = 4, k = 1
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -65,18 +65,18 @@ class Helmholtz:
         """The square around the origin."""
         return SQUARE
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """One: zero on the four sides, each with a mean of its own."""
         sides = [SQUARE.face(axis, value) for axis in (0, 1) for value in (-1.0, 1.0)]
         return {"boundary": Condition(tuple(Segment((side,)) for side in sides))}
 
-    @property
+    @cached_property
     def hard(self) -> Hard:
         """A factor that is zero on the sides: u = (1 - x^2) (1 - y^2) N."""
         return Hard(("boundary",), _inside)
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """The equation as one operator."""
         return (_D.xx + _D.yy + self.k**2 * _D.identity,)

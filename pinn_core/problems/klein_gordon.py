@@ -7,7 +7,7 @@ u(x, 0) = x, as here. The input order (t, x) is the code's.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -70,7 +70,7 @@ class KleinGordon:
         """Time and place from 0 to 1."""
         return SQUARE
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """Value and velocity at the start; the values at both ends, each with its own mean."""
         start = Segment((SQUARE.face(0, 0.0),), _at_rest)
@@ -80,7 +80,7 @@ class KleinGordon:
             "boundary": Condition(tuple(ends)),
         }
 
-    @property
+    @cached_property
     def hard(self) -> Hard:
         """The data continued inwards: u = x (cos(5 pi t) + t^3) + t^2 x (1 - x) N.
 
@@ -88,7 +88,7 @@ class KleinGordon:
         """
         return Hard(("initial", "boundary"), _inside, _lift)
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """The linear part of the equation as one operator."""
         return (_D.tt + self.alpha * _D.xx + self.beta * _D.identity,)

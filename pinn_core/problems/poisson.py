@@ -7,7 +7,7 @@ Perdikaris, JCP 2022).
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -60,13 +60,13 @@ class Poisson:
         """The interval from 0 to 1."""
         return LINE
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """One: the values at both ends, under one mean."""
         ends = (LINE.face(0, 0.0), LINE.face(0, 1.0))
         return {"boundary": Condition((Segment(ends, self.exact),))}
 
-    @property
+    @cached_property
     def hard(self) -> Hard:
         """The straight line between the end values: u = x sin(c) + x (1 - x) N."""
         return Hard(("boundary",), _inside, self._lift)
@@ -74,7 +74,7 @@ class Poisson:
     def _lift(self, x: Taylor) -> Taylor:
         return x * float(np.sin(self.c))
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """The second derivative."""
         return (_D.xx,)

@@ -6,7 +6,7 @@ PINNs, NeurIPS 2021, reaction). The default grid is the paper's, 256 x 100.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -68,7 +68,7 @@ class Reaction:
         """One period of x, t from 0 to 1."""
         return STRIP
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """The start, and the same value at both ends of the period."""
         start, end = STRIP.face(1, 0.0), STRIP.face(0, 0.0)
@@ -77,12 +77,12 @@ class Reaction:
             "periodic": Condition((Segment((end,)),), shift=(PERIOD, 0.0)),
         }
 
-    @property
+    @cached_property
     def hard(self) -> Hard:
         """The start: u = h(x) + t N, which is periodic only if the network is."""
         return Hard(("initial",), _elapsed, _bell)
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """The change in time."""
         return (_D.t,)

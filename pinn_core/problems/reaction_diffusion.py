@@ -6,7 +6,7 @@ those of the grid and end at t = 1.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import pi
 from typing import Any, ClassVar, Literal
 
@@ -68,7 +68,7 @@ class ReactionDiffusion:
         """The circle from 0 to 2 pi, t from 0 to 1."""
         return STRIP
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """The start; u and, with diffusion, u_x alike at x = 0 and x = 2 pi."""
         start = Segment((STRIP.face(1, 0.0),), started)
@@ -81,7 +81,7 @@ class ReactionDiffusion:
         """No difference in u nor, with diffusion, in u_x."""
         return np.zeros((len(points), 2 if self.nu else 1))
 
-    @property
+    @cached_property
     def hard(self) -> Hard:
         """The form bell(x) + t N keeps the start."""
         return Hard(
@@ -90,7 +90,7 @@ class ReactionDiffusion:
             lift=lambda x, t: exp(-SHARPNESS * ((x - pi) * (x - pi))),  # noqa: ARG005
         )
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """The linear part u_t - nu u_xx - rho u."""
         return (_D.t - self.nu * _D.xx - self.rho * _D.identity,)

@@ -6,7 +6,7 @@ beta = 4; Rathore et al.: challenges in training PINNs, ICML 2024: c = 2, beta =
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -64,7 +64,7 @@ class Wave:
         """Place and time from 0 to 1."""
         return SQUARE
 
-    @property
+    @cached_property
     def conditions(self) -> Conditions:
         """Both ends, each with its own mean; the value and, apart from it, the velocity at t = 0.
 
@@ -78,7 +78,7 @@ class Wave:
             "velocity": Condition((Segment(start),), ((_D.t, 0),)),
         }
 
-    @property
+    @cached_property
     def hard(self) -> Hard:
         """The start and what cannot change it: u = u(x, 0) + t^2 x (1 - x) N."""
         return Hard(("boundary", "initial", "velocity"), _inside, self._lift)
@@ -91,7 +91,7 @@ class Wave:
         motion = taylor.cos(t * (self.c * self.beta * np.pi)) - 1.0
         return start + x * motion * (0.5 * float(np.sin(self.beta * np.pi)))
 
-    @property
+    @cached_property
     def operators(self) -> tuple[Operator, ...]:
         """The equation as one operator."""
         return (_D.tt - self.c**2 * _D.xx,)

@@ -6,9 +6,13 @@ MLflow takes seconds to import, so every import of it is inside a function.
 import logging
 import os
 import sqlite3
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
+
+from sweeps.store.places import place_at
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,7 +27,7 @@ ENVIRONMENT = {
 
 
 def open_client(tracking_uri: str) -> "MlflowClient":
-    """A client; makes the tables of a new database.
+    """A client; makes the tables of a new database, which ``make_database`` does more safely.
 
     What goes wrong reaches us as exceptions: MLflow's own log, tracebacks and all, is silenced.
     """
@@ -34,6 +38,20 @@ def open_client(tracking_uri: str) -> "MlflowClient":
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return MlflowClient(tracking_uri)
+
+
+def make_database(file: Path) -> None:
+    """A new SQLite database with MLflow's tables: whole or, if it is cut short, not at all.
+
+    MLflow makes its tables in dozens of steps, and refuses what one that was stopped left behind.
+    """
+    folder = place_at(str(file.parent))
+    with folder.alone(file.name), TemporaryDirectory() as elsewhere:
+        if folder.exists(file.name):
+            return
+        made = Path(elsewhere, file.name)
+        open_client(f"sqlite:///{made}").search_experiments(max_results=1)
+        folder.write(file.name, made.read_bytes())
 
 
 def search_runs(client: "MlflowClient", experiment_id: str, condition: str = "") -> list["Run"]:

@@ -18,7 +18,7 @@ from sweeps.store.faults import reach
 from sweeps.store.store import Store
 from sweeps.study.study import Study
 from sweeps.tracking import rows
-from sweeps.tracking.mlflow_client import open_client, search_runs
+from sweeps.tracking.mlflow_client import make_database, open_client, search_runs
 from sweeps.tracking.tracking_address import SERVERS, sqlite_file
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Experiment:
     def __init__(self, tracking_uri: str, store: Store, study: Study) -> None:
         self._uri, self._store, self._study = tracking_uri, store, study
         database = sqlite_file(tracking_uri)
-        if database:
-            database.parent.mkdir(parents=True, exist_ok=True)
+        if database and not database.exists():
+            make_database(database)
         self._client = open_client(tracking_uri)
         self._id = self._open(database)
         self._parents: dict[tuple[str, str], str] = {}

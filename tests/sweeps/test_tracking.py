@@ -14,11 +14,12 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
 from sweeps.errors import StudyError
+from sweeps.store.faults import Fault, reached
 from sweeps.store.store import Store
 from sweeps.study.plan import rerun_runs
 from sweeps.study.study import Study
 from sweeps.tracking import rows, tracking, tracking_address
-from sweeps.tracking.mlflow_client import open_client, search_runs
+from sweeps.tracking.mlflow_client import make_database, open_client, search_runs
 from sweeps.tracking.tracking import (
     Publisher,
     Synced,
@@ -83,6 +84,24 @@ def publish(uri: str, store: Store, study: Study, *run_ids: str) -> list[str]:
     publisher.close()
     assert publisher.waiting == 0
     return said
+
+
+def test_a_database_whose_making_was_cut_short_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "runs" / "mlflow.db"
+    monkeypatch.setenv("SWEEP_FAULT", "after_write:raise")
+    reached.clear()
+    with pytest.raises(Fault):
+        make_database(file)
+    assert not file.exists()
+    monkeypatch.delenv("SWEEP_FAULT")
+    make_database(file)
+    check_tracking(f"sqlite:///{file}")
+    made = file.read_bytes()
+    make_database(file)  # a second driver's comes too late
+    assert file.read_bytes() == made
+    assert {found.name for found in file.parent.iterdir()} <= {"mlflow.db", ".lock"}
 
 
 def test_a_run_is_published_with_all_that_describes_it(
