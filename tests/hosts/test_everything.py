@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(bool(LACKING), reason=LACKING),
 ]
 
-OVERRIDES = ("base.phases.0.steps=20000", "rerun.seeds=8", "resources.pack=1")
+OVERRIDES = ("base.phases.0.steps=10000", "rerun.seeds=8", "resources.pack=1")
 AWAY = 60.0
 """Seconds without the tracking server."""
 PORT = "5000"
