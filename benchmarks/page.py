@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.command import Result
 from benchmarks.targets import Target, targets_table
 
-ORDER = ("step", "packs", "diagnostics", "study", "driver", "tracking", "faults")
+ORDER = ("step", "problems", "packs", "diagnostics", "study", "driver", "tracking", "faults")
 ROOT = Path(__file__).resolve().parents[1]
 
 
