@@ -17,12 +17,16 @@ import pandas as pd
 from scipy import stats
 
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule, plateau_of
+from analysis.plateau import Plateau, PlateauRule, plateau_of
 from analysis.statistics import DECIDABLE, Interval, holm, interval, ratio_of_medians
 from analysis.verdicts import REGRESSION
 
 LEVEL = 0.05
 ERROR = "error/relative_l2"
+SECONDS = "time/step_seconds"
+EVALUATIONS, PRODUCTS = "work/evaluations", "work/products"
+OF_A_PRODUCT = 2
+"""Evaluations that a Hessian-vector product counts as: it differentiates a gradient once more."""
 
 Values = npt.NDArray[np.float64]
 
@@ -56,8 +60,10 @@ class Remedy:
 
     `stayed` are the runs of each, of `seeds` pairs, that never left the plateau, `diverged` those
     whose numbers ceased to be finite. Where no run of either left, lengths are not compared.
-    `cost` is the ratio of the median times of a step. A `reference` is trained on the solution
-    itself: it is shown, but no remedy.
+    `length` is in steps, `evaluations` counts what the optimizer evaluated on the plateau (loss with
+    gradient; a Hessian-vector product as two), `seconds` is the time spent there. `cost` is the
+    ratio of the median times of a step. A `reference` is trained on the solution itself: it is
+    shown, but no remedy.
     """
 
     model: str
@@ -66,6 +72,8 @@ class Remedy:
     stayed: tuple[int, int]
     diverged: tuple[int, int]
     length: Effect
+    evaluations: Effect
+    seconds: Effect
     error: Effect
     cost: float | None
 
@@ -106,11 +114,13 @@ def compare_remedies(
     found = [_against(str(model), of.set_index("seed"), base) for model, of in others]
     remedies = [one for one in found if not one.reference]
     references = [one for one in found if one.reference]
-    lengths = _corrected([one.length for one in remedies])
-    errors = _corrected([one.error for one in remedies])
+    corrected = {
+        name: _corrected([getattr(one, name) for one in remedies])
+        for name in ("length", "evaluations", "seconds", "error")
+    }
     tested = [
-        replace(one, length=length, error=error)
-        for one, length, error in zip(remedies, lengths, errors, strict=True)
+        replace(one, **{name: effects[place] for name, effects in corrected.items()})
+        for place, one in enumerate(remedies)
     ]
     ranked = sorted([*tested, *references], key=_place)
     return Remedies(baseline=baseline, ranked=tuple(ranked))
@@ -122,7 +132,7 @@ def remedies_json(found: Remedies) -> dict[str, Any]:
 
 
 def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> pd.DataFrame:
-    """A row per run: model, seed, length, stayed, error, diverged, step_seconds, reference."""
+    """A row per run: model, seed, what its plateau took, its error, what a step takes."""
     about = data.runs.loc[list(runs)]
     kind = about.get("objective.kind", pd.Series(None, about.index, dtype=object))
     rows = []
@@ -134,6 +144,8 @@ def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> pd.DataFr
         rows.append(
             {
                 "length": steps if plateau.censored else float(plateau.length),
+                "evaluations": _evaluations(trajectory, plateau),
+                "seconds": _seconds(trajectory, plateau),
                 "stayed": plateau.censored,
                 "error": _final_error(trajectory, diverged),
                 "diverged": diverged,
@@ -154,11 +166,38 @@ def _final_error(trajectory: pd.DataFrame, diverged: bool) -> float:
     return float(trajectory[ERROR].iloc[-1]) if ERROR in trajectory else np.nan
 
 
+def _evaluations(trajectory: pd.DataFrame, plateau: Plateau) -> float:
+    """Evaluations on the plateau; of the whole run where it was never left, NaN if not recorded."""
+    if EVALUATIONS not in trajectory:
+        return np.nan
+    work = trajectory[EVALUATIONS].astype(float)
+    if PRODUCTS in trajectory:
+        work = work + OF_A_PRODUCT * trajectory[PRODUCTS].astype(float)
+    first, last = _rows(trajectory, plateau)
+    return float(work.loc[last] - work.loc[first])
+
+
+def _seconds(trajectory: pd.DataFrame, plateau: Plateau) -> float:
+    """Seconds on the plateau, without the run's first step, which also pays for what is set up."""
+    if SECONDS not in trajectory:
+        return np.nan
+    first, last = _rows(trajectory, plateau)
+    return float(trajectory[SECONDS].astype(float).loc[max(first, 1) : last - 1].sum())
+
+
+def _rows(trajectory: pd.DataFrame, plateau: Plateau) -> tuple[int, int]:
+    """The rows between which the plateau lies: all where it was never left, none without one."""
+    if plateau.censored:
+        return int(trajectory.index[0]), int(trajectory.index[-1])
+    start = plateau.start or 0
+    return start, start + plateau.length
+
+
 def _step_seconds(trajectory: pd.DataFrame) -> float:
     """The median time of a step but the first, which also pays for what is set up."""
-    if "time/step_seconds" not in trajectory:
+    if SECONDS not in trajectory:
         return np.nan
-    return float(trajectory["time/step_seconds"].iloc[1:].astype(float).median())
+    return float(trajectory[SECONDS].iloc[1:].astype(float).median())
 
 
 def _against(model: str, runs: pd.DataFrame, base: pd.DataFrame) -> Remedy:
@@ -166,16 +205,16 @@ def _against(model: str, runs: pd.DataFrame, base: pd.DataFrame) -> Remedy:
     one, other = runs.loc[shared], base.loc[shared]
     times = runs["step_seconds"].median(), base["step_seconds"].median()
     cost = float(times[0] / times[1])
-    length = _effect(one["length"], other["length"])
-    if one["stayed"].all() and other["stayed"].all():
-        length = Effect(medians=length.medians)  # both are lower bounds: nothing to compare
+    spent = {name: _effect(one[name], other[name]) for name in ("length", "evaluations", "seconds")}
+    if one["stayed"].all() and other["stayed"].all():  # all are lower bounds: nothing to compare
+        spent = {name: Effect(medians=effect.medians) for name, effect in spent.items()}
     return Remedy(
         model=model,
         reference=bool(runs["reference"].any()),
         seeds=len(shared),
         stayed=(int(one["stayed"].sum()), int(other["stayed"].sum())),
         diverged=(int(one["diverged"].sum()), int(other["diverged"].sum())),
-        length=length,
+        **spent,
         error=_effect(one["error"], other["error"]),
         cost=cost if isfinite(cost) else None,
     )

@@ -19,13 +19,13 @@ CAPTION = (
     "Ratio of the median plateau lengths, with its 95 % bootstrap interval, paired over seeds; "
     "left of 1 the plateau is shorter; a triangle at the edge: no plateau. Filled: significant "
     "after Holm's correction (Wilcoxon signed-rank test). Orange: a model that is trained on the "
-    "solution itself, for reference. Error and cost: the final relative L2 error and the time of a "
-    "step, as ratios to the baseline's. Stayed: runs that never left the plateau, of those "
+    "solution itself, for reference. Evaluations and time: those spent on the plateau; error: the "
+    "final relative L2 error; as ratios of medians to the baseline's. Stayed: runs that never left the plateau, of those "
     "compared; each counts as a plateau of all its steps."
 )
 NONE_AT_ALL = 1.3  # a ratio of 0 has no place on a logarithmic axis: so far below the smallest
-HEADINGS = ("ratio [95 %]", "p (Holm)", "error ×", "cost ×", "stayed")
-PLACES = (0.0, 0.37, 0.58, 0.74, 0.86)  # of the columns beside the panel
+HEADINGS = ("ratio [95 %]", "p (Holm)", "evaluations", "time", "error", "stayed")
+PLACES = (0.0, 0.33, 0.48, 0.66, 0.77, 0.88)  # of the columns beside the panel
 
 
 def draw_remedies(found: Remedies, folder: Path) -> Drawn | None:
@@ -39,8 +39,8 @@ def draw_remedies(found: Remedies, folder: Path) -> Drawn | None:
 
 def _draw(found: Remedies) -> Canvas:
     rows = found.ranked
-    canvas = Canvas(figsize=(8.0, 0.9 + 0.3 * len(rows)), dpi=DPI, layout="constrained")
-    axes, beside = canvas.subplots(1, 2, width_ratios=[1.0, 1.2], sharey=True)
+    canvas = Canvas(figsize=(8.8, 0.9 + 0.3 * len(rows)), dpi=DPI, layout="constrained")
+    axes, beside = canvas.subplots(1, 2, width_ratios=[1.0, 1.45], sharey=True)
     ends = _ends(rows)
     for place, one in enumerate(rows):
         _mark(axes, place, one, min(ends) / NONE_AT_ALL)
@@ -83,9 +83,11 @@ def _annotate(beside: Axes, place: int, one: Remedy) -> None:
     span = f" [{number(found.interval[0])}, {number(found.interval[1])}]" if found.interval else ""
     ratio = "neither left" if found.ratio is None else f"{number(found.ratio)}{span}"
     p = "reference" if one.reference else number(found.corrected)
-    error = NONE if one.error.ratio is None else f"{one.error.ratio:.2g}"
-    cost = NONE if one.cost is None else f"{one.cost:.2g}"
-    cells = (ratio, p, error, cost, f"{one.stayed[0]} of {one.seeds}")
+    ratios = [
+        NONE if effect.ratio is None else f"{effect.ratio:.2g}"
+        for effect in (one.evaluations, one.seconds, one.error)
+    ]
+    cells = (ratio, p, *ratios, f"{one.stayed[0]} of {one.seeds}")
     for words, x in zip(cells, PLACES, strict=True):
         beside.text(
             x,

@@ -76,16 +76,23 @@ def _range_of_lengths(models: dict[Any, pd.DataFrame]) -> str:
 
 
 def _shortened(remedies: Remedies) -> str:
-    """How many remedies shorten the plateau, and whether that could have been seen."""
+    """How many remedies shorten the plateau, in steps, and of these in evaluations and seconds."""
     candidates = [one for one in remedies.ranked if not one.reference]
-    shorter = [one for one in candidates if one.length.significant and _shorter(one.length)]
-    words = f"{len(shorter)} of {len(candidates)} remedies shorten the plateau significantly"
-    names = f": {', '.join(one.model for one in shorter)}" if shorter else ""
-    return f"{words}{names}."
+    shorter = _named([one for one in candidates if _shorter(one.length)])
+    words = f"{len(candidates)} remedies; significantly shorter plateaus in steps: {shorter}"
+    for quantity in ("evaluations", "seconds"):
+        found = [one for one in candidates if _shorter(getattr(one, quantity))]
+        if any(getattr(one, quantity).p is not None for one in candidates):
+            words += f"; in {quantity}: {_named(found)}"
+    return f"{words}."
+
+
+def _named(remedies: Sequence[Remedy]) -> str:
+    return ", ".join(one.model for one in remedies) or "none"
 
 
 def _shorter(effect: Effect) -> bool:
-    return effect.difference is not None and effect.difference < 0
+    return effect.significant and effect.difference is not None and effect.difference < 0
 
 
 def expected_rows(judged: Sequence[Judged]) -> Rows:
@@ -162,6 +169,10 @@ def remedy_rows(found: Remedies) -> Rows:
         "ratio",
         "difference (steps)",
         "p (Holm)",
+        "in evaluations",
+        "p (Holm)",
+        "in seconds",
+        "p (Holm)",
         "error ratio",
         "p (Holm)",
         "cost of a step",
@@ -180,8 +191,7 @@ def _baseline(found: Remedies) -> tuple[str, ...]:
         "1",
         NONE,
         NONE,
-        "1",
-        NONE,
+        *("1", NONE) * 3,
         "× 1",
         f"{most.stayed[1]} of {most.seeds}",
         str(most.diverged[1]),
@@ -189,7 +199,7 @@ def _baseline(found: Remedies) -> tuple[str, ...]:
 
 
 def _remedy(one: Remedy) -> tuple[str, ...]:
-    length, error = one.length, one.error
+    length = one.length
     return (
         f"{name(one.model)} (reference)" if one.reference else name(one.model),
         str(one.seeds),
@@ -197,8 +207,11 @@ def _remedy(one: Remedy) -> tuple[str, ...]:
         _with_interval(length.ratio, length.interval),
         _with_interval(length.difference, length.difference_interval),
         _p(length.corrected),
-        _with_interval(error.ratio, error.interval),
-        _p(error.corrected),
+        *(
+            cell
+            for effect in (one.evaluations, one.seconds, one.error)
+            for cell in (_with_interval(effect.ratio, effect.interval), _p(effect.corrected))
+        ),
         NONE if one.cost is None else f"× {one.cost:.2g}",
         f"{one.stayed[0]} of {one.seeds}",
         str(one.diverged[0]),

@@ -28,8 +28,12 @@ def study(
     flat: Mapping[str, list[int]],
     cost: Mapping[str, float] | None = None,
     diverged: tuple[str, ...] = (),
+    work: Mapping[str, float] | None = None,
 ) -> StudyData:
-    """Runs that rest for so many steps; their time of a step by model, ten times that at first."""
+    """Runs that rest for so many steps; time and evaluations of a step by model.
+
+    The first step takes ten times the time.
+    """
     frames, rows = {}, []
     for model, of_seeds in flat.items():
         for seed, rest in enumerate(of_seeds):
@@ -42,6 +46,7 @@ def study(
                     "loss/regression": loss,
                     "error/relative_l2": np.sqrt(loss),
                     "time/step_seconds": seconds,
+                    "work/evaluations": (work or {}).get(model, 1.0) * np.arange(STEPS + 1),
                 }
             )
             rows.append(
@@ -94,6 +99,29 @@ def test_remedies_are_ranked_by_the_ratio_of_plateaus(curve: Curve) -> None:
     assert half.error.ratio < 1
     assert by_name(found)["same"].length.p == 1
     assert not by_name(found)["same"].length.significant
+
+
+def test_fewer_steps_need_not_be_fewer_evaluations_nor_less_time(curve: Curve) -> None:
+    data = study(
+        curve, {"plain": TEN, "half": [rest // 2 for rest in TEN]}, {"half": 2.5}, work={"half": 3}
+    )
+    (half,) = compared(data).ranked
+    assert half.length.significant
+    assert half.evaluations.medians == (3 * 107.5, 230)
+    assert half.evaluations.ratio == pytest.approx(3 * 107.5 / 230)
+    assert half.seconds.ratio == pytest.approx(2.5 * 107.5 / 230)
+    words = remedies_in_words(compared(data))
+    assert "plateaus in steps: half; in evaluations: none; in seconds: none" in words
+
+
+def test_a_product_with_a_hessian_counts_as_two_evaluations(curve: Curve) -> None:
+    data = study(curve, {"plain": [200] * 4, "newton": [100] * 4})
+    frames = {name: data.trajectory(name) for name in data.runs.index}
+    for name, frame in frames.items():
+        if name.startswith("newton"):
+            frame["work/products"] = 10.0 * np.arange(STEPS + 1)
+    (newton,) = compared(StudyData("remedies", data.runs, [], frames.__getitem__)).ranked
+    assert newton.evaluations.medians == (21 * 85, 185)
 
 
 def test_the_solutions_model_is_a_reference_and_not_corrected_for(curve: Curve) -> None:
