@@ -6,8 +6,12 @@ import math
 from collections.abc import Callable
 
 import pytest
+import torch
 
+from pinn_core.optimizers import GradientDescentArmijo
 from pinn_core.optimizers.line_search import Trial, armijo
+from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
+from tests.pinn_core.test_optimizers import Loss, Pack, network, rosenbrock, starts
 
 Line = Callable[[float], float]
 
@@ -42,3 +46,60 @@ def test_without_a_step_it_ends_where_it_began() -> None:
     found, tried = search(lambda t: t, -1.0, 1.0, most=7)
     assert found == Trial(0.0, 0.0, -1.0, 1.0)
     assert len(tried) == 7
+
+
+def backtracked(loss: Loss, theta: torch.Tensor, steps: int) -> tuple[torch.Tensor, int]:
+    """The end of a textbook's gradient descent with backtracking, and the losses it evaluated."""
+    evaluations = 0
+    for _ in range(steps):
+        theta = theta.clone().requires_grad_()
+        now = loss(theta)
+        (gradient,) = torch.autograd.grad(now, theta)
+        theta, length = theta.detach(), 1.0
+        while True:
+            evaluations += 1
+            if loss(theta - length * gradient) <= now - 0.1 * length * gradient.dot(gradient):
+                break
+            length /= 2
+        theta = theta - length * gradient
+    return theta, evaluations
+
+
+def test_it_walks_as_a_textbook_does_at_the_same_cost() -> None:
+    losses, theta = [rosenbrock, network(3.0)], starts(2, 25)
+    pack = Pack(GradientDescentArmijo(), losses, theta)
+    path = pack.walk(30)
+    for member, loss in enumerate(losses):
+        expected, evaluations = backtracked(loss, theta[member], 30)
+        torch.testing.assert_close(path[-1, member], expected, rtol=1e-9, atol=1e-12)
+        assert int(pack.state["evaluations"][member]) == evaluations
+        assert pack.evaluations[member] == evaluations + 30  # every step brings one
+    assert pack.state["stopped"].tolist() == [RUNNING] * 2
+
+
+@pytest.mark.parametrize(
+    ("loss", "at", "reason"),
+    [
+        (lambda theta: theta.square().sum() / 2, 0.0, GRADIENT),
+        (lambda theta: theta.sum() + 9 * (theta.sum() != 1), 1.0, NO_DESCENT),  # a pit
+        (lambda theta: theta.sqrt().sum(), -1.0, NOT_FINITE),
+    ],
+    ids=["flat", "pit", "nan"],
+)
+def test_a_member_stops_for_a_reason_and_the_others_go_on(
+    loss: Loss, at: float, reason: int
+) -> None:
+    goes_on: Loss = lambda theta: theta.exp().sum()  # noqa: E731
+    optimizer, theta = GradientDescentArmijo(), torch.tensor([[at], [0.5]]).double()
+    pack = Pack(optimizer, [loss, goes_on], theta)
+    path = pack.walk(6)
+    assert pack.state["stopped"].tolist() == [reason, RUNNING]
+    assert torch.equal(path[:, 0], torch.full((6, 1), at).double())
+    alone = Pack(optimizer, [goes_on], theta[1:])
+    assert torch.equal(alone.walk(6), path[:, 1:])
+
+
+@pytest.mark.parametrize(("field", "value"), [("shrink", 1.0), ("slope_fraction", 0.0)])
+def test_bad_fields_are_refused(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"^{field} must be .* found"):
+        GradientDescentArmijo(**{field: value})  # type: ignore[arg-type]
