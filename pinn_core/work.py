@@ -3,6 +3,8 @@
 An optimizer whose state counts for itself holds, of shape (m,), ``evaluations`` (of loss and
 gradient, beyond those at the phase's first parameters), ``products`` (Hessian-vector products) or
 ``stopped`` (0, else the number of one of ``STOP_REASONS``). Any other takes one evaluation a step.
+Counted is what the method needs: a step that follows a search has the loss and gradient that the
+search ended with, though a pack makes them again.
 """
 
 from collections.abc import Callable, Sequence

@@ -64,7 +64,7 @@ def test_without_decay_it_is_adam_to_the_bit() -> None:
 
 
 def test_a_negative_decay_is_refused() -> None:
-    with pytest.raises(ValueError, match="^weight_decay must be >= 0, found -0.1"):
+    with pytest.raises(ValueError, match=r"^weight_decay must be >= 0, found -0.1"):
         AdamW(weight_decay=-0.1)
-    with pytest.raises(ValueError, match="^beta1 must be < 1"):
+    with pytest.raises(ValueError, match=r"^beta1 must be < 1"):
         AdamW(beta1=1.0)
