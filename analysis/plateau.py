@@ -153,7 +153,9 @@ def summary_metrics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, fl
     """The few numbers that stand for a run, as MLflow shows them.
 
     `final.<column>` is the last row's value and `best.<column>` the smallest one, of every loss and
-    error; `plateau.start`, `plateau.length`, `plateau.censored` (0 or 1); `conflict.rate`.
+    error; `plateau.start`, `plateau.length`, `plateau.censored` (0 or 1); `conflict.rate`;
+    `final.work/...`, how much was evaluated and (a number) why the run had stopped, at its last row
+    or where it diverged.
     What a run does not have (the final values of a diverged run, the start of no plateau) is left
     out.
     """
@@ -164,6 +166,8 @@ def summary_metrics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, fl
     rate = conflict_rate(trajectory)
     if rate is not None:
         summary["conflict.rate"] = rate
+    work = trajectory.filter(regex="^work/").astype(float).ffill().iloc[-1].dropna()
+    summary |= {f"final.{name}": value for name, value in work.items()}
     plateau = plateau_of(trajectory, rule)
     if plateau.start is not None:
         summary["plateau.start"] = float(plateau.start)

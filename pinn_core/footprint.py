@@ -11,13 +11,17 @@ from pinn_core.landscape.landscape import (
 )
 from pinn_core.memory import Memory, memory_of, release
 from pinn_core.objectives import Pinn
+from pinn_core.optimizers import Optimizer, Soap
+from pinn_core.optimizers.soap import numbers_of
+from pinn_core.precision import DTYPES
+from pinn_core.problems import Problem
 from pinn_core.trainer import Member, train
 from pinn_core.trajectory import COLUMNS, HISTOGRAM_EDGES, SKETCH_SIZE
 
 MARGIN = 0.8
 """Part of the memory that a pack may plan with; allocators leave gaps, others come and go."""
-COPIES = 12
-"""Tables of a member's parameters: its own, the optimizer's, gradients, updates, temporaries."""
+COPIES = 10
+"""Tables of a member's parameters: its own, gradients, updates, temporaries."""
 PER_UNIT = 2
 """Numbers that stay of a channel of one unit at one point: before and after its activation."""
 PER_HESSIAN = 8
@@ -51,7 +55,22 @@ def estimated_bytes(configuration: Configuration) -> int:
     rows = configuration.steps + 1
     sketches = rows // record.sketch_every + 1 if record.sketch_every else 0
     numbers = units + COPIES * stack.size + rows * len(COLUMNS) + sketches * SKETCH_SIZE
-    return numbers * (8 if configuration.precision == "float64" else 4) + _landscape(configuration)
+    states = max(state_bytes(configuration, phase) for phase in configuration.phases)
+    return numbers * DTYPES[configuration.precision].itemsize + states + _landscape(configuration)
+
+
+def state_bytes(configuration: Configuration, optimizer: Optimizer) -> int:
+    """What an optimizer keeps for a member; a phase's state is gone when the next one begins."""
+    stack, dtype = configuration.stack(), DTYPES[configuration.precision]
+    state = optimizer.start(torch.empty(1, stack.size, dtype=dtype, device="meta"))
+    more = numbers_of(stack.matrices()) * dtype.itemsize if isinstance(optimizer, Soap) else 0
+    return more + sum(tensor.nbytes for tensor in state.values())
+
+
+def stage_problem(configuration: Configuration) -> Problem:
+    """What is trained on at a time: a part of the problem where stages divide it."""
+    problem, stages = configuration.problem, configuration.stages
+    return stages.problem(problem, 0) if stages.continues else problem
 
 
 def _landscape(configuration: Configuration) -> int:
@@ -59,7 +78,7 @@ def _landscape(configuration: Configuration) -> int:
 
     A Hessian's graph holds the derivatives of all that a gradient's way there and back holds.
     """
-    problem, record = configuration.problem, configuration.record
+    problem, record = stage_problem(configuration), configuration.record
     stack, grid = configuration.stack(), problem.grid()
     points = len(grid.interior.coordinates), len(grid.supervised.coordinates)
     inside = min(record.gradient_points, points[0])
@@ -88,7 +107,7 @@ def points_with_channels(configuration: Configuration) -> int:
     At interior points of a PINN, and where its gradients are only watched, these are the value,
     the slopes and the operators; elsewhere the value alone.
     """
-    problem, record = configuration.problem, configuration.record
+    problem, record = stage_problem(configuration), configuration.record
     objective = configuration.objective
     channels = 1 + len(problem.coordinates) + len(problem.operators)
     grid = problem.grid()
@@ -118,6 +137,8 @@ def _probed(configuration: Configuration, device: str) -> int:
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
         train([Member(configuration, 0)], device=device, stop_after=1)
-        _probes[key] = max(1, torch.cuda.max_memory_allocated(device) - before)
+        held = torch.cuda.max_memory_allocated(device) - before
+        states = [state_bytes(configuration, phase) for phase in configuration.phases]
+        _probes[key] = max(1, held + max(states) - states[0])  # the first phase's was there
         release(device)
     return _probes[key]

@@ -35,6 +35,7 @@ class Pack:
         self.steps = self.configuration.steps
         self.objective = self.configuration.objective
         self.field = self._field(0)
+        self.matrices = self.field.stack.matrices()
         self.recorder = Recorder(self.field, self.configuration, len(seeds))
         self.initial = self._initial()
         self.parameters = self.initial.clone()
@@ -104,6 +105,7 @@ class Pack:
             name: self.initial.new_tensor([[getattr(optimizer, name)] for optimizer in own])
             for name in self.optimizer.member_fields
         }
+        self.recorder.work.enter(step, self.optimizer, self.balance.due)
 
     def advance(self, step: int) -> None:
         """Record the row of this step, and make the update that leaves it."""
@@ -120,6 +122,7 @@ class Pack:
             self._step(due, step - self.phase_start)
         if self.balance.due(step):
             self.balance.update(self.parameters, self.batch, self._evaluation())
+        self.recorder.work.count(step + 1, self.state)
         self.recorder.clock(step)
 
     def end(self, step: int) -> None:
@@ -151,7 +154,8 @@ class Pack:
 
     def _step(self, due: frozenset[str], now: int | Tensor) -> None:
         evaluation = self._evaluation(self.balance.factors)
-        descent = Descent(self.parameters, *self.balance.total(evaluation), self._elsewhere)
+        total = self.balance.total(evaluation)
+        descent = Descent(self.parameters, *total, self._elsewhere, self.matrices)
         update = self.optimizer.update(self.settings, self.state, descent, now, self.field.backend)
         self._record(due, evaluation, (update, self.previous))
         self.parameters += update

@@ -17,6 +17,7 @@ from pinn_core.rows import dots
 from pinn_core.sketch import Sketch
 from pinn_core.squares import misfit, weighted_squares
 from pinn_core.trajectory import SKETCH_SIZE, columns
+from pinn_core.work import Work, work_columns
 
 NAN = float("nan")
 
@@ -39,7 +40,10 @@ class Recorder:
         self.enter(field)
         self.terms = list(self.objective.weights(field))
         self.conditions = list(field.problem.conditions)
-        self.columns = list(columns(self.conditions, configuration.weighting.kind != "fixed"))
+        self.columns = [
+            *columns(self.conditions, configuration.weighting.kind != "fixed"),
+            *work_columns(configuration.phases),
+        ]
         self.names = self._names()
         rows = configuration.steps + 1
         self.tables = {
@@ -50,6 +54,7 @@ class Recorder:
         due = (rows - 1) // every + 1 if every else 0
         self.sketches = self._empty(due, members, SKETCH_SIZE).float()
         self._sketch = Sketch(field.size, field.device)
+        self.work = Work(configuration.phases, rows, members, field.device)
         self.landscape = Landscape(
             field, self.record, self.terms, self._gradient_points, rows, members
         )
@@ -188,6 +193,7 @@ class Recorder:
     def state_tensors(self) -> dict[str, Tensor]:
         """All that was recorded, by name."""
         known = {**self.tables, "sketches": self.sketches, "seconds": self.seconds}
+        known["work"] = self.work.table
         return {**known, **{f"landscape/{n}": t for n, t in self.landscape.tables.items()}}
 
     def sums(self, rows: int) -> dict[str, Float[ndarray, "rows m"]]:

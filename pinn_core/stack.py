@@ -79,6 +79,14 @@ class Stack:
         """Where every layer's weights and biases lie in the flat parameters, without encoders."""
         return _places(self.shapes, 0)
 
+    def matrices(self) -> list[tuple[slice, tuple[int, int]]]:
+        """Where all weights lie, those of the encoders last, and their shapes (out, in)."""
+        shapes = [*self.shapes, *self.encoder_shapes]
+        return [
+            (weights, (fan_out, fan_in))
+            for (weights, _), (fan_in, fan_out) in zip(_places(shapes, 0), shapes, strict=True)
+        ]
+
 
 def _size(shapes: Iterable[tuple[int, int]]) -> int:
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in shapes)

@@ -42,6 +42,7 @@ COLUMNS: dict[str, str] = {
     "full/loss/boundary": "loss/boundary on the whole grid",
     "full/loss/regression": "loss/regression on the whole grid",
     "full/error/relative_l2": "error/relative_l2 on the whole grid",
+    "work/evaluations": "evaluations of loss and gradient made up to this row, but for the record",
     "time/step_seconds": "wall seconds of the step that leaves this row, per member of the pack",
 }
 

@@ -61,8 +61,17 @@ def _columns(recorder: Recorder, rows: int) -> dict[str, Float[ndarray, "rows m"
         "loss/total": _weighted(sums, {name: sums[name] for name in recorder.terms}),
         "time/step_seconds": np.tile(recorder.seconds[:rows, None].numpy(), (1, recorder.members)),
         **_full(recorder, sums, rows),
+        **_work(recorder, rows),
     }
     return {name: found.get(name, nothing) for name in recorder.columns}
+
+
+def _work(recorder: Recorder, rows: int) -> dict[str, ndarray]:
+    work = recorder.work
+    return {
+        f"work/{name}": work.table[:rows, place].cpu().numpy()
+        for place, name in enumerate(work.names)
+    }
 
 
 def _weighted(sums: Mapping[str, ndarray], losses: Mapping[str, ndarray]) -> ndarray:

@@ -20,6 +20,19 @@ ALWAYS = (
 # Of runs in which some key that ends so has the value.
 IF_USED = {
     ("kind", "adam"): "Kingma, Ba (2015): Adam: a method for stochastic optimization. ICLR.",
+    (
+        "kind",
+        "adamw",
+    ): "Loshchilov, Hutter (2019): Decoupled weight decay regularization. ICLR.",
+    (
+        "kind",
+        "gradient_descent_armijo",
+    ): "Armijo (1966): Minimization of functions having Lipschitz continuous first partial "
+    "derivatives. Pacific Journal of Mathematics 16, 1-3.",
+    ("kind", "lbfgs"): "Liu, Nocedal (1989): On the limited memory BFGS method for large scale "
+    "optimization. Mathematical Programming 45, 503-528.",
+    ("kind", "soap"): "Vyas et al. (2024): SOAP: improving and stabilizing Shampoo using Adam. "
+    "arXiv:2409.11321.",
     ("activation", "gelu"): "Hendrycks, Gimpel (2016): Gaussian error linear units. "
     "arXiv:1606.08415.",
     (

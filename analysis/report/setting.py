@@ -9,7 +9,8 @@ from importlib.metadata import version
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
 from analysis.report.rows import Rows, name, one_or_all, text
-from analysis.wording import NONE, duration
+from analysis.stops import stops
+from analysis.wording import NONE, duration, number
 
 TOOLS = ("pandas", "scipy", "matplotlib", "plotly")
 UNITS = {"ln": "in natural logarithms", "relative": "of its value", "absolute": "in its own unit"}
@@ -79,6 +80,21 @@ def diverged(data: StudyData) -> Rows:
     columns = ["run_id", "model", "stage", "seed", "diverged_at", "setting"]
     cells = [tuple(map(text, row)) for row in runs[columns].itertuples(index=False)]
     return Rows(("run", "model", "stage", "seed", "at step", "varied"), cells)
+
+
+def stopped(data: StudyData) -> Rows:
+    """Why and when optimizers stopped for good; a row for each model and reason."""
+    found = stops(data).fillna({"reason": "ran to the end"})
+    cells = [
+        (
+            name(model),
+            str(reason),
+            str(each["run_id"].nunique()),
+            number(float(each["step"].median())),
+        )
+        for (model, reason), each in found.groupby(["model", "reason"], sort=False)
+    ]
+    return Rows(("model", "reason", "runs", "median step"), cells)
 
 
 def versions(data: StudyData) -> list[tuple[str, str]]:

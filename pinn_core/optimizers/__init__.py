@@ -1,8 +1,24 @@
 """Optimizers, one file each; a run's phases are a list of them."""
 
 from pinn_core.optimizers.adam import Adam
+from pinn_core.optimizers.adamw import AdamW
 from pinn_core.optimizers.gradient_descent import GradientDescent
+from pinn_core.optimizers.gradient_descent_armijo import GradientDescentArmijo
 from pinn_core.optimizers.lbfgs import LBFGS
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Optimizer, State
+from pinn_core.optimizers.soap import Soap
+from pinn_core.optimizers.stopping import STOP_REASONS
 
-__all__ = ["LBFGS", "OPTIMIZERS", "Adam", "Descent", "GradientDescent", "Optimizer", "State"]
+__all__ = [
+    "LBFGS",
+    "OPTIMIZERS",
+    "STOP_REASONS",
+    "Adam",
+    "AdamW",
+    "Descent",
+    "GradientDescent",
+    "GradientDescentArmijo",
+    "Optimizer",
+    "Soap",
+    "State",
+]

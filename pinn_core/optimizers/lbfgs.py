@@ -16,11 +16,9 @@ from torch import Tensor
 from pinn_core.checks import above, at_least
 from pinn_core.optimizers.line_search import Trial, strong_wolfe, together
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.stopping import CHANGE, GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
 from pinn_core.rows import dots
-
-RUNNING, GRADIENT, CHANGE, NO_DESCENT, NOT_FINITE = range(5)
-"""Values of ``state["stopped"]``: why a member moves no more."""
 
 
 class _Line(NamedTuple):

@@ -12,6 +12,8 @@ from pinn_core.registry import Registry
 State = dict[str, Tensor]
 Settings = Mapping[str, Tensor]
 Evaluate = Callable[[Tensor, Sequence[int]], tuple[Tensor, Tensor]]
+Matrix = tuple[slice, tuple[int, int]]
+"""Where a layer's weights lie in the flat parameters, and their shape (fan_out, fan_in)."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,14 @@ class Descent:
 
     ``evaluate(parameters (k, P), members)`` gives loss (k, float64) and gradient (k, P) of the
     named members at other parameters, on the same points with the same weights; a member's numbers
-    do not depend on who is evaluated with it.
+    do not depend on who is evaluated with it. ``matrices`` are the parameters that form matrices.
     """
 
     parameters: Float[Tensor, "m p"]
     loss: Float[Tensor, " m"]
     gradient: Float[Tensor, "m p"]
     evaluate: Evaluate
+    matrices: Sequence[Matrix] = ()
 
 
 @runtime_checkable
@@ -36,7 +39,7 @@ class Optimizer(Protocol):
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]]
     searches: ClassVar[bool]
-    """Whether it evaluates the loss at other parameters, and so waits for the device."""
+    """Whether it waits for the device, as who evaluates the loss at other parameters does."""
 
     @property
     def steps(self) -> int:

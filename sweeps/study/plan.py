@@ -9,12 +9,14 @@ from math import ceil
 from typing import Any, Literal, get_args
 
 from pinn_core.configuration import Configuration, Record, canonical_json, run_id
+from pinn_core.footprint import stage_problem
 from pinn_core.landscape.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, SPECTRUM_STEPS
 from pinn_core.objectives import Pinn, Regression
 from sweeps.errors import StudyError
 from sweeps.study.schedule import in_order, latest_first
 from sweeps.study.space import grid_values, value_at
 from sweeps.study.study import Rerun, Resources, Study, configuration_at, configuration_of
+from sweeps.study.update_cost import evaluations_of, update_flops
 
 Stage = Literal["search", "rerun"]
 
@@ -190,8 +192,13 @@ def _auto_size(group: Sequence[Run], resources: Resources, share: int) -> int:
 
 def flops(configuration: Configuration, members: int = 1) -> float:
     """Estimated operations of so many runs together: updates, what is recorded, Python itself."""
-    update = step_flops(configuration) + recording_flops(configuration)
-    return configuration.steps * (members * update + PYTHON_STEP)
+    stack, evaluation = configuration.stack(), step_flops(configuration)
+    updates = configuration.stages.count * sum(
+        phase.steps * (evaluations_of(phase) * evaluation + update_flops(phase, stack))
+        for phase in configuration.phases
+    )
+    each = updates + configuration.steps * recording_flops(configuration)
+    return members * each + configuration.steps * PYTHON_STEP
 
 
 def recording_flops(configuration: Configuration) -> float:
@@ -201,7 +208,7 @@ def recording_flops(configuration: Configuration) -> float:
     the gradients' 24 and 6 when they are due, and on the whole grid 8 inside and 2 outside.
     """
     record = configuration.record
-    grid = configuration.problem.grid()
+    grid = stage_problem(configuration).grid()
     interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
     free = configuration.objective.batch == "full"
     each = 0.0 if free else 2.0 * record.points
@@ -238,7 +245,7 @@ def step_flops(configuration: Configuration) -> float:
     an interior point of a PINN, through which four channels go: value, two first derivatives and
     the residual's operator.  An MLP of width w and D layers has about (D - 1) w^2 parameters.
     """
-    problem, objective = configuration.problem, configuration.objective
+    problem, objective = stage_problem(configuration), configuration.objective
     grid = problem.grid()
     interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
     channels = 1 if isinstance(objective, Regression) else 4

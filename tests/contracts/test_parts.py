@@ -17,7 +17,7 @@ from pinn_core.inputs import INPUTS
 from pinn_core.optimizers import Descent
 
 FAMILIES = (INPUTS, NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS)
-RATES = {"lbfgs": 1.0}  # a first trial, not the length of a step; others: below 2 / curvature
+RATES = {"gradient_descent_armijo": 1.0, "lbfgs": 1.0}  # first trials; others: < 2 / curvature
 PARTS = [family[kind] for family in FAMILIES for kind in family.names()]
 
 
@@ -92,7 +92,7 @@ def test_an_optimizer_walks_down_a_bowl(kind: str) -> None:
 
     theta = torch.full((2, 3), 0.3)
     rates = torch.full((2, 1), RATES.get(kind, 1e-2))
-    settings = dict.fromkeys(optimizer.member_fields, rates)
+    settings = dict.fromkeys(optimizer.member_fields, rates) | {"weight_decay": 0.0 * rates}
     state = optimizer.start(theta)
     for step in range(300):
         theta = theta + optimizer.update(settings, state, bowl(theta), step)

@@ -8,15 +8,19 @@ from dataclasses import replace
 import pytest
 from torch.profiler import ProfilerActivity, profile
 
-from pinn_core import Configuration, Heat, Member, Record, train
+from pinn_core import Adam, Configuration, Heat, Marching, Member, Record, train
 from pinn_core.footprint import (
     MARGIN,
     estimated_bytes,
     members_that_fit,
     most_members,
     points_with_channels,
+    state_bytes,
 )
 from pinn_core.memory import Memory, memory_of
+from pinn_core.optimizers import LBFGS, GradientDescent, Soap
+from pinn_core.pack import Pack
+from pinn_core.problems import Convection
 from tests.pinn_core.packs import configuration
 
 
@@ -89,3 +93,26 @@ def test_a_small_network_fits_many_times_on_this_machine() -> None:
     assert most is not None
     assert most > 64
     assert most_members(configuration(), "cpu", 1e-12) == 1
+
+
+def test_what_an_optimizer_keeps_is_what_its_state_holds() -> None:
+    one = configuration(width=32, depth=3)
+    for optimizer in (Adam(), GradientDescent(), LBFGS(history=7), Soap()):
+        pack = Pack([replace(one, phases=(optimizer,))], [0], "cpu", 1, "eager")
+        pack.advance(0)
+        held = sum(tensor.nbytes for tensor in pack.state.values())
+        estimate = state_bytes(one, optimizer)
+        assert estimate <= held <= 1.1 * estimate  # parameters are padded
+
+
+def test_the_estimate_has_the_largest_state_of_all_phases() -> None:
+    one = configuration(width=64, depth=3)
+    history = 2 * 100 * one.stack().size * 4
+    both = replace(one, phases=(Adam(steps=6), LBFGS(steps=6, history=100)))
+    assert history < estimated_bytes(both) - estimated_bytes(one) < 1.1 * history
+
+
+def test_a_window_takes_the_memory_of_its_part() -> None:
+    one = replace(configuration(), problem=Convection(points_x=17, points_t=17))
+    marching = replace(one, stages=Marching(windows=4))
+    assert points_with_channels(marching) < 0.35 * points_with_channels(one)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pinn_core import Marching
 from pinn_core.configuration import run_id
+from pinn_core.optimizers import LBFGS, Adam, Soap
+from pinn_core.problems import Convection
 from sweeps.errors import StudyError
 from sweeps.search.search import ModelSearch
 from sweeps.study.plan import (
     CPU_MOST,
     Run,
+    flops,
     make_packs,
     model_points,
     rerun_runs,
@@ -203,3 +208,20 @@ def test_many_equal_runs_fill_whole_rounds() -> None:
     study = load_study("best-pair", [*small, "rerun.seeds=200"])
     runs = rerun_runs(study, "pinn", [])
     assert lengths(runs, slots=8) == [7] * 8 + [6] * 24
+
+
+def test_what_an_optimizer_does_in_a_step_is_estimated_too(runs: list[Run]) -> None:
+    one = replace(runs[0].configuration, phases=(Adam(steps=100),))
+    searching = replace(one, phases=(LBFGS(steps=100, history=50),))
+    pairs = 100 * 8 * 50 * one.stack().size
+    assert flops(searching) - flops(one) == pytest.approx(100 * 1.1 * step_flops(one) + pairs)
+    assert flops(replace(one, phases=(Soap(steps=100),))) > flops(one)
+    phases = (Adam(steps=50), LBFGS(steps=50, history=50))
+    mean = (flops(searching) + flops(one)) / 2
+    assert flops(replace(one, phases=phases)) == pytest.approx(mean)
+
+
+def test_a_step_on_a_window_costs_its_part(runs: list[Run]) -> None:
+    one = replace(runs[0].configuration, problem=Convection(points_x=17, points_t=17))
+    marching = replace(one, stages=Marching(windows=4))
+    assert step_flops(marching) < 0.4 * step_flops(one)

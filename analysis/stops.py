@@ -1,0 +1,57 @@
+"""When and why runs stopped for good, of those whose optimizers can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pandas as pd
+
+from analysis.load import StudyData
+from pinn_core.optimizers import OPTIMIZERS, STOP_REASONS
+from pinn_core.work import counted
+
+REASON = "work/stopped"
+
+
+class Stop(NamedTuple):
+    """The first row after which nothing moved, and the number of one of `STOP_REASONS`."""
+
+    step: int
+    reason: int
+
+
+def stops_of(trajectory: pd.DataFrame) -> list[Stop]:
+    """A run's stops: none, one, or one in each phase and stage that ended so."""
+    if REASON not in trajectory:
+        return []
+    reasons = trajectory[REASON].astype(float).dropna().astype(int)
+    begins = (reasons != 0) & (reasons != reasons.shift(fill_value=0))
+    found = reasons[begins]
+    return [Stop(*each) for each in zip(found.index.tolist(), found.tolist(), strict=True)]
+
+
+def stops(data: StudyData) -> pd.DataFrame:
+    """Every stop of every run that could stop: `model`, `run_id`, `reason` in words, `step`.
+
+    A run that never did is there once, with None for both.
+    """
+    runs = data.runs[_can_stop(data.runs)]
+    rows = [row for run_id in runs.index for row in _rows(data, str(run_id))]
+    found = pd.DataFrame(rows, columns=["model", "run_id", "reason", "step"])
+    return found.astype({"step": float})
+
+
+def _can_stop(runs: pd.DataFrame) -> pd.Series[bool]:
+    kinds = {kind for kind in OPTIMIZERS.names() if "stopped" in counted(OPTIMIZERS[kind]())}
+    phases = [key for key in map(str, runs) if key.startswith("phases.") and key.endswith(".kind")]
+    return runs[phases].isin(kinds).any(axis="columns")
+
+
+def _rows(data: StudyData, run_id: str) -> Iterator[tuple[str, str, str | None, int | None]]:
+    model = str(data.runs.loc[run_id, "model"])
+    found = stops_of(data.trajectory(run_id))
+    for stop in found:
+        yield model, run_id, STOP_REASONS.get(stop.reason, f"reason {stop.reason}"), stop.step
+    if not found:
+        yield model, run_id, None, None

@@ -1,0 +1,180 @@
+"""SOAP: Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al. 2024, algorithms 3 and 4).
+
+For every matrix of weights, with its gradient G, the state holds L and R, running means of G G^T
+and G^T G (``left/0`` and ``right/0`` of the first layer), and orthonormal bases Q_L and Q_R near
+their eigenvectors (``left_basis/0``, ``right_basis/0``). Adam walks on Q_L^T G Q_R; on what is no
+matrix (biases) it is Adam. As in the authors' code the first step only sets the bases, and a new
+basis has its columns by falling eigenvalue.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pinn_core.checks import above, at_least, below
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Matrix, Settings, State
+from pinn_core.optimizers.schedule import check_decay, decayed
+from pinn_core.rows import adam
+
+SIDES = ("left", "right")
+
+
+@OPTIMIZERS.register("soap")
+@dataclass(frozen=True, kw_only=True)
+class Soap:
+    """theta <- theta - lr Q_L (m_hat / (sqrt(v_hat) + epsilon)) Q_R^T, moments of Q_L^T G Q_R.
+
+    Every ``update_every`` steps the bases are brought nearer to the eigenvectors, by one step of
+    power iteration and a QR decomposition. The learning rate at a step is learning_rate *
+    decay^(step / decay_steps). Without weight decay. A step waits for the device.
+    """
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+    searches: ClassVar[bool] = True
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    steps: int = 1000
+    learning_rate: float = 3e-3
+    beta1: float = 0.95
+    beta2: float = 0.95
+    epsilon: float = 1e-8
+    update_every: int = 10
+    decay: float = 1.0
+    decay_steps: int = 1000
+
+    def __post_init__(self) -> None:
+        at_least(1, steps=self.steps, update_every=self.update_every)
+        above(0, learning_rate=self.learning_rate, epsilon=self.epsilon)
+        at_least(0, beta1=self.beta1, beta2=self.beta2)
+        below(1, beta1=self.beta1, beta2=self.beta2)
+        check_decay(self.decay, self.decay_steps)
+
+    def start(self, parameters: Float[Tensor, "m p"]) -> State:
+        """Both moments at zero; the first step adds what belongs to the matrices."""
+        return {"first": torch.zeros_like(parameters), "second": torch.zeros_like(parameters)}
+
+    def update(
+        self,
+        settings: Settings,
+        state: State,
+        descent: Descent,
+        step: int | Int[Tensor, ""],
+        backend: str = "auto",
+    ) -> Float[Tensor, "m p"]:
+        """Adam's step in the bases, turned back; the first one is zero."""
+        gradient, matrices = descent.gradient, descent.matrices
+        if int(step) == 0:
+            self._remember(state, gradient, matrices)
+            _set_bases(state, len(matrices))
+            return torch.zeros_like(gradient)
+        update = adam(
+            _turned(state, gradient, matrices),
+            state["first"],
+            state["second"],
+            decayed(settings["learning_rate"], self.decay, self.decay_steps, step),
+            beta1=self.beta1,
+            beta2=self.beta2,
+            epsilon=self.epsilon,
+            step=step - 1,
+            backend=backend,
+        )
+        update = _turned(state, update, matrices, back=True)
+        self._remember(state, gradient, matrices)
+        if int(step) % self.update_every == 0:
+            _renew_bases(state, matrices)
+        return update
+
+    def _remember(self, state: State, gradient: Tensor, matrices: Sequence[Matrix]) -> None:
+        """The gradient's squares in the running means L and R, which begin at zero."""
+        for place, (where, shape) in enumerate(matrices):
+            squares = _apart(_squares, gradient[:, where].unflatten(1, shape))
+            for side, square in zip(SIDES, squares, strict=True):
+                mean = state.setdefault(f"{side}/{place}", torch.zeros_like(square))
+                mean.mul_(self.beta2).add_(square, alpha=1 - self.beta2)
+
+
+def numbers_of(matrices: Sequence[Matrix]) -> int:
+    """How many numbers of a member the state holds for its matrices."""
+    return sum(2 * (rows * rows + columns * columns) for _, (rows, columns) in matrices)
+
+
+def _set_bases(state: State, matrices: int) -> None:
+    for place in range(matrices):
+        for side in SIDES:
+            (basis,) = _apart(_eigenvectors, state[f"{side}/{place}"])
+            state[f"{side}_basis/{place}"] = basis
+
+
+def _renew_bases(state: State, matrices: Sequence[Matrix]) -> None:
+    """One step towards the eigenvectors; both moments are taken along."""
+    first = _turned(state, state["first"], matrices, back=True)
+    for place, (where, shape) in enumerate(matrices):
+        second = state["second"][:, where].unflatten(1, shape)
+        for axis, side in enumerate(SIDES, start=1):
+            name = f"{side}_basis/{place}"
+            state[name], order = _apart(_nearer, state[f"{side}/{place}"], state[name])
+            second = second.take_along_dim(order.unsqueeze(3 - axis), axis)
+        state["second"][:, where] = second.flatten(1)
+    state["first"].copy_(_turned(state, first, matrices))
+
+
+def _turned(
+    state: State, table: Float[Tensor, "m p"], matrices: Sequence[Matrix], back: bool = False
+) -> Float[Tensor, "m p"]:
+    """Every matrix in its bases, or back from them; the rest as it is."""
+    turned = table.clone()
+    for place, (where, shape) in enumerate(matrices):
+        left, right = (state[f"{side}_basis/{place}"] for side in SIDES)
+        (found,) = _apart(
+            _from_bases if back else _to_bases, left, table[:, where].unflatten(1, shape), right
+        )
+        turned[:, where] = found.flatten(1)
+    return turned
+
+
+def _apart(function: Callable[..., tuple[Tensor, ...]], *tables: Tensor) -> list[Tensor]:
+    """The function's results for all members; on a CPU each member is computed alone.
+
+    Matrix routines round by how many there are and by where they lie.
+    """
+    if not tables[0].is_cpu:
+        return list(function(*tables))
+    members = zip(*(table.unbind() for table in tables), strict=True)
+    found = [
+        function(*(own.clone(memory_format=torch.contiguous_format) for own in each))
+        for each in members
+    ]
+    return [torch.stack(parts) for parts in zip(*found, strict=True)]
+
+
+def _to_bases(left: Tensor, table: Tensor, right: Tensor) -> tuple[Tensor, ...]:
+    return (left.mT @ table @ right,)
+
+
+def _from_bases(left: Tensor, table: Tensor, right: Tensor) -> tuple[Tensor, ...]:
+    return (left @ table @ right.mT,)
+
+
+def _squares(table: Tensor) -> tuple[Tensor, ...]:
+    return table @ table.mT, table.mT @ table
+
+
+def _eigenvectors(table: Tensor) -> tuple[Tensor, ...]:
+    """By falling eigenvalue; of what is not finite, which LAPACK refuses, the identity's."""
+    sound = table.isfinite().flatten(-2).all(-1)[..., None, None]
+    identity = torch.eye(table.shape[-1], dtype=table.dtype, device=table.device)
+    return (torch.linalg.eigh(torch.where(sound, table, identity)).eigenvectors.flip(-1),)
+
+
+def _nearer(table: Tensor, basis: Tensor) -> tuple[Tensor, ...]:
+    """A basis after a step of power iteration, and the old columns that its columns come from."""
+    product = table @ basis
+    sizes = (basis * product).mT.contiguous().sum(-1)
+    order = sizes.argsort(dim=-1, descending=True, stable=True)
+    sorted_columns = product.take_along_dim(order.unsqueeze(-2), -1)
+    return torch.linalg.qr(sorted_columns).Q, order

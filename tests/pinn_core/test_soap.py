@@ -1,0 +1,127 @@
+"""SOAP against a loop over its matrices, written from the paper's algorithms 3 and 4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from pinn_core.optimizers import Descent, Soap
+from pinn_core.stack import Stack
+from tests.pinn_core.backends import BACKENDS
+
+STACK = Stack((4, 4, 4, 4), torch.tanh)  # type: ignore[arg-type]
+"""Square matrices: a first gradient of less than full rank leaves some eigenvectors to rounding."""
+
+
+def gradients(steps: int, members: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    generator = torch.Generator().manual_seed(5)
+    drawn = torch.randn(steps, members, STACK.size, generator=generator, dtype=torch.float64)
+    return (drawn + 0.3 * drawn[0]).to(dtype)
+
+
+def walked(
+    optimizer: Soap, table: Tensor, rates: Sequence[float], backend: str = "auto"
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The updates on given gradients, (steps, m, P), and the last state."""
+    settings = {"learning_rate": table.new_tensor(rates)[:, None]}
+    state, updates = optimizer.start(table[0]), []
+    for step, gradient in enumerate(table):
+        loss = torch.zeros(len(gradient), dtype=torch.float64)
+        descent = Descent(gradient, loss, gradient, _nowhere, STACK.matrices())
+        updates.append(optimizer.update(settings, state, descent, step, backend))
+    return torch.stack(updates), state
+
+
+def _nowhere(parameters: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
+    raise AssertionError("SOAP evaluates nothing elsewhere")
+
+
+def textbook(found: Tensor, rate: float, every: int) -> Tensor:
+    """Updates of one matrix (steps, rows, columns): moments as the paper has them, M unrotated."""
+    beta, epsilon = 0.95, 1e-8
+    first, second = torch.zeros_like(found[0]), torch.zeros_like(found[0])
+    left, right = 0.05 * found[0] @ found[0].T, 0.05 * found[0].T @ found[0]
+    q_left, q_right = (torch.linalg.eigh(each)[1].flip(1) for each in (left, right))
+    updates = [torch.zeros_like(found[0])]
+    for step, g in enumerate(found[1:], start=1):
+        first = beta * first + (1 - beta) * g
+        second = beta * second + (1 - beta) * (q_left.T @ g @ q_right) ** 2
+        m_hat = q_left.T @ first @ q_right / (1 - beta**step)
+        n = m_hat / ((second / (1 - beta**step)).sqrt() + epsilon)
+        updates.append(-rate * q_left @ n @ q_right.T)
+        left = beta * left + (1 - beta) * g @ g.T
+        right = beta * right + (1 - beta) * g.T @ g
+        if step % every == 0:
+            order = (q_left.T @ left @ q_left).diag().argsort(descending=True)
+            second, q_left = second[order], torch.linalg.qr(left @ q_left[:, order])[0]
+            order = (q_right.T @ right @ q_right).diag().argsort(descending=True)
+            second, q_right = second[:, order], torch.linalg.qr(right @ q_right[:, order])[0]
+    return torch.stack(updates)
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_every_matrix_moves_as_the_papers_loop_says(every: int) -> None:
+    table = gradients(13, 2)
+    updates, _ = walked(Soap(update_every=every), table, [3e-3, 1e-2])
+    for member, rate in enumerate([3e-3, 1e-2]):
+        for where, shape in STACK.matrices():
+            expected = textbook(table[:, member, where].unflatten(1, shape), rate, every)
+            found = updates[:, member, where].unflatten(1, shape)
+            torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_biases_move_as_adam_moves_them_from_the_second_step_on() -> None:
+    table = gradients(8, 1)
+    updates, _ = walked(Soap(), table, [1e-2])
+    _, biases = STACK.places()[1]
+    theta = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    adam = torch.optim.Adam([theta], lr=1e-2, betas=(0.95, 0.95))
+    for gradient in table[1:, 0, biases]:
+        theta.grad = gradient
+        adam.step()
+    torch.testing.assert_close(updates[:, 0, biases].sum(0), theta.detach())
+    assert not updates[0].any()
+
+
+def test_the_bases_come_to_the_eigenvectors_of_the_mean_squares() -> None:
+    table = gradients(1, 1).expand(60, -1, -1)
+    _, state = walked(Soap(update_every=1), table, [1e-3])
+    basis, mean = state["left_basis/1"][0], state["left/1"][0]
+    inside = basis.T @ mean @ basis
+    torch.testing.assert_close(basis.T @ basis, torch.eye(4, dtype=torch.float64))
+    torch.testing.assert_close(inside, inside.diag().diag(), atol=1e-9, rtol=0.0)
+    assert inside.diag().diff().max() <= 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_members_bits_depend_on_nobody_else(backend: str, dtype: torch.dtype) -> None:
+    table = gradients(9, 3, dtype)
+    table[4:, 1] = torch.nan
+    optimizer, rates = Soap(update_every=3), [1e-2, 1e-3, 3e-3]
+    updates, state = walked(optimizer, table, rates, backend)
+    for member in (0, 2):
+        own = slice(member, member + 1)
+        alone, state_alone = walked(optimizer, table[:, own], rates[own], backend)
+        assert torch.equal(alone, updates[:, own])
+        assert all(torch.equal(value[own], state_alone[name]) for name, value in state.items())
+    assert updates[8, 1].isnan().any() and updates[:, [0, 2]].isfinite().all()
+
+
+def test_a_gradient_that_is_not_finite_at_the_start_stops_nobody() -> None:
+    table = gradients(5, 2)
+    table[:, 0] = torch.inf
+    updates, _ = walked(Soap(update_every=2), table, [1e-2, 1e-2])
+    assert updates[:, 1].isfinite().all() and updates[1:, 1].any()
+
+
+def test_the_weights_of_gated_networks_are_matrices_with_their_encoders() -> None:
+    stack = Stack((2, 5, 5, 1), torch.tanh, gates="paper")  # type: ignore[arg-type]
+    assert [shape for _, shape in stack.matrices()] == [(5, 2), (5, 5), (1, 5), (5, 2), (5, 2)]
+    flat = torch.arange(stack.size, dtype=torch.float64)[None]
+    encoders = stack.encoders(flat)
+    for (where, shape), (weights, _) in zip(stack.matrices()[3:], encoders, strict=True):
+        assert torch.equal(flat[:, where].unflatten(1, shape), weights)
