@@ -3,6 +3,18 @@
 from pinn_core.optimizers.adam import Adam
 from pinn_core.optimizers.gradient_descent import GradientDescent
 from pinn_core.optimizers.lbfgs import LBFGS
+from pinn_core.optimizers.nncg import NNCG
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Optimizer, State
+from pinn_core.optimizers.ssbroyden import SSBroyden
 
-__all__ = ["LBFGS", "OPTIMIZERS", "Adam", "Descent", "GradientDescent", "Optimizer", "State"]
+__all__ = [
+    "LBFGS",
+    "NNCG",
+    "OPTIMIZERS",
+    "Adam",
+    "Descent",
+    "GradientDescent",
+    "Optimizer",
+    "SSBroyden",
+    "State",
+]
