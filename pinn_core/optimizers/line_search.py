@@ -90,6 +90,28 @@ def strong_wolfe(
     return ends[low]
 
 
+def armijo(
+    start: Trial,
+    length: float,
+    *,
+    slope_fraction: float = 0.1,
+    shrink: float = 0.5,
+    most: int = 40,
+) -> Search:
+    """A step whose loss falls by ``slope_fraction`` of what the slope promises (Armijo 1966).
+
+    ``length`` is tried first, and then ever ``shrink`` times the last (Nocedal and Wright 2006,
+    algorithm 3.1); the defaults are those of Rathore et al. 2024. After ``most`` evaluations it
+    ends where it began, with ``start``. What is not finite is stepped back from.
+    """
+    for _ in range(most):
+        trial = yield length
+        if trial.loss <= start.loss + slope_fraction * length * start.slope:
+            return trial
+        length *= shrink
+    return start
+
+
 def together(
     descent: Descent,
     members: Sequence[int],
