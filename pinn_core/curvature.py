@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.balance import Balance
-from pinn_core.field import Field
+from pinn_core.field import Cloud, Field
 from pinn_core.kernel import cloud_of
 from pinn_core.landscape.hessian import Product, hessian
 from pinn_core.landscape.landscape import TOGETHER
@@ -54,9 +54,12 @@ class Curvature:
         factors = self._balance.factors_again(members)
         weights = self._balance.table[:, list(members)].to(parameters.dtype)
         each = [
-            differentiable_loss(
-                self._field, parameters, name, self._batch[cloud_of(name)].of(members), factors
-            )
+            differentiable_loss(self._field, parameters, name, self._cloud(name, members), factors)
             for name in self._balance.names
         ]
         return (weights * torch.stack(each)).sum(0)
+
+    def _cloud(self, name: str, members: Sequence[int]) -> Cloud:
+        """The points of a term; a regression's are the batch's only ones."""
+        place = "grid" if name == "regression" else cloud_of(name)
+        return self._batch[place].of(members)

@@ -46,9 +46,7 @@ def conjugate_gradients(
     left = _left(residual, everyone, tolerance, backend)
     heights = dots([residual], [direction], backend)[0].tolist()
     counts = [1] * len(right)
-    for _ in range(most):
-        if not left:
-            break
+    while left and max(counts) <= most:
         own = direction[left]
         image = matrix(own, left)
         bends = dots([own], [image], backend)[0].tolist()
@@ -60,6 +58,8 @@ def conjugate_gradients(
         solution[left] += _times(steps, own[good])
         residual[left] -= _times(steps, image[good])
         left = _left(residual, left, tolerance, backend)
+        if not left:
+            break
         ready = precondition(residual[left], left)
         higher = dots([residual[left]], [ready], backend)[0].tolist()
         ratios = [new / heights[member] for new, member in zip(higher, left, strict=True)]
@@ -72,6 +72,8 @@ def conjugate_gradients(
 def _left(residual: Tensor, members: list[int], tolerance: float, backend: str) -> list[int]:
     """Whose residual is above the tolerance."""
     own = residual[members]
+    if not members:
+        return []
     squares = dots([own], [own], backend)[0].tolist()
     return [m for m, square in zip(members, squares, strict=True) if sqrt(square) > tolerance]
 

@@ -5,7 +5,8 @@ Frangella, Tropp and Udell, Randomized Nystrom preconditioning, SIAM J. Matrix A
 2024, appendix E. With orthonormal rows Q and Y = Q H the approximation is U^T diag(lambda) U.
 """
 
-import numpy as np
+from math import sqrt
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -18,8 +19,8 @@ def probes(seed: int, step: int, rank: int, like: Float[Tensor, " p"]) -> Float[
     """Orthonormal rows, min(rank, p) of them, that span a random space."""
     rng = generator(seed, f"nystrom/{rank}/{len(like)}", step)
     drawn = rng.standard_normal((rank, len(like)))[: len(like)]
-    rows = torch.linalg.qr(torch.from_numpy(drawn.T.copy()).clone())[0].T
-    return rows.to(like).contiguous()
+    columns: Tensor = torch.linalg.qr(torch.from_numpy(drawn.T.copy()).clone())[0]
+    return columns.T.to(like).contiguous()
 
 
 def nystrom(
@@ -28,25 +29,28 @@ def nystrom(
     """U and lambda (float64, from the largest), from orthonormal rows Q and Y = Q H.
 
     H is shifted by the rounding of Y, and where Q H Q^T has negative eigenvalues by the lowest
-    besides; the shift is taken off lambda, which is at least 0. Where Y is not finite nothing is
-    approximated: both are zero.
+    besides; the shift is taken off lambda, which is at least 0. Where Y is zero or not finite
+    nothing is approximated: both are zero.
     """
     own, products = rows.double(), images.double()
-    if not bool(products.isfinite().all()):
-        return torch.zeros_like(rows), own.new_zeros(len(own))
-    core = products @ own.T
-    lowest = float(torch.linalg.eigvalsh((core + core.T) / 2)[0])
-    rounding = torch.finfo(images.dtype).eps * np.sqrt(rows.shape[1])
-    shift = rounding * float(torch.linalg.matrix_norm(products, 2)) or 1.0
-    shift += max(0.0, -lowest)
+    nothing = torch.zeros_like(rows), own.new_zeros(len(own))
+    length = float(torch.linalg.vector_norm(products))
+    if not 0 < length < float("inf"):
+        return nothing
+    lowest = float(torch.linalg.eigvalsh(_symmetric(products @ own.T))[0])
+    rounding = torch.finfo(images.dtype).eps * sqrt(rows.shape[1]) * length
+    shift = rounding + max(0.0, -lowest)
     shifted = products + shift * own
-    core = shifted @ own.T
-    root, failed = torch.linalg.cholesky_ex((core + core.T) / 2)
-    if int(failed):  # rounding alone: what was the lowest is not above 0
-        return torch.zeros_like(rows), own.new_zeros(len(own))
+    root, failed = torch.linalg.cholesky_ex(_symmetric(shifted @ own.T))
+    if int(failed):  # the lowest, now as small as the rounding, came out below 0
+        return nothing
     factor = torch.linalg.solve_triangular(root, shifted, upper=False)
     _, singular, basis = torch.linalg.svd(factor, full_matrices=False)
     return basis.to(rows.dtype), (singular.square() - shift).clamp_min(0.0)
+
+
+def _symmetric(core: Float[Tensor, "r r"]) -> Float[Tensor, "r r"]:
+    return (core + core.T) / 2
 
 
 def preconditioned(

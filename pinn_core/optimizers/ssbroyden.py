@@ -111,9 +111,7 @@ class SSBroyden:
         ).to(descent.parameters.dtype)
         tolerances = Tolerances(self.tolerance_gradient, self.tolerance_change)
         rates = settings["learning_rate"]
-        update, ends = search_lines(
-            state, descent, running, directions, rates, tolerances, backend
-        )
+        update, ends = search_lines(state, descent, running, directions, rates, tolerances, backend)
         for row, end in ends.items():
             state["length"][row], state["loss"][row] = end.length, end.loss
         return update
@@ -132,7 +130,8 @@ class SSBroyden:
         h, b = square / curvature, -float(state["length"][row]) * slope / curvature
         if not (h > 0 and b > 0 and isfinite(h * b)):
             return
-        phi, tau = scaling(self.rule, h, b, len(step))
+        size = int(change.count_nonzero())  # a network's parameters without their padding
+        phi, tau = scaling(self.rule, h, b, size)
         turn = step / curvature - image / square
         numbers = (-1 / (square * tau), phi * square / tau, 1 / curvature)
         vectors = torch.stack([image, turn, step])
@@ -143,9 +142,10 @@ class SSBroyden:
 
 
 def scaling(rule: Rule, h: float, b: float, size: int) -> tuple[float, float]:
-    """phi and tau, from h = y.Hy / y.s and b = s.Bs / y.s, of ``size`` parameters.
+    """The rule's phi and tau, from h = y.Hy / y.s and b = s.Bs / y.s, of ``size`` parameters.
 
-    Both are above 0; a = h b - 1 is at least 0 but for rounding (Cauchy and Schwarz).
+    tau is above 0, phi negative where theta > 1; a = h b - 1 is at least 0 but for rounding (Cauchy
+    and Schwarz). H stays positive definite.
     """
     if rule == "bfgs":
         return 1.0, 1.0

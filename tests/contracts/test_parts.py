@@ -17,7 +17,11 @@ from pinn_core.inputs import INPUTS
 from pinn_core.optimizers import Descent
 
 FAMILIES = (INPUTS, NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS)
-RATES = {"lbfgs": 1.0}  # a first trial, not the length of a step; others: below 2 / curvature
+RATES = {
+    "lbfgs": 1.0,
+    "nncg": 1.0,
+    "ssbroyden": 1.0,
+}  # a first trial, not the length of a step; others: below 2 / curvature
 PARTS = [family[kind] for family in FAMILIES for kind in family.names()]
 
 
@@ -87,8 +91,11 @@ def test_an_optimizer_walks_down_a_bowl(kind: str) -> None:
         own = curvature[list(members)]
         return 0.5 * (own * theta.square()).sum(1, dtype=torch.float64), own * theta
 
+    def products(vectors: torch.Tensor, members: Sequence[int]) -> torch.Tensor:
+        return curvature[list(members)] * vectors
+
     def bowl(theta: torch.Tensor) -> Descent:
-        return Descent(theta, *evaluate(theta, (0, 1)), evaluate)
+        return Descent(theta, *evaluate(theta, (0, 1)), evaluate, products=products, seeds=(0, 1))
 
     theta = torch.full((2, 3), 0.3)
     rates = torch.full((2, 1), RATES.get(kind, 1e-2))
