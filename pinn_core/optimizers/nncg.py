@@ -34,9 +34,10 @@ class NNCG:
     preconditioner. Conjugate gradients end where the residual is at most ``cg_tolerance`` long,
     after ``cg_iterations``, or where H + mu proves not to be positive; where what they have does
     not descend, the solution with the approximated H takes its place. t is the first of
-    learning_rate * shrink^k that lowers the loss by ``slope_fraction`` of what the slope promises. A
-    member stops for good, its updates zero from then on, where its gradient vanishes, where no t is found, or
-    where loss or gradient are not finite. ``products`` in its state counts the products with H.
+    learning_rate * shrink^k that lowers the loss by ``slope_fraction`` of what the slope promises.
+    A member stops for good, its updates zero from then on, where its gradient vanishes, where no t
+    is found, or where loss or gradient are not finite. ``products`` in its state counts the
+    products with H.
     """
 
     kind: ClassVar[str]
