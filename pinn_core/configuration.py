@@ -11,6 +11,7 @@ from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
 from pinn_core.objectives import Objective, Pinn
 from pinn_core.optimizers import Optimizer
+from pinn_core.optimizers.optimizer import Demanding
 from pinn_core.precision import Precision
 from pinn_core.problems import Problem
 from pinn_core.registry import UnknownName
@@ -85,7 +86,10 @@ class Configuration:
     def __post_init__(self) -> None:
         if not self.phases:
             raise ValueError("phases must hold at least one optimizer, found none")
-        self.stack()
+        size = self.network.parametrization_of(self.stack()).size
+        for phase in self.phases:
+            if isinstance(phase, Demanding):
+                phase.check(self.precision, size)
         if self.constraints == "hard" and self.problem.hard is None:
             raise ValueError(
                 f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "

@@ -11,7 +11,7 @@ from pinn_core.landscape.landscape import (
 )
 from pinn_core.memory import Memory, memory_of, release
 from pinn_core.objectives import Pinn
-from pinn_core.optimizers import Optimizer, Soap
+from pinn_core.optimizers import NNCG, Optimizer, Soap
 from pinn_core.optimizers.soap import numbers_of
 from pinn_core.precision import DTYPES
 from pinn_core.problems import Problem
@@ -51,7 +51,9 @@ def members_that_fit(memory: Memory, share: float, each: int) -> int:
 def estimated_bytes(configuration: Configuration) -> int:
     """What a member needs on a CPU, in bytes: layers kept for the way back, parameters, record."""
     stack, record = configuration.stack(), configuration.record
-    units = PER_UNIT * sum(stack.widths[1:-1]) * points_with_channels(configuration)
+    curved = any(isinstance(phase, NNCG) for phase in configuration.phases)
+    each = PER_UNIT + PER_HESSIAN * curved
+    units = each * sum(stack.widths[1:-1]) * points_with_channels(configuration)
     rows = configuration.steps + 1
     sketches = rows // record.sketch_every + 1 if record.sketch_every else 0
     numbers = units + COPIES * stack.size + rows * len(COLUMNS) + sketches * SKETCH_SIZE

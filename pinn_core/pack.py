@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pinn_core.balance import Balance
 from pinn_core.configuration import Configuration
+from pinn_core.curvature import Curvature
 from pinn_core.field import Cloud, Field
 from pinn_core.graphs import Graphs
 from pinn_core.objectives import Evaluation
@@ -154,8 +155,14 @@ class Pack:
 
     def _step(self, due: frozenset[str], now: int | Tensor) -> None:
         evaluation = self._evaluation(self.balance.factors)
-        total = self.balance.total(evaluation)
-        descent = Descent(self.parameters, *total, self._elsewhere, self.matrices)
+        descent = Descent(
+            self.parameters,
+            *self.balance.total(evaluation),
+            self._elsewhere,
+            products=Curvature(self.field, self.balance, self.batch, self.parameters),
+            seeds=self._seeds,
+            matrices=self.matrices,
+        )
         update = self.optimizer.update(self.settings, self.state, descent, now, self.field.backend)
         self._record(due, evaluation, (update, self.previous))
         self.parameters += update

@@ -7,8 +7,10 @@ own threads at one, on the number of threads.
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pinn_core.backends import native_rows, serves_natively
@@ -55,6 +57,28 @@ def dots(
     if serves_natively(left[0], backend):
         return native_rows.dots(left, right)
     return _dots(left, right)
+
+
+def inner(
+    rows: Float[Tensor, "n p"], vector: Float[Tensor, " p"], backend: str = "auto"
+) -> NDArray[np.float64]:
+    """Inner products of one member's rows with its vector, on the host; waits for the device."""
+    if not rows.is_cpu:
+        return dots([rows], [vector.expand_as(rows)], backend)[0].cpu().numpy()
+    return dots(rows[:, None].unbind(), [vector[None]] * len(rows), backend)[:, 0].numpy()
+
+
+def combined(rows: Float[Tensor, "n p"], factors: Sequence[float]) -> Float[Tensor, " p"]:
+    """The sum of one member's rows, each times its factor.
+
+    On a CPU row after row, which stays in the cache; product and sum are rounded apart.
+    """
+    if not rows.is_cpu:
+        return rows.new_tensor(factors) @ rows
+    total, product = torch.zeros_like(rows[0]), torch.empty_like(rows[0])
+    for row, factor in zip(rows, factors, strict=True):
+        total += torch.mul(row, factor, out=product)
+    return total
 
 
 @torch.no_grad()

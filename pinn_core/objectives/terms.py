@@ -57,12 +57,16 @@ def quantities(
 
 
 def differentiable_loss(
-    field: Field, parameters: Float[Tensor, "m p"], name: str, cloud: Cloud
+    field: Field,
+    parameters: Float[Tensor, "m p"],
+    name: str,
+    cloud: Cloud,
+    factors: Factors = no_factors,
 ) -> Float[Tensor, " m"]:
     """A term's loss at a cloud's points, differentiable by autograd to any order.
 
-    In the precision of the parameters. Terms that are no condition's and not the residual's fit the
-    reference.
+    In the precision of the parameters; the factors are constants. Terms that are no condition's and
+    not the residual's fit the reference.
     """
     points = cloud.coordinates.to(parameters.dtype)
     if name == "residual":
@@ -80,6 +84,9 @@ def differentiable_loss(
     squares = mismatch.square()
     if name in field.conditions and "share" in cloud.tables:
         squares = squares * cloud["share"]
+    weights = factors(name, mismatch.detach().square().sum(2), cloud.coordinates)
+    if weights is not None:
+        squares = squares * weights[..., None]
     return squares.flatten(1).sum(1) / points.shape[1]
 
 

@@ -5,12 +5,15 @@ from pinn_core.optimizers.adamw import AdamW
 from pinn_core.optimizers.gradient_descent import GradientDescent
 from pinn_core.optimizers.gradient_descent_armijo import GradientDescentArmijo
 from pinn_core.optimizers.lbfgs import LBFGS
+from pinn_core.optimizers.nncg import NNCG
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Optimizer, State
 from pinn_core.optimizers.soap import Soap
+from pinn_core.optimizers.ssbroyden import SSBroyden
 from pinn_core.optimizers.stopping import STOP_REASONS
 
 __all__ = [
     "LBFGS",
+    "NNCG",
     "OPTIMIZERS",
     "STOP_REASONS",
     "Adam",
@@ -19,6 +22,7 @@ __all__ = [
     "GradientDescent",
     "GradientDescentArmijo",
     "Optimizer",
+    "SSBroyden",
     "Soap",
     "State",
 ]

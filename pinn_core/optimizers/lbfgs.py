@@ -4,29 +4,18 @@ Each member on its own, with the semantics of ``torch.optim.LBFGS``: one update 
 inner iterations within a single long ``step``. Directions and line searches of a pack go together.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least
-from pinn_core.optimizers.line_search import Trial, strong_wolfe, together
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
-from pinn_core.optimizers.stopping import CHANGE, GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
+from pinn_core.optimizers.quasi_newton import Tolerances, no_moves, search_lines
+from pinn_core.optimizers.stopping import RUNNING
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
-from pinn_core.rows import dots
-
-
-class _Line(NamedTuple):
-    """A member's line: its start, the sum of the gradient's |entries|, the direction's largest."""
-
-    start: Trial
-    gradient_sum: float
-    reach: float
 
 
 @OPTIMIZERS.register("lbfgs")
@@ -62,14 +51,7 @@ class LBFGS:
 
     def start(self, parameters: Float[Tensor, "m p"]) -> State:
         """No pairs; everybody running."""
-        counts = parameters.new_zeros(len(parameters), dtype=torch.int64)
-        return no_pairs(parameters, self.history) | {
-            "update": torch.zeros_like(parameters),
-            "gradient": torch.zeros_like(parameters),
-            "iterations": counts,
-            "evaluations": counts.clone(),
-            "stopped": counts.clone(),
-        }
+        return no_pairs(parameters, self.history) | no_moves(parameters)
 
     def update(
         self,
@@ -80,10 +62,9 @@ class LBFGS:
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """One iteration of every member that still runs; ``state["stopped"]`` says who does not."""
-        update = torch.zeros_like(descent.parameters)
         running = (state["stopped"] == RUNNING).nonzero()[:, 0]
         if len(running) == 0:
-            return update
+            return torch.zeros_like(descent.parameters)
         gradient = descent.gradient[running]
         moves, differences = state["update"][running], gradient - state["gradient"][running]
         remember(state, running.tolist(), moves, differences, backend)
@@ -93,74 +74,6 @@ class LBFGS:
                 for row, own in zip(running.tolist(), gradient, strict=True)
             ]
         )
-        lines = _lines(descent.loss[running], gradient, directions, backend)
-        state["stopped"][running] = running.new_tensor([self._before(line.start) for line in lines])
-
-        descends = state["stopped"][running] == RUNNING
-        rows, directions = running[descends], directions[descends]
-        lines = [line for line, going in zip(lines, descends.tolist(), strict=True) if going]
-        searches = [
-            strong_wolfe(line.start, length, narrowest=self.tolerance_change / line.reach)
-            for line, length in zip(
-                lines, _first_lengths(settings, state, rows, lines), strict=True
-            )
-        ]
-        accepted = together(descent, rows.tolist(), directions, searches, backend)
-
-        lengths = update.new_tensor([each.trial.length for each in accepted])
-        update[rows] = directions * lengths[:, None]
-        state["update"][rows] = update[rows]
-        state["gradient"][rows] = descent.gradient[rows]
-        state["iterations"][rows] += 1
-        state["evaluations"][rows] += rows.new_tensor([each.evaluations for each in accepted])
-        reasons = [
-            self._after(line, each.trial) for line, each in zip(lines, accepted, strict=True)
-        ]
-        state["stopped"][rows] = rows.new_tensor(reasons)
-        return update
-
-    def _before(self, start: Trial) -> int:
-        """Why not to search a line, or ``RUNNING``."""
-        if not (isfinite(start.loss) and isfinite(start.slope) and isfinite(start.steepest)):
-            return NOT_FINITE
-        if start.steepest <= self.tolerance_gradient:
-            return GRADIENT
-        level = start.slope > -self.tolerance_change or start.slope == 0
-        return NO_DESCENT if level else RUNNING
-
-    def _after(self, line: _Line, end: Trial) -> int:
-        """Why to stop at the end of a line, or ``RUNNING``."""
-        if end.steepest <= self.tolerance_gradient:
-            return GRADIENT
-        if end.length == 0:
-            return NO_DESCENT
-        moved, gained = line.reach * end.length, abs(end.loss - line.start.loss)
-        small = moved <= self.tolerance_change or gained < self.tolerance_change
-        return CHANGE if small else RUNNING
-
-
-def _lines(
-    loss: Float[Tensor, " k"],
-    gradient: Float[Tensor, "k p"],
-    directions: Float[Tensor, "k p"],
-    backend: str,
-) -> list[_Line]:
-    slopes, sums = dots([gradient] * 2, [directions, gradient.sign()], backend)
-    largest = [rows.abs().amax(1).double() for rows in (gradient, directions)]
-    numbers = torch.stack([loss.double(), slopes, *largest, sums], dim=1).tolist()
-    return [
-        _Line(Trial(0.0, loss, slope, steepest), total, reach)
-        for loss, slope, steepest, reach, total in numbers
-    ]
-
-
-def _first_lengths(
-    settings: Settings, state: State, rows: Int[Tensor, " k"], lines: Sequence[_Line]
-) -> list[float]:
-    """What each line search tries first: the learning rate, with care in the first iteration."""
-    rates = settings["learning_rate"][rows, 0].tolist()
-    first = (state["iterations"][rows] == 0).tolist()
-    return [
-        min(1.0, 1.0 / line.gradient_sum) * rate if is_first else rate
-        for rate, is_first, line in zip(rates, first, lines, strict=True)
-    ]
+        tolerances = Tolerances(self.tolerance_gradient, self.tolerance_change)
+        rates = settings["learning_rate"]
+        return search_lines(state, descent, running, directions, rates, tolerances, backend)[0]

@@ -14,6 +14,12 @@ Settings = Mapping[str, Tensor]
 Evaluate = Callable[[Tensor, Sequence[int]], tuple[Tensor, Tensor]]
 Matrix = tuple[slice, tuple[int, int]]
 """Where a layer's weights lie in the flat parameters, and their shape (fan_out, fan_in)."""
+Products = Callable[[Tensor, Sequence[int]], Tensor]
+
+
+def no_products(vectors: Tensor, members: Sequence[int]) -> Tensor:
+    """Where nobody knows the Hessian."""
+    raise NotImplementedError(f"no Hessian for vectors {tuple(vectors.shape)} of {list(members)}")
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,9 @@ class Descent:
 
     ``evaluate(parameters (k, P), members)`` gives loss (k, float64) and gradient (k, P) of the
     named members at other parameters, on the same points with the same weights; a member's numbers
-    do not depend on who is evaluated with it. ``matrices`` are the parameters that form matrices.
+    do not depend on who is evaluated with it. ``products(vectors (k, P), members)`` gives H v
+    (k, P) with the Hessian of what is optimised, at ``parameters``. ``seeds`` are the members',
+    ``matrices`` the parameters that form matrices.
     """
 
     parameters: Float[Tensor, "m p"]
@@ -30,6 +38,8 @@ class Descent:
     gradient: Float[Tensor, "m p"]
     evaluate: Evaluate
     matrices: Sequence[Matrix] = ()
+    products: Products = no_products
+    seeds: Sequence[int] = ()
 
 
 @runtime_checkable
@@ -61,6 +71,14 @@ class Optimizer(Protocol):
         ``settings`` holds what members may differ in, every member field as a tensor (m, 1). On a
         GPU ``step`` is a tensor, for the update becomes part of a graph that is replayed.
         """
+
+
+@runtime_checkable
+class Demanding(Protocol):
+    """An optimizer that not every configuration can have."""
+
+    def check(self, precision: str, size: int) -> None:
+        """Raise ``ValueError`` where it cannot serve this precision or so many parameters."""
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")

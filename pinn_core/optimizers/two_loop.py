@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pinn_core.optimizers.optimizer import State
-from pinn_core.rows import dots
+from pinn_core.rows import combined, dots, inner
 
 LEAST_CURVATURE = 1e-10
 """Pairs whose y . s is not above this are not kept (torch.optim.LBFGS)."""
@@ -54,7 +54,7 @@ def remember(
         slot, used = pairs % history, min(pairs + 1, history)
         state["steps"][row, slot] = steps[place]
         state["differences"][row, slot] = differences[place]
-        older = _inner(state["steps"][row, :used], differences[place], backend)
+        older = inner(state["steps"][row, :used], differences[place], backend)
         state["products"][row, :used, slot] = state["products"].new_tensor(older)
         state["scale"][row] = curvature / square
         state["pairs"][row] = pairs + 1
@@ -77,30 +77,12 @@ def descent_direction(
     slots = np.argsort(order)
     table = state["products"][row].cpu().numpy()[np.ix_(order, order)]
 
-    first = _solved(table, _inner(steps, -gradient, backend)[order])
-    middle = -gradient - _combined(differences, first[slots].tolist())
+    first = _solved(table, inner(steps, -gradient, backend)[order])
+    middle = -gradient - combined(differences, first[slots].tolist())
     middle = middle * state["scale"][row].to(gradient.dtype)
-    right = table.diagonal() * first - _inner(differences, middle, backend)[order]
+    right = table.diagonal() * first - inner(differences, middle, backend)[order]
     second = _solved(table[::-1, ::-1].T, right[::-1])[::-1]
-    return middle + _combined(steps, second[slots].tolist())
-
-
-def _inner(
-    rows: Float[Tensor, "n p"], vector: Float[Tensor, " p"], backend: str
-) -> NDArray[np.float64]:
-    if not rows.is_cpu:
-        return dots([rows], [vector.expand_as(rows)], backend)[0].cpu().numpy()
-    return dots(rows[:, None].unbind(), [vector[None]] * len(rows), backend)[:, 0].numpy()
-
-
-def _combined(rows: Float[Tensor, "n p"], factors: list[float]) -> Float[Tensor, " p"]:
-    """On a CPU row after row, which stays in the cache; product and sum are rounded apart."""
-    if not rows.is_cpu:
-        return rows.new_tensor(factors) @ rows
-    total, product = torch.zeros_like(rows[0]), torch.empty_like(rows[0])
-    for row, factor in zip(rows, factors, strict=True):
-        total += torch.mul(row, factor, out=product)
-    return total
+    return middle + combined(steps, second[slots].tolist())
 
 
 def _solved(triangle: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,7 +17,12 @@ from pinn_core.inputs import INPUTS
 from pinn_core.optimizers import Descent
 
 FAMILIES = (INPUTS, NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS)
-RATES = {"gradient_descent_armijo": 1.0, "lbfgs": 1.0}  # first trials; others: < 2 / curvature
+RATES = {
+    "gradient_descent_armijo": 1.0,
+    "lbfgs": 1.0,
+    "nncg": 1.0,
+    "ssbroyden": 1.0,
+}  # first trials, not the length of a step; others: below 2 / curvature
 PARTS = [family[kind] for family in FAMILIES for kind in family.names()]
 
 
@@ -87,8 +92,11 @@ def test_an_optimizer_walks_down_a_bowl(kind: str) -> None:
         own = curvature[list(members)]
         return 0.5 * (own * theta.square()).sum(1, dtype=torch.float64), own * theta
 
+    def products(vectors: torch.Tensor, members: Sequence[int]) -> torch.Tensor:
+        return curvature[list(members)] * vectors
+
     def bowl(theta: torch.Tensor) -> Descent:
-        return Descent(theta, *evaluate(theta, (0, 1)), evaluate)
+        return Descent(theta, *evaluate(theta, (0, 1)), evaluate, products=products, seeds=(0, 1))
 
     theta = torch.full((2, 3), 0.3)
     rates = torch.full((2, 1), RATES.get(kind, 1e-2))
