@@ -61,6 +61,7 @@ def _columns(recorder: Recorder, rows: int) -> dict[str, Float[ndarray, "rows m"
         "loss/total": _weighted(sums, {name: sums[name] for name in recorder.terms}),
         "time/step_seconds": np.tile(recorder.seconds[:rows, None].numpy(), (1, recorder.members)),
         **_full(recorder, sums, rows),
+        **{name: sums[name] for name in recorder.names.get("conflict", ())},
     }
     return {name: found.get(name, nothing) for name in recorder.columns}
 
