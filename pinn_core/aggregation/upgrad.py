@@ -14,6 +14,7 @@ from numpy import ndarray
 
 from pinn_core.aggregation.aggregation import AGGREGATIONS, Aggregation, Settings, Terms
 from pinn_core.cone import multipliers
+from pinn_core.gramian import times
 
 
 @AGGREGATIONS.register("upgrad")
@@ -39,9 +40,8 @@ class UPGrad(Aggregation):
         step: int,  # noqa: ARG002
     ) -> Float[ndarray, "m t"]:
         """The projection of g_i is g_i plus the cone's multipliers times the gradients."""
-        count = gramian.shape[1]
-        total: ndarray = np.ones(gramian.shape[:2])
-        for place in range(count):
-            total = total + multipliers(gramian, gramian[:, place])
-        total /= count
-        return total
+        members, count = gramian.shape[:2]
+        found = multipliers(gramian.repeat(count, axis=0), gramian.reshape(-1, count))
+        own = found.reshape(members, count, count)
+        weights: ndarray = (1 + times(own.swapaxes(1, 2), np.ones((members, count)))) / count
+        return weights

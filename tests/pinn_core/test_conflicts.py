@@ -25,7 +25,7 @@ from pinn_core.weighting import Annealing
 RATES = ("conflict/raw", "conflict/direction", "conflict/proposal", "conflict/applied")
 
 
-def configuration(steps: int = 6, **parts: Any) -> Configuration:
+def configuration(steps: int = 5, **parts: Any) -> Configuration:
     return Configuration(
         **{
             "problem": KleinGordon(points_per_axis=7),
@@ -61,9 +61,9 @@ def test_runs_are_the_same_alone_packed_reordered_and_resumed(
     parts: dict[str, Any], tmp_path: Path
 ) -> None:
     one = configuration(**parts)
-    together = digests(one, (0, 1, 2))
-    assert digests(one, (2, 1, 0), threads=2)[::-1] == together
-    assert digests(one, (1,)) == together[1:2]
+    together = digests(one, (0, 1))
+    assert digests(one, (1, 0), threads=2)[::-1] == together
+    assert digests(one, (1,)) == together[1:]
     kept = Checkpointing(Folder(tmp_path), every_steps(1))
 
     def die(step: int, _: int) -> None:
@@ -71,8 +71,8 @@ def test_runs_are_the_same_alone_packed_reordered_and_resumed(
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        digests(one, (0, 1, 2), checkpointing=kept, progress=die)
-    assert digests(one, (0, 1, 2), checkpointing=kept) == together
+        digests(one, (0, 1), checkpointing=kept, progress=die)
+    assert digests(one, (0, 1), checkpointing=kept) == together
 
 
 def test_members_may_differ_in_what_is_theirs() -> None:
@@ -247,10 +247,10 @@ def test_every_alignment_is_known() -> None:
     assert ALIGNMENTS.names() == ("gua", "none")
 
 
-def test_adam_conflicts_although_config_does_not_and_gua_never_does() -> None:
-    problem = Burgers(points_x=16, points_t=12)
+@pytest.mark.parametrize("steps", [40, pytest.param(400, marks=pytest.mark.slow)])
+def test_adam_conflicts_although_config_does_not_and_gua_never_does(steps: int) -> None:
     parts = {
-        "problem": problem,
+        "problem": Burgers(points_x=16, points_t=12),
         "network": Mlp(width=16, depth=3, activation="tanh", init="glorot"),
         "objective": Pinn(lambda_b=1.0, batch=128, points="latin", condition_batch=32),
         "record": Record(points=64, gradients_every=0, full_every=0, sketch_every=0),
@@ -258,11 +258,10 @@ def test_adam_conflicts_although_config_does_not_and_gua_never_does() -> None:
     }
     pack = {}
     for alignment in (Unaligned(), GUA(rho_m=0.5, rho_v=0.1)):
-        one = configuration(300, **parts, alignment=alignment)
+        one = configuration(steps, **parts, alignment=alignment)
         tables = [each.table.to_pandas() for each in train([Member(one, s) for s in (0, 1, 2)])]
         pack[alignment.kind] = pd.DataFrame([table[[*RATES]].mean() for table in tables])
     plain, aligned = pack["none"], pack["gua"]
-    print(plain, aligned)
     assert (plain["conflict/direction"] == 0).all() and (aligned["conflict/direction"] == 0).all()
     assert (plain["conflict/proposal"] > 0.05).all()
     assert (aligned["conflict/applied"] == 0).all()
