@@ -13,6 +13,8 @@
 4
 """
 
+from pinn_core.aggregation import AGGREGATIONS
+from pinn_core.alignment import ALIGNMENTS
 from pinn_core.checkpoint import Checkpointing
 from pinn_core.configuration import Configuration, Record, canonical_json, run_id
 from pinn_core.networks import NETWORKS, Mlp
@@ -25,6 +27,8 @@ from pinn_core.trajectory import Manifest, Trajectory, TrajectoryError
 from pinn_core.weighting import WEIGHTINGS, Fixed
 
 __all__ = [
+    "AGGREGATIONS",
+    "ALIGNMENTS",
     "NETWORKS",
     "OBJECTIVES",
     "OPTIMIZERS",

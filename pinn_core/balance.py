@@ -77,6 +77,11 @@ class Balance:
         loss: Tensor = (self.table[:, members].T * losses).sum(1)
         return loss, gradient
 
+    def parts(self, evaluation: Evaluation) -> list[Float[Tensor, "m p"]]:
+        """The terms' gradients with their weights, in the order of ``names``."""
+        gradients = [evaluation.terms[name].gradient for name in self.names]
+        return [weight * each for weight, each in zip(self._own, gradients, strict=True)]
+
     def due(self, step: int) -> bool:
         """Whether the weights are set anew after the update that leaves row ``step``."""
         return self._weighting.due(step)

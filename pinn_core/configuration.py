@@ -5,8 +5,10 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
+from pinn_core.aggregation import Aggregation, Sum
+from pinn_core.alignment import Alignment, Unaligned
 from pinn_core.checks import at_least
-from pinn_core.field import Constraints, stack_of
+from pinn_core.field import Constraints, stack_of, trained_conditions
 from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
 from pinn_core.objectives import Objective, Pinn
@@ -34,6 +36,9 @@ class Record:
     ``histograms_every``; the largest eigenvalue of the Hessian, also of what is optimised, every
     ``curvature_every`` and its spectral density every ``spectrum_every``; the eigenvalues of the
     neural tangent kernel every ``kernel_every``.
+
+    ``conflict`` asks for the conflicts between the loss terms in every step, which are recorded
+    anyway where an aggregation or an alignment looks at them.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
@@ -47,6 +52,7 @@ class Record:
     curvature_every: int = 0
     spectrum_every: int = 0
     kernel_every: int = 0
+    conflict: bool = False
 
     def __post_init__(self) -> None:
         at_least(2, points=self.points)
@@ -67,9 +73,10 @@ class Record:
 class Configuration:
     """Everything that makes a run's science but its seed; no placement, no pack.
 
-    A weighting other than ``fixed`` weighs the terms of the equation and its conditions; a
-    regression has one term, which it leaves alone. With ``stages`` the phases run once for each
-    stage. Raises ``ValueError`` for parts that do not go together.
+    A weighting other than ``fixed`` weighs the terms of the equation and its conditions; an
+    aggregation other than ``sum`` makes a direction of their gradients, which an alignment keeps
+    the update to. A regression has one term, which all three leave alone. With ``stages`` the
+    phases run once for each stage. Raises ``ValueError`` for parts that do not go together.
     """
 
     problem: Problem
@@ -77,6 +84,8 @@ class Configuration:
     objective: Objective
     phases: tuple[Optimizer, ...]
     weighting: Weighting = field(default_factory=Fixed)
+    aggregation: Aggregation = field(default_factory=Sum)
+    alignment: Alignment = field(default_factory=Unaligned)
     inputs: Inputs = field(default_factory=Raw)
     constraints: Constraints = "soft"
     stages: Stages = field(default_factory=Unstaged)
@@ -110,6 +119,26 @@ class Configuration:
             name = sorted(unknown)[0]
             raise UnknownName("condition in objective.lambdas", name, self.problem.conditions)
         self.weighting.check(self.problem, objective.batch, not objective.fixed_points)
+        if self.looks_at_conflicts:
+            self._check_direction()
+
+    def _check_direction(self) -> None:
+        searching = [phase.kind for phase in self.phases if phase.searches]
+        if searching and self.aggregation.kind != "sum":
+            raise ValueError(
+                f"aggregation {self.aggregation.kind} makes a direction that is no gradient of a "
+                f"loss, which the phase {searching[0]} would search along: found both"
+            )
+        self.alignment.check(self.phases)
+
+    @property
+    def looks_at_conflicts(self) -> bool:
+        """Whether its gradients are compared in every step: several terms, and somebody asks."""
+        if not isinstance(self.objective, Pinn):
+            return False
+        conditions = trained_conditions(self.problem, self.inputs, self.constraints)
+        changes = self.aggregation.kind != "sum" or self.alignment.kind != "none"
+        return bool(conditions) and (changes or self.record.conflict)
 
     @property
     def steps(self) -> int:
@@ -145,6 +174,8 @@ class Configuration:
             "objective": part(self.objective),
             "phases": [part(phase) for phase in self.phases],
             "weighting": part(self.weighting),
+            "aggregation": part(self.aggregation),
+            "alignment": part(self.alignment),
             "inputs": part(self.inputs),
             "constraints": self.constraints,
             "stages": part(self.stages),

@@ -24,6 +24,8 @@ COPIES = 10
 """Tables of a member's parameters: its own, gradients, updates, temporaries."""
 PER_UNIT = 2
 """Numbers that stay of a channel of one unit at one point: before and after its activation."""
+PER_TERM = 6
+"""Tables of a member's parameters for each loss term where conflicts are looked at, some double."""
 PER_HESSIAN = 8
 """The same where the gradient's own derivatives stay too."""
 
@@ -56,7 +58,9 @@ def estimated_bytes(configuration: Configuration) -> int:
     units = each * sum(stack.widths[1:-1]) * points_with_channels(configuration)
     rows = configuration.steps + 1
     sketches = rows // record.sketch_every + 1 if record.sketch_every else 0
-    numbers = units + COPIES * stack.size + rows * len(COLUMNS) + sketches * SKETCH_SIZE
+    conditions = len(configuration.problem.conditions)
+    apart = PER_TERM * (1 + conditions) if configuration.looks_at_conflicts else 0
+    numbers = units + (COPIES + apart) * stack.size + rows * len(COLUMNS) + sketches * SKETCH_SIZE
     states = max(state_bytes(configuration, phase) for phase in configuration.phases)
     return numbers * DTYPES[configuration.precision].itemsize + states + _landscape(configuration)
 

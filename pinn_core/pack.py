@@ -1,12 +1,14 @@
 """The state of a pack's training, and the step that changes it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from pinn_core.balance import Balance
 from pinn_core.configuration import Configuration
+from pinn_core.conflict import Conflict
 from pinn_core.curvature import Curvature
 from pinn_core.field import Cloud, Field
 from pinn_core.graphs import Graphs
@@ -44,6 +46,8 @@ class Pack:
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
         self.step = 0
         self.demanded: dict[str, Tensor] = {}
+        looks = self.configuration.looks_at_conflicts
+        self.conflict = Conflict(configurations, seeds, self.field) if looks else None
         self._begin(0)
         self._enter(0, 0)
         self.state = self.optimizer.start(self.initial)
@@ -78,7 +82,8 @@ class Pack:
         """Whether all steps of a phase are the same work, and none waits for the device."""
         one = self.configuration
         fixed = isinstance(one.weighting, Fixed) and one.stages.count == 1
-        return fixed and not any(phase.searches for phase in one.phases)
+        waits = self.conflict is not None and self.conflict.waits
+        return fixed and not waits and not any(phase.searches for phase in one.phases)
 
     def _next_stage(self) -> None:
         """Go on to the next stage's problem, with what the networks are now."""
@@ -163,10 +168,24 @@ class Pack:
             seeds=self._seeds,
             matrices=self.matrices,
         )
-        update = self.optimizer.update(self.settings, self.state, descent, now, self.field.backend)
+        update = self._update(evaluation, descent, now)
         self._record(due, evaluation, (update, self.previous))
         self.parameters += update
         self.previous.copy_(update)
+
+    def _update(self, evaluation: Evaluation, descent: Descent, now: int | Tensor) -> Tensor:
+        """What the optimizer, or after it the alignment, adds to the parameters."""
+        if self.conflict is None:
+            backend = self.field.backend
+            return self.optimizer.update(self.settings, self.state, descent, now, backend)
+        gradients = self.conflict.terms(self.balance.parts(evaluation))
+        direction = self.conflict.direction(gradients, descent.gradient, self.phase_start + now)
+        descent = replace(descent, gradient=direction)
+        update, found = self.conflict.update(
+            gradients, self.optimizer, self.settings, self.state, descent, now
+        )
+        self.recorder.conflict(self.row, found)
+        return update
 
     def _evaluation(self, factors: Factors = no_factors) -> Evaluation:
         batch = {name: cloud.anew() for name, cloud in self.batch.items()}

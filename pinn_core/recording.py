@@ -16,7 +16,7 @@ from pinn_core.objectives.terms import condition_term, residual_term
 from pinn_core.rows import dots
 from pinn_core.sketch import Sketch
 from pinn_core.squares import misfit, weighted_squares
-from pinn_core.trajectory import SKETCH_SIZE, columns
+from pinn_core.trajectory import CONFLICT, SKETCH_SIZE, columns
 from pinn_core.work import Work, work_columns
 
 NAN = float("nan")
@@ -45,6 +45,9 @@ class Recorder:
             *work_columns(configuration.phases),
         ]
         self.names = self._names()
+        if configuration.looks_at_conflicts:
+            self.columns += CONFLICT
+            self.names["conflict"] = [*CONFLICT]
         rows = configuration.steps + 1
         self.tables = {
             table: self._empty(rows, len(names), members) for table, names in self.names.items()
@@ -174,6 +177,10 @@ class Recorder:
         if "sketch" in due:
             place = row // self.record.sketch_every
             self.sketches.index_copy_(0, place, self._sketch(parameters)[None])
+
+    def conflict(self, row: Int[Tensor, "1"], numbers: Float[Tensor, "c m"]) -> None:
+        """Record the conflicts of the step that leaves a row."""
+        self._put("conflict", row, [numbers])
 
     def _put(self, name: str, row: Tensor, numbers: list[Tensor]) -> None:
         table = self.tables[name]

@@ -46,6 +46,18 @@ COLUMNS: dict[str, str] = {
     "time/step_seconds": "wall seconds of the step that leaves this row, per member of the pack",
 }
 
+CONFLICT: dict[str, str] = {
+    "conflict/raw": "1 where two terms' gradients conflict at this step, else 0",
+    "conflict/direction": "1 where the optimizer's gradient conflicts with a term's, else 0",
+    "conflict/proposal": "1 where the optimizer's update conflicts with a term's gradient, else 0",
+    "conflict/applied": "1 where the update as applied conflicts with a term's gradient, else 0",
+    "conflict/alignment": "2 |mean of the terms' unit gradients|^2 - 1; of two terms the cosine",
+}
+"""Columns of runs whose terms are looked at for conflicts; a mean over steps is a rate.
+
+Two directions conflict where their cosine is below -1e-6, which is rounding in float32.
+"""
+
 LANDSCAPE: dict[str, str] = {
     "histogram": "histograms_every",
     "curvature": "curvature_every",

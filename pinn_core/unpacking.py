@@ -62,6 +62,7 @@ def _columns(recorder: Recorder, rows: int) -> dict[str, Float[ndarray, "rows m"
         "time/step_seconds": np.tile(recorder.seconds[:rows, None].numpy(), (1, recorder.members)),
         **_full(recorder, sums, rows),
         **_work(recorder, rows),
+        **{name: sums[name] for name in recorder.names.get("conflict", ())},
     }
     return {name: found.get(name, nothing) for name in recorder.columns}
 

@@ -71,8 +71,8 @@ Family = Annotated[
     str,
     typer.Argument(
         metavar="FAMILY",
-        help="problems, networks, inputs, objectives, optimizers, weightings, stages, activations, "
-        "samplers, or studies.",
+        help="problems, networks, inputs, objectives, optimizers, weightings, aggregations, "
+        "alignments, stages, activations, samplers, or studies.",
     ),
 ]
 RUNS = Path("runs")

@@ -9,6 +9,8 @@ from importlib import resources
 from typing import Any
 
 from pinn_core.activations import ACTIVATIONS
+from pinn_core.aggregation import AGGREGATIONS
+from pinn_core.alignment import ALIGNMENTS
 from pinn_core.inputs import INPUTS
 from pinn_core.networks import NETWORKS
 from pinn_core.objectives import OBJECTIVES
@@ -34,6 +36,8 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "objectives": OBJECTIVES,
     "optimizers": OPTIMIZERS,
     "weightings": WEIGHTINGS,
+    "aggregations": AGGREGATIONS,
+    "alignments": ALIGNMENTS,
     "stages": STAGES,
 }
 

@@ -22,6 +22,7 @@ from analysis.ranking import Direction, compared_runs
 from analysis.remedies import compare_remedies
 from analysis.report import compared, findings, setting
 from analysis.report.citations import citations
+from analysis.report.conflicts import conflict_rows
 from analysis.report.curves import charts
 from analysis.report.rows import name
 from analysis.statistics import per_run
@@ -85,6 +86,7 @@ def write_report(
         remedies_in_words=compared.remedies_in_words(remedies) if remedies else "",
         remedies_figure=draw_remedies(remedies, folder / "figures") if remedies else None,
         settings=compared.by_setting(data, rule),
+        conflicts=conflict_rows(data, runs),
         figures=figures,
         reading=READING,
         charts=charts(data, rule, runs),

@@ -33,6 +33,15 @@ IF_USED = {
     "optimization. Mathematical Programming 45, 503-528.",
     ("kind", "soap"): "Vyas et al. (2024): SOAP: improving and stabilizing Shampoo using Adam. "
     "arXiv:2409.11321.",
+    ("kind", "pcgrad"): "Yu et al. (2020): Gradient surgery for multi-task learning. NeurIPS.",
+    ("kind", "config"): "Liu, Chu, Thuerey (2025): ConFIG: towards conflict-free training of "
+    "physics informed neural networks. ICLR.",
+    ("kind", "upgrad"): "Quinton, Rey (2024): Jacobian descent for multi-objective optimization. "
+    "arXiv:2406.16232.",
+    ("kind", "cagrad"): "Liu et al. (2021): Conflict-averse gradient descent for multi-task "
+    "learning. NeurIPS.",
+    ("kind", "imtl_g"): "Liu et al. (2021): Towards impartial multi-task learning. ICLR.",
+    ("kind", "gua"): "Gradient-update alignment (2026). arXiv:2609.01558.",
     ("activation", "gelu"): "Hendrycks, Gimpel (2016): Gaussian error linear units. "
     "arXiv:1606.08415.",
     (

@@ -68,3 +68,40 @@ class Adam:
             step=step,
             backend=backend,
         )
+
+    def precondition(
+        self,
+        settings: Settings,
+        state: State,
+        vector: Float[Tensor, "m p"],
+        step: int | Int[Tensor, ""],
+    ) -> Float[Tensor, "m p"]:
+        """``vector`` times lr / (sqrt(v_hat) + epsilon), in float64."""
+        rate = decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
+        root = (state["second"].double() / _correction(self.beta2, step)).sqrt_().add_(self.epsilon)
+        return vector * (rate.double() / root)
+
+    def follow(
+        self,
+        state: State,
+        gradient: Float[Tensor, "m p"],
+        change: Float[Tensor, "m p"],
+        step: int | Int[Tensor, ""],
+        shares: tuple[Float[Tensor, "m 1"], Float[Tensor, "m 1"]],
+    ) -> None:
+        """Towards the moments that ``gradient + moved / (1 - beta1)`` would have led to.
+
+        ``moved`` is what the first moment has to change by for its average to change by ``change``.
+        """
+        moved = change * _correction(self.beta1, step)
+        lead = moved / (1 - self.beta1)
+        # (g + lead)^2 - g^2, without the difference of two large squares
+        risen = (1 - self.beta2) * lead * (2 * gradient.double() + lead)
+        state["first"].copy_(state["first"] + shares[0] * moved)
+        state["second"].copy_((state["second"] + shares[1] * risen).clamp_min_(0.0))
+
+
+def _correction(beta: float, step: int | Tensor) -> float | Tensor:
+    """What an average of so many steps and one more is divided by."""
+    count = (step.double() if isinstance(step, Tensor) else step) + 1
+    return 1 - beta**count

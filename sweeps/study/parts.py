@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
+from pinn_core.aggregation import AGGREGATIONS, Aggregation, Sum
+from pinn_core.alignment import ALIGNMENTS, Alignment, Unaligned
 from pinn_core.configuration import Configuration, Record
 from pinn_core.field import Constraints
 from pinn_core.inputs import INPUTS, Inputs, Raw
@@ -64,6 +66,10 @@ class Base(Section):
     """The optimizers, one after the other, each with its steps."""
     weighting: Annotated[Weighting, one_of(WEIGHTINGS)] = Fixed()
     """How the weights of the loss terms are set during a run."""
+    aggregation: Annotated[Aggregation, one_of(AGGREGATIONS)] = Sum()
+    """How the weighted gradients of the loss terms become one direction."""
+    alignment: Annotated[Alignment, one_of(ALIGNMENTS)] = Unaligned()
+    """What becomes of an update that conflicts with a loss term."""
     inputs: Annotated[Inputs, one_of(INPUTS)] = Raw()
     """What the network is given of the coordinates."""
     constraints: Constraints = "soft"

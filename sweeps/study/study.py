@@ -13,7 +13,7 @@ from analysis.expected import Expectation
 from analysis.plateau import PlateauRule
 from pinn_core.configuration import Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
-from pinn_core.trajectory import columns, landscape_columns
+from pinn_core.trajectory import CONFLICT, columns, landscape_columns
 from sweeps.errors import StudyError, closest
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_configuration
@@ -264,6 +264,8 @@ def _resolved_expectation(study: "Study", place: int, each: Expectation) -> Expe
         pinn = study.models[each.model].objective.kind == "pinn"
         terms = ("residual", *conditions) if pinn else ("regression",)
         recorded |= landscape_columns(terms, {"curvature"})
+    if base.with_objective(study.models[each.model].objective).looks_at_conflicts:
+        recorded |= CONFLICT
     _check_column(each.metric, recorded, (*keys, "metric"))
     return replace(each, where=where, times_below=other)
 

@@ -12,11 +12,22 @@ import numpy as np
 import pytest
 import torch
 
-from pinn_core import NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS
+from pinn_core import (
+    AGGREGATIONS,
+    ALIGNMENTS,
+    NETWORKS,
+    OBJECTIVES,
+    OPTIMIZERS,
+    PROBLEMS,
+    WEIGHTINGS,
+)
 from pinn_core.inputs import INPUTS
 from pinn_core.optimizers import Descent
 
-FAMILIES = (INPUTS, NETWORKS, OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS)
+FAMILIES = (
+    *(AGGREGATIONS, ALIGNMENTS, INPUTS, NETWORKS),
+    *(OBJECTIVES, OPTIMIZERS, PROBLEMS, WEIGHTINGS),
+)
 RATES = {
     "gradient_descent_armijo": 1.0,
     "lbfgs": 1.0,
