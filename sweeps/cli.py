@@ -72,7 +72,7 @@ Family = Annotated[
     typer.Argument(
         metavar="FAMILY",
         help="problems, networks, inputs, objectives, optimizers, weightings, stages, activations, "
-        "samplers, or studies.",
+        "samplers, pruners, or studies.",
     ),
 ]
 RUNS = Path("runs")
