@@ -91,6 +91,7 @@ def write_report(
         plotly=Markup(get_plotlyjs()),
         best=findings.best(data, metric, direction),
         diverged=setting.diverged(data),
+        stopped=setting.stopped(data),
         missing=missing or {},
         versions=setting.versions(data),
         citations=list(citations(data.runs, remedies=remedies is not None)),

@@ -18,9 +18,7 @@ from pinn_core.problems import Convection, KleinGordon, Reaction
 from pinn_core.pruning import Pruning
 from pinn_core.weighting import Annealing, Causal, SelfAdaptive
 
-RECORD = Record(
-    points=20, gradients_every=2, gradient_points=10, full_every=3, sketch_every=2, kernel_every=4
-)
+RECORD = Record(points=20, gradients_every=2, gradient_points=10, full_every=3, sketch_every=2)
 RUNGS = (3, 5)
 PLAN = {3: [1], 5: [0, 3]}
 """Who stops where, of four."""
@@ -39,7 +37,7 @@ def configuration(**parts: Any) -> Configuration:
     )
 
 
-def stops(step: int, values: ndarray, members: Sequence[int]) -> list[int]:  # noqa: ARG001
+def stops(step: int, values: ndarray, members: Sequence[int]) -> list[int]:
     return PLAN[step]
 
 
@@ -50,10 +48,7 @@ PACKS = {
     "annealing": configuration(weighting=Annealing(period=2)),
     "self-adaptive": configuration(weighting=SelfAdaptive()),
     "mini-batch": configuration(objective=Regression(batch=10)),
-    "kept points": configuration(
-        objective=Pinn(batch=9, points="latin", resample=0),
-        record=replace(RECORD, histograms_every=2, curvature_every=4),
-    ),
+    "kept points": configuration(objective=Pinn(batch=9, points="latin", resample=0)),
     "new points, causal": configuration(
         problem=Reaction(points_x=8, points_t=6),
         objective=Pinn(batch=9, points="uniform"),
@@ -63,6 +58,7 @@ PACKS = {
         problem=Convection(points_x=8, points_t=6),
         phases=(Adam(steps=4),),
         stages=Marching(windows=2),
+        record=replace(RECORD, histograms_every=2, kernel_every=4),
     ),
 }
 
@@ -76,23 +72,31 @@ def four(one: Configuration) -> list[Member]:
     return found
 
 
-@pytest.mark.parametrize("name", PACKS)
+SLOWLY = ("kept points", "new points, causal", "self-adaptive")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOWLY)) for name in PACKS]
+)
 def test_who_stays_keeps_its_bits_and_who_stops_has_the_first_part(name: str) -> None:
     members = four(PACKS[name])
     whole, shrunk = train(members), train(members, pruning=PLANNED)
     assert [one.pruned_at for one in shrunk] == [5, 3, None, 5]
     assert shrunk[2].digest() == whole[2].digest()
-    for member, step in ((1, 3), (0, 5), (3, 5)):
-        first = train(members, stop_after=step)[member]
-        assert shrunk[member].digest() == first.digest()
-        assert shrunk[member].table.num_rows == step + 1
+    for step, stopped in PLAN.items():
+        first = train(members, stop_after=step)
+        for member in stopped:
+            assert shrunk[member].digest() == first[member].digest()
+            assert shrunk[member].table.num_rows == step + 1
 
 
 class Died(Exception):
     """A worker's death."""
 
 
-@pytest.mark.parametrize("name", ["lbfgs", "stages", "annealing"])
+@pytest.mark.parametrize(
+    "name", ["lbfgs", "stages", pytest.param("annealing", marks=pytest.mark.slow)]
+)
 def test_a_shrunken_pack_resumes_where_it_was(name: str, tmp_path: Path) -> None:
     members = four(PACKS[name])
     kept = Checkpointing(Folder(tmp_path), every_steps(1))
@@ -130,7 +134,7 @@ def test_a_judge_sees_the_column_as_it_is_recorded() -> None:
         def stops_none(
             step: int,
             values: ndarray,
-            members: Sequence[int],  # noqa: ARG001
+            members: Sequence[int],
             seen: dict[int, list[float]] = seen,
         ) -> list[int]:
             seen[step] = values[-1].tolist()
@@ -143,7 +147,7 @@ def test_a_judge_sees_the_column_as_it_is_recorded() -> None:
 
 
 def test_a_pack_of_which_nobody_is_left_ends() -> None:
-    everybody = Pruning("loss/regression", (2,), lambda step, values, members: members)
+    everybody = Pruning("loss/regression", (2,), lambda *asked: asked[2])
     found = train(four(configuration()), pruning=everybody)
     assert [one.table.num_rows for one in found] == [3] * 4
 

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from numpy import ndarray
 from optuna.pruners import BasePruner, MedianPruner, SuccessiveHalvingPruner
-from optuna.trial import TrialState, create_trial
+from optuna.trial import create_trial
 
 from sweeps.search.pruners import Median, NoPruner, SuccessiveHalving
 
@@ -93,8 +93,9 @@ def test_half_of_a_pack_is_at_its_median_or_better() -> None:
 
 
 def test_a_good_value_of_an_earlier_rung_saves_a_run() -> None:
-    values = np.array([[0.1, 1.0, 1.0], [9.0, 0.5, 0.6]])
-    assert Median(n_startup_trials=0).stops(values, np.array([])).tolist() == [False, False, True]
+    values = np.array([[0.1, 1.0, 1.0, 1.0], [9.0, 0.5, 0.6, 0.55]])
+    stopped = Median(n_startup_trials=3).stops(values, np.array([]))
+    assert stopped.tolist() == [False, False, True, False]
 
 
 @pytest.mark.parametrize("others", [1, 2])
