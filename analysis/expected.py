@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from analysis.load import StudyData
+from analysis.load import StudyData, stopped_early
 from analysis.plateau import SUMMARISED, PlateauRule, plateau_of
 from analysis.wording import count, number
 
@@ -200,8 +200,8 @@ def _measure(
 
 
 def _matching(data: StudyData, model: str, where: Where) -> pd.DataFrame:
-    """The reruns of a model with these values; its search runs if no rerun has them."""
-    runs = data.runs[data.runs["model"] == model]
+    """The reruns of a model with these values; its whole search runs if no rerun has them."""
+    runs = data.runs[(data.runs["model"] == model) & ~stopped_early(data.runs)]
     for key, value in where.items():
         has = runs[key] if key in runs else pd.Series(None, runs.index, dtype=object)
         runs = runs[has.isna() if value is None else has == value]

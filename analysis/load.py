@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 READERS = 16  # manifests read at a time
 CACHED = 256  # trajectories kept in memory, about 0.3 MB each
-PLAIN = ("run_id", "model", "stage", "seed", "steps", "diverged_at", "seconds", "started")
+ENDS = ("diverged_at", "pruned_at")
+PLAIN = ("run_id", "model", "stage", "seed", "steps", *ENDS, "seconds", "started")
 PLACE = ("device", "threads", "pack_size", "digest")
 
 
@@ -32,12 +33,17 @@ class NoRuns(ValueError):
     """There is no committed run where a study was looked for; the message is for the user."""
 
 
+def stopped_early(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Which runs the search did not train to their end, because others did better."""
+    return runs.get("pruned_at", pd.Series(None, runs.index, dtype=object)).notna()
+
+
 @dataclass(frozen=True)
 class StudyData:
     """A study's runs and, when asked for, their trajectories.
 
     `runs` has the index `run_id` and the columns `model`, `stage`, `seed`, `steps`, `diverged_at`,
-    `seconds`, `started`, `device`, `threads`, `pack_size`, `digest`, `environment.<package>`,
+    `pruned_at` (where the search stopped it early), `seconds`, `started`, `device`, `threads`, `pack_size`, `digest`, `environment.<package>`,
     `setting` (the varied keys and values in words; equal for the runs of one configuration), and
     the flattened configuration (`network.width`, `phases.0.learning_rate`, ...).
     `varied` are the dotted keys that the search varied. `read` gets one trajectory by its run id.
@@ -148,7 +154,8 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
         return frame.set_index("step")
 
     runs = pd.DataFrame([_row(manifest) for manifest in known.values()])
-    runs["diverged_at"] = runs["diverged_at"].astype("Int64")
+    for end in ENDS:
+        runs[end] = runs[end].astype("Int64")
     runs["rerun"] = runs["stage"] == "rerun"
     runs = runs.sort_values(["model", "rerun", "seed", "run_id"]).drop(columns="rerun")
     varied = dict.fromkeys(key for manifest in known.values() for key in manifest.varied)

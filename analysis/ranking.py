@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.load import StudyData
+from analysis.load import StudyData, stopped_early
 
 Direction = Literal["minimize", "maximize"]
 
@@ -48,14 +48,14 @@ def ranking(
 
 
 def final_value(data: StudyData, run_id: str, metric: str) -> float:
-    """The metric in a run's last row; null for a run that diverged."""
+    """The metric in a run's last row; null for a run that diverged or was stopped early."""
     trajectory = data.trajectory(run_id)
     if metric not in trajectory:
         known = ", ".join(sorted(trajectory.select_dtypes("number").columns))
         raise ValueError(f"metric {metric!r} was not recorded: columns are {known}")
     value = float(trajectory[metric].iloc[-1])
-    diverged = data.runs["diverged_at"].notna()[run_id]
-    return value if np.isfinite(value) and not diverged else np.nan
+    cut = data.runs["diverged_at"].notna()[run_id] or stopped_early(data.runs)[run_id]
+    return value if np.isfinite(value) and not cut else np.nan
 
 
 def compared_runs(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.field import Field
@@ -102,6 +102,12 @@ class Balance:
             partial(traces, self._field, parameters, batch, self.names),
         )
         self._set(self._weighting.update(self.state, view).double())
+
+    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+        """Go on with the members in these rows."""
+        self._set(self.table.index_select(1, rows))
+        self.state = {name: tensor.index_select(0, rows) for name, tensor in self.state.items()}
+        self._asked = {}
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that a resumed training needs, by name."""

@@ -17,11 +17,17 @@ from pinn_core.objectives.terms import Factors, no_factors, quantities
 from pinn_core.optimizers import Descent
 from pinn_core.recording import Recorder
 from pinn_core.stack import padded
+from pinn_core.trajectory import Trajectory
+from pinn_core.unpacking import kept, pruned, trajectories, unkept
 from pinn_core.weighting import Fixed
 
 
 class Pack:
-    """Parameters, optimizer state, loss weights, the last update and the record of all members."""
+    """Parameters, optimizer state, loss weights, the last update and the record of all members.
+
+    ``members`` are the places, in the pack as it began, of those that it still trains; ``ended``
+    has the trajectories of the others.
+    """
 
     def __init__(
         self,
@@ -33,6 +39,8 @@ class Pack:
     ) -> None:
         self._each = configurations
         self._seeds = seeds
+        self.members = list(range(len(seeds)))
+        self.ended: dict[int, Trajectory] = {}
         self._place = (device, threads, backend)
         self.configuration = configurations[0]
         self.steps = self.configuration.steps
@@ -206,6 +214,40 @@ class Pack:
             self.row, due, self.parameters, away, evaluation, self.balance.table, update
         )
 
+    def stop(self, rows: Sequence[int], step: int) -> None:
+        """Let the members in these rows end with the row of this step, which is recorded."""
+        stopped = pruned(self.recorder, step, rows)
+        self.ended |= zip((self.members[row] for row in rows), stopped, strict=True)
+        self._shrink([row for row in range(len(self.members)) if row not in set(rows)])
+
+    def _shrink(self, rows: Sequence[int]) -> None:
+        """Go on with the members in these rows; nothing of theirs changes."""
+        self.members = [self.members[row] for row in rows]
+        self._each = [self._each[row] for row in rows]
+        self._seeds = [self._seeds[row] for row in rows]
+        if not rows:
+            return
+        index = torch.tensor(rows, device=self.field.device)
+        self.initial = self.initial[index]
+        self.parameters = self.parameters[index]
+        self.previous = self.previous[index]
+        self.settings = {name: tensor[index] for name, tensor in self.settings.items()}
+        self.state = {name: tensor[index] for name, tensor in self.state.items()}
+        self.demanded = {name: tensor[index] for name, tensor in self.demanded.items()}
+        for name, demanded in self.demanded.items():
+            self.field.demand(name, demanded)
+        self.batches = self.objective.batches(self.field, self._seeds)
+        self.batch = {}
+        self.balance.shrink(index)
+        self.recorder.shrink(index)
+        self.graphs = Graphs() if self.graphs else None
+
+    def trajectories(self, rows: int) -> list[Trajectory]:
+        """Of every member that the pack began with: rows 0 to rows - 1, or those it made."""
+        left = trajectories(self.recorder, rows) if self.members else []
+        found = {**self.ended, **dict(zip(self.members, left, strict=True))}
+        return [found[member] for member in sorted(found)]
+
     def alive(self, step: int) -> bool:
         """Whether any member's loss was finite in the row before this step."""
         return step == 0 or self.recorder.finite(step - 1)
@@ -224,12 +266,17 @@ class Pack:
             "previous": self.previous,
             "phase": torch.tensor([self.stage, self.phase, self.phase_start]),
             **{f"{part}/{name}": t for part, own in parts.items() for name, t in own.items()},
+            **{f"ended/{member}": kept(one) for member, one in self.ended.items()},
         }
 
     def restore(self, step: int, tensors: dict[str, Tensor]) -> None:
         """Go on where a checkpoint of the same pack was written."""
         device = self.field.device
         self.step = step
+        ended = _named(tensors, "ended/", "cpu")
+        self.ended = {int(member): unkept(content) for member, content in ended.items()}
+        if self.ended:
+            self._shrink([row for row in self.members if row not in self.ended])
         stage, phase, start = tensors["phase"].tolist()
         if stage:
             self.field = self._field(stage)

@@ -1,7 +1,7 @@
 """What a pack's training leaves behind: one row per step and member, as the configuration asks."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -196,6 +196,25 @@ class Recorder:
         """Whether any member's losses are finite in a row."""
         losses = self.tables["always"][step, : len(self.terms)]
         return bool(losses.isfinite().all(0).any())
+
+    def forget_update(self, step: int, members: Sequence[int]) -> None:
+        """Of some members: no update leaves this row, which is their last."""
+        for name in ("update", "turn"):
+            place = self.names["always"].index(name)
+            self.tables["always"][step, place, list(members)] = NAN
+
+    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+        """Go on with the members in these rows; what was recorded of the others is gone."""
+        self.members = len(rows)
+        self.tables = {name: t.index_select(2, rows) for name, t in self.tables.items()}
+        self.sketches = self.sketches.index_select(1, rows)
+        self._nothing = self._empty(2 * self.members)
+        if self.past is not None:
+            last = rows.new_tensor([self.past.shape[2] - 1])
+            self.past = self.past.index_select(2, torch.cat([rows, last]))
+        self.enter(self.field)
+        self.landscape.shrink(rows)
+        self.enter_landscape()
 
     def state_tensors(self) -> dict[str, Tensor]:
         """All that was recorded, by name."""

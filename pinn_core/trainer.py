@@ -16,8 +16,8 @@ from pinn_core.checkpoint import Checkpointing
 from pinn_core.configuration import Configuration, run_id
 from pinn_core.pack import Pack
 from pinn_core.precision import matrix_products
+from pinn_core.pruning import Pruning, Rounds
 from pinn_core.trajectory import Trajectory
-from pinn_core.unpacking import trajectories
 
 ALIVE_EVERY = 50
 """Steps between two looks at whether any member is still finite."""
@@ -40,13 +40,15 @@ def train(
     progress: Callable[[int, int], None] | None = None,
     checkpointing: Checkpointing | None = None,
     stop_after: int | None = None,
+    pruning: Pruning | None = None,
 ) -> list[Trajectory]:
     """Train members of one shape together and return their trajectories in the same order.
 
     On a CPU each trajectory is the same to the bit whatever the pack, the order and ``threads``,
     and whether or not the training was resumed from a checkpoint. ``backend`` is ``auto``,
     ``eager`` or ``native`` (``pinn_core.backends``). ``progress(step, steps)`` is called after
-    every step; ``stop_after`` ends after so many updates, as if it were the plan's first part. A
+    every step; ``stop_after`` ends after so many updates, as if it were the plan's first part;
+    ``pruning`` ends some members early and leaves the others' numbers as they would have been. A
     checkpoint stays until the caller has the results in safety and calls ``clear``.
     Raises ``ValueError`` where the members' shapes differ.
     """
@@ -64,17 +66,23 @@ def train(
         resumed = checkpointing.load(identity) if checkpointing else None
         if resumed:
             pack.restore(*resumed)
+        rounds = Rounds(pruning, pack) if pruning else None
         last = pack.steps if stop_after is None else min(stop_after, pack.steps)
         for step in range(pack.step, last):
             if step % ALIVE_EVERY == 0 and not pack.alive(step):
                 break
             pack.advance(step)
+            if rounds:
+                rounds.judge(step)
+                if not pack.members:
+                    break
             if checkpointing and checkpointing.due(step + 1):
                 checkpointing.save(identity, step + 1, pack.tensors())
             if progress:
                 progress(step + 1, last)
-        pack.end(last)
-        return trajectories(pack.recorder, last + 1)
+        if pack.members:
+            pack.end(last)
+        return pack.trajectories(last + 1)
 
 
 def environment(device: str = "cpu", backend: str = "auto") -> dict[str, str]:

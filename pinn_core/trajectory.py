@@ -140,11 +140,13 @@ class Trajectory:
     """One run's record: rows 0..N, ``step`` (int32), float64 columns with nulls, and ``sketch``.
 
     ``sketch`` (list of float32) holds a random projection of the parameters (512 numbers) where
-    it was due: the distance between two sketches estimates that between the parameters.
+    it was due: the distance between two sketches estimates that between the parameters. A run that
+    was stopped early, for others did better, has rows 0 to ``pruned_at`` alone.
     """
 
     table: pa.Table
     diverged_at: int | None = None
+    pruned_at: int | None = None
 
     def digest(self) -> str:
         """Hex blake2b over every column but ``time/*``: equal digests mean equal science."""
@@ -176,7 +178,9 @@ class Manifest:
     """What vouches for a committed trajectory; its existence is the commit.
 
     ``started`` is in unix seconds UTC, ``seconds`` the wall time of the pack per member.
-    ``varied`` maps the dotted keys that the search varied to their values in this run.
+    ``varied`` maps the dotted keys that the search varied to their values in this run. ``steps``
+    are the updates made: those configured, or fewer in a run that was stopped early at
+    ``pruned_at``.
     """
 
     run_id: str
@@ -197,6 +201,7 @@ class Manifest:
     pack_size: int
     started: float
     seconds: float
+    pruned_at: int | None = None
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
@@ -245,6 +250,8 @@ def write_parquet(
         "schema_version": str(SCHEMA_VERSION),
         "diverged_at": json.dumps(trajectory.diverged_at),
     }
+    if trajectory.pruned_at is not None:
+        notes["pruned_at"] = json.dumps(trajectory.pruned_at)
     pq.write_table(
         trajectory.table.replace_schema_metadata(notes),
         sink,
@@ -267,4 +274,5 @@ def read_parquet(
     notes = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     _check_schema(name, notes.get("schema_version"))
     diverged_at = json.loads(notes["diverged_at"])
-    return Trajectory(table.replace_schema_metadata(None), diverged_at)
+    pruned_at = json.loads(notes.get("pruned_at", "null"))
+    return Trajectory(table.replace_schema_metadata(None), diverged_at, pruned_at)

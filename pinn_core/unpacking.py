@@ -1,18 +1,32 @@
 """From a pack's record to one trajectory per member: nulls, divergence, the sketch column."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, UInt8
 from numpy import ndarray
+from torch import Tensor
 
+from pinn_core.configuration import Configuration
+from pinn_core.objectives import Regression
 from pinn_core.recording import Recorder
-from pinn_core.trajectory import LIST_TYPE, SKETCH_TYPE, Trajectory
+from pinn_core.trajectory import (
+    LIST_TYPE,
+    SKETCH_TYPE,
+    Trajectory,
+    read_parquet,
+    write_parquet,
+)
 
 
-def trajectories(recorder: Recorder, rows: int) -> list[Trajectory]:
-    """Rows 0 to rows - 1 of every member."""
+def trajectories(
+    recorder: Recorder, rows: int, members: Sequence[int] | None = None
+) -> list[Trajectory]:
+    """Rows 0 to rows - 1 of every member, or of those named."""
     with np.errstate(all="ignore"):  # after a divergence there is anything
         columns = _columns(recorder, rows)
     sketches = recorder.sketches.cpu().numpy()
@@ -24,8 +38,57 @@ def trajectories(recorder: Recorder, rows: int) -> list[Trajectory]:
             every,
             recorder.landscape.cells(rows, i),
         )
-        for i in range(recorder.members)
+        for i in (range(recorder.members) if members is None else members)
     ]
+
+
+def pruned(recorder: Recorder, step: int, members: Sequence[int]) -> list[Trajectory]:
+    """Of members that stop at a recorded row: all up to it, and no update that leaves it."""
+    recorder.forget_update(step, members)
+    return [replace(one, pruned_at=step) for one in trajectories(recorder, step + 1, members)]
+
+
+def kept(trajectory: Trajectory) -> UInt8[Tensor, " bytes"]:
+    """A trajectory as a tensor, for a checkpoint."""
+    sink = pa.BufferOutputStream()
+    write_parquet(trajectory, sink)
+    return torch.frombuffer(bytearray(sink.getvalue()), dtype=torch.uint8)
+
+
+def unkept(content: UInt8[Tensor, " bytes"]) -> Trajectory:
+    """The trajectory that ``kept`` made a tensor of."""
+    return read_parquet(pa.BufferReader(content.numpy().tobytes()), "checkpoint")
+
+
+def recorded_every(configuration: Configuration, column: str) -> int:
+    """After how many steps a column of losses, errors, gradients or weights comes again; 0: never.
+
+    It is in row 0 if it is in any.
+    """
+    record, objective = configuration.record, configuration.objective
+    if column.startswith("full/"):
+        return record.full_every
+    equation = not isinstance(objective, Regression)
+    free = equation and objective.batch == "full"
+    conditions = configuration.problem.conditions
+    derived = {f"loss/{name}" for name, condition in conditions.items() if not condition.plain}
+    derived |= {"loss/residual"} | ({"loss/total"} if equation else set())
+    if not free and (column in derived or column.startswith("gradient/")):
+        return record.gradients_every
+    return 1
+
+
+def latest(recorder: Recorder, column: str, step: int) -> Float[ndarray, " m"]:
+    """A column's value in the last row so far, NaN where there is none."""
+    every = recorder.record.full_every
+    first = max(step - 1, 0)
+    first -= first % every if every else 0  # what is due in the window is due in the whole
+    window = copy(recorder)
+    window.tables = {name: table[first : step + 1] for name, table in recorder.tables.items()}
+    window.seconds = recorder.seconds[first:]
+    with np.errstate(all="ignore"):
+        values = _columns(window, step + 1 - first)[column][-1]
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _columns(recorder: Recorder, rows: int) -> dict[str, Float[ndarray, "rows m"]]:

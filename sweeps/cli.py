@@ -72,7 +72,7 @@ Family = Annotated[
     typer.Argument(
         metavar="FAMILY",
         help="problems, networks, inputs, objectives, optimizers, weightings, aggregations, "
-        "alignments, stages, activations, samplers, or studies.",
+        "alignments, stages, activations, samplers, pruners, or studies.",
     ),
 ]
 RUNS = Path("runs")

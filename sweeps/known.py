@@ -20,6 +20,7 @@ from pinn_core.registry import Registry
 from pinn_core.stages import STAGES
 from pinn_core.weighting import WEIGHTINGS
 from sweeps.errors import StudyError, closest
+from sweeps.search.pruners import PRUNERS
 from sweeps.study.study_file import shipped_studies
 
 SAMPLERS = {
@@ -39,6 +40,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "aggregations": AGGREGATIONS,
     "alignments": ALIGNMENTS,
     "stages": STAGES,
+    "pruners": PRUNERS,
 }
 
 

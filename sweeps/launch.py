@@ -150,6 +150,14 @@ class _Launch:
             self._progress.say(f"{points}, fewer than search.runs, {asked}")
         if search.asynchronous:
             self._progress.say(f"{search.model}: generation async, another time finds other runs")
+        if self._study.search.pruner.kind != "none":
+            self._progress.say(f"{search.model}: {self._pruning()}")
+
+    def _pruning(self) -> str:
+        kind, metric = self._study.search.pruner.kind, self._study.search.metric
+        who = f"pruner {kind}, runs stop early by {metric}, compared with those of their pack"
+        timing = ": with several packs at a time another execution may stop other runs"
+        return f"{who} and those committed before it{timing if self._crew.slots > 1 else ''}"
 
     def _rerun(self, chosen: Selection) -> Stage:
         for model, part in self._study.models.items():
@@ -185,13 +193,16 @@ class _Launch:
 
 
 def _workplace(study: Study, folder: StudyFolder, trainer: str) -> Workplace:
+    search = study.search
     return Workplace(
         store=folder.store,
-        metric=study.search.metric,
+        metric=search.metric,
         progress=str(folder.progress),
         device="cuda" if study.resources.gpus else "cpu",
         threads=max(1, int(study.resources.cpus)),
         trainer=trainer,
+        pruner=None if search.pruner.kind == "none" else search.model_dump(mode="json")["pruner"],
+        direction=search.direction,
     )
 
 

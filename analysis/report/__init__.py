@@ -94,6 +94,7 @@ def write_report(
         best=findings.best(data, metric, direction),
         diverged=setting.diverged(data),
         stopped=setting.stopped(data),
+        pruned=setting.pruned(data),
         missing=missing or {},
         versions=setting.versions(data),
         citations=list(citations(data.runs, remedies=remedies is not None)),

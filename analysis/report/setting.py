@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from analysis.load import StudyData
+from analysis.load import StudyData, stopped_early
 from analysis.plateau import PlateauRule
 from analysis.report.rows import Rows, name, one_or_all, text
 from analysis.stops import stops
@@ -95,6 +95,16 @@ def stopped(data: StudyData) -> Rows:
         for (model, reason), each in found.groupby(["model", "reason"], sort=False)
     ]
     return Rows(("model", "reason", "runs", "median step"), cells)
+
+
+def pruned(data: StudyData) -> Rows:
+    """The search runs that were stopped early."""
+    runs = data.runs[stopped_early(data.runs)].reset_index()
+    if runs.empty:
+        return Rows((), [])
+    columns = ["run_id", "model", "seed", "pruned_at", "setting"]
+    cells = [tuple(map(text, row)) for row in runs[columns].itertuples(index=False)]
+    return Rows(("run", "model", "seed", "at step", "varied"), cells)
 
 
 def versions(data: StudyData) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -78,6 +78,11 @@ class Landscape:
         self._few = {
             name: cloud.thinned(KERNEL_POINTS, "kernel") for name, cloud in self._clouds.items()
         }
+
+    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+        """Go on with the members in these rows; ``enter`` has to follow."""
+        self._members = len(rows)
+        self.tables = {name: table.index_select(1, rows) for name, table in self.tables.items()}
 
     @property
     def kinds(self) -> list[str]:

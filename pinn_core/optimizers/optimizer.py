@@ -56,7 +56,10 @@ class Optimizer(Protocol):
         """Number of updates of the phase."""
 
     def start(self, parameters: Float[Tensor, "m p"]) -> State:
-        """The state before the phase's first update, as named tensors (they are checkpointed)."""
+        """The state before the phase's first update: named tensors with a leading m.
+
+        They are checkpointed, and lose the rows of members that stop early.
+        """
 
     def update(
         self,

@@ -51,6 +51,8 @@ def _replay_pack(store: Store, pack: list[Manifest]) -> Iterator[tuple[str, str]
 def _difference(stored: Trajectory, again: Trajectory, *, exact: bool) -> str | None:
     """The first cell in which a trajectory's first rows differ from their replay, in words."""
     rows = again.table.num_rows
+    if stored.pruned_at is not None:
+        rows = min(rows, stored.table.num_rows)
     for name in again.table.column_names:
         if name.startswith("time/") or not (exact or name.startswith(TOLERANT)):
             continue

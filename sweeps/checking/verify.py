@@ -10,6 +10,7 @@ from pinn_core.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryErro
 from sweeps.checking.replay import replay
 from sweeps.checking.verify_tracking import tracking_problems
 from sweeps.errors import StudyError
+from sweeps.search.pruners import Pruner
 from sweeps.store.store import Store
 from sweeps.study.space import value_at
 from sweeps.study.study import Study, configuration_of
@@ -37,9 +38,10 @@ def verify(
     left out. Nothing is changed. An empty list means that all is well.
     """
     findings = list(_against_plan(store, planned))
+    pruner = study.search.pruner
     sound: list[Manifest] = []
     for run_id in sorted(store.committed()):
-        finding = _check_run(store, run_id)
+        finding = _check_run(store, run_id, pruner)
         if finding:
             findings.append(finding)
         else:
@@ -61,7 +63,7 @@ def _against_plan(store: Store, planned: Collection[str]) -> Iterator[Finding]:
         yield Finding("conflict", None, f"{file}: a second result that differs from the first")
 
 
-def _check_run(store: Store, run_id: str) -> Finding | None:
+def _check_run(store: Store, run_id: str, pruner: Pruner) -> Finding | None:
     """The first promise that the run breaks; what is checked later builds on the earlier."""
     try:
         manifest = store.manifest(run_id)
@@ -71,6 +73,7 @@ def _check_run(store: Store, run_id: str) -> Finding | None:
     for name, problems in (
         ("identity", _identity_problems(manifest)),
         ("steps", _step_problems(manifest, trajectory)),
+        ("steps", _rung_problems(manifest, pruner)),
         ("nulls", _null_problems(manifest, trajectory)),
     ):
         for problem in problems:
@@ -102,7 +105,13 @@ def _configured(manifest: Manifest, key: str) -> object:
 
 def _step_problems(manifest: Manifest, trajectory: Trajectory) -> Iterator[str]:
     steps = trajectory.table.column("step").to_pylist()
-    planned = configuration_of(manifest.configuration).steps
+    planned = configured = configuration_of(manifest.configuration).steps
+    if manifest.pruned_at is not None:
+        planned = manifest.pruned_at
+        if manifest.stage != "search" or not 0 < planned < configured:
+            yield f"stopped early at {planned} of {configured} steps in the {manifest.stage}"
+    if trajectory.pruned_at != manifest.pruned_at:
+        yield f"stopped early at {manifest.pruned_at} declared, {trajectory.pruned_at} recorded"
     if manifest.steps != planned:
         yield f"{manifest.steps} steps declared, {planned} configured"
     if steps != list(range(planned + 1)):
@@ -110,6 +119,13 @@ def _step_problems(manifest: Manifest, trajectory: Trajectory) -> Iterator[str]:
     if trajectory.diverged_at != manifest.diverged_at:
         declared = manifest.diverged_at
         yield f"divergence declared at {declared}, recorded at {trajectory.diverged_at}"
+
+
+def _rung_problems(manifest: Manifest, pruner: Pruner) -> Iterator[str]:
+    """Runs stop early only where the study's pruner judges."""
+    rungs = pruner.rungs(configuration_of(manifest.configuration).steps)
+    if manifest.pruned_at is not None and manifest.pruned_at not in rungs:
+        yield f"stopped early at {manifest.pruned_at}, where pruner {pruner.kind} does not judge"
 
 
 def _null_problems(manifest: Manifest, trajectory: Trajectory) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sweeps.display.progress import Progress
 from sweeps.search.selection import Selection
+from sweeps.store.results import Value
 from sweeps.study.plan import Pack, Run
 from sweeps.tracking.tracking import Publisher
 
@@ -23,12 +24,12 @@ class Audience:
         """These runs are to be trained."""
         self.progress.asked(runs)
 
-    def found(self, run: Run, value: float | None) -> None:
+    def found(self, run: Run, value: Value) -> None:
         """The run was committed before; the publisher knows."""
         self.selection.offer(run, value)
         self.progress.found(run, value)
 
-    def finished(self, run: Run, value: float | None) -> None:
+    def finished(self, run: Run, value: Value) -> None:
         """The run is committed."""
         self.selection.offer(run, value)
         self.progress.finished(run, value)

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from sweeps.display.tally import Tally, Training, in_words, seconds_left, setting
 from sweeps.search.selection import Selection
+from sweeps.store.results import Pruned, Value
 from sweeps.study.plan import Pack, Run, flops
 
 log = logging.getLogger(__name__)
@@ -74,18 +75,19 @@ class Progress:
         self._asked += len(runs)
         self._flops += sum(flops(run.configuration) for run in runs)
 
-    def found(self, run: Run, value: float | None) -> None:  # noqa: ARG002
+    def found(self, run: Run, value: Value) -> None:  # noqa: ARG002
         """The run was committed before."""
         self._tallies[run.model].found += 1
 
-    def finished(self, run: Run, value: float | None) -> None:
+    def finished(self, run: Run, value: Value) -> None:
         """The run is committed: a line without a terminal, a count in the table with one."""
         tally = self._tallies[run.model]
         tally.finished += 1
         tally.diverged += value is None
         self._flops_done += flops(run.configuration)
-        shown = "diverged" if value is None else f"{self._metric} {value:.4g}"
-        line = f"{self._title(run)}: {shown} ({setting(run.varied)}){self._compared(run)}"
+        tally.pruned += isinstance(value, Pruned)
+        shown = f"{self._reached(value)} ({setting(run.varied)})"
+        line = f"{self._title(run)}: {shown}{self._compared(run)}"
         if self._console.is_terminal:
             log.info("%s", line)
         else:
@@ -110,6 +112,13 @@ class Progress:
     def _title(self, run: Run) -> str:
         tally = self._tallies[run.model]
         return f"{self._stage} {run.model} {tally.settled}/{tally.total} {run.run_id[:8]}"
+
+    def _reached(self, value: Value) -> str:
+        if value is None:
+            return "diverged"
+        if isinstance(value, Pruned):
+            return f"stopped at step {value.step}, {self._metric} {value.value:.4g}"
+        return f"{self._metric} {value:.4g}"
 
     def _compared(self, run: Run) -> str:
         best = self._selection.best(run.model) if self._selection else None
@@ -138,6 +147,8 @@ class Progress:
             words.append(f"{60 * finished / elapsed:.3g} runs/min")
         if left is not None:
             words.append(f"about {in_words(left)} left")
+        if stopped := sum(tally.pruned for tally in tallies):
+            words.append(f"{stopped} stopped early")
         if waiting := self.waiting():
             words.append(f"{waiting} waiting for MLflow")
         return ", ".join(words)

@@ -19,6 +19,8 @@ class Tally:
     finished: int = 0
     """Committed by this command, those that diverged included."""
     diverged: int = 0
+    pruned: int = 0
+    """Stopped early by this command."""
     failed: int = 0
 
     @property

@@ -11,7 +11,7 @@ from ray.tune.search import Searcher
 
 from sweeps.execution.spreading import Room, threads_for, work_left
 from sweeps.execution.stage import Stage
-from sweeps.execution.trainable import trial_config
+from sweeps.execution.trainable import trial_config, values_of
 from sweeps.execution.training import Workplace
 from sweeps.store.store import DiskFull
 from sweeps.study.plan import Pack
@@ -66,7 +66,7 @@ class PackSearcher(Searcher):
             self._full = (result or {}).get("full", "")
             self._stage.lost(pack, self._full or "the trial ended without a result")
         else:
-            self._stage.done(pack, dict(zip(result["run_ids"], result["values"], strict=True)))
+            self._stage.done(pack, values_of(result))
         del self._packs[trial_id]  # last: Tune tries a pack again whose taking raised
 
     def retries(self, trial_id: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pinn_core.trajectory import TrajectoryError
-from sweeps.store.results import Results
+from sweeps.store.results import Results, Value
 from sweeps.study.plan import Pack, Run, make_pack, make_packs
 from sweeps.study.study import Resources
 
@@ -28,7 +28,7 @@ class Source(Protocol):
     def ask(self) -> list[Run]:
         """The next runs, empty when there are no more."""
 
-    def tell(self, values: Mapping[str, float | None]) -> None:
+    def tell(self, values: Mapping[str, Value]) -> None:
         """Final values of runs asked, by run id; None for those that have none."""
 
 
@@ -38,10 +38,10 @@ class Watch(Protocol):
     def asked(self, runs: Sequence[Run]) -> None:
         """These runs are to be trained."""
 
-    def found(self, run: Run, value: float | None) -> None:
+    def found(self, run: Run, value: Value) -> None:
         """The run was settled before."""
 
-    def finished(self, run: Run, value: float | None) -> None:
+    def finished(self, run: Run, value: Value) -> None:
         """The run is committed."""
 
     def retried(self, pack: Pack, attempt: int, reason: str) -> None:
@@ -67,7 +67,7 @@ class Listed:
         runs, self._runs = self._runs, []
         return runs
 
-    def tell(self, values: Mapping[str, float | None]) -> None:
+    def tell(self, values: Mapping[str, Value]) -> None:
         """Nothing depends on the values."""
 
 
@@ -127,7 +127,7 @@ class Stage:
         """Whether some search draws more runs as soon as a slot is free."""
         return any(source.learns and not source.waiting for source in self._sources.values())
 
-    def done(self, pack: Pack, values: Mapping[str, float | None]) -> None:
+    def done(self, pack: Pack, values: Mapping[str, Value]) -> None:
         """All runs of the pack are committed, with these final values by run id."""
         self._running.pop(pack.pack_id, None)
         for run in pack.runs:
@@ -166,7 +166,7 @@ class Stage:
         else:
             self._finish(run, value)
 
-    def _finish(self, run: Run, value: float | None) -> None:
+    def _finish(self, run: Run, value: Value) -> None:
         self._results.learn(run.run_id, value)
         self._sources[run.model].tell({run.run_id: value})
         self.watch.finished(run, value)
@@ -184,12 +184,20 @@ class Stage:
             self._ready.extend(self._packs(missing))
 
     def _packs(self, runs: Sequence[Run]) -> list[Pack]:
-        """The packs that were begun before, as they were, and then the other runs in new ones."""
+        """The packs that were begun before, as they were, and then the other runs in new ones.
+
+        Of a pack whose runs were being judged, those that are left.
+        """
         left = {run.run_id: run for run in runs}
         resumed = [
             make_pack([left.pop(run_id) for run_id in group])
             for group in (self._results.begun() if left else ())
             if left.keys() >= set(group)
+        ]
+        resumed += [
+            make_pack(rest)
+            for cohort in (self._results.cohorts() if left else ())
+            if (rest := [left.pop(run_id) for run_id in cohort if run_id in left])
         ]
         return [*resumed, *make_packs(left.values(), self.resources, self._slots)]
 

@@ -14,6 +14,7 @@ from ray.tune import Trainable
 from sweeps.errors import StudyError
 from sweeps.execution.software import differences, installed
 from sweeps.execution.training import Workplace, train_pack
+from sweeps.store.results import Pruned, Value
 from sweeps.store.store import DiskFull
 from sweeps.study.plan import Pack, Run
 
@@ -43,7 +44,14 @@ class PackTrainable(Trainable):
             values = train_pack(self._pack, self._place)
         except DiskFull as error:
             return {"done": True, "full": str(error)}
-        return {"done": True, "run_ids": list(values), "values": list(values.values())}
+        plain = [list(one) if isinstance(one, Pruned) else one for one in values.values()]
+        return {"done": True, "run_ids": list(values), "values": plain}
+
+
+def values_of(result: Mapping[str, Any]) -> dict[str, Value]:
+    """What the runs of a trial reached, by run id, from the result of its step."""
+    values = [Pruned(*one) if isinstance(one, list) else one for one in result["values"]]
+    return dict(zip(result["run_ids"], values, strict=True))
 
 
 def trial_config(pack: Pack, place: Workplace) -> dict[str, Any]:

@@ -13,15 +13,18 @@ from functools import partial
 from importlib import import_module
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from pinn_core.checkpoint import Checkpointing, every_seconds
 from pinn_core.footprint import most_members
 from pinn_core.memory import is_exhausted, release
+from pinn_core.pruning import Pruning
 from pinn_core.trainer import Member, environment
 from pinn_core.trajectory import Trajectory
+from sweeps.execution.pruning import pruning_of
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.faults import reach
-from sweeps.store.results import final_value
+from sweeps.store.results import Value, final_value
 from sweeps.store.store import Store
 from sweeps.study.plan import Pack, Run, flops
 
@@ -55,40 +58,45 @@ class Workplace:
     """``module:function`` of what trains a pack, looked up where the pack is trained."""
     memory: float = 1.0
     """Part of the device's memory that the pack may take."""
+    pruner: Mapping[str, Any] | None = None
+    """``search.pruner`` as the study file has it; None: no run stops early."""
+    direction: str = "minimize"
+    """Whether small or large values of the metric are good."""
     software: Mapping[str, str] | None = None
     """The driver's versions, which the worker's have to equal; None: they are one machine's."""
 
 
-def train_pack(pack: Pack, place: Workplace) -> dict[str, float | None]:
+def train_pack(pack: Pack, place: Workplace) -> dict[str, Value]:
     """Train the runs of a pack that the store lacks and commit them one by one.
 
     A pack for which memory is too small is trained in parts, down to single runs: it changes no
-    number on a CPU, and the manifests say what was trained together. Returns the final value of
-    every run of the pack by run id, None for those that diverged. Raises ``DiskFull`` if the store
+    number on a CPU, and the manifests say what was trained together. Returns what every run of the
+    pack reached, by run id. Raises ``DiskFull`` if the store
     has no room, ``MemoryError`` if there is no memory for one run alone.
     """
     store = Store(place.store)
     held = [run.run_id for run in pack.runs if run.run_id in store]
     missing = [run for run in pack.runs if run.run_id not in held]
-    values = {run_id: final_value(store.read(run_id), place.metric) for run_id in held}
+    values: dict[str, Value] = {
+        run_id: final_value(store.read(run_id), place.metric) for run_id in held
+    }
     if missing:
         values |= _train(pack.pack_id, missing, store, place)
     return values
 
 
-def _train(
-    pack_id: str, runs: list[Run], store: Store, place: Workplace
-) -> dict[str, float | None]:
+def _train(pack_id: str, runs: list[Run], store: Store, place: Workplace) -> dict[str, Value]:
     """Train and commit runs of one shape, as many at a time as memory has room for."""
     news = _News(Path(place.progress) / f"{pack_id}.json", runs)
-    values: dict[str, float | None] = {}
+    values: dict[str, Value] = {}
     waiting = deque(_parts(runs, _most(runs, place)))
     try:
         while waiting:
             part = waiting.popleft()
             started = time.time()
             checkpointing = _checkpointing(part, place)
-            trajectories = _train_together(part, place, checkpointing, news)
+            pruning = pruning_of(part, store, place.pruner, place.metric, place.direction)
+            trajectories = _train_together(part, place, checkpointing, pruning, news)
             if trajectories is None:
                 waiting.extendleft(reversed(_parts(part, ceil(len(part) / 2))))
                 continue
@@ -122,7 +130,11 @@ def _checkpointing(runs: list[Run], place: Workplace) -> Checkpointing:
 
 
 def _train_together(
-    runs: list[Run], place: Workplace, checkpointing: Checkpointing, news: _News
+    runs: list[Run],
+    place: Workplace,
+    checkpointing: Checkpointing,
+    pruning: Pruning | None,
+    news: _News,
 ) -> list[Trajectory] | None:
     """Train runs side by side; None if there is no memory for so many.
 
@@ -137,6 +149,7 @@ def _train_together(
             threads=place.threads,
             progress=partial(news.tell, len(runs)),
             checkpointing=checkpointing,
+            **({"pruning": pruning} if pruning else {}),
         )
     except Exception as error:
         if not is_exhausted(error):

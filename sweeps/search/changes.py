@@ -85,6 +85,8 @@ def _lost(before: Study, after: Study, folder: StudyFolder, store: Store) -> set
         kept = {run.run_id for run in now.search + now.rerun} if now else set()
         at_stake = was.search + (was.rerun if now is None or now.searched else [])
         lost |= {run.run_id for run in at_stake} - kept
+    if before.search.pruner != after.search.pruner:  # those that it stopped are not what is asked
+        lost |= {one.run_id for one in store.manifests() if one.pruned_at is not None}
     return lost
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
-from optuna.trial import TrialState, create_trial
+from optuna.trial import create_trial
 
 from sweeps.search.samplers import distributions
+from sweeps.search.search import outcome
 from sweeps.store.folder import write_whole
 from sweeps.store.results import Results
 from sweeps.store.store import Store
@@ -22,8 +23,9 @@ from sweeps.study.study import Study
 def write_optuna_log(study: Study, store: Store, results: Results, file: Path) -> None:
     """Write all committed search runs anew: a study for each model, a trial for each run.
 
-    Runs without a final value are FAIL. The file appears whole; read it with Optuna's
-    ``JournalStorage(JournalFileBackend(file))`` or ``optuna-dashboard file``.
+    Runs without a final value are FAIL, those that were stopped early PRUNED. The file appears
+    whole; read it with Optuna's ``JournalStorage(JournalFileBackend(file))`` or
+    ``optuna-dashboard file``.
     """
     lines = _Lines()
     storage = JournalStorage(lines)
@@ -36,11 +38,9 @@ def write_optuna_log(study: Study, store: Store, results: Results, file: Path) -
         )
         for manifest in sorted(manifests, key=lambda one: one.started):
             if manifest.model == name:
-                value = results.value(manifest.run_id)
                 trials.add_trial(
                     create_trial(
-                        state=TrialState.FAIL if value is None else TrialState.COMPLETE,
-                        value=value,
+                        **outcome(results.value(manifest.run_id)),
                         params=manifest.varied,
                         distributions=distributions(model.space),
                         user_attrs={"run_id": manifest.run_id, "seed": manifest.seed},

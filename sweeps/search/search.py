@@ -17,6 +17,7 @@ from optuna.samplers import PartialFixedSampler
 from optuna.trial import Trial, TrialState, create_trial
 
 from sweeps.search.samplers import Point, distributions, is_finite, sampler_of, shuffled
+from sweeps.store.results import Pruned, Value
 from sweeps.study.plan import Run, model_points, search_run
 from sweeps.study.space import grid_size
 from sweeps.study.study import Study
@@ -31,7 +32,8 @@ class ModelSearch:
     """The search of one model: ``ask`` for runs and ``tell`` their values, until it is over.
 
     A run without a finite final value (diverged, or failed for good) is told as ``None`` and enters
-    Optuna as FAIL, so that the sampler leaves it out of what it learns. A sampler that ``learns``
+    Optuna as FAIL, so that the sampler leaves it out of what it learns; one that was stopped early
+    enters as PRUNED, with its value there. A sampler that ``learns``
     (tpe) asks in generations of ``search.generation`` runs; the others lay all runs out at once.
     With ``generation: async`` a generation is the next pack that can start, and values are told as
     they arrive: the runs then depend on timing, and another execution finds others.
@@ -49,7 +51,7 @@ class ModelSearch:
         self._optuna = optuna.create_study(direction=search.direction, sampler=self._sampler)
         self._generation = _generation(study, self.total)
         self._asked: dict[str, Trial | None] = {}
-        self._values: dict[str, float | None] = {}
+        self._values: dict[str, Value] = {}
         self._drawn: set[str] = set()
         self._rest = self._shuffled_points()
         self._runs = self._grid() if search.sampler == "grid" else self._sampled()
@@ -65,25 +67,27 @@ class ModelSearch:
             raise RuntimeError(f"search of {self.model}: tell the last generation before asking")
         return list(itertools.islice(self._runs, self._generation))
 
-    def tell(self, values: Mapping[str, float | None]) -> None:
-        """Final values of runs asked, by run id, in any order and in any portions."""
+    def tell(self, values: Mapping[str, Value]) -> None:
+        """What runs asked have reached, by run id, in any order and in any portions."""
         self._values.update((one, values[one]) for one in values if one in self._asked)
         if self.asynchronous or len(self._values) == len(self._asked):
             for run_id in [one for one in self._asked if one in self._values]:
                 self._tell(self._asked.pop(run_id), self._values.pop(run_id))
 
-    def adopt(self, run: Run, value: float | None) -> None:
+    def adopt(self, run: Run, value: Value) -> None:
         """Take a settled run of an earlier asynchronous search as one of this search's own."""
-        state = TrialState.FAIL if value is None else TrialState.COMPLETE
         self._drawn.add(run.run_id)
         self._optuna.add_trial(
-            create_trial(state=state, value=value, params=run.varied, distributions=self._space)
+            create_trial(**outcome(value), params=run.varied, distributions=self._space)
         )
 
-    def _tell(self, trial: Trial | None, value: float | None) -> None:
+    def _tell(self, trial: Trial | None, value: Value) -> None:
         if trial is None:
             return
-        if value is None or not math.isfinite(value):
+        if isinstance(value, Pruned):
+            trial.report(value.value, value.step)
+            self._optuna.tell(trial, state=TrialState.PRUNED)
+        elif value is None or not math.isfinite(value):
             self._optuna.tell(trial, state=TrialState.FAIL)
         else:
             self._optuna.tell(trial, value)
@@ -144,6 +148,16 @@ class ModelSearch:
         self._drawn.add(run.run_id)
         self._asked[run.run_id] = trial
         return run
+
+
+def outcome(value: Value) -> dict[str, Any]:
+    """What a settled run reached, as keywords of Optuna's ``create_trial``."""
+    if value is None:
+        return {"state": TrialState.FAIL}
+    if isinstance(value, Pruned):
+        seen = {value.step: value.value}
+        return {"state": TrialState.PRUNED, "value": value.value, "intermediate_values": seen}
+    return {"state": TrialState.COMPLETE, "value": value}
 
 
 def planned_total(study: Study, model: str) -> int:

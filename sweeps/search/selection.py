@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 
+from sweeps.store.results import Pruned, Value
 from sweeps.study.plan import Run, rerun_of
 from sweeps.study.study import Study
 
@@ -12,7 +13,8 @@ class Selection:
     """Keeps the ``rerun.top`` best of the runs it is offered, model by model.
 
     The order in which runs are offered does not matter: equal values go by run id. A run without a
-    final value (diverged, failed) is never chosen, so that there may be fewer, or none.
+    final value (diverged, stopped early, failed) is never chosen, so that there may be fewer, or
+    none.
     """
 
     def __init__(self, study: Study) -> None:
@@ -20,9 +22,9 @@ class Selection:
         self._top = {model: rerun_of(study, model).top for model in study.models}
         self._best: dict[str, list[tuple[float, str, Run]]] = {model: [] for model in study.models}
 
-    def offer(self, run: Run, value: float | None) -> None:
+    def offer(self, run: Run, value: Value) -> None:
         """Consider a settled run."""
-        if value is not None:
+        if value is not None and not isinstance(value, Pruned):
             best = self._best[run.model]
             insort(best, (self._sign * value, run.run_id, run), key=lambda entry: entry[:2])
             del best[self._top[run.model] :]

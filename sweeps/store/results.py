@@ -6,20 +6,35 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from pinn_core.trajectory import Trajectory
 from sweeps.errors import StudyError
 from sweeps.store.checkpoints import begun
+from sweeps.store.cohorts import cohorts
 from sweeps.store.document import Document
 from sweeps.store.store import Store
 
 
-def final_value(trajectory: Trajectory, metric: str) -> float | None:
+class Pruned(NamedTuple):
+    """A run that was stopped early: the step, and the metric's value there, which is not final."""
+
+    step: int
+    value: float
+
+
+Value = float | Pruned | None
+"""What a settled run reached: its final value, where it was stopped early, or None for neither."""
+
+
+def final_value(trajectory: Trajectory, metric: str) -> Value:
     """The metric in the last row; None for a run that diverged or whose last row lacks it."""
     if trajectory.diverged_at is not None or metric not in trajectory.table.column_names:
         return None
     value = trajectory.table.column(metric)[-1].as_py()
-    return value if value is not None and math.isfinite(value) else None
+    if value is None or not math.isfinite(value):
+        return None
+    return value if trajectory.pruned_at is None else Pruned(trajectory.pruned_at, value)
 
 
 class Results:
@@ -36,7 +51,7 @@ class Results:
         self._store, self._metric = store, metric
         self._file = passed_over
         self._passed_over = read_ids(passed_over)
-        self._values: dict[str, float | None] = {}
+        self._values: dict[str, Value] = {}
 
     @classmethod
     def sound(cls, store: Store, metric: str, passed_over: Document) -> Results:
@@ -49,8 +64,8 @@ class Results:
         """Whether a run is settled."""
         return run_id in self.committed or run_id in self._passed_over
 
-    def value(self, run_id: str) -> float | None:
-        """The final value of a settled run, None if it has none.
+    def value(self, run_id: str) -> Value:
+        """What a settled run reached.
 
         Raises ``TrajectoryError`` if its files are damaged.
         """
@@ -64,7 +79,11 @@ class Results:
         """The runs of each pack that was left in the middle of its training, by run id."""
         return begun(self._store.root)
 
-    def learn(self, run_id: str, value: float | None) -> None:
+    def cohorts(self) -> list[list[str]]:
+        """The runs of each pack whose judgements began, by run id; some may be committed."""
+        return [cohort.runs for cohort in cohorts(self._store.root)]
+
+    def learn(self, run_id: str, value: Value) -> None:
         """Take note of a run that a worker has just committed."""
         self.committed.add(run_id)
         self._values[run_id] = value

@@ -24,7 +24,7 @@ from pinn_core.trajectory import (
     write_parquet,
 )
 from sweeps.errors import StudyError
-from sweeps.store.checkpoints import FOLDER
+from sweeps.store import checkpoints, cohorts
 from sweeps.store.places import DiskFull, place_at
 from sweeps.study.plan import Run
 
@@ -67,6 +67,7 @@ class Store:
         per run. Raises ``DiskFull``.
         """
         content = _encoded(trajectory, run.run_id)
+        ended = trajectory.pruned_at
         manifest = Manifest(
             run_id=run.run_id,
             study=run.study,
@@ -75,8 +76,9 @@ class Store:
             configuration=run.configuration.to_dict(),
             varied=dict(run.varied),
             seed=run.seed,
-            steps=run.configuration.steps,
+            steps=run.configuration.steps if ended is None else ended,
             diverged_at=trajectory.diverged_at,
+            pruned_at=ended,
             digest=trajectory.digest(),
             sha256=hashlib.sha256(content).hexdigest(),
             bytes=len(content),
@@ -175,7 +177,7 @@ class Store:
         """Remove the files that writers were killed over; one that is at work is waited for."""
         if self._place.names():
             with self._place.alone("leftovers"):
-                for folder in ("", "conflicts", FOLDER):
+                for folder in ("", "conflicts", checkpoints.FOLDER, cohorts.FOLDER):
                     self._place.remove_leftovers(folder)
 
     def set_damaged_aside(self) -> dict[str, str]:

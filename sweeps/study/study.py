@@ -14,7 +14,9 @@ from analysis.plateau import PlateauRule
 from pinn_core.configuration import Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
 from pinn_core.trajectory import CONFLICT, columns, landscape_columns
+from pinn_core.unpacking import recorded_every
 from sweeps.errors import StudyError, closest
+from sweeps.search.pruners import PRUNERS, NoPruner, Pruner
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_configuration
 from sweeps.study.plain_yaml import Keys
@@ -89,6 +91,8 @@ class Search(Section):
     """Seed of the sampler and of every run of the search."""
     share_shape: Annotated[int, Field(ge=1, le=1024)] = 1
     """How many runs are drawn for each drawn network shape, so that they can share a pack."""
+    pruner: Annotated[Pruner, one_of(PRUNERS)] = NoPruner()
+    """Which runs of the search stop early by their metric: none, or one of Optuna's pruners."""
 
     @model_validator(mode="after")
     def _samplers_need_runs(self) -> "Search":
@@ -148,6 +152,7 @@ class Study(Section):
     def _resolve_parts(self) -> "Study":
         _check_columns(self)
         models = {name: _resolved(self, name) for name in self.models}
+        _check_rungs(self)
         self._known_model(self.analysis.baseline, ("analysis", "baseline"))
         expected = [_resolved_expectation(self, *each) for each in enumerate(self.expected)]
         return self.model_copy(update={"models": models, "expected": tuple(expected)})
@@ -212,6 +217,26 @@ def _check_columns(study: "Study") -> None:
         recorded = columns(list(study.base_of(model).problem.conditions), False)
         _check_column(study.search.metric, recorded, ("search", "metric"))
         _check_column(study.analysis.plateau.curve, recorded, ("analysis", "plateau", "curve"))
+
+
+def _check_rungs(study: "Study") -> None:
+    """Raise ``Wrong`` unless the pruner finds the metric at every step at which it judges."""
+    pruner, metric = study.search.pruner, study.search.metric
+    keys: Keys = ("search", "pruner")
+    for name, model in study.models.items():
+        if pruner.kind == "none" or not model.space:
+            continue
+        one = study.base_of(name).with_objective(model.objective)
+        rungs = pruner.rungs(one.steps)
+        if not rungs:
+            message = f"never judges: the runs of model {name!r} end after {one.steps} steps"
+            raise Wrong(keys, message)
+        every = recorded_every(one, metric)
+        missed = next((rung for rung in rungs if not every or rung % every), None)
+        if missed is not None:
+            often = f"every {every} steps" if every else "never"
+            message = f"judges at step {missed}, but model {name!r} records {metric} {often}"
+            raise Wrong(keys, f"{message}; allowed: steps at which it does")
 
 
 def _check_column(name: str, recorded: Iterable[str], keys: Keys) -> None:

@@ -54,6 +54,9 @@ def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> li
     summary = summary_metrics(frame, rule)
     if manifest.diverged_at is not None:
         summary["diverged_at"] = float(manifest.diverged_at)
+    if manifest.pruned_at is not None:
+        summary = {key: value for key, value in summary.items() if not key.startswith("final.")}
+        summary["pruned_at"] = float(manifest.pruned_at)
     rows = [(key, value, manifest.steps) for key, value in summary.items() if math.isfinite(value)]
     rows += _curves(trajectory, METRIC_ROWS - len(rows))
     return [_metric(key, value, step, manifest) for key, value, step in rows]

@@ -17,8 +17,15 @@ from pinn_core.problems import Heat
 from pinn_core.stages import Curriculum
 from pinn_core.weighting import Annealing, Fixed
 from sweeps.errors import StudyError
+from sweeps.search.pruners import Median, NoPruner
 from sweeps.study.kept import load_sealed, sealed
-from sweeps.study.study import Range, configuration_at, configuration_of, load_study
+from sweeps.study.study import (
+    Range,
+    configuration_at,
+    configuration_of,
+    load_study,
+    study_from,
+)
 from sweeps.study.study_file import shipped_studies, text_of
 
 TEXT = """\
@@ -421,3 +428,37 @@ def test_the_shipped_studies_are_the_published_ones() -> None:
     assert demo.search.runs is not None
     assert demo.search.runs <= 4
     assert demo.rerun.seeds == 5
+
+
+def test_a_pruner_is_named_as_in_optuna(file: Path) -> None:
+    assert load_study(str(file)).search.pruner == NoPruner()
+    median = load_study(str(file), ["search.pruner={kind: median, interval_steps: 50}"])
+    assert median.search.pruner == Median(interval_steps=50)
+    assert study_from(median.to_yaml(), "again") == median
+
+
+@pytest.mark.parametrize(
+    ("pruner", "said"),
+    [
+        ("{kind: medien}", r"search\.pruner\.kind: unknown pruner 'medien': .*mean 'median'"),
+        ("{kind: successive_halving, min_resource: 0}", r"pruner\.min_resource: .* >= 1, found 0"),
+        ("{kind: median, warmup: 3}", r"search\.pruner\.warmup: unknown key 'warmup'"),
+        ("{kind: median, interval_steps: 1.5}", r"pruner\.interval_steps: .* a whole number"),
+        ("{kind: median, n_warmup_steps: 1000}", r"search\.pruner: never judges: .* after 1000"),
+    ],
+)
+def test_a_wrong_pruner_is_named(file: Path, pruner: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        load_study(str(file), [f"search.pruner={pruner}"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "every"), [("full/error/relative_l2", 100), ("gradient/cosine", 25)]
+)
+def test_a_pruner_needs_its_metric_where_it_judges(file: Path, metric: str, every: int) -> None:
+    chosen = [f"search.metric={metric}", "models.pinn.objective.batch=32"]
+    rule = "search.pruner={kind: median, n_warmup_steps: 100, interval_steps: %d}"
+    load_study(str(file), [*chosen, rule % every])
+    said = rf"search\.pruner: judges at step 110, but model 'pinn' records {metric} every {every}"
+    with pytest.raises(StudyError, match=said):
+        load_study(str(file), [*chosen, rule % 10])

@@ -1,0 +1,158 @@
+"""Which runs of a search stop early: Optuna's pruners, for packs whose runs reach a step together.
+
+At a rung every run of a pack that is still in training is judged by its values so far, against the
+values of other runs at the same step: those of the pack, and those of runs that were committed when
+the pack began. The rules and the names of their parameters are Optuna's, whose trials come one by
+one; here the others of the pack count as if they had been there before. A run without a finite
+value is not judged and judges nobody: it diverges, and is recorded as that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from pinn_core.checks import at_least
+from pinn_core.registry import Registry
+
+
+@runtime_checkable
+class Pruner(Protocol):
+    """The contract of what ``search.pruner`` names; its fields are its knobs."""
+
+    kind: ClassVar[str]
+    complete: ClassVar[bool]
+    """Whether committed runs count only if they were trained to their end."""
+
+    def rungs(self, steps: int) -> Sequence[int]:
+        """The steps at which a run of so many updates is judged, ascending, from 1 to steps - 1."""
+
+    def stops(
+        self, values: Float[ndarray, "r m"], others: Float[ndarray, " k"]
+    ) -> Bool[ndarray, " m"]:
+        """Which of a pack's runs stop, small values being good.
+
+        ``values`` are theirs at all rungs so far, ``others`` those of runs outside at the last one;
+        NaN where there is none.
+        """
+
+
+PRUNERS: Registry[Pruner] = Registry("pruner")
+
+
+@PRUNERS.register("none")
+@dataclass(frozen=True, kw_only=True)
+class NoPruner:
+    """Every run is trained to its end."""
+
+    kind: ClassVar[str]
+    complete: ClassVar[bool] = False
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    def rungs(self, steps: int) -> Sequence[int]:  # noqa: ARG002
+        """None."""
+        return ()
+
+    def stops(
+        self,
+        values: Float[ndarray, "r m"],
+        others: Float[ndarray, " k"],  # noqa: ARG002
+    ) -> Bool[ndarray, " m"]:
+        """None."""
+        return np.zeros(values.shape[1], dtype=bool)
+
+
+@PRUNERS.register("median")
+@dataclass(frozen=True, kw_only=True)
+class Median:
+    """A run stops where its best value so far is worse than the others' median at the step.
+
+    Golovin et al. 2017, section 3.2.1, as in Optuna's ``MedianPruner``. The step ``n_warmup_steps``
+    is the first rung (never step 0, before any update), further ones follow every
+    ``interval_steps``. There is no stopping with fewer than ``n_startup_trials`` others, or with
+    fewer than ``n_min_trials`` that have a value at the step. Committed runs that were stopped
+    early or diverged do not count.
+    """
+
+    kind: ClassVar[str]
+    complete: ClassVar[bool] = True
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    n_startup_trials: int = 5
+    n_warmup_steps: int = 0
+    interval_steps: int = 1
+    n_min_trials: int = 1
+
+    def __post_init__(self) -> None:
+        at_least(0, n_startup_trials=self.n_startup_trials, n_warmup_steps=self.n_warmup_steps)
+        at_least(1, interval_steps=self.interval_steps, n_min_trials=self.n_min_trials)
+
+    def rungs(self, steps: int) -> Sequence[int]:
+        """From the end of the warm-up, at equal distances."""
+        return range(self.n_warmup_steps or self.interval_steps, steps, self.interval_steps)
+
+    def stops(
+        self, values: Float[ndarray, "r m"], others: Float[ndarray, " k"]
+    ) -> Bool[ndarray, " m"]:
+        """Those whose best is above the median of all others."""
+        now, best = values[-1], np.fmin.reduce(values)
+        stopped = np.zeros(len(now), dtype=bool)
+        if len(now) - 1 + len(others) < self.n_startup_trials:
+            return stopped
+        for place in np.flatnonzero(np.isfinite(now)):
+            known = np.concatenate([others, np.delete(now, place)])
+            known = known[np.isfinite(known)]
+            if len(known) >= self.n_min_trials:
+                stopped[place] = best[place] > np.percentile(known, 50.0)
+        return stopped
+
+
+@PRUNERS.register("successive_halving")
+@dataclass(frozen=True, kw_only=True)
+class SuccessiveHalving:
+    """Of the runs that reach a rung, those go on that are among the best 1 / ``reduction_factor``.
+
+    Li et al. 2020 (asynchronous successive halving), as in Optuna's ``SuccessiveHalvingPruner``.
+    The rungs are at min_resource * reduction_factor^(min_early_stopping_rate + 0, 1, 2 ...) steps;
+    ``min_resource: auto`` is a hundredth of a run's steps. Committed runs that reached the step
+    count, those that were stopped there too. The best of a rung always goes on.
+    """
+
+    kind: ClassVar[str]
+    complete: ClassVar[bool] = False
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    min_resource: int | Literal["auto"] = "auto"
+    reduction_factor: int = 4
+    min_early_stopping_rate: int = 0
+
+    def __post_init__(self) -> None:
+        if self.min_resource != "auto":
+            at_least(1, min_resource=self.min_resource)
+        at_least(2, reduction_factor=self.reduction_factor)
+        at_least(0, min_early_stopping_rate=self.min_early_stopping_rate)
+
+    def rungs(self, steps: int) -> Sequence[int]:
+        """At steps that grow by the reduction factor."""
+        first = max(steps // 100, 1) if self.min_resource == "auto" else self.min_resource
+        found = []
+        rung = first * self.reduction_factor**self.min_early_stopping_rate
+        while rung < steps:
+            found.append(rung)
+            rung *= self.reduction_factor
+        return tuple(found)
+
+    def stops(
+        self, values: Float[ndarray, "r m"], others: Float[ndarray, " k"]
+    ) -> Bool[ndarray, " m"]:
+        """Those above the last of the best."""
+        now = values[-1]
+        known = np.concatenate([others, now])
+        known = np.sort(known[np.isfinite(known)])
+        if not len(known):
+            return np.zeros(len(now), dtype=bool)
+        last = float(known[max(len(known) // self.reduction_factor, 1) - 1])
+        return np.greater(now, last)
