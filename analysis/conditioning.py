@@ -53,8 +53,8 @@ def conditioning(nodes: Values, weights: Values) -> Conditioning:
 def conditions(data: StudyData, runs: Iterable[str]) -> pd.DataFrame:
     """Of every loss of these runs, at the last step that has a spectrum.
 
-    That is, where there is one, the last step that has one after preconditioning. Columns: `run_id`,
-    `model`, `term`, `step`, `preconditioned`, and the fields of `Conditioning`.
+    That is, where there is one, the last step that has one after preconditioning. Columns:
+    `run_id`, `model`, `term`, `step`, `preconditioned`, and the fields of `Conditioning`.
     """
     rows = []
     for run_id in runs:

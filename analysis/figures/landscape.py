@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from analysis.figures.curves import Line
-from analysis.figures.style import DPI, INK, OTHERS, colours, name_of
-from pinn_core.trajectory import read_histograms, read_spectrum
+from analysis.figures.style import DPI, INK, OTHERS, colours, name_of, turns
+from pinn_core.trajectory import PRECONDITIONED, read_histograms, read_spectrum
 
 Models = Mapping[str, Sequence[Line]]
 
@@ -23,6 +23,7 @@ DECADES = 4  # of a density below its largest eigenvalue, on either side of zero
 SMOOTHING = 0.2  # decades, of a density
 LOWEST, HIGHEST = 1e-4, 10.0  # of a density
 TERMS = ("#0072b2", "#d98200", *OTHERS)
+DASHES = ("-", "--", "-.")  # one for each time the models' colours are used up
 
 
 def weights(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
@@ -49,11 +50,12 @@ def hessian(models: Models, runs: pd.DataFrame) -> Canvas | None:
     names = _terms(models, "curvature/")
     if not names:
         return None
-    palette = colours(models)
+    palette, turn = colours(models), turns(models)
     canvas, panels = _canvas(1, len(names))
     for panel, name in zip(panels[0], names, strict=True):
         for model, lines in models.items():
-            _over_steps(panel, lines, f"curvature/{name}", palette[model], name_of(model))
+            label, dash = name_of(model), DASHES[turn[model] % len(DASHES)]
+            _over_steps(panel, lines, f"curvature/{name}", palette[model], label, dash)
             if name == "total":
                 _bound(panel, lines[0], runs, palette[model])
         panel.set_title(_words(name))
@@ -72,6 +74,32 @@ def spectrum(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG0
         _density,
         ("Hessian eigenvalue\n(loss per squared parameter)", "density per decade\n(share)"),
     )
+
+
+def preconditioned(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
+    """A row per model, a column per loss: the density before and after L-BFGS' preconditioning."""
+    after = f"{PRECONDITIONED}/"
+    names = _terms(models, after)
+    shown = [model for model, lines in models.items() if _names(lines, after)][:MOST]
+    if not shown:
+        return None
+    palette = colours(models)
+    canvas, panels = _canvas(len(shown), len(names))
+    for row, model in zip(panels, shown, strict=True):
+        cells = {prefix: _cells(models[model][0], prefix) for prefix in ("spectrum/", after)}
+        for panel, name in zip(row, names, strict=True):
+            if name not in cells[after]:
+                panel.set_axis_off()
+                continue
+            last = cells[after][name].iloc[-1:]
+            both = pd.concat([cells["spectrum/"][name][last.index], last])
+            _density(panel, both, 0, "#888888", "--", "before")
+            _density(panel, both, -1, palette[model], "-", "after")
+            panel.set_title(f"{name_of(model)}: {_words(name)}")
+            panel.set_xlabel("eigenvalue, step " + str(last.index[0]))
+        row[0].set_ylabel("density per decade\n(share)")
+        row[0].legend()
+    return canvas
 
 
 def kernel(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
@@ -218,14 +246,17 @@ def _folded(
     axes.set_xscale("log")
 
 
-def _over_steps(axes: Axes, lines: Iterable[Line], column: str, colour: str, label: str) -> None:
+def _over_steps(
+    axes: Axes, lines: Iterable[Line], column: str, colour: str, label: str, dash: str = "-"
+) -> None:
     """Median over the runs, and their range."""
     each = [line.column(column) for line in lines]
     each = [values for values in each if len(values)]
     if not each:
         return
     table = pd.concat(each, axis=1)
-    axes.plot(table.index, table.median(axis=1), color=colour, linewidth=1.3, label=label)
+    median = table.median(axis=1)
+    axes.plot(table.index, median, color=colour, linestyle=dash, linewidth=1.3, label=label)
     axes.fill_between(
         table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.2, linewidth=0
     )

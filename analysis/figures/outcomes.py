@@ -14,8 +14,8 @@ from analysis.figures.style import DPI, INK, colours, name_of, turns
 from analysis.outcomes import WrongSolutionRule
 
 CAPTION = (
-    "Every run of the search and of the reruns, at its end; both axes logarithmic. The loss is what "
-    "is optimised, with its weights, on the evaluation points: models with other weights have "
+    "Every run of the search and of the reruns, at its end; both axes logarithmic. The loss is "
+    "what is optimised, with its weights, on the evaluation points: models with other weights have "
     "another scale. Crossed out: low loss, wrong solution, that is a loss of at most {loss:g} of "
     "that of the first row with an error above {error:g} (dotted)."
 )
