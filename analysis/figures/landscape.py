@@ -19,6 +19,8 @@ from pinn_core.trajectory import PRECONDITIONED, read_histograms, read_spectrum
 Models = Mapping[str, Sequence[Line]]
 
 MOST = 4  # models in a figure that has a row for each
+FEW = 4  # models whose legend fits into a panel
+ABOVE = 1e3  # the highest curve, as far as a bound is drawn
 DECADES = 4  # of a density below its largest eigenvalue, on either side of zero
 SMOOTHING = 0.2  # decades, of a density
 LOWEST, HIGHEST = 1e-4, 10.0  # of a density
@@ -56,13 +58,16 @@ def hessian(models: Models, runs: pd.DataFrame) -> Canvas | None:
         for model, lines in models.items():
             label, dash = name_of(model), DASHES[turn[model] % len(DASHES)]
             _over_steps(panel, lines, f"curvature/{name}", palette[model], label, dash)
-            if name == "total":
-                _bound(panel, lines[0], runs, palette[model])
         panel.set_title(_words(name))
         panel.set_yscale("log")
         panel.set_xlabel("step (updates)")
+    if "total" in names:
+        _bounds(panels[0][names.index("total")], models, runs, palette)
     panels[0][0].set_ylabel("largest Hessian eigenvalue\n(loss per squared parameter)")
-    panels[0][0].legend()
+    if len(models) > FEW:
+        canvas.legend(*panels[0][0].get_legend_handles_labels(), loc="outside right upper")
+    else:
+        panels[0][0].legend()
     return canvas
 
 
@@ -262,21 +267,20 @@ def _over_steps(
     )
 
 
-def _bound(axes: Axes, line: Line, runs: pd.DataFrame, colour: str) -> None:
-    """The curvature above which gradient descent with the run's learning rate is unstable."""
-    rates = learning_rates(dict(runs.loc[line.run_id].items()), line.end)
-    if rates.notna().any():
-        bound = 2 / rates
-        axes.plot(bound.index, bound, color=colour, linestyle=":", linewidth=1.2)
-        axes.annotate(
-            "2 / learning rate",
-            (0.98, float(bound.dropna().iloc[-1])),
-            xycoords=axes.get_yaxis_transform(),
-            ha="right",
-            va="bottom",
-            color=INK,
-            fontsize=7,
-        )
+def _bounds(axes: Axes, models: Models, runs: pd.DataFrame, palette: Mapping[str, str]) -> None:
+    """The curvature above which gradient descent with a run's learning rate is unstable."""
+    highest = axes.get_ylim()[1]
+    label = "2 / learning rate"
+    for model, lines in models.items():
+        rates = learning_rates(dict(runs.loc[lines[0].run_id].items()), lines[0].end)
+        bound = (2 / rates).dropna()
+        bound = bound[bound < ABOVE * highest]  # a rate that has vanished leaves no room for curves
+        if bound.empty:
+            continue
+        axes.plot(bound.index, bound, color=palette[model], linestyle=":", linewidth=1.2)
+        place = (float(bound.index[-1]), float(bound.iloc[-1]))
+        axes.annotate(label, place, ha="right", va="bottom", color=INK, fontsize=7)
+        label = ""  # once is enough
 
 
 def learning_rates(run: Mapping[Any, Any], end: int) -> pd.Series[float]:

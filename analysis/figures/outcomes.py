@@ -32,7 +32,7 @@ def draw_outcomes(table: pd.DataFrame, rule: WrongSolutionRule, folder: Path) ->
     if drawn.empty:
         return None
     caption = CAPTION.format(loss=rule.loss, error=rule.error)
-    canvas = partial(_draw, drawn, rule, list(table["model"].unique()))
+    canvas = partial(_draw, drawn, rule, sorted(table["model"].unique()))
     return save("loss-error", "Loss against error", caption, folder, canvas)
 
 
