@@ -60,10 +60,10 @@ class Remedy:
 
     `stayed` are the runs of each, of `seeds` pairs, that never left the plateau, `diverged` those
     whose numbers ceased to be finite. Where no run of either left, lengths are not compared.
-    `length` is in steps, `evaluations` counts what the optimizer evaluated on the plateau (loss with
-    gradient; a Hessian-vector product as two), `seconds` is the time spent there. `cost` is the
-    ratio of the median times of a step. A `reference` is trained on the solution itself: it is
-    shown, but no remedy.
+    `length` is in steps, `evaluations` counts what the optimizer evaluated on the plateau (a loss
+    with its gradient; a Hessian-vector product as two), `seconds` is the time spent there. `cost`
+    is the ratio of the median times of a step. A `reference` is trained on the solution itself: it
+    is shown, but no remedy.
     """
 
     model: str

@@ -34,8 +34,9 @@ class Record:
 
     Of the loss landscape, each term's: histograms of the gradient's entries, layer by layer, every
     ``histograms_every``; the largest eigenvalue of the Hessian, also of what is optimised, every
-    ``curvature_every`` and its spectral density every ``spectrum_every``; the eigenvalues of the
-    neural tangent kernel every ``kernel_every``.
+    ``curvature_every`` and its spectral density every ``spectrum_every``, in a phase of L-BFGS also
+    that of the Hessian as its preconditioner leaves it; the eigenvalues of the neural tangent
+    kernel every ``kernel_every``.
 
     ``conflict`` asks for the conflicts between the loss terms in every step, which are recorded
     anyway where an aggregation or an alignment looks at them.

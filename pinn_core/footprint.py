@@ -3,6 +3,7 @@
 import torch
 
 from pinn_core.configuration import Configuration
+from pinn_core.landscape import keeps_pairs
 from pinn_core.landscape.landscape import (
     CURVATURE_STEPS,
     KERNEL_POINTS,
@@ -94,12 +95,17 @@ def _landscape(configuration: Configuration) -> int:
         channels = 1 + len(problem.coordinates) + len(problem.operators)
         numbers += PER_HESSIAN * sum(stack.widths[1:-1]) * (channels * inside + points[1])
         numbers += SPECTRUM_STEPS * stack.size
+    preconditioned = record.spectrum_every if keeps_pairs(configuration.phases) else 0
+    if preconditioned:
+        history = max(getattr(phase, "history", 0) for phase in configuration.phases)
+        numbers += 2 * history * stack.size
     if record.kernel_every:
         numbers += 2 * terms * KERNEL_POINTS * stack.size
     kept = [
         (record.histograms_every, len(stack.shapes) * len(HISTOGRAM_EDGES)),
         (record.curvature_every, 2 * CURVATURE_STEPS),
         (record.spectrum_every, 2 * PROBES * SPECTRUM_STEPS),
+        (preconditioned, 2 * PROBES * SPECTRUM_STEPS),
         (record.kernel_every, 2 * KERNEL_POINTS),
     ]
     steps = configuration.steps

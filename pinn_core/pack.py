@@ -123,11 +123,13 @@ class Pack:
 
     def advance(self, step: int) -> None:
         """Record the row of this step, and make the update that leaves it."""
+        stage, led_here = self.stage, self.state
         if step - self.phase_start == self.optimizer.steps:
             self._advance_phase(step)
             self.state = self.optimizer.start(self.initial)
         self._prepare(step)
-        self.recorder.landscape.state(step, self.parameters, self.balance.table)
+        left = led_here if self.stage == stage else {}  # of another stage's loss it says nothing
+        self.recorder.landscape.state(step, self.parameters, self.balance.table, left)
         due = self.recorder.due(step)
         if self.graphs:
             start = self.phase_start
@@ -142,7 +144,7 @@ class Pack:
     def end(self, step: int) -> None:
         """Record the last row, which no update leaves."""
         self._prepare(step)
-        self.recorder.landscape.state(step, self.parameters, self.balance.table)
+        self.recorder.landscape.state(step, self.parameters, self.balance.table, self.state)
         self._record(self.recorder.due(step), self._evaluation(self.balance.factors), None)
 
     def _advance_phase(self, step: int) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinn_core.configuration import Configuration
 from pinn_core.field import Cloud, Field
-from pinn_core.landscape import Landscape
+from pinn_core.landscape import Landscape, keeps_pairs
 from pinn_core.objectives import Evaluation, Term
 from pinn_core.objectives.terms import condition_term, residual_term
 from pinn_core.rows import dots
@@ -59,7 +59,13 @@ class Recorder:
         self._sketch = Sketch(field.size, field.device)
         self.work = Work(configuration.phases, rows, members, field.device)
         self.landscape = Landscape(
-            field, self.record, self.terms, self._gradient_points, rows, members
+            field,
+            self.record,
+            self.terms,
+            self._gradient_points,
+            rows,
+            members,
+            keeps_pairs(configuration.phases),
         )
         self._nothing = self._empty(2 * members)
         self._clock = time.perf_counter()

@@ -57,11 +57,14 @@ CONFLICT: dict[str, str] = {
 
 Two directions conflict where their cosine is below -1e-6, which is rounding in float32.
 """
+PRECONDITIONED = "spectrum_preconditioned"
+"""The kind of column that only runs with an L-BFGS phase have."""
 
 LANDSCAPE: dict[str, str] = {
     "histogram": "histograms_every",
     "curvature": "curvature_every",
     "spectrum": "spectrum_every",
+    PRECONDITIONED: "spectrum_every",
     "kernel": "kernel_every",
 }
 """Kinds of columns that describe the loss landscape, and the cadences that ask for them."""
@@ -102,6 +105,10 @@ def landscape_columns(terms: Sequence[str], kinds: Collection[str]) -> dict[str,
             found[f"curvature/{name}"] = f"largest eigenvalue of the Hessian of {loss}"
         if "spectrum" in kinds:
             found[f"spectrum/{name}"] = f"spectral density of the Hessian of {loss} (list)"
+        if PRECONDITIONED in kinds:
+            found[f"{PRECONDITIONED}/{name}"] = (
+                f"spectral density of L-BFGS' inverse Hessian times that of {loss} (list)"
+            )
         if "kernel" in kinds:
             of = "all terms together" if name == "total" else loss
             found[f"kernel/{name}"] = f"eigenvalues of the tangent kernel of {of}, falling (list)"
@@ -119,7 +126,7 @@ def read_histograms(cell: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_spectrum(cell: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights of a ``spectrum/`` cell: a quadrature of the density, weights adding to 1.
+    """Nodes and weights of a spectrum's cell: a quadrature of the density, weights adding to 1.
 
     The cell holds all nodes and then all weights.
     """

@@ -13,16 +13,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from analysis.figures.curves import Line
-from analysis.figures.style import DPI, INK, OTHERS, colours, name_of
-from pinn_core.trajectory import read_histograms, read_spectrum
+from analysis.figures.style import DPI, INK, OTHERS, colours, name_of, turns
+from pinn_core.trajectory import PRECONDITIONED, read_histograms, read_spectrum
 
 Models = Mapping[str, Sequence[Line]]
 
 MOST = 4  # models in a figure that has a row for each
+FEW = 4  # models whose legend fits into a panel
+ABOVE = 1e3  # the highest curve, as far as a bound is drawn
 DECADES = 4  # of a density below its largest eigenvalue, on either side of zero
 SMOOTHING = 0.2  # decades, of a density
 LOWEST, HIGHEST = 1e-4, 10.0  # of a density
 TERMS = ("#0072b2", "#d98200", *OTHERS)
+DASHES = ("-", "--", "-.")  # one for each time the models' colours are used up
 
 
 def weights(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
@@ -49,18 +52,22 @@ def hessian(models: Models, runs: pd.DataFrame) -> Canvas | None:
     names = _terms(models, "curvature/")
     if not names:
         return None
-    palette = colours(models)
+    palette, turn = colours(models), turns(models)
     canvas, panels = _canvas(1, len(names))
     for panel, name in zip(panels[0], names, strict=True):
         for model, lines in models.items():
-            _over_steps(panel, lines, f"curvature/{name}", palette[model], name_of(model))
-            if name == "total":
-                _bound(panel, lines[0], runs, palette[model])
+            label, dash = name_of(model), DASHES[turn[model] % len(DASHES)]
+            _over_steps(panel, lines, f"curvature/{name}", palette[model], label, dash)
         panel.set_title(_words(name))
         panel.set_yscale("log")
         panel.set_xlabel("step (updates)")
+    if "total" in names:
+        _bounds(panels[0][names.index("total")], models, runs, palette)
     panels[0][0].set_ylabel("largest Hessian eigenvalue\n(loss per squared parameter)")
-    panels[0][0].legend()
+    if len(models) > FEW:
+        canvas.legend(*panels[0][0].get_legend_handles_labels(), loc="outside right upper")
+    else:
+        panels[0][0].legend()
     return canvas
 
 
@@ -72,6 +79,32 @@ def spectrum(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG0
         _density,
         ("Hessian eigenvalue\n(loss per squared parameter)", "density per decade\n(share)"),
     )
+
+
+def preconditioned(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
+    """A row per model, a column per loss: the density before and after L-BFGS' preconditioning."""
+    after = f"{PRECONDITIONED}/"
+    names = _terms(models, after)
+    shown = [model for model, lines in models.items() if _names(lines, after)][:MOST]
+    if not shown:
+        return None
+    palette = colours(models)
+    canvas, panels = _canvas(len(shown), len(names))
+    for row, model in zip(panels, shown, strict=True):
+        cells = {prefix: _cells(models[model][0], prefix) for prefix in ("spectrum/", after)}
+        for panel, name in zip(row, names, strict=True):
+            if name not in cells[after]:
+                panel.set_axis_off()
+                continue
+            last = cells[after][name].iloc[-1:]
+            both = pd.concat([cells["spectrum/"][name][last.index], last])
+            _density(panel, both, 0, "#888888", "--", "before")
+            _density(panel, both, -1, palette[model], "-", "after")
+            panel.set_title(f"{name_of(model)}: {_words(name)}")
+            panel.set_xlabel("eigenvalue, step " + str(last.index[0]))
+        row[0].set_ylabel("density per decade\n(share)")
+        row[0].legend()
+    return canvas
 
 
 def kernel(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
@@ -218,34 +251,36 @@ def _folded(
     axes.set_xscale("log")
 
 
-def _over_steps(axes: Axes, lines: Iterable[Line], column: str, colour: str, label: str) -> None:
+def _over_steps(
+    axes: Axes, lines: Iterable[Line], column: str, colour: str, label: str, dash: str = "-"
+) -> None:
     """Median over the runs, and their range."""
     each = [line.column(column) for line in lines]
     each = [values for values in each if len(values)]
     if not each:
         return
     table = pd.concat(each, axis=1)
-    axes.plot(table.index, table.median(axis=1), color=colour, linewidth=1.3, label=label)
+    median = table.median(axis=1)
+    axes.plot(table.index, median, color=colour, linestyle=dash, linewidth=1.3, label=label)
     axes.fill_between(
         table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.2, linewidth=0
     )
 
 
-def _bound(axes: Axes, line: Line, runs: pd.DataFrame, colour: str) -> None:
-    """The curvature above which gradient descent with the run's learning rate is unstable."""
-    rates = learning_rates(dict(runs.loc[line.run_id].items()), line.end)
-    if rates.notna().any():
-        bound = 2 / rates
-        axes.plot(bound.index, bound, color=colour, linestyle=":", linewidth=1.2)
-        axes.annotate(
-            "2 / learning rate",
-            (0.98, float(bound.dropna().iloc[-1])),
-            xycoords=axes.get_yaxis_transform(),
-            ha="right",
-            va="bottom",
-            color=INK,
-            fontsize=7,
-        )
+def _bounds(axes: Axes, models: Models, runs: pd.DataFrame, palette: Mapping[str, str]) -> None:
+    """The curvature above which gradient descent with a run's learning rate is unstable."""
+    highest = axes.get_ylim()[1]
+    label = "2 / learning rate"
+    for model, lines in models.items():
+        rates = learning_rates(dict(runs.loc[lines[0].run_id].items()), lines[0].end)
+        bound = (2 / rates).dropna()
+        bound = bound[bound < ABOVE * highest]  # a rate that has vanished leaves no room for curves
+        if bound.empty:
+            continue
+        axes.plot(bound.index, bound, color=palette[model], linestyle=":", linewidth=1.2)
+        place = (float(bound.index[-1]), float(bound.iloc[-1]))
+        axes.annotate(label, place, ha="right", va="bottom", color=INK, fontsize=7)
+        label = ""  # once is enough
 
 
 def learning_rates(run: Mapping[Any, Any], end: int) -> pd.Series[float]:

@@ -46,6 +46,14 @@ SHEETS = (
         landscape.spectrum,
     ),
     Sheet(
+        "spectrum-preconditioned",
+        "Spectral density before and after L-BFGS' preconditioning",
+        "At the last recorded step to which L-BFGS led the bold seed: the Hessian (grey, dashed; "
+        "loss per squared parameter) and its product with the inverse that L-BFGS carries (in "
+        "colour; dimensionless). Axes as in the spectral density.",
+        landscape.preconditioned,
+    ),
+    Sheet(
         "gradient-histograms",
         "Gradients of each loss, layer by layer",
         "How large the entries of each loss's gradient by a layer's weights are, of the bold seed "

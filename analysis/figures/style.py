@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import cycle
+from itertools import count, cycle
 from typing import TYPE_CHECKING, Any
 
 from analysis.verdicts import NAMES
@@ -51,9 +51,15 @@ STYLE: dict[RcKeyType, Any] = {
 
 
 def colours(models: Iterable[str]) -> dict[str, str]:
-    """A colour for each model, in the models' order; more than eight share."""
+    """A colour for each model, in the models' order; `turns` tells those apart that share one."""
     others = cycle(OTHERS)
     return {model: OWN.get(model) or next(others) for model in models}
+
+
+def turns(models: Iterable[str]) -> dict[str, int]:
+    """How often `colours` had been through when each model got its colour: a dash, a marker."""
+    others = count()
+    return {model: 0 if model in OWN else next(others) // len(OTHERS) for model in models}
 
 
 def name_of(model: str) -> str:

@@ -14,13 +14,16 @@ from plotly.offline import get_plotlyjs
 
 from analysis.claims import applies, as_json, note_on_losses, readings, write_claims
 from analysis.comparison import comparison_table
+from analysis.conditioning import conditions
 from analysis.expected import Expectation, judge_expected
 from analysis.figures import READING, draw_figures, draw_remedies
+from analysis.figures.outcomes import draw_outcomes
 from analysis.load import StudyData
+from analysis.outcomes import WrongSolutionRule, outcomes, wrong_json
 from analysis.plateau import PlateauRule
 from analysis.ranking import Direction, compared_runs
 from analysis.remedies import compare_remedies
-from analysis.report import compared, findings, setting
+from analysis.report import compared, endings, findings, setting
 from analysis.report.citations import citations
 from analysis.report.conflicts import conflict_rows
 from analysis.report.curves import charts
@@ -49,11 +52,12 @@ def write_report(
     missing: Mapping[str, str] | None = None,
     expected: Sequence[Expectation] = (),
     baseline: str | None = None,
+    wrong_solution: WrongSolutionRule | None = None,
 ) -> Path:
     """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
 
     `expected` are published numbers and thresholds to be judged, `baseline` the model that the
-    others are compared with as remedies.
+    others are compared with as remedies, `wrong_solution` what counts as a low loss with one.
     `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
     written beside and renamed, so that a reader never sees half of it. Returns its path.
     """
@@ -63,7 +67,10 @@ def write_report(
     runs = compared_runs(data, metric, direction)
     judged = judge_expected(data, rule, expected)
     remedies = compare_remedies(data, rule, runs, baseline) if baseline else None
-    write_claims(folder / "claims.json", as_json(data, rule, runs, judged, remedies))
+    wrong = wrong_solution or WrongSolutionRule()
+    ends = outcomes(data, wrong)
+    document = as_json(data, rule, runs, judged, remedies)
+    write_claims(folder / "claims.json", {**document, "wrong_solutions": wrong_json(ends, wrong)})
     table = per_run(data, rule, runs)
     claims = findings.claim_rows(table) if applies(table) else []
     figures = draw_figures(data, folder / "figures", rule, runs)
@@ -87,6 +94,11 @@ def write_report(
         remedies_figure=draw_remedies(remedies, folder / "figures") if remedies else None,
         settings=compared.by_setting(data, rule),
         conflicts=conflict_rows(data, runs),
+        loss_error=draw_outcomes(ends, wrong, folder / "figures"),
+        conditions=endings.condition_rows(conditions(data, runs)),
+        wrong_in_words=endings.wrong_in_words(ends, wrong),
+        wrong_by_model=endings.wrong_by_model(ends),
+        wrong_runs=endings.wrong_runs(ends),
         figures=figures,
         reading=READING,
         charts=charts(data, rule, runs),

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from analysis.figures.catalogue import FIGURES, Quantity
 from analysis.figures.curves import Curve, lines_of
-from analysis.figures.style import colours
+from analysis.figures.style import colours, turns
 from analysis.load import StudyData
 from analysis.plateau import Plateau, PlateauRule
 from analysis.verdicts import NAMES
@@ -21,6 +21,8 @@ CURVES = 40  # of a chart, all models together; the others are in the band
 POINTS = 300  # of a curve, at most
 RED = "#e5484d"  # of the plateau; legible on light and dark
 BAND = (0.1, 0.9)
+DASHES = ("solid", "dot", "dashdot", "longdash")
+"""One for each time the colours are used up."""
 
 
 def charts(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> list[dict[str, Any]]:
@@ -42,12 +44,13 @@ def _chart(
 ) -> dict[str, Any]:
     words = quantity.label.replace("\n", " ")
     figure = go.Figure()
-    palette = colours(models)
+    palette, turn = colours(models), turns(models)
     for model, curves in models.items():
         shown = curves[: max(1, CURVES // len(models))]
         if len(shown) < len(curves) and not quantity.once:
             figure.add_traces(list(_band(model, curves, palette[model])))
-        figure.add_traces(list(_lines(model, shown, seeds, palette[model])))
+        dash = DASHES[turn[model] % len(DASHES)]
+        figure.add_traces(list(_lines(model, shown, seeds, palette[model], dash)))
         _mark_plateau(figure, model, curves[0].line.plateau)
     figure.update_xaxes(title="step (updates)")
     figure.update_yaxes(title=words)
@@ -73,7 +76,7 @@ def _name(model: str) -> str:
 
 
 def _lines(
-    model: str, curves: list[Curve], seeds: dict[Any, int], colour: str
+    model: str, curves: list[Curve], seeds: dict[Any, int], colour: str, dash: str
 ) -> Iterator[go.Scatter]:
     name, faint = _name(model), max(0.15, 0.8 / len(curves) ** 0.5)
     for place, curve in enumerate(curves):
@@ -86,7 +89,7 @@ def _lines(
             legendgroup=name,
             showlegend=place == 0,
             opacity=1 if place == 0 else faint,
-            line={"color": colour, "width": 2 if place == 0 else 1},
+            line={"color": colour, "width": 2 if place == 0 else 1, "dash": dash},
             hovertemplate=f"%{{y:.4g}} at %{{x}}<extra>{name}, seed {seeds[curve.line.run_id]}"
             f"<br>run {html.escape(curve.line.run_id)}</extra>",
         )

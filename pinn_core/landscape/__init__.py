@@ -4,5 +4,15 @@ from pinn_core.landscape.hessian import hessian
 from pinn_core.landscape.histograms import histograms
 from pinn_core.landscape.lanczos import lanczos, largest, quadrature
 from pinn_core.landscape.landscape import Landscape
+from pinn_core.landscape.preconditioning import keeps_pairs, root_of
 
-__all__ = ["Landscape", "hessian", "histograms", "lanczos", "largest", "quadrature"]
+__all__ = [
+    "Landscape",
+    "hessian",
+    "histograms",
+    "keeps_pairs",
+    "lanczos",
+    "largest",
+    "quadrature",
+    "root_of",
+]

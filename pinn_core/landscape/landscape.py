@@ -1,6 +1,7 @@
 """What a pack records of its loss landscape, each kind at a cadence of its own."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -12,6 +13,7 @@ from pinn_core.field import Cloud, Field
 from pinn_core.landscape.hessian import hessian
 from pinn_core.landscape.histograms import histograms
 from pinn_core.landscape.lanczos import lanczos, largest, quadrature
+from pinn_core.landscape.preconditioning import Root, holds_pairs, root_of
 from pinn_core.landscape.tangent import kernel_eigenvalues
 from pinn_core.objectives.terms import (
     condition_term,
@@ -19,8 +21,9 @@ from pinn_core.objectives.terms import (
     fit_term,
     residual_term,
 )
+from pinn_core.optimizers.optimizer import State
 from pinn_core.randomness import generator
-from pinn_core.trajectory import HISTOGRAM_EDGES, LANDSCAPE
+from pinn_core.trajectory import HISTOGRAM_EDGES, LANDSCAPE, PRECONDITIONED
 
 CURVATURE_STEPS = 24
 """Products with a Hessian, from the first probe, for its largest eigenvalue."""
@@ -40,7 +43,8 @@ class Landscape:
     Hessians are made in float64 whatever the training's precision, of the losses at ``residual``'s
     points for the equation and at all of the grid's for each condition; a regression's at as many
     points of the grid. The total has the terms' weights of the step, not a weighting's factors of
-    single points.
+    single points. With ``keeps_pairs`` (some phase is L-BFGS) a spectrum has a second one beside
+    it, as L-BFGS sees it: in the rows to which an iteration led that had pairs already.
     """
 
     def __init__(
@@ -51,9 +55,14 @@ class Landscape:
         residual: Cloud,
         rows: int,
         members: int,
+        keeps_pairs: bool,
     ) -> None:
         self._terms, self._points = terms, record.gradient_points
-        self._every = {kind: getattr(record, cadence) for kind, cadence in LANDSCAPE.items()}
+        self._every = {
+            kind: getattr(record, cadence)
+            for kind, cadence in LANDSCAPE.items()
+            if keeps_pairs or kind != PRECONDITIONED
+        }
         self._rows, self._members = rows, members
         self.enter(field, residual)
         self._layers = [weights for weights, _ in field.stack.places()]
@@ -95,7 +104,7 @@ class Landscape:
         if kind == "histogram":
             return dict.fromkeys(names, (len(self._layers), len(HISTOGRAM_EDGES)))
         if kind != "kernel":
-            shape = (PROBES, SPECTRUM_STEPS) if kind == "spectrum" else (1, CURVATURE_STEPS)
+            shape = (1, CURVATURE_STEPS) if kind == "curvature" else (PROBES, SPECTRUM_STEPS)
             return dict.fromkeys(names, (shape[0], 2, shape[1]))
         sizes = {name: len(cloud) * self._width(name) for name, cloud in self._few.items()}
         return {name: (sizes.get(name, sum(sizes.values())),) for name in names}
@@ -115,9 +124,16 @@ class Landscape:
         return frozenset(kind for kind in self.kinds if step % self._every[kind] == 0)
 
     def state(
-        self, step: int, parameters: Float[Tensor, "m p"], weights: Float[Tensor, "t m"]
+        self,
+        step: int,
+        parameters: Float[Tensor, "m p"],
+        weights: Float[Tensor, "t m"],
+        optimizer: State,
     ) -> None:
-        """Record what is due of these parameters, with the terms' weights in their order."""
+        """Record what is due of these parameters, with the terms' weights in their order.
+
+        ``optimizer`` is the state that the update into this row left.
+        """
         due = self.due(step)
         if "histogram" in due:
             self._put("histogram", step, slice(None), self._histograms(parameters))
@@ -125,7 +141,10 @@ class Landscape:
             together = TOGETHER if parameters.is_cuda else 1
             for first in range(0, len(parameters), together):
                 own = slice(first, first + together)
-                self._curve(step, due, own, parameters[own].double().clone(), weights[:, own])
+                there = parameters[own].double().clone()
+                self._curve(step, due, own, there, weights[:, own])
+                if PRECONDITIONED in due and holds_pairs(optimizer):
+                    self._precondition(step, own, there, weights[:, own], optimizer)
         if "kernel" in due:
             for member in range(len(parameters)):
                 found = kernel_eigenvalues(self._field, parameters, self._few, member)
@@ -162,21 +181,46 @@ class Landscape:
             if "spectrum" in due
             else (self._probes[:1], CURVATURE_STEPS)
         )
-        members = range(self._members)[own]
-        clouds = {name: cloud.of(members) for name, cloud in self._clouds.items()}
-        found = {
-            name: self._lanczos({name: cloud}, parameters, *asked) for name, cloud in clouds.items()
-        }
-        total = (
-            found[self._terms[0]] * weights[0][:, None, None, None]
-            if len(clouds) == 1
-            else self._lanczos(clouds, parameters, *asked, weights)
-        )
-        for name, matrices in {"total": total, **found}.items():
+        for name, matrices in self._matrices(own, parameters, weights, *asked).items():
             if "spectrum" in due:
                 self._put("spectrum", step, own, {name: matrices})
             if "curvature" in due:
                 self._put("curvature", step, own, {name: matrices[:, :1, :, :CURVATURE_STEPS]})
+
+    def _precondition(
+        self, step: int, own: slice, parameters: Tensor, weights: Tensor, optimizer: State
+    ) -> None:
+        """The same of every Hessian between the roots of the inverse that L-BFGS carries."""
+        known = optimizer["pairs"][own] > 0
+        if not known.any():
+            return
+        asked, root = (self._probes, SPECTRUM_STEPS), root_of(optimizer, own)
+        for name, matrices in self._matrices(own, parameters, weights, *asked, root).items():
+            kept = torch.where(known[:, None, None, None], matrices, torch.nan)
+            self._put(PRECONDITIONED, step, own, {name: kept})
+
+    def _matrices(
+        self,
+        own: slice,
+        parameters: Tensor,
+        weights: Tensor,
+        probes: Float[Tensor, "probes size"],
+        steps: int,
+        root: Root | None = None,
+    ) -> dict[str, Float[Tensor, "m probes 2 k"]]:
+        """Of what is optimised, ``total``, and of each term."""
+        members = range(self._members)[own]
+        clouds = {name: cloud.of(members) for name, cloud in self._clouds.items()}
+        found = {
+            name: self._lanczos({name: cloud}, parameters, probes, steps, root)
+            for name, cloud in clouds.items()
+        }
+        total = (
+            found[self._terms[0]] * weights[0][:, None, None, None]
+            if len(clouds) == 1
+            else self._lanczos(clouds, parameters, probes, steps, root, weights)
+        )
+        return {"total": total, **found}
 
     def _lanczos(
         self,
@@ -184,6 +228,7 @@ class Landscape:
         parameters: Tensor,
         probes: Float[Tensor, "probes size"],
         steps: int,
+        root: Root | None,
         weights: Float[Tensor, "t m"] | None = None,
     ) -> Float[Tensor, "m probes 2 k"]:
         def losses(own: Tensor) -> Tensor:
@@ -195,6 +240,8 @@ class Landscape:
             return torch.stack(each).sum(0)
 
         product = hessian(losses, parameters)
+        if root:
+            product = partial(root.between, product)
         missing = parameters.shape[1] - probes.shape[1]
         starts = torch.nn.functional.pad(probes, (0, missing))[:, None].expand(
             -1, len(parameters), -1
@@ -230,7 +277,7 @@ def _cell(kind: str, numbers: ndarray) -> float | list[float] | None:
         return None
     if kind == "curvature":
         return largest(*numbers[0])
-    if kind == "spectrum":
+    if kind in ("spectrum", PRECONDITIONED):
         rules = [quadrature(*matrix) for matrix in numbers]
         nodes = [node for rule in rules for node in rule[0]]
         return [*nodes, *(weight / len(rules) for rule in rules for weight in rule[1])]

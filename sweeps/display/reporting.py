@@ -65,6 +65,7 @@ def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str
             missing=missing,
             expected=study.expected,
             baseline=study.analysis.baseline,
+            wrong_solution=study.analysis.wrong_solution,
         )
     except TrajectoryError as error:
         raise StudyError(str(error)) from None

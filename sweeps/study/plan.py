@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from pinn_core.configuration import Configuration, Record, canonical_json, run_id
 from pinn_core.footprint import stage_problem
+from pinn_core.landscape import keeps_pairs
 from pinn_core.landscape.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, SPECTRUM_STEPS
 from pinn_core.objectives import Pinn, Regression
 from sweeps.errors import StudyError
@@ -218,18 +219,20 @@ def recording_flops(configuration: Configuration) -> float:
         each += (24.0 * record.gradient_points + 6.0 * supervised) / record.gradients_every
     if record.full_every:
         each += (8.0 * interior + 2.0 * supervised) / record.full_every
-    each += _landscape_points(configuration.record, min(record.gradient_points, interior))
+    each += _landscape_points(configuration, min(record.gradient_points, interior))
     return each * _parameters(configuration)
 
 
-def _landscape_points(record: Record, points: int) -> float:
+def _landscape_points(configuration: Configuration, points: int) -> float:
     """Operations per parameter and update for what is recorded of the loss landscape.
 
     A product with a Hessian costs about four gradients, each term's and the total's; a kernel has
-    a gradient per point.
+    a gradient per point. L-BFGS has every spectrum twice.
     """
+    record = configuration.record
+    spectra = 2 if keeps_pairs(configuration.phases) else 1
     products = [(record.curvature_every, CURVATURE_STEPS)]
-    products += [(record.spectrum_every, PROBES * SPECTRUM_STEPS)]
+    products += [(record.spectrum_every, spectra * PROBES * SPECTRUM_STEPS)]
     each = sum(2 * 4 * 24.0 * points * count / every for every, count in products if every)
     if record.histograms_every:
         each += 24.0 * points / record.histograms_every

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 
 from analysis.expected import Expectation
+from analysis.outcomes import WrongSolutionRule
 from analysis.plateau import PlateauRule
 from pinn_core.configuration import Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
@@ -106,6 +107,10 @@ class Analysis(Section):
 
     plateau: Annotated[PlateauRule, ReadBy(partial(read, PlateauRule))] = PlateauRule()
     """What counts as a plateau."""
+    wrong_solution: Annotated[WrongSolutionRule, ReadBy(partial(read, WrongSolutionRule))] = (
+        WrongSolutionRule()
+    )
+    """What counts as a low loss with a wrong solution."""
     baseline: str | None = None
     """The model that all others are compared with, as remedies; null: no such comparison."""
 

@@ -44,6 +44,10 @@ def surveyed(study: StudyData, terms: list[str], without: str = "nothing") -> St
         for name in ["total", *terms]:
             add(f"curvature/{name}", lambda: random.uniform(1, 100))
             add(f"spectrum/{name}", lambda: [*random.normal(0, 9, 20), *np.full(20, 0.05)])
+            add(
+                f"spectrum_preconditioned/{name}",
+                lambda: [*random.normal(0, 1, 20), *np.full(20, 0.05)],
+            )
             add(f"kernel/{name}", lambda: [*np.geomspace(10, 1e-9, 12)])
         return frame.drop(columns=[name for name in frame if str(name).startswith(without)])
 
@@ -72,6 +76,7 @@ def test_each_is_drawn_from_what_was_recorded(
         ("weight/", "weights"),
         ("curvature/", "hessian"),
         ("spectrum/", "spectrum"),
+        ("spectrum_preconditioned/", "spectrum-preconditioned"),
         ("kernel/", "kernel"),
         ("histogram/", "gradient-histograms"),
     ],

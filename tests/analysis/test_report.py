@@ -196,6 +196,13 @@ def test_curves_are_thinned_and_many_runs_become_a_band(study: Study) -> None:
         assert all(points(trace) <= POINTS for trace in chart["data"])
 
 
+def test_curves_of_many_models_can_be_told_apart(study: Study) -> None:
+    data = study("pinn", "regression", *(f"M{place}" for place in range(14)), seeds=1)
+    losses = charts(data, RULE, list(data.runs.index))[0]
+    looks = {(trace["line"]["color"], trace["line"]["dash"]) for trace in losses["data"]}
+    assert len(looks) == len(losses["data"]) == 16
+
+
 def points(trace: dict[str, dict[str, str]]) -> int:
     """How many 4-byte numbers an array is that travels in base64."""
     return len(trace["y"]["bdata"]) * 3 // 4 // 4

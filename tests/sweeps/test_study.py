@@ -248,6 +248,8 @@ def test_expected_numbers_are_part_of_no_runs_identity(tmp_path: Path) -> None:
             "expected=[{model: plain, times_below: {model: plain, fator: 2}}]",
             "expected.0.times_below.fator: unknown key 'fator'",
         ),
+        ("analysis={wrong_solution: {loss: 0.0}}", "wrong_solution.loss: loss must be > 0"),
+        ("analysis={wrong_solution: {los: 1.0}}", "analysis.wrong_solution.los: unknown key"),
         ("analysis={baseline: plian}", "analysis.baseline: unknown model 'plian', allowed: plain"),
     ],
 )
