@@ -114,13 +114,13 @@ def compare_remedies(
     found = [_against(str(model), of.set_index("seed"), base) for model, of in others]
     remedies = [one for one in found if not one.reference]
     references = [one for one in found if one.reference]
-    corrected = {
-        name: _corrected([getattr(one, name) for one in remedies])
+    effects = [
+        _corrected([getattr(one, name) for one in remedies])
         for name in ("length", "evaluations", "seconds", "error")
-    }
+    ]
     tested = [
-        replace(one, **{name: effects[place] for name, effects in corrected.items()})
-        for place, one in enumerate(remedies)
+        replace(one, length=length, evaluations=evaluations, seconds=seconds, error=error)
+        for one, length, evaluations, seconds, error in zip(remedies, *effects, strict=True)
     ]
     ranked = sorted([*tested, *references], key=_place)
     return Remedies(baseline=baseline, ranked=tuple(ranked))

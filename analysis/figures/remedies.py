@@ -20,8 +20,8 @@ CAPTION = (
     "left of 1 the plateau is shorter; a triangle at the edge: no plateau. Filled: significant "
     "after Holm's correction (Wilcoxon signed-rank test). Orange: a model that is trained on the "
     "solution itself, for reference. Evaluations and time: those spent on the plateau; error: the "
-    "final relative L2 error; as ratios of medians to the baseline's. Stayed: runs that never left the plateau, of those "
-    "compared; each counts as a plateau of all its steps."
+    "final relative L2 error; as ratios of medians to the baseline's. Stayed: runs that never left "
+    "the plateau, of those compared; each counts as a plateau of all its steps."
 )
 NONE_AT_ALL = 1.3  # a ratio of 0 has no place on a logarithmic axis: so far below the smallest
 HEADINGS = ("ratio [95 %]", "p (Holm)", "evaluations", "time", "error", "stayed")

@@ -8,7 +8,7 @@ from itertools import pairwise, product
 from math import ceil
 from typing import Any, Literal, get_args
 
-from pinn_core.configuration import Configuration, Record, canonical_json, run_id
+from pinn_core.configuration import Configuration, canonical_json, run_id
 from pinn_core.footprint import stage_problem
 from pinn_core.landscape import keeps_pairs
 from pinn_core.landscape.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, SPECTRUM_STEPS

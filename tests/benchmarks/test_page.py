@@ -119,8 +119,8 @@ def test_a_gpus_result_stands_beside_the_cpus(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("{", "step.json: not JSON"),
-        ("[]", "step.json: expected the result of one of step, packs"),
-        (json.dumps(result("speed", [])), "expected the result of one of step, packs"),
+        ("[]", "step.json: expected the result of one of step, problems"),
+        (json.dumps(result("speed", [])), "expected the result of one of step, problems"),
         (json.dumps(result("step", [], quick=True)), "step.json: a quick look is not for keeping"),
     ],
 )
