@@ -91,7 +91,7 @@ class Pack:
         one = self.configuration
         fixed = isinstance(one.weighting, Fixed) and one.stages.count == 1
         waits = self.conflict is not None and self.conflict.waits
-        return fixed and not waits and not any(phase.searches for phase in one.phases)
+        return fixed and not waits and not any(phase.waits for phase in one.phases)
 
     def _next_stage(self) -> None:
         """Go on to the next stage's problem, with what the networks are now."""

@@ -43,6 +43,7 @@ class NNCG:
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate", "mu"})
     searches: ClassVar[bool] = True
+    waits: ClassVar[bool] = True
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000

@@ -49,7 +49,9 @@ class Optimizer(Protocol):
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]]
     searches: ClassVar[bool]
-    """Whether it waits for the device, as who evaluates the loss at other parameters does."""
+    """Whether it evaluates the loss at other parameters: its direction must be a loss's."""
+    waits: ClassVar[bool]
+    """Whether it waits for the device, so that a graph cannot replay its steps."""
 
     @property
     def steps(self) -> int:

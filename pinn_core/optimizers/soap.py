@@ -35,7 +35,8 @@ class Soap:
 
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
-    searches: ClassVar[bool] = True
+    searches: ClassVar[bool] = False
+    waits: ClassVar[bool] = True
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
