@@ -46,6 +46,14 @@ COLUMNS: dict[str, str] = {
     "time/step_seconds": "wall seconds of the step that leaves this row, per member of the pack",
 }
 
+STOP_REASONS: dict[int, str] = {
+    1: "gradient within its tolerance",
+    2: "change within its tolerance",
+    3: "no step that descends",
+    4: "loss or gradient not finite",
+}
+"""What the numbers of ``work/stopped`` mean, but 0: the run goes on."""
+
 LANDSCAPE: dict[str, str] = {
     "histogram": "histograms_every",
     "curvature": "curvature_every",

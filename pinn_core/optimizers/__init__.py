@@ -7,12 +7,10 @@ from pinn_core.optimizers.gradient_descent_armijo import GradientDescentArmijo
 from pinn_core.optimizers.lbfgs import LBFGS
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Optimizer, State
 from pinn_core.optimizers.soap import Soap
-from pinn_core.optimizers.stopping import STOP_REASONS
 
 __all__ = [
     "LBFGS",
     "OPTIMIZERS",
-    "STOP_REASONS",
     "Adam",
     "AdamW",
     "Descent",
