@@ -8,8 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.load import StudyData
-from pinn_core.optimizers import OPTIMIZERS, STOP_REASONS
-from pinn_core.work import counted
+from pinn_core.trajectory import STOP_REASONS
 
 REASON = "work/stopped"
 
@@ -34,18 +33,21 @@ def stops_of(trajectory: pd.DataFrame) -> list[Stop]:
 def stops(data: StudyData) -> pd.DataFrame:
     """Every stop of every run that could stop: `model`, `run_id`, `reason` in words, `step`.
 
-    A run that never did is there once, with None for both.
+    A run that never did is there once, without reason and step.
     """
-    runs = data.runs[_can_stop(data.runs)]
-    rows = [row for run_id in runs.index for row in _rows(data, str(run_id))]
+    rows = [row for run_id in _could_stop(data) for row in _rows(data, run_id)]
     found = pd.DataFrame(rows, columns=["model", "run_id", "reason", "step"])
     return found.astype({"step": float})
 
 
-def _can_stop(runs: pd.DataFrame) -> pd.Series[bool]:
-    kinds = {kind for kind in OPTIMIZERS.names() if "stopped" in counted(OPTIMIZERS[kind]())}
+def _could_stop(data: StudyData) -> Iterator[str]:
+    """The runs with such a column; runs of a model with the same optimizers have the same."""
+    runs = data.runs
     phases = [key for key in map(str, runs) if key.startswith("phases.") and key.endswith(".kind")]
-    return runs[phases].isin(kinds).any(axis="columns")
+    for _, alike in runs.groupby(["model", *phases], sort=False, dropna=False):
+        names = list(map(str, alike.index))
+        if REASON in data.trajectory(names[0]):
+            yield from names
 
 
 def _rows(data: StudyData, run_id: str) -> Iterator[tuple[str, str, str | None, int | None]]:

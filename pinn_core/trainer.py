@@ -21,6 +21,8 @@ from pinn_core.trajectory import Trajectory
 
 ALIVE_EVERY = 50
 """Steps between two looks at whether any member is still finite."""
+LAYOUT = 2
+"""Of a checkpoint's tensors; a file of another layout, an older program's, is set aside."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,9 @@ def _check(members: Sequence[Member]) -> None:
 
 
 def _identity(members: Sequence[Member], device: str, backend: str) -> dict[str, object]:
-    """What a checkpoint must be of."""
+    """What a checkpoint must be of, and hold."""
     runs = [run_id(member.configuration, member.seed) for member in members]
-    return {"runs": runs, "environment": environment(device, backend)}
+    return {"runs": runs, "environment": environment(device, backend), "layout": LAYOUT}
 
 
 @contextmanager

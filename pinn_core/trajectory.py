@@ -59,6 +59,13 @@ Two directions conflict where their cosine is below -1e-6, which is rounding in 
 """
 PRECONDITIONED = "spectrum_preconditioned"
 """The kind of column that only runs with an L-BFGS phase have."""
+STOP_REASONS: dict[int, str] = {
+    1: "gradient within its tolerance",
+    2: "change within its tolerance",
+    3: "no step that descends",
+    4: "loss or gradient not finite",
+}
+"""What the numbers of ``work/stopped`` mean, but 0: the run goes on."""
 
 LANDSCAPE: dict[str, str] = {
     "histogram": "histograms_every",

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from pinn_core.optimizers import STOP_REASONS, Optimizer, State
+from pinn_core.optimizers import Optimizer, State
+from pinn_core.trajectory import STOP_REASONS
 
 COUNTS = ("products", "stopped")
 """What only some optimizers count."""

@@ -9,13 +9,11 @@ from pinn_core.optimizers.nncg import NNCG
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Optimizer, State
 from pinn_core.optimizers.soap import Soap
 from pinn_core.optimizers.ssbroyden import SSBroyden
-from pinn_core.optimizers.stopping import STOP_REASONS
 
 __all__ = [
     "LBFGS",
     "NNCG",
     "OPTIMIZERS",
-    "STOP_REASONS",
     "Adam",
     "AdamW",
     "Descent",

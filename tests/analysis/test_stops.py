@@ -13,8 +13,8 @@ from analysis.load import StudyData
 from analysis.plateau import PlateauRule, summary_metrics
 from analysis.report import setting
 from analysis.stops import Stop, stops_of
-from pinn_core.optimizers import STOP_REASONS
 from pinn_core.optimizers.stopping import CHANGE, NO_DESCENT
+from pinn_core.trajectory import STOP_REASONS
 
 Study = Callable[..., StudyData]
 
@@ -29,9 +29,11 @@ def searching(data: StudyData, kinds: list[str], reasons: dict[str, list[float]]
         frame = data.trajectory(run_id)
         first = reasons.get(run_id, [0.0])
         rest = [first[-1]] * (len(frame) - len(first))
-        return frame.assign(**{"work/evaluations": 2.0 * frame.index, "work/stopped": first + rest})
+        frame = frame.assign(**{"work/evaluations": 2.0 * frame.index})
+        return frame.assign(**{"work/stopped": first + rest}) if searches[run_id] else frame
 
     runs = data.runs.assign(**{"phases.0.kind": "adam", "phases.1.kind": kinds})
+    searches = runs["phases.1.kind"] == "lbfgs"
     return replace(data, runs=runs, read=read)
 
 

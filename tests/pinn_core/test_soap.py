@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from pinn_core import Checkpointing, Member, train
+from pinn_core.checkpoint import Folder, every_steps
 from pinn_core.optimizers import Descent, Soap
 from pinn_core.stack import Stack
 from tests.pinn_core.backends import BACKENDS
+from tests.pinn_core.packs import configuration
 
 STACK = Stack((4, 4, 4, 4), torch.tanh)  # type: ignore[arg-type]
 """Square matrices: a first gradient of less than full rank leaves some eigenvectors to rounding."""
@@ -125,3 +130,14 @@ def test_the_weights_of_gated_networks_are_matrices_with_their_encoders() -> Non
     encoders = stack.encoders(flat)
     for (where, shape), (weights, _) in zip(stack.matrices()[3:], encoders, strict=True):
         assert torch.equal(flat[:, where].unflatten(1, shape), weights)
+
+
+def test_a_training_is_the_same_alone_in_a_pack_with_threads_and_resumed(tmp_path: Path) -> None:
+    one = replace(configuration(width=11), phases=(Soap(steps=12, update_every=3),))
+    pack = [Member(one, seed) for seed in (0, 1, 2)]
+    expected = [train([member])[0].digest() for member in pack]
+    assert [each.digest() for each in train(pack, threads=2)] == expected
+    checkpointing = Checkpointing(Folder(tmp_path), every_steps(7))
+    train(pack[::-1], checkpointing=checkpointing, stop_after=8)
+    resumed = train(pack[::-1], checkpointing=checkpointing)
+    assert [each.digest() for each in resumed] == expected[::-1]

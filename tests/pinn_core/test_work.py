@@ -12,10 +12,17 @@ from torch import Tensor
 
 from pinn_core import Adam, Checkpointing, Configuration, Curriculum, Member, Mlp, Pinn, train
 from pinn_core.checkpoint import Folder, every_steps
-from pinn_core.optimizers import LBFGS, STOP_REASONS, GradientDescentArmijo, Optimizer, Soap
-from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT
+from pinn_core.optimizers import LBFGS, GradientDescentArmijo, Optimizer, Soap
+from pinn_core.optimizers.stopping import (
+    CHANGE,
+    GRADIENT,
+    NO_DESCENT,
+    NOT_FINITE,
+    RUNNING,
+)
 from pinn_core.pack import Pack
 from pinn_core.problems import Convection
+from pinn_core.trajectory import STOP_REASONS
 from pinn_core.weighting import GradientNorm
 from pinn_core.work import work_columns
 from tests.pinn_core.packs import configuration
@@ -104,3 +111,4 @@ def test_columns_name_their_reasons() -> None:
     found = work_columns([Adam(), LBFGS()])
     assert list(found) == ["work/stopped"]
     assert all(words in found["work/stopped"] for words in STOP_REASONS.values())
+    assert [RUNNING, *STOP_REASONS] == [RUNNING, GRADIENT, CHANGE, NO_DESCENT, NOT_FINITE]
