@@ -51,14 +51,14 @@ class CAGrad(Aggregation):
         mean = np.full(gramian.shape[:2], 1 / gramian.shape[1])
         served = times(gramian, mean)
         radius = settings["c"] * np.sqrt(np.maximum(inner(mean, served), 0.0))
-        best: ndarray = mean
-        most = _least(gramian, mean)
+        best, most = mean, _least(gramian, mean)
         for active in subsets(gramian.shape[1]):
             for away in _candidates(gramian, served, radius, active):
                 value = _least(gramian, mean + away)
                 best = np.where(value > most, mean + away, best)
                 most = np.where(value > most, value, most)
-        return best
+        weights: ndarray = best
+        return weights
 
 
 def _least(gramian: ndarray, weights: ndarray) -> Float[ndarray, "m 1"]:

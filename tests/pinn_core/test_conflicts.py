@@ -48,15 +48,23 @@ def frame(one: Configuration, seed: int = 0) -> pd.DataFrame:
 
 
 PARTS: list[dict[str, Any]] = [
-    *({"aggregation": AGGREGATIONS[kind]()} for kind in AGGREGATIONS.names() if kind != "sum"),
+    {"aggregation": PCGrad()},
+    *({"aggregation": AGGREGATIONS[kind]()} for kind in ("cagrad", "imtl_g", "upgrad")),
     {"alignment": GUA(rho_m=0.7, rho_v=0.2)},
     {"aggregation": ConFIG(terms="two"), "alignment": GUA(), "weighting": Annealing(period=2)},
     {"record": Record(points=20, gradients_every=4, full_every=0, conflict=True)},
 ]
 NAMES = ["+".join(getattr(part, "kind", "recorded") for part in parts.values()) for parts in PARTS]
+SLOWLY = ("cagrad", "imtl_g", "upgrad", "gua")
 
 
-@pytest.mark.parametrize("parts", PARTS, ids=NAMES)
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param(parts, marks=pytest.mark.slow if name in SLOWLY else (), id=name)
+        for parts, name in zip(PARTS, NAMES, strict=True)
+    ],
+)
 def test_runs_are_the_same_alone_packed_reordered_and_resumed(
     parts: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -259,7 +267,7 @@ def test_adam_conflicts_although_config_does_not_and_gua_never_does(steps: int) 
     pack = {}
     for alignment in (Unaligned(), GUA(rho_m=0.5, rho_v=0.1)):
         one = configuration(steps, **parts, alignment=alignment)
-        tables = [each.table.to_pandas() for each in train([Member(one, s) for s in (0, 1, 2)])]
+        tables = [each.table.to_pandas() for each in train([Member(one, s) for s in (0, 1)])]
         pack[alignment.kind] = pd.DataFrame([table[[*RATES]].mean() for table in tables])
     plain, aligned = pack["none"], pack["gua"]
     assert (plain["conflict/direction"] == 0).all() and (aligned["conflict/direction"] == 0).all()

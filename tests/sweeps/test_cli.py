@@ -238,6 +238,8 @@ def test_ui_of_a_database_that_is_none(done: Path, folder: Path) -> None:
         ("objectives", "pinn"),
         ("optimizers", "adam"),
         ("weightings", "fixed"),
+        ("aggregations", "config"),
+        ("alignments", "gua"),
         ("stages", "marching"),
         ("activations", "gelu"),
         ("samplers", "tpe"),
