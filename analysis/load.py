@@ -43,9 +43,10 @@ class StudyData:
     """A study's runs and, when asked for, their trajectories.
 
     `runs` has the index `run_id` and the columns `model`, `stage`, `seed`, `steps`, `diverged_at`,
-    `pruned_at` (where the search stopped it early), `seconds`, `started`, `device`, `threads`, `pack_size`, `digest`, `environment.<package>`,
-    `setting` (the varied keys and values in words; equal for the runs of one configuration), and
-    the flattened configuration (`network.width`, `phases.0.learning_rate`, ...).
+    `pruned_at` (where the search stopped it early), `seconds`, `started`, `device`, `threads`,
+    `pack_size`, `digest`, `environment.<package>`, `setting` (the varied keys and values in words;
+    equal for the runs of one configuration), and the flattened configuration (`network.width`,
+    `phases.0.learning_rate`, ...).
     `varied` are the dotted keys that the search varied. `read` gets one trajectory by its run id.
     """
 
