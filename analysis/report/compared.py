@@ -227,20 +227,37 @@ def _p(value: float | None) -> str:
 
 
 def by_setting(data: StudyData, rule: PlateauRule) -> dict[str, Rows]:
-    """The reruns' results, settings down and models across; none without two settings."""
+    """The reruns' results, settings down and models across; none without two settings.
+
+    More models than settings, and than stand side by side, go down instead.
+    """
     reruns = data.runs[data.runs["stage"] == "rerun"]
     if reruns.groupby("model")["setting"].nunique().max() < 2:
         return {}
     rows = [summary_metrics(data.trajectory(str(run_id)), rule) for run_id in reruns.index]
     table = reruns.join(pd.DataFrame(rows, index=reruns.index))
     varied = [key for key in data.varied if table[key].nunique() > 1]
-    return {
-        title: Rows(
-            (*varied, *map(name, table["model"].unique())), list(_settings(table, varied, quantity))
-        )
+    header = (*varied, *map(name, table["model"].unique()))
+    found = {
+        title: Rows(header, list(_settings(table, varied, quantity)))
         for quantity, title in BY_SETTING.items()
         if quantity in table and table[quantity].notna().any()
     }
+    return {title: _settings_across(rows, len(varied)) for title, rows in found.items()}
+
+
+def _settings_across(rows: Rows, keys: int) -> Rows:
+    """The table with a row for each model, if that makes it narrower; `keys` come first."""
+    models = len(rows.header) - keys
+    if models <= max(FEW, len(rows.cells)):
+        return rows
+    settings = [
+        ", ".join(f"{key}={value}" for key, value in zip(rows.header, cells, strict=False))
+        for cells in (cells[:keys] for cells in rows.cells)
+    ]
+    columns = zip(*(cells[keys:] for cells in rows.cells), strict=True)
+    cells = [(model, *results) for model, results in zip(rows.header[keys:], columns, strict=True)]
+    return Rows(("model", *settings), cells)
 
 
 def _settings(table: pd.DataFrame, varied: list[str], quantity: str) -> Iterator[tuple[str, ...]]:

@@ -18,6 +18,7 @@ from analysis.plateau import Plateau, PlateauRule
 from analysis.verdicts import NAMES
 
 CURVES = 40  # of a chart, all models together; the others are in the band
+FEW = 3  # models whose plateaus have their names at the line
 POINTS = 300  # of a curve, at most
 RED = "#e5484d"  # of the plateau; legible on light and dark
 BAND = (0.1, 0.9)
@@ -51,7 +52,7 @@ def _chart(
             figure.add_traces(list(_band(model, curves, palette[model])))
         dash = DASHES[turn[model] % len(DASHES)]
         figure.add_traces(list(_lines(model, shown, seeds, palette[model], dash)))
-        _mark_plateau(figure, model, curves[0].line.plateau)
+        _mark_plateau(figure, model, curves[0].line.plateau, named=len(models) <= FEW)
     figure.update_xaxes(title="step (updates)")
     figure.update_yaxes(title=words)
     if quantity.log:
@@ -59,7 +60,7 @@ def _chart(
     return {"name": words, **figure.to_dict()}
 
 
-def _mark_plateau(figure: go.Figure, model: str, plateau: Plateau) -> None:
+def _mark_plateau(figure: go.Figure, model: str, plateau: Plateau, *, named: bool) -> None:
     """Red dashed lines for the bold run, which come and go with its model."""
     name = _name(model)
     line = {"color": RED, "width": 1.2, "dash": "dash"}
@@ -67,7 +68,7 @@ def _mark_plateau(figure: go.Figure, model: str, plateau: Plateau) -> None:
         figure.add_vline(plateau.start, legendgroup=name, line=line)
     if plateau.end is not None:
         words = {"text": f"{name} leaves", "textposition": "start", "xanchor": "left"}
-        label = {"font": {"color": RED}, **words}
+        label = {"font": {"color": RED}, **words} if named else None
         figure.add_vline(plateau.end, legendgroup=name, line=line, label=label)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from analysis.outcomes import WrongSolutionRule
@@ -73,7 +74,7 @@ def _medians(runs: pd.DataFrame) -> tuple[str, ...]:
     return (
         number(largest),
         f"{100 * negative:.2g} %",
-        number(condition) if condition < 1e14 else "∞",
+        number(condition) if condition < np.inf else "∞",
     )
 
 

@@ -165,6 +165,18 @@ def test_results_by_setting_have_a_row_each_and_a_column_for_each_model(study: S
     assert compared.by_setting(study("M1"), RULE) == {}
 
 
+def test_more_models_than_settings_go_down(study: Study) -> None:
+    data = study("M1", "M2", "M3", "M4", seeds=4)
+    data.runs["network.depth"] = [3, 3, 10, 10] * 4
+    data.runs["network.width"] = [50, 50, 20, 20] * 4
+    data.runs["setting"] = [f"depth={value}" for value in data.runs["network.depth"]]
+    found = compared.by_setting(replace(data, varied=["network.depth", "network.width"]), RULE)
+    header = ("model", "network.depth=3, network.width=50", "network.depth=10, network.width=20")
+    assert found["Plateau"].header == header
+    assert [cells[0] for cells in found["Plateau"].cells] == ["M1", "M2", "M3", "M4"]
+    assert {len(cells) for cells in found["Plateau"].cells} == {3}
+
+
 def test_tables_of_findings(study: Study) -> None:
     data = searched(study("pinn", "regression", seeds=4))
     best = findings.best(data, "loss/regression", "minimize")
