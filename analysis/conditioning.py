@@ -69,7 +69,7 @@ def conditions(data: StudyData, runs: Iterable[str]) -> pd.DataFrame:
                 continue
             step = _step(trajectory, term)
             recorded = trajectory[name].dropna()
-            if step not in recorded.index:
+            if step is None or step not in recorded.index:
                 continue
             found = conditioning(*read_spectrum(list(recorded[step])))
             rows.append(
@@ -89,7 +89,6 @@ def _step(trajectory: pd.DataFrame, term: str) -> int | None:
     """The last one at which the term has a spectrum, if possible one after preconditioning."""
     for kind in (PRECONDITIONED, "spectrum"):
         name = f"{kind}/{term}"
-        steps = trajectory[name].dropna().index if name in trajectory else ()
-        if len(steps):
-            return int(steps[-1])
+        if name in trajectory and trajectory[name].notna().any():
+            return int(trajectory[name].dropna().index[-1])
     return None

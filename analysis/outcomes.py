@@ -61,7 +61,7 @@ def outcomes(data: StudyData, rule: WrongSolutionRule) -> pd.DataFrame:
 
 
 def _end(data: StudyData, run_id: str) -> tuple[float, float, float]:
-    if pd.notna(data.runs.loc[run_id, "diverged_at"]):
+    if data.runs["diverged_at"].notna()[run_id]:
         return np.nan, np.nan, np.nan
     trajectory = data.trajectory(run_id)
     loss = next((found for found in _recorded(trajectory, LOSSES)), None)

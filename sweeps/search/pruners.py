@@ -155,4 +155,5 @@ class SuccessiveHalving:
         if not len(known):
             return np.zeros(len(now), dtype=bool)
         last = float(known[max(len(known) // self.reduction_factor, 1) - 1])
-        return np.greater(now, last)
+        worse: ndarray = now > last
+        return worse
