@@ -134,7 +134,7 @@ def test_a_killed_pack_goes_on_in_its_middle_if_it_left_a_checkpoint(
     assert (digests(folder) == digests(quiet)) == checkpoints
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300 + 10 * SCHEDULES)
 @settings(
     max_examples=SCHEDULES,
     deadline=None,
