@@ -160,6 +160,12 @@ def test_another_seed_is_found(sample: Sample) -> None:
     assert sample.found() == {("replay", sample.first.run_id)}
 
 
+def test_a_run_from_before_work_was_counted_is_sound(sample: Sample) -> None:
+    stored = sample.store.read(sample.first.run_id)
+    sample.forge(sample.first, Trajectory(stored.table.drop_columns(["work/evaluations"])))
+    assert sample.found() == set()
+
+
 def rows(trajectory: Trajectory, picked: list[int]) -> Trajectory:
     return Trajectory(trajectory.table.take(pa.array(picked)), trajectory.diverged_at)
 
