@@ -57,14 +57,14 @@ class CAGrad(Aggregation):
                 value = _least(gramian, mean + away)
                 best = np.where(value > most, mean + away, best)
                 most = np.where(value > most, value, most)
-        weights: ndarray = best
-        return weights
+        return best
 
 
 def _least(gramian: ndarray, weights: ndarray) -> Float[ndarray, "m 1"]:
     """What the direction does for the term that it does least for; zero gradients do not count."""
     served = np.where(lengths_of(gramian) > 0, times(gramian, weights), np.inf)
-    return served.min(axis=1, keepdims=True)
+    least: ndarray = served.min(axis=1, keepdims=True)
+    return least
 
 
 def _candidates(
