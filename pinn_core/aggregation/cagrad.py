@@ -57,8 +57,7 @@ class CAGrad(Aggregation):
                 value = _least(gramian, mean + away)
                 best = np.where(value > most, mean + away, best)
                 most = np.where(value > most, value, most)
-        weights: ndarray = best
-        return weights
+        return best
 
 
 def _least(gramian: ndarray, weights: ndarray) -> Float[ndarray, "m 1"]:

@@ -319,7 +319,11 @@ def refusal(file: Path, *overrides: str) -> str:
         ),
         (15, "      network.width: {low: 1, high: 9, step: 0}", "step: must be > 0"),
         (15, "      network.widht: [64]", "unknown key, allowed: network.kind, network.width"),
-        (15, "      netwrk: [64]", "unknown key, allowed: aggregation, alignment, constraints"),
+        (
+            15,
+            "      netwrk: [64]",
+            "unknown key, allowed: aggregation, alignment, constraints, inputs, network",
+        ),
         (15, "      network: [64]", "models.pinn.space.network: unknown key"),
         (15, "      network.activation: [sin, sine]", "activation.1: found 'sine', allowed"),
         (15, "      phases.1.steps: [10]", "phases.1.steps: unknown key"),
