@@ -154,6 +154,5 @@ class SuccessiveHalving:
         known = np.sort(known[np.isfinite(known)])
         if not len(known):
             return np.zeros(len(now), dtype=bool)
-        last = float(known[max(len(known) // self.reduction_factor, 1) - 1])
-        worse: ndarray = now > last
-        return worse
+        stopped: ndarray = now > known[max(len(known) // self.reduction_factor, 1) - 1]
+        return stopped

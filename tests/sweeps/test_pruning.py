@@ -17,6 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from rich.console import Console
 
+from pinn_core.trainer import Member, environment, train
 from pinn_core.trajectory import Manifest, Trajectory
 from sweeps import launch as launch_module
 from sweeps.checking.verify import verify
@@ -90,6 +91,11 @@ def manifests(study: Study, folder: Path) -> dict[str, Manifest]:
 def what_is_kept(study: Study, folder: Path) -> dict[str, tuple[str, int | None]]:
     found = manifests(study, folder)
     return {run_id: (one.digest, one.pruned_at) for run_id, one in found.items()}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    return ModelSearch(sample(tmp_path), "pinn").ask()
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +219,25 @@ def with_curve(run: Run, values: list[float], pruned_at: int | None = None) -> T
     return replace(made, table=made.table.slice(0, pruned_at + 1), pruned_at=pruned_at)
 
 
+@pytest.mark.parametrize(
+    ("stage", "step", "said"),
+    [
+        ("search", 2, None),
+        ("search", 3, "pruner successive_halving does not judge"),
+        ("rerun", 2, "stopped early at 2 of 6 steps in the rerun"),
+    ],
+)
+def test_verify_knows_where_runs_may_stop(
+    stage: Any, step: int, said: str | None, runs: list[Run], tmp_path: Path
+) -> None:
+    store, run = Store(str(tmp_path / "store")), replace(runs[0], stage=stage)
+    cut = train([Member(run.configuration, run.seed)], stop_after=step)[0]
+    commit(store, run, replace(cut, pruned_at=step), environment=environment("cpu"))
+    found = verify(sample(tmp_path), store, {run.run_id})
+    assert [one.name for one in found] == ([] if said is None else ["steps"])
+    assert said is None or said in found[0].message
+
+
 MEDIAN = {"kind": "median", "n_startup_trials": 1, "interval_steps": 2}
 
 
@@ -221,11 +246,6 @@ def asked(runs: list[Run], store: Store, pruner: dict[str, Any], values: list[fl
     pruning = pruning_of(runs, store, pruner, METRIC, "minimize")
     assert pruning is not None
     return list(pruning.stops(2, np.array([values]), range(len(runs))))
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> list[Run]:
-    return ModelSearch(sample(tmp_path), "pinn").ask()
 
 
 def test_runs_in_the_store_are_compared_with_as_they_were_when_the_pack_began(
