@@ -36,7 +36,8 @@ class Record:
     ``histograms_every``; the largest eigenvalue of the Hessian, also of what is optimised, every
     ``curvature_every`` and its spectral density every ``spectrum_every``, in a phase of L-BFGS also
     that of the Hessian as its preconditioner leaves it; the eigenvalues of the neural tangent
-    kernel every ``kernel_every``.
+    kernel every ``kernel_every``. Hessians are those of the losses at ``gradient_points`` interior
+    points: what a preconditioner does to the trained loss takes all that are trained on.
 
     ``conflict`` asks for the conflicts between the loss terms in every step, which are recorded
     anyway where an aggregation or an alignment looks at them.

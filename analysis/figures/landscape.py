@@ -279,7 +279,8 @@ def _bounds(axes: Axes, models: Models, runs: pd.DataFrame, palette: Mapping[str
             continue
         axes.plot(bound.index, bound, color=palette[model], linestyle=":", linewidth=1.2)
         place = (float(bound.index[-1]), float(bound.iloc[-1]))
-        axes.annotate(label, place, ha="right", va="bottom", color=INK, fontsize=7)
+        side = "right" if place[0] > lines[0].end / 2 else "left"
+        axes.annotate(label, place, ha=side, va="bottom", color=INK, fontsize=7)
         label = ""  # once is enough
 
 
