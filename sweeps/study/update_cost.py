@@ -1,25 +1,32 @@
 """What an optimizer's step costs beside the evaluation that every step brings, in operations."""
 
-from pinn_core.optimizers import LBFGS, Optimizer, Soap
+from pinn_core.optimizers import LBFGS, NNCG, Optimizer, Soap, SSBroyden
 from pinn_core.stack import Stack
 
-EVALUATIONS = {"gradient_descent_armijo": 9.0, "lbfgs": 2.1}
+EVALUATIONS = {"gradient_descent_armijo": 9.0, "lbfgs": 2.1, "nncg": 3.0, "ssbroyden": 2.1}
 """Of a step, those of its line search included, on average; other optimizers make one."""
+PRODUCTS = 100
+"""Hessian-vector products that Newton-CG makes in a step, if it may; each as two evaluations."""
 
 
 def evaluations_of(optimizer: Optimizer) -> float:
-    """How often a step evaluates loss and gradient."""
+    """How often a step evaluates loss and gradient, or does what takes as long."""
+    if isinstance(optimizer, NNCG):
+        return EVALUATIONS["nncg"] + 2.0 * min(optimizer.cg_iterations, PRODUCTS)
     return EVALUATIONS.get(optimizer.kind, 1.0)
 
 
 def update_flops(optimizer: Optimizer, stack: Stack) -> float:
     """Estimated operations of a step's direction, where it is more than a pass over parameters.
 
-    Two loops over a history of pairs are 8 per pair and parameter. A matrix of SOAP is turned into
+    Two loops over a history of pairs are 8 per pair and parameter, a dense matrix and its update 8
+    per entry. A matrix of SOAP is turned into
     its bases and back, and its squares are summed; a new basis is a product and a QR decomposition.
     """
     if isinstance(optimizer, LBFGS):
         return 8.0 * optimizer.history * stack.size
+    if isinstance(optimizer, SSBroyden):
+        return 8.0 * stack.size**2
     if isinstance(optimizer, Soap):
         shapes = [shape for _, shape in stack.matrices()]
         turns = sum(2.0 * rows * columns * (rows + columns) for rows, columns in shapes)
