@@ -95,3 +95,11 @@ def test_the_final_value_is_the_last_rows() -> None:
 def test_a_run_that_diverged_in_its_last_step_has_no_final_value() -> None:
     last = ("p1", "pinn", "search", 0, 64, "full", 1, 0.3)
     assert np.isnan(final_value(study(last), "p1", "loss/regression"))
+
+
+def test_a_run_that_was_stopped_early_has_no_final_value_and_ranks_last() -> None:
+    data = study(*SEARCH, *RERUN)
+    data.runs["pruned_at"] = pd.array([None] * len(data.runs), dtype="Int64")
+    data.runs.loc["p3", "pruned_at"] = 40
+    assert np.isnan(final_value(data, "p3", "loss/regression"))
+    assert list(ranking(data).loc["pinn", "run_id"]) == ["p1", "p2", "p3"]

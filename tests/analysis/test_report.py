@@ -227,3 +227,13 @@ def test_citations_are_of_what_was_used() -> None:
     assert "Gaussian error linear units" in works
     assert "Optuna" not in works
     assert "Sigmoid-weighted" not in works
+
+
+def test_runs_that_were_stopped_early_are_listed_where_there_are_any(
+    study: Callable[..., StudyData],
+) -> None:
+    data = study("pinn", seeds=2)
+    assert setting.stopped(data).cells == []
+    data.runs["pruned_at"] = pd.array([None, 40], dtype="Int64")
+    (cells,) = setting.stopped(data).cells
+    assert cells[1:4] == ("pinn", "1", "40")
