@@ -240,6 +240,8 @@ class Pack:
             self.field.demand(name, demanded)
         self.batches = self.objective.batches(self.field, self._seeds)
         self.batch = {}
+        if self.conflict is not None:
+            self.conflict = Conflict(self._each, self._seeds, self.field)
         self.balance.shrink(index)
         self.recorder.shrink(index)
         self.graphs = Graphs() if self.graphs else None

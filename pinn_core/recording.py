@@ -208,6 +208,8 @@ class Recorder:
         for name in ("update", "turn"):
             place = self.names["always"].index(name)
             self.tables["always"][step, place, list(members)] = NAN
+        if "conflict" in self.tables:
+            self.tables["conflict"][step, :, list(members)] = NAN
 
     def shrink(self, rows: Int[Tensor, " k"]) -> None:
         """Go on with the members in these rows; what was recorded of the others is gone."""
@@ -219,6 +221,7 @@ class Recorder:
             last = rows.new_tensor([self.past.shape[2] - 1])
             self.past = self.past.index_select(2, torch.cat([rows, last]))
         self.enter(self.field)
+        self.work.shrink(rows)
         self.landscape.shrink(rows)
         self.enter_landscape()
 

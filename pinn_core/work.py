@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from pinn_core.optimizers import Optimizer, State
 from pinn_core.trajectory import STOP_REASONS
@@ -63,6 +65,10 @@ class Work:
         self.table[row + 1 : end + 1, 0] += added
         if "stopped" in self.names:
             self.table[row + 1 : end + 1, self.names.index("stopped")] = 0
+
+    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+        """Go on with the members in these rows."""
+        self.table = self.table.index_select(2, rows)
 
     def count(self, row: int, state: State) -> None:
         """Add what the optimizer counted in its phase up to ``row``."""

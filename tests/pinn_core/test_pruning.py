@@ -12,8 +12,10 @@ import pytest
 from numpy import ndarray
 
 from pinn_core import Adam, Configuration, Marching, Member, Mlp, Pinn, Record, Regression, train
+from pinn_core.aggregation import ConFIG
+from pinn_core.alignment import GUA
 from pinn_core.checkpoint import Checkpointing, Folder, every_steps
-from pinn_core.optimizers import LBFGS
+from pinn_core.optimizers import LBFGS, Soap
 from pinn_core.problems import Convection, KleinGordon, Reaction
 from pinn_core.pruning import Pruning
 from pinn_core.weighting import Annealing, Causal, SelfAdaptive
@@ -46,6 +48,8 @@ PACKS = {
     "adam": configuration(),
     "lbfgs": configuration(phases=(Adam(steps=4), LBFGS(steps=4))),
     "annealing": configuration(weighting=Annealing(period=2)),
+    "aligned": configuration(aggregation=ConFIG(), alignment=GUA(), record=RECORD),
+    "soap": configuration(phases=(Soap(steps=8),)),
     "self-adaptive": configuration(weighting=SelfAdaptive()),
     "mini-batch": configuration(objective=Regression(batch=10)),
     "kept points": configuration(objective=Pinn(batch=9, points="latin", resample=0)),
@@ -95,7 +99,7 @@ class Died(Exception):
 
 
 @pytest.mark.parametrize(
-    "name", ["lbfgs", "stages", pytest.param("annealing", marks=pytest.mark.slow)]
+    "name", ["lbfgs", "stages", "aligned", pytest.param("annealing", marks=pytest.mark.slow)]
 )
 def test_a_shrunken_pack_resumes_where_it_was(name: str, tmp_path: Path) -> None:
     members = four(PACKS[name])
