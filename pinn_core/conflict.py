@@ -81,7 +81,7 @@ class Conflict:
         backend = self._backend
         update = optimizer.update(settings, state, descent, now, backend)
         proposal = Proposal(
-            update, gradients.rows, descent.gradient, optimizer, settings, state, now, backend
+            update, gradients.rows, descent, optimizer, settings, state, now, backend
         )
         applied = self._alignment.aligned(self._shares, proposal)
         against = gradients.against([descent.gradient, update, applied], [1, -1, -1])

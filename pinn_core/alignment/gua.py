@@ -2,7 +2,8 @@ r"""GUA: an optimizer's update is brought back to the directions that conflict w
 
 Gradient-update alignment (arXiv:2609.01558, 2026). A direction that conflicts with no gradient
 usually does again once Adam's averages and scales have made an update of it. With M the optimizer's
-metric (Adam: the diagonal (sqrt(v_hat) + epsilon) / lr) and p = -update, what is applied is -d with
+metric (Adam: the diagonal (sqrt(v_hat) + epsilon) / lr; SOAP: that diagonal in its bases) and
+p = -update, what is applied is -d with
 
     d = argmin |d - p|_M  where g_i . d >= 0 for all i,    d = p + M^-1 sum_i lambda_i g_i
 
@@ -41,6 +42,8 @@ class GUA(Alignment):
         m <- m + rho_m (1 - beta1^t) c
         v <- v + rho_v (1 - beta2) (g'^2 - g^2),    g' = g + (1 - beta1^t) / (1 - beta1) c
 
+    and for SOAP the same with m, v, g and c in its bases, while the means of G G^T and G^T G that
+    the bases come from stay those of the gradients.
     A member without conflict keeps its update and moments to the bit.
     """
 
@@ -73,7 +76,11 @@ class GUA(Alignment):
             return update
         scaled = [
             optimizer.precondition(
-                proposal.settings, proposal.state, gradient.double(), proposal.step
+                proposal.settings,
+                proposal.state,
+                proposal.descent,
+                gradient.double(),
+                proposal.step,
             )
             for gradient in gradients
         ]
@@ -84,7 +91,7 @@ class GUA(Alignment):
         change = combined(weights, gradients)
         optimizer.follow(
             proposal.state,
-            proposal.gradient,
+            proposal.descent,
             change,
             proposal.step,
             (settings["rho_m"], settings["rho_v"]),

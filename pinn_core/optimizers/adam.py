@@ -74,18 +74,18 @@ class Adam:
         self,
         settings: Settings,
         state: State,
+        descent: Descent,  # noqa: ARG002
         vector: Float[Tensor, "m p"],
         step: int | Int[Tensor, ""],
     ) -> Float[Tensor, "m p"]:
         """``vector`` times lr / (sqrt(v_hat) + epsilon), in float64."""
         rate = decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
-        root = (state["second"].double() / _correction(self.beta2, step)).sqrt_().add_(self.epsilon)
-        return vector * (rate.double() / root)
+        return vector * (rate.double() / root(state, self.beta2, self.epsilon, step))
 
     def follow(
         self,
         state: State,
-        gradient: Float[Tensor, "m p"],
+        descent: Descent,
         change: Float[Tensor, "m p"],
         step: int | Int[Tensor, ""],
         shares: tuple[Float[Tensor, "m 1"], Float[Tensor, "m 1"]],
@@ -94,12 +94,31 @@ class Adam:
 
         ``moved`` is what the first moment has to change by for its average to change by ``change``.
         """
-        moved = change * _correction(self.beta1, step)
-        lead = moved / (1 - self.beta1)
-        # (g + lead)^2 - g^2, without the difference of two large squares
-        risen = (1 - self.beta2) * lead * (2 * gradient.double() + lead)
-        state["first"].copy_(state["first"] + shares[0] * moved)
-        state["second"].copy_((state["second"] + shares[1] * risen).clamp_min_(0.0))
+        move(state, descent.gradient, change, step, shares, (self.beta1, self.beta2))
+
+
+def root(
+    state: State, beta2: float, epsilon: float, step: int | Int[Tensor, ""]
+) -> Float[Tensor, "m p"]:
+    """sqrt(v_hat) + epsilon, in float64: what Adam divides by."""
+    return (state["second"].double() / _correction(beta2, step)).sqrt_().add_(epsilon)
+
+
+def move(
+    state: State,
+    gradient: Float[Tensor, "m p"],
+    change: Float[Tensor, "m p"],
+    step: int | Int[Tensor, ""],
+    shares: tuple[Float[Tensor, "m 1"], Float[Tensor, "m 1"]],
+    betas: tuple[float, float],
+) -> None:
+    """What ``Adam.follow`` does to the moments that ``gradient`` led to."""
+    moved = change * _correction(betas[0], step)
+    lead = moved / (1 - betas[0])
+    # (g + lead)^2 - g^2, without the difference of two large squares
+    risen = (1 - betas[1]) * lead * (2 * gradient.double() + lead)
+    state["first"].copy_(state["first"] + shares[0] * moved)
+    state["second"].copy_((state["second"] + shares[1] * risen).clamp_min_(0.0))
 
 
 def _correction(beta: float, step: int | Tensor) -> float | Tensor:

@@ -4,7 +4,8 @@ For every matrix of weights, with its gradient G, the state holds L and R, runni
 and G^T G (``left/0`` and ``right/0`` of the first layer), and orthonormal bases Q_L and Q_R near
 their eigenvectors (``left_basis/0``, ``right_basis/0``). Adam walks on Q_L^T G Q_R; on what is no
 matrix (biases) it is Adam. As in the authors' code the first step only sets the bases, and a new
-basis has its columns by falling eigenvalue.
+basis has its columns by falling eigenvalue. A step ends in the bases that its update was made in,
+so that the state says what the metric of that update was; new ones are the next step's first work.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
+from pinn_core.optimizers.adam import move, root
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Matrix, Settings, State
 from pinn_core.optimizers.schedule import check_decay, decayed
 from pinn_core.rows import adam
@@ -73,6 +75,9 @@ class Soap:
             self._remember(state, gradient, matrices)
             _set_bases(state, len(matrices))
             return torch.zeros_like(gradient)
+        last = int(step) - 1
+        if last > 0 and last % self.update_every == 0:
+            _renew_bases(state, matrices)
         update = adam(
             _turned(state, gradient, matrices),
             state["first"],
@@ -86,9 +91,40 @@ class Soap:
         )
         update = _turned(state, update, matrices, back=True)
         self._remember(state, gradient, matrices)
-        if int(step) % self.update_every == 0:
-            _renew_bases(state, matrices)
         return update
+
+    def precondition(
+        self,
+        settings: Settings,
+        state: State,
+        descent: Descent,
+        vector: Float[Tensor, "m p"],
+        step: int | Int[Tensor, ""],
+    ) -> Float[Tensor, "m p"]:
+        """``vector`` in the bases, times lr / (sqrt(v_hat) + epsilon), turned back, in float64.
+
+        At the first step, which is none, zero.
+        """
+        if int(step) == 0:
+            return torch.zeros_like(vector)
+        rate = decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
+        inside = _turned(state, vector, descent.matrices)
+        inside.mul_(rate.double() / root(state, self.beta2, self.epsilon, step - 1))
+        return _turned(state, inside, descent.matrices, back=True)
+
+    def follow(
+        self,
+        state: State,
+        descent: Descent,
+        change: Float[Tensor, "m p"],
+        step: int | Int[Tensor, ""],
+        shares: tuple[Float[Tensor, "m 1"], Float[Tensor, "m 1"]],
+    ) -> None:
+        """As Adam's moments do, with gradient and change in the bases; L and R stay."""
+        gradient, turned = (
+            _turned(state, table.double(), descent.matrices) for table in (descent.gradient, change)
+        )
+        move(state, gradient, turned, step - 1, shares, (self.beta1, self.beta2))
 
     def _remember(self, state: State, gradient: Tensor, matrices: Sequence[Matrix]) -> None:
         """The gradient's squares in the running means L and R, which begin at zero."""
@@ -130,7 +166,7 @@ def _turned(
     """Every matrix in its bases, or back from them; the rest as it is."""
     turned = table.clone()
     for place, (where, shape) in enumerate(matrices):
-        left, right = (state[f"{side}_basis/{place}"] for side in SIDES)
+        left, right = (state[f"{side}_basis/{place}"].to(table.dtype) for side in SIDES)
         (found,) = _apart(
             _from_bases if back else _to_bases, left, table[:, where].unflatten(1, shape), right
         )

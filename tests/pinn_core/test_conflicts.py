@@ -17,7 +17,7 @@ from pinn_core.aggregation import AGGREGATIONS, CAGrad, ConFIG, PCGrad, Sum
 from pinn_core.alignment import ALIGNMENTS, GUA, Proposal, Unaligned
 from pinn_core.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.conflict import Gradients
-from pinn_core.optimizers import LBFGS, Descent, GradientDescent
+from pinn_core.optimizers import LBFGS, Descent, GradientDescent, Optimizer, Soap
 from pinn_core.problems import Burgers, KleinGordon
 from pinn_core.trajectory import CONFLICT
 from pinn_core.weighting import Annealing
@@ -189,7 +189,7 @@ class Walk:
         applied = self.alignment.aligned(
             self.shares,
             Proposal(
-                update, rows, total, self.optimizer, self.settings, self.state, self.now, "auto"
+                update, rows, descent, self.optimizer, self.settings, self.state, self.now, "auto"
             ),
         )
         self.theta, self.now = self.theta + applied, self.now + 1
@@ -255,18 +255,28 @@ def test_every_alignment_is_known() -> None:
     assert ALIGNMENTS.names() == ("gua", "none")
 
 
-@pytest.mark.parametrize("steps", [40, pytest.param(400, marks=pytest.mark.slow)])
-def test_adam_conflicts_although_config_does_not_and_gua_never_does(steps: int) -> None:
+@pytest.mark.parametrize(
+    "phase",
+    [
+        Adam(steps=40, learning_rate=5e-3),
+        pytest.param(Adam(steps=400, learning_rate=5e-3), marks=pytest.mark.slow),
+        Soap(steps=25, update_every=4),
+        pytest.param(Soap(steps=250), marks=pytest.mark.slow),
+    ],
+    ids=["adam-40", "adam-400", "soap-25", "soap-250"],
+)
+def test_updates_conflict_although_config_does_not_and_gua_never_does(phase: Optimizer) -> None:
     parts = {
         "problem": Burgers(points_x=16, points_t=12),
         "network": Mlp(width=16, depth=3, activation="tanh", init="glorot"),
         "objective": Pinn(lambda_b=1.0, batch=128, points="latin", condition_batch=32),
         "record": Record(points=64, gradients_every=0, full_every=0, sketch_every=0),
         "aggregation": ConFIG(terms="two"),
+        "phases": (phase,),
     }
     pack = {}
     for alignment in (Unaligned(), GUA(rho_m=0.5, rho_v=0.1)):
-        one = configuration(steps, **parts, alignment=alignment)
+        one = configuration(**parts, alignment=alignment)
         tables = [each.table.to_pandas() for each in train([Member(one, s) for s in (0, 1)])]
         pack[alignment.kind] = pd.DataFrame([table[[*RATES]].mean() for table in tables])
     plain, aligned = pack["none"], pack["gua"]

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from pinn_core import Checkpointing, Member, train
+from pinn_core.aggregation import ConFIG
+from pinn_core.alignment import GUA, Proposal
 from pinn_core.checkpoint import Folder, every_steps
 from pinn_core.optimizers import Descent, Soap
 from pinn_core.stack import Stack
@@ -132,10 +134,78 @@ def test_the_weights_of_gated_networks_are_matrices_with_their_encoders() -> Non
         assert torch.equal(flat[:, where].unflatten(1, shape), weights)
 
 
-def test_a_training_is_the_same_alone_in_a_pack_with_threads_and_resumed(tmp_path: Path) -> None:
+def bases(state: dict[str, Tensor], member: int) -> Tensor:
+    """Orthonormal, (P, P): what turns all matrices of a member at once, and no bias."""
+    basis = torch.eye(STACK.size, dtype=torch.float64)
+    for place, (where, _) in enumerate(STACK.matrices()):
+        left, right = (state[f"{side}_basis/{place}"][member] for side in ("left", "right"))
+        basis[where, where] = torch.kron(left, right)
+    return basis
+
+
+def test_gua_projects_in_soaps_metric_and_takes_its_moments_along() -> None:
+    """Two bowls that pull apart: the metric as a dense matrix, new bases every second step."""
+    optimizer, beta, rates = Soap(update_every=2), 0.95, (0.05, 0.02)
+    settings = {"learning_rate": torch.tensor(rates, dtype=torch.float64)[:, None]}
+    theta, curvature = gradients(1, 2)[0], gradients(2, 2).square()
+    state, mean, met = optimizer.start(theta), torch.zeros_like(theta), 0
+    shares = {"rho_m": theta.new_tensor([[0.3], [1.0]]), "rho_v": theta.new_tensor([[1.0], [0.2]])}
+    for step in range(16):
+        rows = [curvature[0] * (theta - 0.5), curvature[1] * (theta + 0.5)]
+        total = rows[0] + 0.5 * rows[1]
+        loss = torch.zeros(2, dtype=torch.float64)
+        descent = Descent(theta, loss, total, _nowhere, STACK.matrices())
+        proposed = optimizer.update(settings, state, descent, step)
+        second = state["second"].clone()
+        proposal = Proposal(proposed, rows, descent, optimizer, settings, state, step, "auto")
+        applied = GUA().aligned(shares, proposal)
+        theta = theta + applied
+        if step == 0:
+            assert not applied.any() and not state["first"].any()
+            assert not optimizer.precondition(settings, state, descent, total, step).any()
+            continue
+        mean, count = beta * mean + (1 - beta) * total, 1 - beta**step
+        for member, rate in enumerate(rates):
+            basis, own = bases(state, member), torch.stack([row[member] for row in rows])
+            root = (second[member] / count).sqrt() + 1e-8
+            torch.testing.assert_close(
+                -rate * basis @ (basis.T @ mean[member] / count / root), proposed[member]
+            )
+            change = basis @ (root / rate * (basis.T @ (proposed - applied)[member]))
+            before, after = -proposed[member], -applied[member]
+            if (own @ before >= 0).all():
+                assert torch.equal(applied[member], proposed[member])
+                assert torch.equal(state["second"][member], second[member])
+                change = torch.zeros_like(change)
+            else:
+                met += 1
+                sizes = own.norm(dim=1) * after.norm()
+                assert (own @ after >= -1e-12 * sizes).all()
+                lambdas = torch.linalg.lstsq(own.T, change[:, None]).solution[:, 0]
+                torch.testing.assert_close(own.T @ lambdas, change, rtol=1e-8, atol=1e-8)
+                assert (lambdas >= -1e-9 * lambdas.abs().max()).all()
+                assert (lambdas * (own @ after) <= 1e-9 * lambdas.abs().max() * sizes).all()
+            mean[member] += shares["rho_m"][member] * count * change
+            old, lead = basis.T @ total[member], basis.T @ change * count / (1 - beta)
+            risen = (1 - beta) * ((old + lead).square() - old.square())
+            expected = second[member] + shares["rho_v"][member] * risen
+            torch.testing.assert_close(state["second"][member], expected)
+            torch.testing.assert_close(basis @ state["first"][member], mean[member])
+    assert met > 5
+
+
+@pytest.mark.parametrize("aligned", [False, True], ids=["plain", "config-gua"])
+def test_a_training_is_the_same_alone_in_a_pack_with_threads_and_resumed(
+    aligned: bool, tmp_path: Path
+) -> None:
     one = replace(configuration(width=11), phases=(Soap(steps=12, update_every=3),))
+    if aligned:
+        one = replace(one, aggregation=ConFIG(), alignment=GUA())
     pack = [Member(one, seed) for seed in (0, 1, 2)]
-    expected = [train([member])[0].digest() for member in pack]
+    alone = [train([member])[0] for member in pack]
+    expected = [each.digest() for each in alone]
+    if aligned:
+        assert all(any(each.table["conflict/proposal"].to_pylist()[:12]) for each in alone)
     assert [each.digest() for each in train(pack, threads=2)] == expected
     checkpointing = Checkpointing(Folder(tmp_path), every_steps(7))
     train(pack[::-1], checkpointing=checkpointing, stop_after=8)
