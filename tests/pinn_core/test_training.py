@@ -41,8 +41,10 @@ def problem_of(kind: str) -> Any:
 
 
 def configuration(problem: Any, **parts: Any) -> Configuration:
+    dense = any(phase.kind == "ssbroyden" for phase in parts.get("phases", ()))
     return Configuration(
         **{
+            "precision": "float64" if dense else "float32",
             "problem": problem,
             "network": Mlp(width=6, depth=2, activation="tanh", init="glorot"),
             "objective": Pinn(lambda_b=2.0),
