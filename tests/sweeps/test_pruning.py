@@ -158,7 +158,13 @@ def test_the_same_command_again_trains_nothing(done: Path) -> None:
     assert manifests(sample(done), done) == before
 
 
-@pytest.mark.parametrize("fault", ["after_rename@3", "after_rename@5", "in_step:3@2"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(pytest.param(f"after_rename@{time}", marks=pytest.mark.slow) for time in (3, 5)),
+        "in_step:3@2",
+    ],
+)
 def test_a_study_that_died_prunes_as_if_it_had_not(
     fault: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
