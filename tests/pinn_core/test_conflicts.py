@@ -260,10 +260,10 @@ def test_every_alignment_is_known() -> None:
     [
         Adam(steps=40, learning_rate=5e-3),
         pytest.param(Adam(steps=400, learning_rate=5e-3), marks=pytest.mark.slow),
-        Soap(steps=25, update_every=4),
-        pytest.param(Soap(steps=250), marks=pytest.mark.slow),
+        Soap(steps=20, learning_rate=3e-2, update_every=4),
+        pytest.param(Soap(steps=150, learning_rate=1e-2), marks=pytest.mark.slow),
     ],
-    ids=["adam-40", "adam-400", "soap-25", "soap-250"],
+    ids=["adam-40", "adam-400", "soap-20", "soap-150"],
 )
 def test_updates_conflict_although_config_does_not_and_gua_never_does(phase: Optimizer) -> None:
     parts = {
