@@ -233,7 +233,7 @@ def test_runs_that_were_stopped_early_are_listed_where_there_are_any(
     study: Callable[..., StudyData],
 ) -> None:
     data = study("pinn", seeds=2)
-    assert setting.stopped(data).cells == []
+    assert setting.pruned(data).cells == []
     data.runs["pruned_at"] = pd.array([None, 40], dtype="Int64")
-    (cells,) = setting.stopped(data).cells
+    (cells,) = setting.pruned(data).cells
     assert cells[1:4] == ("pinn", "1", "40")
