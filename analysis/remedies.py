@@ -1,7 +1,8 @@
 """Remedies ranked: does each model leave its plateau earlier than the baseline, and at what cost?
 
 Runs of equal seed share initial weights and points, so every model is paired with the baseline over
-seeds. A run that had not left its plateau after N updates counts as a plateau of N steps.
+seeds. A run of the baseline that had not left its plateau after N updates counts as a plateau of N
+steps; one of a remedy, which may have fewer updates, also as no shorter than the baseline's longest.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from analysis.verdicts import REGRESSION
 LEVEL = 0.05
 ERROR = "error/relative_l2"
 SECONDS = "time/step_seconds"
+SPENT = ("length", "evaluations", "seconds")
 EVALUATIONS, PRODUCTS = "work/evaluations", "work/products"
 OF_A_PRODUCT = 2
 """Evaluations that a Hessian-vector product counts as: it differentiates a gradient once more."""
@@ -116,7 +118,7 @@ def compare_remedies(
     references = [one for one in found if one.reference]
     effects = [
         _corrected([getattr(one, name) for one in remedies])
-        for name in ("length", "evaluations", "seconds", "error")
+        for name in (*SPENT, "error")
     ]
     tested = [
         replace(one, length=length, evaluations=evaluations, seconds=seconds, error=error)
@@ -202,10 +204,10 @@ def _step_seconds(trajectory: pd.DataFrame) -> float:
 
 def _against(model: str, runs: pd.DataFrame, base: pd.DataFrame) -> Remedy:
     shared = runs.index.intersection(base.index)
-    one, other = runs.loc[shared], base.loc[shared]
+    one, other = _bounded(runs.loc[shared], base.loc[shared]), base.loc[shared]
     times = runs["step_seconds"].median(), base["step_seconds"].median()
     cost = float(times[0] / times[1])
-    spent = {name: _effect(one[name], other[name]) for name in ("length", "evaluations", "seconds")}
+    spent = {name: _effect(one[name], other[name]) for name in SPENT}
     if one["stayed"].all() and other["stayed"].all():  # all are lower bounds: nothing to compare
         spent = {name: Effect(medians=effect.medians) for name, effect in spent.items()}
     return Remedy(
@@ -218,6 +220,15 @@ def _against(model: str, runs: pd.DataFrame, base: pd.DataFrame) -> Remedy:
         error=_effect(one["error"], other["error"]),
         cost=cost if isfinite(cost) else None,
     )
+
+
+def _bounded(runs: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
+    """The runs, of which those that never left their plateau are no shorter than the baseline's."""
+    bounded = {
+        name: runs[name].where(~runs["stayed"], runs[name].clip(lower=base[name].max()))
+        for name in SPENT
+    }
+    return runs.assign(**bounded)
 
 
 def _effect(one: pd.Series[float], other: pd.Series[float]) -> Effect:

@@ -21,7 +21,7 @@ CAPTION = (
     "after Holm's correction (Wilcoxon signed-rank test). Orange: a model that is trained on the "
     "solution itself, for reference. Evaluations and time: those spent on the plateau; error: the "
     "final relative L2 error; as ratios of medians to the baseline's. Stayed: runs that never left "
-    "the plateau, of those compared; each counts as a plateau of all its steps."
+    "the plateau, of those compared; each counts as no shorter than the baseline's longest."
 )
 NONE_AT_ALL = 1.3  # a ratio of 0 has no place on a logarithmic axis: so far below the smallest
 HEADINGS = ("ratio [95 %]", "p (Holm)", "evaluations", "time", "error", "stayed")

@@ -154,6 +154,20 @@ def test_a_plateau_never_left_counts_as_all_steps_and_is_told(curve: Curve) -> N
     assert "Some runs of stuck never left theirs" in words
 
 
+def test_a_run_that_ended_on_its_plateau_is_not_a_short_one(curve: Curve) -> None:
+    data = study(curve, {"plain": TEN, "brief": [STEPS - 30] * 10})
+    frames = {name: data.trajectory(name) for name in data.runs.index}
+    frames = {n: f.loc[:60] if n.startswith("brief") else f for n, f in frames.items()}
+    (brief,) = compared(StudyData("remedies", data.runs, [], frames.__getitem__)).ranked
+    assert brief.stayed == (10, 0)
+    longest = max(TEN) - 15
+    assert brief.length.medians[0] == brief.evaluations.medians[0] == longest
+    assert brief.length.ratio is not None and brief.length.ratio > 1
+    assert "significantly shorter plateaus in steps: none" in remedies_in_words(
+        compared(StudyData("remedies", data.runs, [], frames.__getitem__))
+    )
+
+
 def test_where_no_run_left_lengths_are_not_compared(curve: Curve, tmp_path: Path) -> None:
     found = compared(study(curve, {"plain": [STEPS - 30] * 4, "stuck": [STEPS - 30] * 4}))
     (stuck,) = found.ranked
