@@ -2,7 +2,7 @@
 
 Runs of equal seed share initial weights and points, so every model is paired with the baseline over
 seeds. A run of the baseline that had not left its plateau after N updates counts as a plateau of N
-steps; one of a remedy, which may have fewer updates, also as no shorter than the baseline's longest.
+steps; one of a remedy, which may have had fewer, counts as no shorter than the baseline's longest.
 """
 
 from __future__ import annotations
@@ -116,10 +116,7 @@ def compare_remedies(
     found = [_against(str(model), of.set_index("seed"), base) for model, of in others]
     remedies = [one for one in found if not one.reference]
     references = [one for one in found if one.reference]
-    effects = [
-        _corrected([getattr(one, name) for one in remedies])
-        for name in (*SPENT, "error")
-    ]
+    effects = [_corrected([getattr(one, name) for one in remedies]) for name in (*SPENT, "error")]
     tested = [
         replace(one, length=length, evaluations=evaluations, seconds=seconds, error=error)
         for one, length, evaluations, seconds, error in zip(remedies, *effects, strict=True)

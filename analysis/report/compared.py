@@ -154,8 +154,8 @@ def remedies_in_words(found: Remedies) -> str:
     of_remedies = [one.model for one in found.ranked if one.stayed[0]]
     if of_remedies:
         words.append(
-            f"Some runs of {', '.join(map(name, of_remedies))} never left theirs; each counts as no "
-            "shorter than the baseline's longest: true ratios may be larger."
+            f"Some runs of {', '.join(map(name, of_remedies))} never left theirs; each counts as "
+            "no shorter than the baseline's longest: true ratios may be larger."
         )
     return " ".join(words)
 
