@@ -18,7 +18,8 @@ from pinn_core.pruning import Pruning
 from pinn_core.trajectory import Manifest, TrajectoryError
 from sweeps.search.pruners import PRUNERS, Pruner
 from sweeps.store.cohorts import cohort_of
-from sweeps.store.store import READERS, Store
+from sweeps.store.places import READERS
+from sweeps.store.store import Store
 from sweeps.study.plan import Run
 from sweeps.study.validation import read_part
 

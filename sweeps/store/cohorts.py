@@ -13,10 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 
-from sweeps.store.places import place_at
+from sweeps.store.places import READERS, place_at
 
 FOLDER = "pruning"
-READERS = 16
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ class DiskFull(Exception):
     """There is no room for a file; the message names it, its size and what to do."""
 
 
+READERS = 16
+"""How many files are read at a time where many are asked for."""
+
 _BESIDE = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 """A file on its way to its place."""
 

@@ -25,15 +25,13 @@ from pinn_core.trajectory import (
 )
 from sweeps.errors import StudyError
 from sweeps.store import checkpoints, cohorts
-from sweeps.store.places import DiskFull, place_at
+from sweeps.store.places import READERS, DiskFull, place_at
 from sweeps.study.plan import Run
 
 __all__ = ["DiskFull", "Store"]
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
-READERS = 16
-"""How many files are read at a time where many are asked for."""
 
 _MANIFEST = re.compile(r"([0-9a-f]{16})\.json")
 
