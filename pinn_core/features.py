@@ -70,8 +70,9 @@ class Features:
         rows = [jet[0]]
         rows += [jet[1] * tables.directions[:, axis] for axis in channels.slopes]
         for op in channels.operators:
-            bend, slope = _symbol(self, op, points.dtype, points.device)
-            rows.append(jet[2] * bend + jet[1] * slope)
+            twist, bend, slope = _symbol(self, op, points.dtype, points.device)
+            row = jet[2] * bend + jet[1] * slope
+            rows.append(row + _mixed(tables.masks, angles, 3) * twist if op.third else row)
         return torch.stack(rows, dim=1)
 
     def _angles(self, points: Tensor) -> Tensor:
@@ -140,18 +141,23 @@ def _tables(features: Features, dtype: torch.dtype, device: torch.device) -> _Ta
 @lru_cache(maxsize=64)
 def _symbol(
     features: Features, op: Operator, dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Per feature k^T A k and b . k (f,): what an operator does to a plane wave."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Per feature k what an operator does to a wave: sum T_ijh k_i k_j k_h, k^T A k, b . k."""
+    third = [
+        sum(t * k[i] * k[j] * k[h] for (i, j, h), t in op.third.items())
+        for k in features.directions
+    ]
     second = [sum(a * k[i] * k[j] for (i, j), a in op.second.items()) for k in features.directions]
     first = [sum(b * k[i] for i, b in op.first.items()) for k in features.directions]
     return (
+        torch.tensor(third, dtype=dtype, device=device),
         torch.tensor(second, dtype=dtype, device=device),
         torch.tensor(first, dtype=dtype, device=device),
     )
 
 
 def _mixed(masks: dict[str, Tensor | None], angles: Tensor, order: int) -> Tensor:
-    """Every feature's own wave of the angles, or its derivative of order 1 or 2."""
+    """Every feature's own wave of the angles, or its derivative of order 1 to 3."""
     mixed: Tensor | None = None
     for wave, mask in masks.items():
         if mask is not None:
@@ -164,7 +170,7 @@ def _mixed(masks: dict[str, Tensor | None], angles: Tensor, order: int) -> Tenso
 
 def _wave(wave: str, angles: Tensor, order: int) -> Tensor:
     if wave == "identity":
-        return (angles, torch.ones_like(angles), torch.zeros_like(angles))[order]
-    if wave == "cos":
-        return (torch.cos, lambda a: -torch.sin(a), lambda a: -torch.cos(a))[order](angles)
-    return (torch.sin, torch.cos, lambda a: -torch.sin(a))[order](angles)
+        return angles if order == 0 else torch.full_like(angles, float(order == 1))
+    quarter = order + (wave == "cos")  # every derivative is the function, a quarter period on
+    found = torch.cos(angles) if quarter % 2 else torch.sin(angles)
+    return -found if quarter % 4 > 1 else found

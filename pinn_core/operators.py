@@ -12,8 +12,10 @@ as one channel beside the value: for an activation s, with L' = L - c,
 
     L'[s(z)] = s'(z) L'[z] + s''(z) (grad z)^T A (grad z),
 
-and c u is added at the output (forward Laplacian, Li et al. 2023; DOF, Li et al. 2024). One of
-order three does not: nested automatic differentiation serves it.
+and c u is added at the output (forward Laplacian, Li et al. 2023; DOF, Li et al. 2024). For a part
+T = sum T_ijk d_i d_j d_k of order three the second derivatives travel, too:
+
+    T[s(z)] = s' T[z] + s'' sum T_ijk (z_i z_jk + z_j z_ik + z_k z_ij) + s''' sum T_ijk z_i z_j z_k.
 """
 
 from collections.abc import Mapping
@@ -104,8 +106,8 @@ class Derivatives:
 class Channels:
     """What travels through the layers for a list of operators: value, slopes, operators.
 
-    ``slopes`` are the axes whose first derivatives the second-order parts need. A channel tensor
-    has the layout (m, channels, n, width), channels in the order value, slopes, operators.
+    ``slopes`` are the axes whose first derivatives the higher parts need. A channel tensor has the
+    layout (m, channels, n, width), channels in the order value, slopes, operators.
     """
 
     operators: tuple[Operator, ...]
@@ -114,7 +116,8 @@ class Channels:
     @property
     def slopes(self) -> tuple[int, ...]:
         """Axes whose first derivatives travel."""
-        return tuple(sorted({axis for op in self.operators for pair in op.second for axis in pair}))
+        tables = [table for op in self.operators for table in (op.second, op.third)]
+        return tuple(sorted({axis for table in tables for axes in table for axis in axes}))
 
     @property
     def count(self) -> int:
@@ -138,3 +141,48 @@ class Channels:
                     entries.append((place[j], place[i], value / 2))
             table.append(entries)
         return table
+
+    def with_pairs(self) -> "Channels":
+        """With the second derivatives, as further operators, that those of order three need."""
+        triples = [triple for op in self.operators for triple in op.third]
+        needed = dict.fromkeys(_second(pair) for triple in triples for pair in _pairs(triple))
+        more = (pair for pair in needed if pair not in self.operators)
+        return Channels((*self.operators, *more), self.dimension)
+
+    def bends(self) -> list[list[tuple[int, int, float]]]:
+        """Per operator the channels (left, right) whose products go with s'', and coefficients.
+
+        (i, j, A_ij) and the three splits (i, jk, T_ijk) of every triple. Raises ``ValueError``
+        where a second derivative does not travel (``with_pairs``).
+        """
+        slope, first = self._slope_rows(), 1 + len(self.slopes)
+        table = []
+        for op in self.operators:
+            entries = {(slope[i], slope[j]): value for (i, j), value in op.second.items()}
+            for triple, value in op.third.items():
+                for axis, pair in zip(triple, _pairs(triple), strict=True):
+                    rows = slope[axis], first + self.operators.index(_second(pair))
+                    entries[rows] = entries.get(rows, 0.0) + value
+            table.append([(left, right, value) for (left, right), value in entries.items()])
+        return table
+
+    def cubes(self) -> list[list[tuple[int, int, int, float]]]:
+        """Per operator the channels (i, j, k) whose products go with s''', and T_ijk."""
+        slope = self._slope_rows()
+        return [
+            [(slope[i], slope[j], slope[k], value) for (i, j, k), value in op.third.items()]
+            for op in self.operators
+        ]
+
+    def _slope_rows(self) -> dict[int, int]:
+        return {axis: row for row, axis in enumerate(self.slopes, start=1)}
+
+
+def _pairs(triple: tuple[int, int, int]) -> list[tuple[int, int]]:
+    """What is left of a triple of axes without its first, its second, its third."""
+    i, j, k = triple
+    return [(j, k), (i, k), (i, j)]
+
+
+def _second(pair: tuple[int, int]) -> Operator:
+    return Operator(second={pair: 1.0})

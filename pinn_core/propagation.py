@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.backends import Backend, choose, differentiable, nested
+from pinn_core.backends import Backend, choose, differentiable
 from pinn_core.features import scaled
 from pinn_core.operators import Channels, Operator
 from pinn_core.stack import Stack
@@ -86,10 +86,9 @@ def differentiable_channels(
     Slower than ``propagate``; for derivatives of the gradient.
     """
     operators = tuple(operators)
-    make = nested.differentiated if any(op.third for op in operators) else differentiable.channels
     stack, points, carried = _straightened(stack, points, operators)
-    channels = make(stack, Channels(carried, points.shape[2]), parameters, points)
-    parts = list(channels.unbind(1))
+    carrying = Channels(carried, points.shape[2])
+    parts = list(differentiable.channels(stack, carrying, parameters, points).unbind(1))
     for index, factor in _zeroth(operators):
         parts[index] = parts[index] + factor * parts[0]
     return torch.stack(parts, dim=1)

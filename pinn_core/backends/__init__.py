@@ -5,7 +5,7 @@ choice is ``auto`` (native on a CPU where it can be built, else eager), or a nam
 ``auto``, the environment variable PINN_BACKEND may name one.
 
 The name also says how rows and squares are made (``pinn_core.rows``, ``pinn_core.squares``). What
-``native`` does not carry, gates and input features, ``eager`` carries for it, and ``nested``
+``native`` does not carry, gates and input features, ``eager`` carries for it, and ``third_order``
 carries operators of order three for both.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from pinn_core.backends import eager, library, native, nested
+from pinn_core.backends import eager, library, native, third_order
 from pinn_core.operators import Channels, Operator
 from pinn_core.registry import UnknownName
 from pinn_core.stack import Stack
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @runtime_checkable
 class Backend(Protocol):
-    """The contract of the modules ``eager``, ``native`` and ``nested``."""
+    """The contract of the modules ``eager``, ``native`` and ``third_order``."""
 
     def forward(
         self,
@@ -60,7 +60,7 @@ def choose(
     """
     name = settled(wanted, stack, parameters)
     if any(op.third for op in operators):
-        return nested
+        return third_order
     return native if name == "native" and stack.plain else eager
 
 

@@ -5,7 +5,6 @@ points are autograd functions whose backward is made of themselves, in the routi
 that keep a member's bits out of its pack's reach; all else is done element by element.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,35 +21,19 @@ Carried = list[Tensor]
 
 def channels(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
     """Outputs (m, 1 + operators, n, k) for parameters (m, P) and points (m or 1, n, d)."""
-    return each_chunk(
-        stack, channels, parameters, points, lambda own, x: outputs(stack, channels, own, x)
-    )
-
-
-def each_chunk(
-    stack: Stack,
-    channels: Channels,
-    parameters: Tensor,
-    points: Tensor,
-    outputs: Callable[[Tensor, Tensor], Tensor],
-) -> Tensor:
-    """What ``outputs`` makes (m, c, n, k), for members and points as ``eager`` takes them."""
-    count = points.shape[1]
+    count, carried = points.shape[1], channels.with_pairs()
     points = torch.cat([points, points[:, -1:].expand(-1, padded(count) - count, -1)], dim=1)
     found = []
-    for group in groups(stack, channels, parameters, count):
+    for group in groups(stack, carried, parameters, count):
         own = parameters[group]
         inputs = (points if len(points) == 1 else points[group]).expand(len(own), -1, -1)
-        pieces = [outputs(own, x) for x in inputs.split(CHUNK, dim=1)]
+        pieces = [_outputs(stack, carried, own, x) for x in inputs.split(CHUNK, dim=1)]
         found.append(torch.cat(pieces, dim=2))
-    return torch.cat(found)[:, :, :count]
+    return torch.cat(found)[:, : 1 + len(channels.operators), :count]
 
 
-def outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
-    """The channels of one chunk of points (m, n, d), n a multiple of ``LANES``.
-
-    Differentiable to any order in the points as well.
-    """
+def _outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
+    """The channels of one chunk of points (m, n, d), n a multiple of ``LANES``."""
 
     def activated(z: Carried) -> Carried:
         return _activated(stack, channels, z)
@@ -98,22 +81,26 @@ def _affine(h: Carried, layer: tuple[Tensor, Tensor]) -> Carried:
 
 
 def _activated(stack: Stack, channels: Channels, z: Carried) -> Carried:
-    """s(z), s' z_i, s' Lz + s'' (grad z)^T A grad z."""
-    value, slope, bend = stack.activation(z[0], 2)
+    """The chain rule of every channel, as ``pinn_core.operators`` has it."""
+    cubes = channels.cubes()
+    value, slope, bend, *twist = stack.activation(z[0], 3 if any(cubes) else 2)
     h = [value, *(slope * channel for channel in z[1:])]
-    for row, entries in enumerate(channels.diffusion(), start=1 + len(channels.slopes)):
+    for row, entries in enumerate(channels.bends(), start=1 + len(channels.slopes)):
         for left, right, coefficient in entries:
-            h[row] = h[row] + coefficient * bend * z[1 + left] * z[1 + right]
+            h[row] = h[row] + coefficient * bend * z[left] * z[right]
+    for row, triples in enumerate(cubes, start=1 + len(channels.slopes)):
+        for i, j, k, coefficient in triples:
+            h[row] = h[row] + coefficient * twist[0] * z[i] * z[j] * z[k]
     return h
 
 
 def _multiplied(channels: Channels, f: Carried, g: Carried) -> Carried:
-    """fg, f g_i + g f_i, f Lg + g Lf + 2 (grad f)^T A grad g."""
+    """fg, f g_i + g f_i, f Lg + g Lf + what both factors' derivatives have together."""
     pairs = list(zip(f, g, strict=True))
     h = [f[0] * g[0], *(f[0] * right + g[0] * left for left, right in pairs[1:])]
-    for row, entries in enumerate(channels.diffusion(), start=1 + len(channels.slopes)):
-        for i, j, coefficient in entries:
-            h[row] = h[row] + 2.0 * coefficient * f[1 + i] * g[1 + j]
+    for row, entries in enumerate(channels.bends(), start=1 + len(channels.slopes)):
+        for left, right, coefficient in entries:
+            h[row] = h[row] + coefficient * (f[left] * g[right] + f[right] * g[left])
     return h
 
 
