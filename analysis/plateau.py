@@ -97,9 +97,7 @@ def find_plateau(curve: pd.Series[float], rule: PlateauRule) -> Plateau:
     Values that are null or not finite count as not recorded, and so do zeros where the scale needs
     a logarithm or a quotient. Negative values there raise ValueError.
     """
-    if rule.scale != "absolute":
-        curve = _positive(curve, rule)
-    values = every_step(curve)
+    values = _judged(curve, rule)
     flat = _flat_steps(values, rule)
     if not flat.any():
         return Plateau(None, 0, censored=len(flat) == 0)
@@ -108,6 +106,22 @@ def find_plateau(curve: pd.Series[float], rule: PlateauRule) -> Plateau:
     left = not since.all()
     length = int(since.argmin()) if left else len(since)
     return Plateau(int(values.index.to_numpy()[begin]), length, censored=not left)
+
+
+def smoothed(curve: pd.Series[float], rule: PlateauRule) -> pd.Series[float]:
+    """The curve at every step as a rule sees it: smoothed on its scale, in the curve's unit.
+
+    Raises ValueError as `find_plateau` does.
+    """
+    values = _judged(curve, rule)
+    if rule.scale == "ln":
+        return smooth(values.map(math.log), rule.spans).map(math.exp)
+    return smooth(values, rule.spans)
+
+
+def _judged(curve: pd.Series[float], rule: PlateauRule) -> pd.Series[float]:
+    """The curve at every step, without the values that the scale cannot take."""
+    return every_step(curve if rule.scale == "absolute" else _positive(curve, rule))
 
 
 def _positive(curve: pd.Series[float], rule: PlateauRule) -> pd.Series[float]:
@@ -124,8 +138,8 @@ def _flat_steps(values: pd.Series[float], rule: PlateauRule) -> npt.NDArray[np.b
     """Whether the smoothed curve falls by at most `drop` after each step that can be judged."""
     if rule.scale == "ln":
         values = values.map(math.log)
-    smoothed = smooth(values, rule.spans).to_numpy()
-    now, later = smoothed[: -rule.window], smoothed[rule.window :]
+    looked_at = smooth(values, rule.spans).to_numpy()
+    now, later = looked_at[: -rule.window], looked_at[rule.window :]
     fall = (now - later) / now if rule.scale == "relative" else now - later
     return np.asarray(fall <= rule.drop)
 
@@ -136,6 +150,24 @@ def plateau_of(trajectory: pd.DataFrame, rule: PlateauRule) -> Plateau:
         known = ", ".join(sorted(trajectory.select_dtypes("number").columns))
         raise ValueError(f"plateau curve {rule.curve!r} was not recorded: columns are {known}")
     return find_plateau(trajectory[rule.curve], rule)
+
+
+def level_left(trajectory: pd.DataFrame, rule: PlateauRule) -> float | None:
+    """The smoothed curve a window after the plateau's end, where its fall has shown that it ended.
+
+    In the curve's unit; None for a plateau that was never left and where there was none.
+    """
+    end = plateau_of(trajectory, rule).end
+    if end is None:
+        return None
+    return float(smoothed(trajectory[rule.curve], rule).loc[end + rule.window])
+
+
+def first_below(trajectory: pd.DataFrame, rule: PlateauRule, level: float) -> int | None:
+    """The first step whose smoothed curve is at most `level`; None if there is none."""
+    curve = smoothed(trajectory[rule.curve], rule)
+    below = curve.index[curve <= level]
+    return int(below[0]) if len(below) else None
 
 
 def conflict_rate(trajectory: pd.DataFrame) -> float | None:

@@ -1,8 +1,11 @@
-"""Remedies ranked: does each model leave its plateau earlier than the baseline, and at what cost?
+"""Remedies ranked: does each model get below the baseline's plateau earlier, and at what cost?
 
-Runs of equal seed share initial weights and points, so every model is paired with the baseline over
-seeds. A run of the baseline that had not left its plateau after N updates counts as a plateau of N
-steps; one of a remedy, which may have had fewer, counts as no shorter than the baseline's longest.
+What is compared is the way to one level for all: the smoothed curve's where the baseline has left
+its plateau, the median over its runs. (The length of a model's own plateau, the first flat stretch
+of its curve, would praise a remedy that rests early and briefly, and then again.) Runs of equal
+seed share initial weights and points, so every model is paired with the baseline over seeds. A run
+of the baseline that had not come below the level after N updates counts as N steps; one of a
+remedy, which may have had fewer, counts as no shorter than the baseline's longest.
 """
 
 from __future__ import annotations
@@ -18,14 +21,14 @@ import pandas as pd
 from scipy import stats
 
 from analysis.load import StudyData
-from analysis.plateau import Plateau, PlateauRule, plateau_of
+from analysis.plateau import PlateauRule, first_below, level_left, plateau_of
 from analysis.statistics import DECIDABLE, Interval, holm, interval, ratio_of_medians
 from analysis.verdicts import REGRESSION
 
 LEVEL = 0.05
 ERROR = "error/relative_l2"
 SECONDS = "time/step_seconds"
-SPENT = ("length", "evaluations", "seconds")
+SPENT = ("steps", "evaluations", "seconds")
 EVALUATIONS, PRODUCTS = "work/evaluations", "work/products"
 OF_A_PRODUCT = 2
 """Evaluations that a Hessian-vector product counts as: it differentiates a gradient once more."""
@@ -60,12 +63,12 @@ class Effect:
 class Remedy:
     """A model against the baseline.
 
-    `stayed` are the runs of each, of `seeds` pairs, that never left the plateau, `diverged` those
-    whose numbers ceased to be finite. Where no run of either left, lengths are not compared.
-    `length` is in steps, `evaluations` counts what the optimizer evaluated on the plateau (a loss
-    with its gradient; a Hessian-vector product as two), `seconds` is the time spent there. `cost`
-    is the ratio of the median times of a step. A `reference` is trained on the solution itself: it
-    is shown, but no remedy.
+    `stayed` are the runs of each, of `seeds` pairs, that never came below the level, `diverged`
+    those whose numbers ceased to be finite. Where no run of either came below, nothing spent is
+    compared. `steps`, `evaluations` (a loss with its gradient; a Hessian-vector product as two) and
+    `seconds` are those spent until then. `plateaus` are the median lengths of each model's own
+    plateau in steps, `cost` is the ratio of the median times of a step. A `reference` is trained on
+    the solution itself: it is shown, but no remedy.
     """
 
     model: str
@@ -73,24 +76,30 @@ class Remedy:
     seeds: int
     stayed: tuple[int, int]
     diverged: tuple[int, int]
-    length: Effect
+    steps: Effect
     evaluations: Effect
     seconds: Effect
     error: Effect
+    plateaus: tuple[float, float]
     cost: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Remedies:
-    """Every other model of a study against its baseline, the shortest plateau first."""
+    """Every other model of a study against its baseline, the fewest steps first.
+
+    `level` is what the smoothed curve must come down to; None if no run of the baseline left its
+    plateau, and nothing is compared.
+    """
 
     baseline: str
+    level: float | None
     ranked: tuple[Remedy, ...]
 
     @property
     def tested(self) -> int:
         """How many remedies the p-values are corrected for."""
-        return sum(one.length.p is not None for one in self.ranked if not one.reference)
+        return sum(one.steps.p is not None for one in self.ranked if not one.reference)
 
     @property
     def seeds(self) -> int:
@@ -108,9 +117,11 @@ def compare_remedies(
     data: StudyData, rule: PlateauRule, runs: Sequence[str], baseline: str
 ) -> Remedies | None:
     """Every other model of these runs against the baseline's; None without either."""
-    table = _table(data, rule, runs)
-    if baseline not in set(table["model"]) or table["model"].nunique() < 2:
+    models = data.runs["model"].loc[list(runs)]
+    if baseline not in set(models) or models.nunique() < 2:
         return None
+    level = _level(data, rule, list(models.index[models == baseline]))
+    table = _table(data, rule, runs, -inf if level is None else level)
     base = table[table["model"] == baseline].set_index("seed")
     others = table[table["model"] != baseline].groupby("model", sort=False)
     found = [_against(str(model), of.set_index("seed"), base) for model, of in others]
@@ -118,11 +129,11 @@ def compare_remedies(
     references = [one for one in found if one.reference]
     effects = [_corrected([getattr(one, name) for one in remedies]) for name in (*SPENT, "error")]
     tested = [
-        replace(one, length=length, evaluations=evaluations, seconds=seconds, error=error)
-        for one, length, evaluations, seconds, error in zip(remedies, *effects, strict=True)
+        replace(one, steps=steps, evaluations=evaluations, seconds=seconds, error=error)
+        for one, steps, evaluations, seconds, error in zip(remedies, *effects, strict=True)
     ]
     ranked = sorted([*tested, *references], key=_place)
-    return Remedies(baseline=baseline, ranked=tuple(ranked))
+    return Remedies(baseline=baseline, level=level, ranked=tuple(ranked))
 
 
 def remedies_json(found: Remedies) -> dict[str, Any]:
@@ -130,22 +141,30 @@ def remedies_json(found: Remedies) -> dict[str, Any]:
     return {**asdict(found), "tested": found.tested, "seeds_needed": found.seeds_needed}
 
 
-def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> pd.DataFrame:
-    """A row per run: model, seed, what its plateau took, its error, what a step takes."""
+def _level(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> float | None:
+    """The median over these runs of the level at which they have left their plateaus."""
+    found = [level_left(data.trajectory(run_id), rule) for run_id in runs]
+    left = [level for level in found if level is not None]
+    return float(np.median(left)) if left else None
+
+
+def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str], level: float) -> pd.DataFrame:
+    """A row per run: model, seed, what it took to the level, its error, what a step takes."""
     about = data.runs.loc[list(runs)]
     kind = about.get("objective.kind", pd.Series(None, about.index, dtype=object))
     rows = []
     for run_id in about.index:
         trajectory = data.trajectory(str(run_id))
         diverged = bool(about["diverged_at"].notna()[run_id])
-        plateau = plateau_of(trajectory, rule)
-        steps = float(trajectory.index[-1])
+        reached = first_below(trajectory, rule, level)
+        steps = int(trajectory.index[-1]) if reached is None else reached
         rows.append(
             {
-                "length": steps if plateau.censored else float(plateau.length),
-                "evaluations": _evaluations(trajectory, plateau),
-                "seconds": _seconds(trajectory, plateau),
-                "stayed": plateau.censored,
+                "steps": float(steps),
+                "evaluations": _evaluations(trajectory, steps),
+                "seconds": _seconds(trajectory, steps),
+                "stayed": reached is None,
+                "plateau": float(plateau_of(trajectory, rule).length),
                 "error": _final_error(trajectory, diverged),
                 "diverged": diverged,
                 "step_seconds": _step_seconds(trajectory),
@@ -165,31 +184,21 @@ def _final_error(trajectory: pd.DataFrame, diverged: bool) -> float:
     return float(trajectory[ERROR].iloc[-1]) if ERROR in trajectory else np.nan
 
 
-def _evaluations(trajectory: pd.DataFrame, plateau: Plateau) -> float:
-    """Evaluations on the plateau; of the whole run where it was never left, NaN if not recorded."""
+def _evaluations(trajectory: pd.DataFrame, steps: int) -> float:
+    """Evaluations of the first steps; NaN if not recorded."""
     if EVALUATIONS not in trajectory:
         return np.nan
     work = trajectory[EVALUATIONS].astype(float)
     if PRODUCTS in trajectory:
         work = work + OF_A_PRODUCT * trajectory[PRODUCTS].astype(float)
-    first, last = _rows(trajectory, plateau)
-    return float(work.loc[last] - work.loc[first])
+    return float(work.loc[steps] - work.iloc[0])
 
 
-def _seconds(trajectory: pd.DataFrame, plateau: Plateau) -> float:
-    """Seconds on the plateau, without the run's first step, which also pays for what is set up."""
+def _seconds(trajectory: pd.DataFrame, steps: int) -> float:
+    """Seconds of the first steps but the very first, which also pays for what is set up."""
     if SECONDS not in trajectory:
         return np.nan
-    first, last = _rows(trajectory, plateau)
-    return float(trajectory[SECONDS].astype(float).loc[max(first, 1) : last - 1].sum())
-
-
-def _rows(trajectory: pd.DataFrame, plateau: Plateau) -> tuple[int, int]:
-    """The rows between which the plateau lies: all where it was never left, none without one."""
-    if plateau.censored:
-        return int(trajectory.index[0]), int(trajectory.index[-1])
-    start = plateau.start or 0
-    return start, start + plateau.length
+    return float(trajectory[SECONDS].astype(float).loc[1 : steps - 1].sum())
 
 
 def _step_seconds(trajectory: pd.DataFrame) -> float:
@@ -215,12 +224,13 @@ def _against(model: str, runs: pd.DataFrame, base: pd.DataFrame) -> Remedy:
         diverged=(int(one["diverged"].sum()), int(other["diverged"].sum())),
         **spent,
         error=_effect(one["error"], other["error"]),
+        plateaus=(float(runs["plateau"].median()), float(base["plateau"].median())),
         cost=cost if isfinite(cost) else None,
     )
 
 
 def _bounded(runs: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
-    """The runs, of which those that never left their plateau are no shorter than the baseline's."""
+    """The runs, of which those that never came below are no shorter than the baseline's longest."""
     bounded = {
         name: runs[name].where(~runs["stayed"], runs[name].clip(lower=base[name].max()))
         for name in SPENT
@@ -273,6 +283,6 @@ def _corrected(effects: Sequence[Effect]) -> list[Effect]:
 
 
 def _place(one: Remedy) -> tuple[float, float, str]:
-    """Shortest plateau first, of equal ones the smallest error."""
-    length, error = one.length.ratio, one.error.ratio
-    return inf if length is None else length, inf if error is None else error, one.model
+    """Fewest steps first, of equal ones the smallest error."""
+    steps, error = one.steps.ratio, one.error.ratio
+    return inf if steps is None else steps, inf if error is None else error, one.model

@@ -1,4 +1,4 @@
-"""The ranked figure: every remedy's plateau length as a ratio to the baseline's."""
+"""The ranked figure: every remedy's steps until the plateau is left, against the baseline's."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from analysis.verdicts import PINN, REGRESSION
 from analysis.wording import NONE, number
 
 CAPTION = (
-    "Ratio of the median plateau lengths, with its 95 % bootstrap interval, paired over seeds; "
-    "left of 1 the plateau is shorter; a triangle at the edge: no plateau. Filled: significant "
-    "after Holm's correction (Wilcoxon signed-rank test). Orange: a model that is trained on the "
-    "solution itself, for reference. Evaluations and time: those spent on the plateau; error: the "
-    "final relative L2 error; as ratios of medians to the baseline's. Stayed: runs that never left "
-    "the plateau, of those compared; each counts as no shorter than the baseline's longest."
+    "Steps until the smoothed curve is down to the level at which the baseline has left its "
+    "plateau: ratio of medians with its 95 % bootstrap interval, paired over seeds; left of 1 is "
+    "earlier, a triangle at the edge: from the start. Filled: significant after Holm's correction "
+    "(Wilcoxon signed-rank test). Orange: a model that is trained on the solution itself, for "
+    "reference. Evaluations and time: those spent until then; error: the final relative L2 error; "
+    "as ratios of medians to the baseline's. Stayed: runs that never came down to it, of those "
+    "compared; each counts as no shorter than the baseline's longest, and where they are the most, "
+    "a triangle to the right marks the bound."
 )
 NONE_AT_ALL = 1.3  # a ratio of 0 has no place on a logarithmic axis: so far below the smallest
 HEADINGS = ("ratio [95 %]", "p (Holm)", "evaluations", "time", "error", "stayed")
@@ -30,10 +32,10 @@ PLACES = (0.0, 0.33, 0.48, 0.66, 0.77, 0.88)  # of the columns beside the panel
 
 def draw_remedies(found: Remedies, folder: Path) -> Drawn | None:
     """Draw `remedies.png` and `remedies.pdf` into the folder; None if no ratio is known."""
-    if all(one.length.ratio is None for one in found.ranked):
+    if all(one.steps.ratio is None for one in found.ranked):
         return None
     baseline = "PINN" if found.baseline == PINN else found.baseline
-    title = f"Remedies, by the length of the plateau against {baseline}"
+    title = f"Remedies, by the steps until the plateau is left, against {baseline}"
     return save("remedies", title, CAPTION, folder, partial(_draw, found))
 
 
@@ -46,10 +48,10 @@ def _draw(found: Remedies) -> Canvas:
         _mark(axes, place, one, min(ends) / NONE_AT_ALL)
         _annotate(beside, place, one)
     axes.axvline(1, color=PLATEAU, linewidth=1.0, linestyle=(0, (4, 2.5)), zorder=1)
-    axes.set_yticks(range(len(rows)), [name_of(one.model) for one in rows])
+    axes.set_yticks(range(len(rows)), [name_of(one.model, 24) for one in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"plateau length / that of {name_of(found.baseline)} (ratio)")
+    axes.set_xlabel(f"steps until it is left / those of {name_of(found.baseline)} (ratio)")
     _scale(axes, ends)
     beside.axis("off")
     for heading, x in zip(HEADINGS, PLACES, strict=True):
@@ -61,25 +63,26 @@ def _draw(found: Remedies) -> Canvas:
 
 def _ends(rows: tuple[Remedy, ...]) -> list[float]:
     """All ratios above 0 and the ends of their intervals, and what is shown in any case."""
-    known = [end for one in rows for end in (one.length.ratio, *(one.length.interval or ()))]
+    known = [end for one in rows for end in (one.steps.ratio, *(one.steps.interval or ()))]
     return [0.8, 1.25, *(end for end in known if end)]
 
 
 def _mark(axes: Axes, place: int, one: Remedy, lowest: float) -> None:
-    if one.length.ratio is None:
+    if one.steps.ratio is None:
         return
     colour = OWN[REGRESSION] if one.reference else OWN[PINN]
-    if one.length.interval:
-        low, high = (max(lowest, end) for end in one.length.interval)
+    if one.steps.interval:
+        low, high = (max(lowest, end) for end in one.steps.interval)
         axes.hlines(place, low, high, color=colour, linewidth=1.6)
-    shape = "<" if not one.length.ratio else "D" if one.reference else "o"
-    filled = colour if one.length.significant else "white"
-    centre = max(lowest, one.length.ratio)
+    bound = 2 * one.stayed[0] > one.seeds
+    shape = "<" if not one.steps.ratio else ">" if bound else "D" if one.reference else "o"
+    filled = colour if one.steps.significant else "white"
+    centre = max(lowest, one.steps.ratio)
     axes.plot(centre, place, shape, color=filled, mec=colour, mew=1.3, markersize=5.5, zorder=3)
 
 
 def _annotate(beside: Axes, place: int, one: Remedy) -> None:
-    found = one.length
+    found = one.steps
     span = f" [{number(found.interval[0])}, {number(found.interval[1])}]" if found.interval else ""
     ratio = "neither left" if found.ratio is None else f"{number(found.ratio)}{span}"
     p = "reference" if one.reference else number(found.corrected)

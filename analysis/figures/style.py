@@ -62,7 +62,7 @@ def turns(models: Iterable[str]) -> dict[str, int]:
     return {model: 0 if model in OWN else next(others) // len(OTHERS) for model in models}
 
 
-def name_of(model: str) -> str:
-    """The model's name in a figure: of at most 16 characters, $ being no mathematics."""
+def name_of(model: str, most: int = 16) -> str:
+    """The model's name in a figure: of at most so many characters, $ being no mathematics."""
     name = NAMES.get(model, model)
-    return (name if len(name) <= 16 else f"{name[:15]}…").replace("$", r"\$")
+    return (name if len(name) <= most else f"{name[: most - 1]}…").replace("$", r"\$")

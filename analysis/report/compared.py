@@ -78,8 +78,8 @@ def _range_of_lengths(models: dict[Any, pd.DataFrame]) -> str:
 def _shortened(remedies: Remedies) -> str:
     """How many remedies shorten the plateau, in steps, and of these in evaluations and seconds."""
     candidates = [one for one in remedies.ranked if not one.reference]
-    shorter = _named([one for one in candidates if _shorter(one.length)])
-    words = f"{len(candidates)} remedies; significantly shorter plateaus in steps: {shorter}"
+    shorter = _named([one for one in candidates if _shorter(one.steps)])
+    words = f"{len(candidates)} remedies; significantly earlier off the plateau in steps: {shorter}"
     for quantity in ("evaluations", "seconds"):
         found = [one for one in candidates if _shorter(getattr(one, quantity))]
         if any(getattr(one, quantity).p is not None for one in candidates):
@@ -133,6 +133,7 @@ def remedies_in_words(found: Remedies) -> str:
     baseline = name(found.baseline)
     words = [
         f"Each model against {baseline}, paired over seeds (at most {found.seeds}).",
+        _to_the_level(found, baseline),
         _shortened(found),
     ]
     if found.seeds < DECIDABLE:
@@ -143,29 +144,40 @@ def remedies_in_words(found: Remedies) -> str:
             f"however clear it is: that needs {found.seeds_needed}. The intervals are not "
             "corrected."
         )
-    if all(one.length.ratio is None for one in found.ranked):
-        return " ".join([*words, "No run left its plateau: lengths cannot be compared."])
+    if found.level is None:
+        return " ".join(words)
     stayed = max((one.stayed[1] for one in found.ranked), default=0)
     if stayed:
         words.append(
-            f"{count(stayed, 'run')} of {baseline} never left the plateau within the run; each "
-            "counts as a plateau of all its steps, so that true ratios are smaller."
+            f"{count(stayed, 'run')} of {baseline} never came down to it within the run; each "
+            "counts with all its steps, so that true ratios are smaller."
         )
     of_remedies = [one.model for one in found.ranked if one.stayed[0]]
     if of_remedies:
         words.append(
-            f"Some runs of {', '.join(map(name, of_remedies))} never left theirs; each counts as "
-            "no shorter than the baseline's longest: true ratios may be larger."
+            f"Some runs of {', '.join(map(name, of_remedies))} never did; each counts as no "
+            "shorter than the baseline's longest: true ratios may be larger."
         )
     return " ".join(words)
 
 
+def _to_the_level(found: Remedies, baseline: str) -> str:
+    """What counts as having left the plateau, for every model the same."""
+    if found.level is None:
+        return f"No run of {baseline} left its plateau: nothing can be compared."
+    return (
+        f"A run has left the plateau where its smoothed curve is down to {number(found.level)}, "
+        f"the median of {baseline} where its fall shows that its plateau has ended."
+    )
+
+
 def remedy_rows(found: Remedies) -> Rows:
-    """A row per model, the shortest plateau first."""
+    """A row per model, the fewest steps first."""
     header = (
         "model",
         "seeds",
-        "median plateau",
+        "own plateau",
+        "steps to the level",
         "ratio",
         "difference (steps)",
         "p (Holm)",
@@ -187,7 +199,8 @@ def _baseline(found: Remedies) -> tuple[str, ...]:
     return (
         f"{name(found.baseline)} (baseline)",
         str(most.seeds),
-        number(most.length.medians[1]),
+        number(most.plateaus[1]),
+        number(most.steps.medians[1]),
         "1",
         NONE,
         NONE,
@@ -199,14 +212,15 @@ def _baseline(found: Remedies) -> tuple[str, ...]:
 
 
 def _remedy(one: Remedy) -> tuple[str, ...]:
-    length = one.length
+    steps = one.steps
     return (
         f"{name(one.model)} (reference)" if one.reference else name(one.model),
         str(one.seeds),
-        number(length.medians[0]),
-        _with_interval(length.ratio, length.interval),
-        _with_interval(length.difference, length.difference_interval),
-        _p(length.corrected),
+        number(one.plateaus[0]),
+        number(steps.medians[0]),
+        _with_interval(steps.ratio, steps.interval),
+        _with_interval(steps.difference, steps.difference_interval),
+        _p(steps.corrected),
         *(
             cell
             for effect in (one.evaluations, one.seconds, one.error)

@@ -73,9 +73,26 @@ def by_name(found: Remedies) -> dict[str, Remedy]:
 
 
 TEN = list(range(200, 300, 10))
+LEFT = 30 + 4
+"""A curve that rests for n steps from step 30 on has fallen by 0.16 so many steps later."""
 
 
-def test_remedies_are_ranked_by_the_ratio_of_plateaus(curve: Curve) -> None:
+def test_a_short_rest_above_the_baselines_plateau_is_no_escape(curve: Curve) -> None:
+    """Its own first plateau is short, but then it rests at the baseline's level, for longer."""
+    data = study(curve, {"plain": TEN, "slow": [330] * 10})
+    frames = {name: data.trajectory(name) for name in data.runs.index}
+    for name, frame in frames.items():
+        if name.startswith("slow"):
+            step = frame.index.to_numpy()
+            early = np.exp(-0.1 * np.clip(step - 25, 0, 30))  # rests for 25 steps, then falls
+            frame["loss/regression"] = np.minimum(early, frame["loss/regression"] * np.e**3 / 20)
+            frame.loc[:60, "loss/regression"] = early[:61]
+    (slow,) = compared(StudyData("remedies", data.runs, [], frames.__getitem__)).ranked
+    assert slow.plateaus[0] < 30 < slow.plateaus[1]
+    assert slow.steps.ratio is not None and slow.steps.ratio > 1
+
+
+def test_remedies_are_ranked_by_the_steps_until_they_leave(curve: Curve) -> None:
     flat = {
         "plain": TEN,
         "half": [rest // 2 for rest in TEN],
@@ -86,19 +103,21 @@ def test_remedies_are_ranked_by_the_ratio_of_plateaus(curve: Curve) -> None:
     found = compared(study(curve, flat, cost={"half": 1.5}))
     assert [one.model for one in found.ranked] == ["solution", "half", "same", "worse"]
     half = by_name(found)["half"]
-    # A curve that rests for n steps is on the plateau for n - 15 of them: see test_plateau.
-    assert half.length.medians == (122.5 - 15, 245 - 15)
-    assert half.length.ratio == pytest.approx(107.5 / 230)
-    assert half.length.interval is not None
-    assert half.length.interval[0] < 107.5 / 230 < half.length.interval[1]
-    assert half.length.p == pytest.approx(2 / 2**10)
-    assert half.length.corrected == pytest.approx(3 * 2 / 2**10)
-    assert half.length.significant
+    # Of n steps of rest n - 15 are the plateau: see test_plateau.
+    assert half.plateaus == (122.5 - 15, 245 - 15)
+    assert found.level == pytest.approx(np.exp(-3 - 0.16))
+    assert half.steps.medians == (122.5 + LEFT, 245 + LEFT)
+    assert half.steps.ratio == pytest.approx(156.5 / 279)
+    assert half.steps.interval is not None
+    assert half.steps.interval[0] < 156.5 / 279 < half.steps.interval[1]
+    assert half.steps.p == pytest.approx(2 / 2**10)
+    assert half.steps.corrected == pytest.approx(3 * 2 / 2**10)
+    assert half.steps.significant
     assert half.cost == pytest.approx(1.5)
     assert half.error.ratio is not None
     assert half.error.ratio < 1
-    assert by_name(found)["same"].length.p == 1
-    assert not by_name(found)["same"].length.significant
+    assert by_name(found)["same"].steps.p == 1
+    assert not by_name(found)["same"].steps.significant
 
 
 def test_fewer_steps_need_not_be_fewer_evaluations_nor_less_time(curve: Curve) -> None:
@@ -106,12 +125,12 @@ def test_fewer_steps_need_not_be_fewer_evaluations_nor_less_time(curve: Curve) -
         curve, {"plain": TEN, "half": [rest // 2 for rest in TEN]}, {"half": 2.5}, work={"half": 3}
     )
     (half,) = compared(data).ranked
-    assert half.length.significant
-    assert half.evaluations.medians == (3 * 107.5, 230)
-    assert half.evaluations.ratio == pytest.approx(3 * 107.5 / 230)
-    assert half.seconds.ratio == pytest.approx(2.5 * 107.5 / 230)
+    assert half.steps.significant
+    assert half.evaluations.medians == (3 * 156.5, 279)
+    assert half.evaluations.ratio == pytest.approx(3 * 156.5 / 279)
+    assert half.seconds.ratio == pytest.approx(2.5 * 155.5 / 278)
     words = remedies_in_words(compared(data))
-    assert "plateaus in steps: half; in evaluations: none; in seconds: none" in words
+    assert "earlier off the plateau in steps: half; in evaluations: none; in seconds: none" in words
 
 
 def test_a_product_with_a_hessian_counts_as_two_evaluations(curve: Curve) -> None:
@@ -121,7 +140,7 @@ def test_a_product_with_a_hessian_counts_as_two_evaluations(curve: Curve) -> Non
         if name.startswith("newton"):
             frame["work/products"] = 10.0 * np.arange(STEPS + 1)
     (newton,) = compared(StudyData("remedies", data.runs, [], frames.__getitem__)).ranked
-    assert newton.evaluations.medians == (21 * 85, 185)
+    assert newton.evaluations.medians == (21 * (100 + LEFT), 200 + LEFT)
 
 
 def test_the_solutions_model_is_a_reference_and_not_corrected_for(curve: Curve) -> None:
@@ -129,16 +148,16 @@ def test_the_solutions_model_is_a_reference_and_not_corrected_for(curve: Curve) 
     assert found.tested == 1
     solution = by_name(found)["solution"]
     assert solution.reference
-    assert solution.length.corrected is None
+    assert solution.steps.corrected is None
 
 
 def test_pairing_sees_what_the_spread_over_seeds_hides(curve: Curve) -> None:
     wide = [40, 80, 120, 160, 200, 240, 280, 300]
     found = compared(study(curve, {"plain": wide, "bit": [rest - 6 for rest in wide]}))
     (bit,) = found.ranked
-    assert bit.length.p == pytest.approx(2 / 2**8)
-    assert bit.length.difference == -6
-    assert bit.length.difference_interval is None or bit.length.difference_interval[1] < 0
+    assert bit.steps.p == pytest.approx(2 / 2**8)
+    assert bit.steps.difference == -6
+    assert bit.steps.difference_interval is None or bit.steps.difference_interval[1] < 0
 
 
 def test_a_plateau_never_left_counts_as_all_steps_and_is_told(curve: Curve) -> None:
@@ -147,11 +166,11 @@ def test_a_plateau_never_left_counts_as_all_steps_and_is_told(curve: Curve) -> N
     found = compared(study(curve, flat))
     stuck, out = by_name(found)["stuck"], by_name(found)["out"]
     assert stuck.stayed == (4, 2)
-    assert stuck.length.medians[0] == STEPS
+    assert stuck.steps.medians[0] == STEPS
     assert out.stayed == (0, 2)
     words = remedies_in_words(found)
-    assert "2 runs of plain never left the plateau" in words
-    assert "Some runs of stuck never left theirs" in words
+    assert "2 runs of plain never came down to it" in words
+    assert "Some runs of stuck never did" in words
 
 
 def test_a_run_that_ended_on_its_plateau_is_not_a_short_one(curve: Curve) -> None:
@@ -160,10 +179,10 @@ def test_a_run_that_ended_on_its_plateau_is_not_a_short_one(curve: Curve) -> Non
     frames = {n: f.loc[:60] if n.startswith("brief") else f for n, f in frames.items()}
     (brief,) = compared(StudyData("remedies", data.runs, [], frames.__getitem__)).ranked
     assert brief.stayed == (10, 0)
-    longest = max(TEN) - 15
-    assert brief.length.medians[0] == brief.evaluations.medians[0] == longest
-    assert brief.length.ratio is not None and brief.length.ratio > 1
-    assert "significantly shorter plateaus in steps: none" in remedies_in_words(
+    longest = max(TEN) + LEFT
+    assert brief.steps.medians[0] == brief.evaluations.medians[0] == longest
+    assert brief.steps.ratio is not None and brief.steps.ratio > 1
+    assert "significantly earlier off the plateau in steps: none" in remedies_in_words(
         compared(StudyData("remedies", data.runs, [], frames.__getitem__))
     )
 
@@ -171,8 +190,8 @@ def test_a_run_that_ended_on_its_plateau_is_not_a_short_one(curve: Curve) -> Non
 def test_where_no_run_left_lengths_are_not_compared(curve: Curve, tmp_path: Path) -> None:
     found = compared(study(curve, {"plain": [STEPS - 30] * 4, "stuck": [STEPS - 30] * 4}))
     (stuck,) = found.ranked
-    assert (stuck.length.ratio, stuck.length.p) == (None, None)
-    assert "lengths cannot be compared" in remedies_in_words(found)
+    assert (stuck.steps.ratio, stuck.steps.p) == (None, None)
+    assert "nothing can be compared" in remedies_in_words(found)
     assert draw_remedies(found, tmp_path) is None
 
 
@@ -191,9 +210,9 @@ def test_seeds_that_cannot_decide_are_said_to_be_too_few(curve: Curve) -> None:
     found = compared(study(curve, flat | {"a": [50, 60, 70, 80, 90]}))
     assert found.seeds_needed == 9  # 10 remedies: 10 x 2 / 2^9 < 0.05
     assert "With 5 seeds no remedy can become significant" in remedies_in_words(found)
-    assert not by_name(found)["a"].length.significant
+    assert not by_name(found)["a"].steps.significant
     few = compared(study(curve, {"plain": [200, 210], "a": [100, 110]}))
-    assert few.ranked[0].length.p is None
+    assert few.ranked[0].steps.p is None
     assert "At least 4 seeds are needed" in remedies_in_words(few)
 
 

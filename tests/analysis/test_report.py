@@ -137,7 +137,7 @@ def test_a_study_of_four_pinns_is_judged_by_its_own_numbers(
     page = Page(write_report(data, tmp_path, expected=expected, baseline="M1"))
     assert re.search(r"4 models\. Median steps on the plateau: \d+\. Of 2", page.text)
     assert "Of 2 expected numbers: 1 not reproduced, 1 not run at this size." in page.text
-    assert "3 remedies; significantly shorter plateaus in steps: none" in page.text
+    assert "3 remedies; significantly earlier off the plateau in steps: none" in page.text
     assert "that needs 7" in page.text
     assert "a paper, Table 2" in page.text
     assert "Wilcoxon (1945)" in page.text
