@@ -17,7 +17,7 @@ from analysis.wording import NONE, number
 
 CAPTION = (
     "Steps until the smoothed curve is down to the level at which the baseline has left its "
-    "plateau: ratio of medians with its 95 % bootstrap interval, paired over seeds; left of 1 is "
+    "plateau: the medians' ratio and its 95 % bootstrap interval, paired over seeds; left of 1 is "
     "earlier, a triangle at the edge: from the start. Filled: significant after Holm's correction "
     "(Wilcoxon signed-rank test). Orange: a model that is trained on the solution itself, for "
     "reference. Evaluations and time: those spent until then; error: the final relative L2 error; "
