@@ -113,7 +113,7 @@ class Channels:
     operators: tuple[Operator, ...]
     dimension: int
 
-    @property
+    @cached_property
     def slopes(self) -> tuple[int, ...]:
         """Axes whose first derivatives travel."""
         tables = [table for op in self.operators for table in (op.second, op.third)]

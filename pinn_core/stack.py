@@ -104,7 +104,8 @@ def _places(shapes: Iterable[tuple[int, int]], at: int) -> list[tuple[slice, sli
 def _views(
     parameters: Tensor, shapes: list[tuple[int, int]], places: list[tuple[slice, slice]]
 ) -> list[tuple[Tensor, Tensor]]:
+    members = len(parameters)
     return [
-        (parameters[:, weights].unflatten(1, (fan_out, fan_in)), parameters[:, biases])
+        (parameters[:, weights].view(members, fan_out, fan_in), parameters[:, biases])
         for (fan_in, fan_out), (weights, biases) in zip(shapes, places, strict=True)
     ]

@@ -4,9 +4,9 @@
 choice is ``auto`` (native on a CPU where it can be built, else eager), or a name; where it is
 ``auto``, the environment variable PINN_BACKEND may name one.
 
-The name also says how rows and squares are made (``pinn_core.rows``, ``pinn_core.squares``). What
-``native`` does not carry, gates and input features, ``eager`` carries for it, and ``third_order``
-carries operators of order three for both.
+The name also says how rows and squares are made (``pinn_core.rows``, ``pinn_core.squares``).
+``gated`` carries gates and input features for ``native``, ``third_order`` operators of order three
+for both.
 """
 
 import logging
@@ -17,7 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from pinn_core.backends import eager, library, native, third_order
+from pinn_core.backends import eager, gated, library, native, third_order
 from pinn_core.operators import Channels, Operator
 from pinn_core.registry import UnknownName
 from pinn_core.stack import Stack
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @runtime_checkable
 class Backend(Protocol):
-    """The contract of the modules ``eager``, ``native`` and ``third_order``."""
+    """The contract of the modules ``eager``, ``native``, ``gated`` and ``third_order``."""
 
     def forward(
         self,
@@ -61,7 +61,9 @@ def choose(
     name = settled(wanted, stack, parameters)
     if any(op.third for op in operators):
         return third_order
-    return native if name == "native" and stack.plain else eager
+    if name == "eager":
+        return eager
+    return native if stack.plain else gated
 
 
 def settled(wanted: str, stack: Stack, like: Tensor) -> str:

@@ -113,7 +113,7 @@ def outer(left: Tensor, right: Tensor) -> Tensor:
     if size % LANES == 0:
         return torch.bmm(left.mT, right)
     roomy = left.new_empty(left.shape[0], padded(size))
-    table = roomy[:, :size].unflatten(1, (left.shape[2], right.shape[2]))
+    table = roomy[:, :size].view(left.shape[0], left.shape[2], right.shape[2])
     return torch.bmm(left.mT, right, out=table)
 
 

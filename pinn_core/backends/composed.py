@@ -6,14 +6,36 @@ Gates are those of Wang, Teng, Perdikaris 2021, section 2.6.
 """
 
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from pinn_core.backends import chunk
-from pinn_core.backends.fused import activate, activate_reverse, gate, gate_reverse
+from pinn_core.backends.jets import Activation
 from pinn_core.operators import Channels
 from pinn_core.stack import Stack, padded
+
+
+@runtime_checkable
+class Kernels(Protocol):
+    """What is done element by element, as ``jets`` defines it: ``fused`` or ``native_jets``."""
+
+    def activate(
+        self, z: Tensor, activation: Activation, channels: Channels, slopes: bool, /
+    ) -> Tensor:
+        """Channels after the activation."""
+
+    def activate_reverse(
+        self, z: Tensor, back: Tensor, activation: Activation, channels: Channels, slopes: bool, /
+    ) -> Tensor:
+        """Adjoints before the activation."""
+
+    def gate(self, inside: Tensor, swing: Tensor, base: Tensor, channels: Channels, /) -> Tensor:
+        """Channels of inside * swing + base."""
+
+    def gate_reverse(self, back: Tensor, other: Tensor, channels: Channels, /) -> Tensor:
+        """Adjoint of one factor of a product."""
 
 
 @dataclass
@@ -32,7 +54,12 @@ class Saved:
 
 
 def forward(
-    stack: Stack, channels: Channels, parameters: Tensor, points: Tensor, keep: bool
+    kernels: Kernels,
+    stack: Stack,
+    channels: Channels,
+    parameters: Tensor,
+    points: Tensor,
+    keep: bool,
 ) -> tuple[Tensor, Saved]:
     """Outputs (m, 1 + operators, n, k) for points (m or 1, n, d).
 
@@ -48,11 +75,11 @@ def forward(
     for depth in range(len(layers) - 1):
         if depth:
             z = _affine(h, layers[depth])
-        inside = activate(z, stack.activation, channels, gated or depth < last)
+        inside = kernels.activate(z, stack.activation, channels, gated or depth < last)
         if gated and depth == 0:
             inside, swing, base = _parted(stack, inside)
             saved.swing = swing
-        h = gate(inside, swing, base, channels) if _has_gate(stack, depth) else inside
+        h = kernels.gate(inside, swing, base, channels) if _has_gate(stack, depth) else inside
         if gated and depth == last:
             h = _without_slopes(h, channels)
         if keep:
@@ -63,7 +90,12 @@ def forward(
 
 
 def reverse(
-    stack: Stack, channels: Channels, parameters: Tensor, saved: Saved, adjoint: Tensor
+    kernels: Kernels,
+    stack: Stack,
+    channels: Channels,
+    parameters: Tensor,
+    saved: Saved,
+    adjoint: Tensor,
 ) -> Tensor:
     """Gradient (m, size) of sum(outputs * adjoint) with respect to the parameters."""
     layers = stack.layers(parameters)
@@ -77,14 +109,16 @@ def reverse(
         if gated and depth == last:
             back = _with_slopes(back, channels)
         if saved.swing is not None and _has_gate(stack, depth):
-            more = gate_reverse(back, saved.inside[depth], channels)
+            more = kernels.gate_reverse(back, saved.inside[depth], channels)
             by_swing = more if depth == last else by_swing.add_(more)
             by_base = back if depth == last else by_base + back
-            back = gate_reverse(back, saved.swing, channels)
+            back = kernels.gate_reverse(back, saved.swing, channels)
         if gated and depth == 0:
             back = _joined_adjoint(stack, back, by_swing, by_base)
         slopes = gated or depth < last
-        adjoint = activate_reverse(saved.before[depth], back, stack.activation, channels, slopes)
+        adjoint = kernels.activate_reverse(
+            saved.before[depth], back, stack.activation, channels, slopes
+        )
     return _sorted(stack, _enter_reverse(channels, saved.inputs, adjoint), gradients)
 
 
@@ -101,7 +135,7 @@ def _joined(stack: Stack, parameters: Tensor) -> tuple[Tensor, Tensor]:
     members, width, inputs = first[0].shape
     size = len(parts) * width * inputs
     room = parameters.new_empty(members, padded(size))
-    weights = room[:, :size].unflatten(1, (len(parts) * width, inputs))
+    weights = room[:, :size].view(members, len(parts) * width, inputs)
     for place, (own, _) in enumerate(parts):
         weights[:, place * width : (place + 1) * width] = own
     return weights, torch.cat([biases for _, biases in parts], dim=1)
@@ -142,7 +176,7 @@ def _enter(layer: tuple[Tensor, Tensor], channels: Channels, inputs: Tensor) -> 
 def _enter_reverse(channels: Channels, inputs: Tensor, adjoint: Tensor) -> list[Tensor]:
     if inputs.ndim == 3:
         biases, weights = chunk.first_reverse(channels, inputs, adjoint)
-        return [weights.unflatten(1, (-1, inputs.shape[2])), biases]
+        return [weights.view(*biases.shape, inputs.shape[2]), biases]
     flat = adjoint.flatten(1, 2)
     rows = inputs.flatten(1, 2).expand(len(adjoint), -1, -1)
     return [chunk.outer(flat, rows), chunk.over_points(adjoint[:, 0])]
@@ -150,7 +184,7 @@ def _enter_reverse(channels: Channels, inputs: Tensor, adjoint: Tensor) -> list[
 
 def _affine(h: Tensor, layer: tuple[Tensor, Tensor]) -> Tensor:
     weights, biases = layer
-    z: Tensor = chunk.product(h.flatten(1, 2), weights.mT).unflatten(1, h.shape[1:3])
+    z = chunk.product(h.flatten(1, 2), weights.mT).view(*h.shape[:3], weights.shape[1])
     z[:, 0] += biases[:, None]
     return z
 
@@ -159,7 +193,7 @@ def _affine_reverse(weights: Tensor, h: Tensor, adjoint: Tensor) -> tuple[list[T
     """Gradients by weights and biases, flat, and the adjoint of the layer's input."""
     flat = adjoint.flatten(1, 2)
     by_weights = chunk.outer(flat, h.flatten(1, 2)).flatten(1)
-    back = chunk.product(flat, weights).unflatten(1, h.shape[1:3])
+    back = chunk.product(flat, weights).view(h.shape)
     return [by_weights, chunk.over_points(adjoint[:, 0])], back
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from pinn_core.backends import chunk, composed
+from pinn_core.backends import chunk, composed, fused
 from pinn_core.operators import Channels
 from pinn_core.stack import Stack, padded
 
@@ -39,6 +39,7 @@ class Saved:
     missing: int
     threads: int
     size: int
+    kernels: composed.Kernels
     groups: list[tuple[slice, Tensor, list[Kept]]]
 
 
@@ -49,21 +50,25 @@ def forward(
     points: Tensor,
     threads: int,
     keep: bool,
+    kernels: composed.Kernels = fused,
 ) -> tuple[Tensor, Saved]:
-    """Outputs (m, 1 + operators, n, k), and, if ``keep``, what the way back needs."""
+    """Outputs (m, 1 + operators, n, k), and, if ``keep``, what the way back needs.
+
+    ``kernels`` are for networks that are more than layers in a row.
+    """
     count = points.shape[1]
     size, missing = CHUNK, padded(count) - count
     if parameters.is_cuda:
         size, missing, threads = CUDA_CHUNK, 0, 1
     if missing:
         points = torch.cat([points, points[:, -1:].expand(-1, missing, -1)], dim=1)
-    saved = Saved(stack, channels, parameters.shape, missing, threads, size, [])
+    saved = Saved(stack, channels, parameters.shape, missing, threads, size, kernels, [])
     outputs = []
     for group in groups(stack, channels, parameters, count):
         own = parameters[group]
         inputs = points if points.shape[0] == 1 else points[group]
         chunks = [c.contiguous() for c in inputs.split(size, dim=1)]
-        results = _each(_forward(stack, channels, own, keep), chunks, threads)
+        results = _each(_forward(kernels, stack, channels, own, keep), chunks, threads)
         outputs.append(torch.cat([out for out, _ in results], dim=2)[:, :, :count])
         if keep:
             saved.groups.append((group, own, [kept for _, kept in results]))
@@ -76,7 +81,8 @@ def reverse(saved: Saved, adjoint: Tensor) -> Tensor:
     gradient = adjoint.new_zeros(saved.shape)
     for group, own, kept in saved.groups:
         pieces = zip(kept, adjoint[group].split(saved.size, dim=2), strict=True)
-        parts = _each(_reverse(saved.stack, saved.channels, own), pieces, saved.threads)
+        reverse_of = _reverse(saved.kernels, saved.stack, saved.channels, own)
+        parts = _each(reverse_of, pieces, saved.threads)
         total = parts[0]
         for part in parts[1:]:
             total += part
@@ -94,17 +100,19 @@ def groups(stack: Stack, channels: Channels, parameters: Tensor, points: int) ->
 
 
 def _forward(
-    stack: Stack, channels: Channels, parameters: Tensor, keep: bool
+    kernels: composed.Kernels, stack: Stack, channels: Channels, parameters: Tensor, keep: bool
 ) -> Callable[[Tensor], tuple[Tensor, Kept]]:
-    way = composed if _composed(stack) else chunk
-    return lambda points: way.forward(stack, channels, parameters, points, keep)
+    if _composed(stack):
+        return lambda points: composed.forward(kernels, stack, channels, parameters, points, keep)
+    return lambda points: chunk.forward(stack, channels, parameters, points, keep)
 
 
 def _reverse(
-    stack: Stack, channels: Channels, parameters: Tensor
+    kernels: composed.Kernels, stack: Stack, channels: Channels, parameters: Tensor
 ) -> Callable[[tuple[Any, Tensor]], Tensor]:
-    way: Any = composed if _composed(stack) else chunk
-    return lambda piece: way.reverse(stack, channels, parameters, *piece)
+    if _composed(stack):
+        return lambda piece: composed.reverse(kernels, stack, channels, parameters, *piece)
+    return lambda piece: chunk.reverse(stack, channels, parameters, *piece)
 
 
 def _composed(stack: Stack) -> bool:

@@ -90,7 +90,7 @@ _spare = Spare()
 
 def obstacle(stack: Stack, parameters: Tensor) -> str | None:
     """Why this backend cannot serve, or None if it can."""
-    if stack.activation not in _codes():
+    if stack.activation not in codes():
         return f"it does not know the activation {stack.activation.__name__}"
     return library.obstacle(parameters)
 
@@ -149,14 +149,12 @@ def _job(
 ) -> _Job:
     slopes, operators = len(channels.slopes), len(channels.operators)
     drift = [0.0] * (operators * channels.dimension)
-    diffusion = [0.0] * (operators * slopes * slopes)
-    for row, (op, entries) in enumerate(zip(channels.operators, channels.diffusion(), strict=True)):
+    for row, op in enumerate(channels.operators):
         for axis, value in op.first.items():
             drift[row * channels.dimension + axis] += value
-        for left, right, value in entries:
-            diffusion[(row * slopes + left) * slopes + right] += value
+    table = diffusion(channels)
     return _Job(
-        activation=_codes()[stack.activation],
+        activation=codes()[stack.activation],
         threads=threads,
         layers=len(stack.shapes),
         slopes=slopes,
@@ -168,10 +166,21 @@ def _job(
         widths=(ctypes.c_int64 * len(stack.widths))(*stack.widths),
         axes=(ctypes.c_int64 * slopes)(*channels.slopes),
         drift=(ctypes.c_double * len(drift))(*drift),
-        diffusion=(ctypes.c_double * len(diffusion))(*diffusion),
+        diffusion=(ctypes.c_double * len(table))(*table),
     )
 
 
+def diffusion(channels: Channels) -> list[float]:
+    """Second-order coefficients A_ij (operators x slopes x slopes), flat."""
+    slopes = len(channels.slopes)
+    table = [0.0] * (len(channels.operators) * slopes * slopes)
+    for row, entries in enumerate(channels.diffusion()):
+        for left, right, value in entries:
+            table[(row * slopes + left) * slopes + right] += value
+    return table
+
+
 @cache
-def _codes() -> dict[Callable[[Tensor, int], tuple[Tensor, ...]], int]:
+def codes() -> dict[Callable[[Tensor, int], tuple[Tensor, ...]], int]:
+    """What C++ calls the activations that it knows."""
     return {ACTIVATIONS[name]: code for code, name in enumerate(ACTIVATION_CODES)}

@@ -4,6 +4,7 @@
 // and threads, and sums over them are taken in order: so a member's bits depend on nothing else.
 #include <new>
 
+#include "gates.hpp"
 #include "pool.hpp"
 #include "propagation.hpp"
 #include "rows.hpp"
@@ -139,7 +140,7 @@ PINN_PUBLIC int pinn_runs_here() {
     return 1;
 }
 
-// A null plan or 1 from the others: memory ran out.
+// A null plan or 1 from the others: memory ran out. Those on tables need next to none.
 #define PINN_FUNCTIONS(T)                                                                         \
     PINN_PUBLIC pinn::Plan<T>* pinn_plan_##T(const pinn::Job* job, int keep) {                    \
         pinn::Plan<T>* plan = nullptr;                                                            \
@@ -157,6 +158,25 @@ PINN_PUBLIC int pinn_runs_here() {
                                      const T* points, T* kept, const T* adjoint, T* gradient) {   \
         return pinn::guarded(                                                                     \
             [&] { pinn::Call<T>(*plan, parameters, points, kept).reverse(adjoint, gradient); });  \
+    }                                                                                             \
+    PINN_PUBLIC void pinn_activate_##T(const pinn::Tables* tables, const T* z, T* after) {         \
+        pinn::with_activation<T>(tables->activation, [&](auto activation) {                       \
+            pinn::activated<T, decltype(activation)>(*tables, z, after);                          \
+        });                                                                                       \
+    }                                                                                             \
+    PINN_PUBLIC void pinn_activate_reverse_##T(const pinn::Tables* tables, const T* z,            \
+                                               const T* back, int64_t rows, T* adjoint) {         \
+        pinn::with_activation<T>(tables->activation, [&](auto activation) {                       \
+            pinn::activated_reverse<T, decltype(activation)>(*tables, z, back, rows, adjoint);    \
+        });                                                                                       \
+    }                                                                                             \
+    PINN_PUBLIC void pinn_gate_##T(const pinn::Tables* tables, const T* inside, const T* swing,   \
+                                   const T* base, T* after) {                                     \
+        pinn::gated<T>(*tables, inside, swing, base, after);                                      \
+    }                                                                                             \
+    PINN_PUBLIC void pinn_gate_reverse_##T(const pinn::Tables* tables, const T* back,             \
+                                           const T* other, T* adjoint) {                          \
+        pinn::gated_reverse<T>(*tables, back, other, adjoint);                                    \
     }                                                                                             \
     PINN_PUBLIC void pinn_adam_##T(const T* gradient, T* first, T* second, const T* rate,         \
                                    T* update, int64_t members, int64_t size, double beta1,        \
