@@ -18,6 +18,7 @@ from pinn_core.optimizers import Descent
 from pinn_core.recording import Recorder
 from pinn_core.stack import padded
 from pinn_core.trajectory import Trajectory
+from pinn_core.trials import Trials, joined
 from pinn_core.unpacking import kept, pruned, trajectories, unkept
 from pinn_core.weighting import Fixed
 
@@ -75,6 +76,13 @@ class Pack:
         self.batch: dict[str, Cloud] = {}
         weighting = self.configuration.weighting
         self.balance = Balance(self.field, weighting, self._weights(), self.batches.at(0))
+        self.trials = self._no_trials()
+
+    def _no_trials(self) -> Trials | None:
+        """Where to keep what line searches find, if that is all that an evaluation finds."""
+        searches = any(phase.searches for phase in self.configuration.phases)
+        same = self.batches.fixed and self.balance.factors is no_factors
+        return Trials() if searches and same else None
 
     def _initial(self) -> Tensor:
         rows = [self.field.initial(self.configuration.network, seed) for seed in self._seeds]
@@ -145,7 +153,7 @@ class Pack:
         """Record the last row, which no update leaves."""
         self._prepare(step)
         self.recorder.landscape.state(step, self.parameters, self.balance.table, self.state)
-        self._record(self.recorder.due(step), self._evaluation(self.balance.factors), None)
+        self._record(self.recorder.due(step), self._here(), None)
 
     def _advance_phase(self, step: int) -> None:
         """Enter the next phase, which may be the next stage's first."""
@@ -169,7 +177,7 @@ class Pack:
             self.batch = batch
 
     def _step(self, due: frozenset[str], now: int | Tensor) -> None:
-        evaluation = self._evaluation(self.balance.factors)
+        evaluation = self._here()
         descent = Descent(
             self.parameters,
             *self.balance.total(evaluation),
@@ -197,16 +205,32 @@ class Pack:
         self.recorder.conflict(self.row, found)
         return update
 
+    def _here(self) -> Evaluation:
+        """The step's evaluation, of which line searches may have made a part already."""
+        known = self.trials.known(self.parameters) if self.trials else {}
+        if not known:
+            return self._evaluation(self.balance.factors)
+        rest = [row for row in range(len(self.members)) if row not in known]
+        if rest:
+            made = self._evaluated(self.parameters[rest], rest)
+            known |= {member: (made, row) for row, member in enumerate(rest)}
+        return joined([known[row] for row in range(len(self.members))])
+
     def _evaluation(self, factors: Factors = no_factors) -> Evaluation:
         batch = {name: cloud.anew() for name, cloud in self.batch.items()}
         return self.objective.evaluate(self.field, self.parameters, batch, factors)
 
     def _elsewhere(self, parameters: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Loss and gradient of some members at other parameters, on this step's points."""
+        evaluation = self._evaluated(parameters, members)
+        if self.trials:
+            self.trials.keep(members, parameters, evaluation)
+        return self.balance.total(evaluation, list(members))
+
+    def _evaluated(self, parameters: Tensor, members: Sequence[int]) -> Evaluation:
         batch = {name: cloud.of(members) for name, cloud in self.batch.items()}
         factors = self.balance.factors_again(members)
-        evaluation = self.objective.evaluate(self.field, parameters, batch, factors)
-        return self.balance.total(evaluation, list(members))
+        return self.objective.evaluate(self.field, parameters, batch, factors)
 
     def _record(
         self, due: frozenset[str], evaluation: Evaluation, update: tuple[Tensor, Tensor] | None
@@ -240,6 +264,7 @@ class Pack:
             self.field.demand(name, demanded)
         self.batches = self.objective.batches(self.field, self._seeds)
         self.batch = {}
+        self.trials = self._no_trials()
         if self.conflict is not None:
             self.conflict = Conflict(self._each, self._seeds, self.field)
         self.balance.shrink(index)
