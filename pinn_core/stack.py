@@ -62,9 +62,9 @@ class Stack:
         return [] if self.gates == "none" else [(self.widths[0], self.widths[1])] * 2
 
     @property
-    def plain(self) -> bool:
-        """Whether coordinates, shifted and scaled at most, go through layers alone."""
-        return self.gates == "none" and (self.features is None or self.features.affine)
+    def takes_coordinates(self) -> bool:
+        """Whether coordinates, shifted and scaled at most, are the input."""
+        return self.features is None or self.features.affine
 
     def layers(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Views (weights (m, out, in), biases (m, out)) into flat parameters (m, P >= size)."""

@@ -5,8 +5,8 @@ choice is ``auto`` (native on a CPU where it can be built, else eager), or a nam
 ``auto``, the environment variable PINN_BACKEND may name one.
 
 The name also says how rows and squares are made (``pinn_core.rows``, ``pinn_core.squares``).
-``gated`` carries gates and input features for ``native``, ``third_order`` operators of order three
-for both.
+``featured`` carries input features for ``native``, ``third_order`` operators of order three for
+both.
 """
 
 import logging
@@ -17,7 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from pinn_core.backends import eager, gated, library, native, third_order
+from pinn_core.backends import eager, featured, library, native, third_order
 from pinn_core.operators import Channels, Operator
 from pinn_core.registry import UnknownName
 from pinn_core.stack import Stack
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @runtime_checkable
 class Backend(Protocol):
-    """The contract of the modules ``eager``, ``native``, ``gated`` and ``third_order``."""
+    """The contract of the modules ``eager``, ``native``, ``featured`` and ``third_order``."""
 
     def forward(
         self,
@@ -63,7 +63,7 @@ def choose(
         return third_order
     if name == "eager":
         return eager
-    return native if stack.plain else gated
+    return native if stack.takes_coordinates else featured
 
 
 def settled(wanted: str, stack: Stack, like: Tensor) -> str:

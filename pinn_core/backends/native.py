@@ -16,6 +16,8 @@ from pinn_core.stack import Stack
 
 ACTIVATION_CODES = ("tanh", "sin", "gelu", "silu", "softplus")
 """The order of ``ActivationCode`` in cpp/jets.hpp."""
+GATES = ("none", "code", "paper")
+"""The order of ``Gates`` in cpp/plan.hpp."""
 
 
 class _Job(ctypes.Structure):
@@ -28,6 +30,7 @@ class _Job(ctypes.Structure):
         ("slopes", ctypes.c_int32),
         ("operators", ctypes.c_int32),
         ("shared_points", ctypes.c_int32),
+        ("gates", ctypes.c_int32),
         ("members", ctypes.c_int64),
         ("parameters", ctypes.c_int64),
         ("points", ctypes.c_int64),
@@ -160,6 +163,7 @@ def _job(
         slopes=slopes,
         operators=operators,
         shared_points=points[0] == 1,
+        gates=GATES.index(stack.gates),
         members=parameters[0],
         parameters=parameters[1],
         points=points[1],

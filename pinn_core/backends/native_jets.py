@@ -19,8 +19,8 @@ ALIGNED = 64
 """Bytes to whose multiples the tables are aligned."""
 
 
-class _Tables(ctypes.Structure):
-    """``Tables`` in cpp/gates.hpp."""
+class _Shape(ctypes.Structure):
+    """``Shape`` in cpp/native.cpp."""
 
     _fields_ = (
         ("activation", ctypes.c_int32),
@@ -38,8 +38,8 @@ def activate(z: Tensor, activation: Activation, channels: Channels, slopes: bool
     z = _aligned(z)
     kept = channels.count if slopes else 1 + len(channels.operators)
     after = z.new_empty(z.shape[0], kept, *z.shape[2:])
-    tables = _tables(channels, z.shape, codes()[activation], slopes)
-    _call("activate", z.dtype, tables, z.data_ptr(), after.data_ptr())
+    shape = _shape(channels, z.shape, codes()[activation], slopes)
+    _call("activate", z.dtype, shape, z.data_ptr(), after.data_ptr())
     return after
 
 
@@ -49,10 +49,10 @@ def activate_reverse(
     """Adjoints before the activation from those after it."""
     z, back = _aligned(z), _aligned(back)
     adjoint = torch.empty_like(z)
-    tables = _tables(channels, z.shape, codes()[activation], slopes)
+    shape = _shape(channels, z.shape, codes()[activation], slopes)
     rows = back.shape[1]
     pointers = z.data_ptr(), back.data_ptr(), rows, adjoint.data_ptr()
-    _call("activate_reverse", z.dtype, tables, *pointers)
+    _call("activate_reverse", z.dtype, shape, *pointers)
     return adjoint
 
 
@@ -61,7 +61,7 @@ def gate(inside: Tensor, swing: Tensor, base: Tensor, channels: Channels) -> Ten
     inside, swing, base = _aligned(inside), _aligned(swing), _aligned(base)
     after = torch.empty_like(inside)
     pointers = [table.data_ptr() for table in (inside, swing, base, after)]
-    _call("gate", inside.dtype, _tables(channels, inside.shape), *pointers)
+    _call("gate", inside.dtype, _shape(channels, inside.shape), *pointers)
     return after
 
 
@@ -70,20 +70,20 @@ def gate_reverse(back: Tensor, other: Tensor, channels: Channels) -> Tensor:
     back, other = _aligned(back), _aligned(other)
     adjoint = torch.empty_like(back)
     pointers = [table.data_ptr() for table in (back, other, adjoint)]
-    _call("gate_reverse", back.dtype, _tables(channels, back.shape), *pointers)
+    _call("gate_reverse", back.dtype, _shape(channels, back.shape), *pointers)
     return adjoint
 
 
-def _call(name: str, precision: torch.dtype, tables: _Tables, *arguments: int) -> None:
-    library.function(name, precision)(ctypes.byref(tables), *arguments)
+def _call(name: str, precision: torch.dtype, shape: _Shape, *arguments: int) -> None:
+    library.function(name, precision)(ctypes.byref(shape), *arguments)
 
 
 @lru_cache(maxsize=256)
-def _tables(
+def _shape(
     channels: Channels, shape: torch.Size, activation: int = 0, slopes: bool = True
-) -> _Tables:
+) -> _Shape:
     table = diffusion(channels)
-    return _Tables(
+    return _Shape(
         activation=activation,
         slopes=len(channels.slopes),
         operators=len(channels.operators),

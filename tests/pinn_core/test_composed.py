@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import eager, gated, library, native, third_order
+from pinn_core.backends import eager, featured, library, native, third_order
 from pinn_core.backends.eager import CHUNK
 from pinn_core.features import Features
 from pinn_core.operators import Derivatives, Operator
@@ -230,12 +230,12 @@ def test_the_backend_is_native_where_it_can_be(monkeypatch: pytest.MonkeyPatch) 
     if library.missing():
         pytest.skip("no native backend here")
     monkeypatch.delenv("PINN_BACKEND", raising=False)
-    expected = {"plain": native, "scaled": native}
+    expected = {"features": featured, "gated features": featured}
     like = torch.zeros(1, 1)
     for name, kind in STACKS.items():
         stack = stack_of(kind)
         for wanted in ("auto", "native"):
-            assert backends.choose(wanted, stack, like) is expected.get(name, gated)
+            assert backends.choose(wanted, stack, like) is expected.get(name, native)
             assert backends.settled(wanted, stack, like) == "native"
         assert backends.choose("eager", stack, like, (LAPLACE,)) is eager
         assert backends.choose("auto", stack, like, (D.xxy,)) is third_order

@@ -267,6 +267,7 @@ def test_a_resolved_study_loads_to_itself(file: Path, tmp_path: Path) -> None:
     ]
     for source, overrides in [*((name, ()) for name in (str(file), *shipped_studies())), *smaller]:
         study = load_study(source, overrides)
+        assert study.name.startswith(source) or source == str(file)
         resolved = tmp_path / "study.yaml"
         resolved.write_text(study.to_yaml())
         assert load_study(str(resolved)) == study
@@ -423,8 +424,6 @@ def test_a_worker_refuses_a_configuration_that_is_none(
 def test_the_shipped_studies_are_the_published_ones() -> None:
     published = {"best-pair", "demo", "plateaus", "plateaus-small", "plateaus-tpe", "remedies"}
     assert published < set(shipped_studies())
-    for name in shipped_studies():
-        assert load_study(name).name == name
     whole, sampled = load_study("plateaus"), load_study("plateaus-tpe")
     assert (whole.base, whole.models) == (sampled.base, sampled.models)
     small = load_study("plateaus-small")

@@ -72,7 +72,8 @@ inline void slopes_after(const Diffusion<T>& a, const Jet<T>& jet, const T* z, i
         store(after + (1 + i) * block, jet.first * load(z + i * step));
 }
 
-template <class T, class Activation, int Slopes, int Operators>
+// Makes what is kept of the value, or with ``Again`` goes by what was kept.
+template <class T, class Activation, int Slopes, int Operators, bool Again>
 [[gnu::flatten]] void activate(const Diffusion<T>& a, const Activated<T>& layer) {
     constexpr int width = panel_width<T>, kept = Activation::kept;
     const int slopes = Slopes < 0 ? a.slopes : Slopes;
@@ -84,8 +85,12 @@ template <class T, class Activation, int Slopes, int Operators>
                 const int64_t at = p * width + lane;
                 T* own = layer.kept + q * layer.kept_step + at;
                 Vector<T> values[kept];
-                Activation::keep(load(own + (kept - 1) * block), values);
-                for (int i = 0; i < kept; ++i) store(own + i * block, values[i]);
+                if (Again) {
+                    for (int i = 0; i < kept; ++i) values[i] = load(own + i * block);
+                } else {
+                    Activation::keep(load(own + (kept - 1) * block), values);
+                    for (int i = 0; i < kept; ++i) store(own + i * block, values[i]);
+                }
                 const Jet<T> jet = Activation::jet(values);
                 const T* z = layer.rest.at + q * layer.rest.panel_step +
                              p * layer.rest.point_step + lane;
@@ -164,6 +169,7 @@ template <class T>
 struct Kernels {
     int kept;
     void (*activate)(const Diffusion<T>&, const Activated<T>&);
+    void (*again)(const Diffusion<T>&, const Activated<T>&);
     void (*reverse)(const Diffusion<T>&, const Activated<T>&);
 };
 
@@ -174,10 +180,18 @@ Kernels<T> kernels(const Diffusion<T>& a) {
     const auto is = [&](int slopes, int operators) {
         return a.diagonal && a.slopes == slopes && a.operators == operators;
     };
-    if (is(0, 0)) return {kept, activate<T, Activation, 0, 0>, activate_reverse<T, Activation, 0, 0>};
-    if (is(1, 1)) return {kept, activate<T, Activation, 1, 1>, activate_reverse<T, Activation, 1, 1>};
-    if (is(2, 1)) return {kept, activate<T, Activation, 2, 1>, activate_reverse<T, Activation, 2, 1>};
-    return {kept, activate<T, Activation, -1, -1>, activate_reverse<T, Activation, -1, -1>};
+    constexpr auto again = activate<T, Activation, -1, -1, true>;
+    if (is(0, 0))
+        return {kept, activate<T, Activation, 0, 0, false>, again,
+                activate_reverse<T, Activation, 0, 0>};
+    if (is(1, 1))
+        return {kept, activate<T, Activation, 1, 1, false>, again,
+                activate_reverse<T, Activation, 1, 1>};
+    if (is(2, 1))
+        return {kept, activate<T, Activation, 2, 1, false>, again,
+                activate_reverse<T, Activation, 2, 1>};
+    return {kept, activate<T, Activation, -1, -1, false>, again,
+            activate_reverse<T, Activation, -1, -1>};
 }
 
 enum ActivationCode { code_tanh, code_sin, code_gelu, code_silu, code_softplus };

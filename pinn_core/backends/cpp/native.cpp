@@ -105,6 +105,21 @@ class Call {
     T *kept_, *packed_ = nullptr;
 };
 
+// How the tables of a call that torch makes lie; native_jets.py has the same structure.
+struct Shape {
+    int32_t activation, slopes, operators, with_slopes;
+    int64_t members, size;
+    const double* diffusion;  // operators x slopes x slopes
+};
+
+// Calls work(tables) with the coefficients in this precision.
+template <class T, class Do>
+void with_tables(const Shape& shape, const Do& work) {
+    const std::vector<T> table(shape.diffusion,
+                               shape.diffusion + shape.operators * shape.slopes * shape.slopes);
+    work(Tables<T>{{shape.slopes, shape.operators, false, table.data()}, shape.members, shape.size});
+}
+
 template <class Do>
 int guarded(const Do& work) {
     try {
@@ -159,24 +174,33 @@ PINN_PUBLIC int pinn_runs_here() {
         return pinn::guarded(                                                                     \
             [&] { pinn::Call<T>(*plan, parameters, points, kept).reverse(adjoint, gradient); });  \
     }                                                                                             \
-    PINN_PUBLIC void pinn_activate_##T(const pinn::Tables* tables, const T* z, T* after) {         \
-        pinn::with_activation<T>(tables->activation, [&](auto activation) {                       \
-            pinn::activated<T, decltype(activation)>(*tables, z, after);                          \
+    PINN_PUBLIC void pinn_activate_##T(const pinn::Shape* shape, const T* z, T* after) {           \
+        pinn::with_tables<T>(*shape, [&](const pinn::Tables<T>& tables) {                         \
+            pinn::with_activation<T>(shape->activation, [&](auto activation) {                    \
+                pinn::activated<T, decltype(activation)>(tables, shape->with_slopes, z, after);   \
+            });                                                                                   \
         });                                                                                       \
     }                                                                                             \
-    PINN_PUBLIC void pinn_activate_reverse_##T(const pinn::Tables* tables, const T* z,            \
+    PINN_PUBLIC void pinn_activate_reverse_##T(const pinn::Shape* shape, const T* z,              \
                                                const T* back, int64_t rows, T* adjoint) {         \
-        pinn::with_activation<T>(tables->activation, [&](auto activation) {                       \
-            pinn::activated_reverse<T, decltype(activation)>(*tables, z, back, rows, adjoint);    \
+        pinn::with_tables<T>(*shape, [&](const pinn::Tables<T>& tables) {                         \
+            pinn::with_activation<T>(shape->activation, [&](auto activation) {                    \
+                pinn::activated_reverse<T, decltype(activation)>(tables, shape->with_slopes, z,   \
+                                                                 back, rows, adjoint);            \
+            });                                                                                   \
         });                                                                                       \
     }                                                                                             \
-    PINN_PUBLIC void pinn_gate_##T(const pinn::Tables* tables, const T* inside, const T* swing,   \
+    PINN_PUBLIC void pinn_gate_##T(const pinn::Shape* shape, const T* inside, const T* swing,     \
                                    const T* base, T* after) {                                     \
-        pinn::gated<T>(*tables, inside, swing, base, after);                                      \
+        pinn::with_tables<T>(*shape, [&](const pinn::Tables<T>& tables) {                         \
+            pinn::gate<T>(tables, inside, swing, base, after);                                    \
+        });                                                                                       \
     }                                                                                             \
-    PINN_PUBLIC void pinn_gate_reverse_##T(const pinn::Tables* tables, const T* back,             \
+    PINN_PUBLIC void pinn_gate_reverse_##T(const pinn::Shape* shape, const T* back,               \
                                            const T* other, T* adjoint) {                          \
-        pinn::gated_reverse<T>(*tables, back, other, adjoint);                                    \
+        pinn::with_tables<T>(*shape, [&](const pinn::Tables<T>& tables) {                         \
+            pinn::gate_reverse<T>(tables, back, other, adjoint);                                  \
+        });                                                                                       \
     }                                                                                             \
     PINN_PUBLIC void pinn_adam_##T(const T* gradient, T* first, T* second, const T* rate,         \
                                    T* update, int64_t members, int64_t size, double beta1,        \

@@ -12,18 +12,23 @@ class Packed {
     // ``at`` has room for plan.packed_size numbers.
     Packed(const Plan<T>& plan, T* at) : plan_(plan), at_(at) {}
 
-    T* first() const { return at_; }                               // [panel][input][column]
-    T* constant() const { return at_ + plan_.packed_constant; }    // [panel][channel - 1][column]
+    // Of the first layer and the encoders: [panel][input][column], [panel][channel - 1][column].
+    T* first(int e) const { return at_ + plan_.packed_first[e]; }
+    T* constant(int e) const { return at_ + plan_.packed_constant[e]; }
+    T* entrance_biases(int e) const { return at_ + plan_.packed_entrance_biases[e]; }
     T* biases(int64_t l) const { return at_ + plan_.packed_biases[l]; }
     T* matrix(int64_t l) const { return at_ + plan_.packed_matrices[l]; }  // [panel][term][column]
     T* last() const { return at_ + plan_.packed_last; }            // rows
 
     void pack(const T* parameters, bool forward) const {
-        pack_first(parameters);
-        for (int64_t l = 0; l < plan_.hidden; ++l) {
+        for (int e = 0; e < plan_.entrances(); ++e) {
+            copy_padded(parameters + plan_.entrance_bias_at(e), plan_.width(1), plan_.padded(1),
+                        entrance_biases(e));
+            pack_entrance(parameters + plan_.entrance_at[e], first(e), constant(e));
+        }
+        for (int64_t l = 1; l < plan_.hidden; ++l) {
             const int64_t rows = plan_.width(l + 1), columns = plan_.width(l);
             copy_padded(parameters + plan_.bias_at(l), rows, plan_.padded(l + 1), biases(l));
-            if (l == 0) continue;
             const T* weights = parameters + plan_.weights_at[l];
             if (forward)
                 pack_transposed(weights, columns, rows, matrix(l));
@@ -61,13 +66,13 @@ class Packed {
     }
 
     // Of a linear function the slopes are its weights, whatever the point.
-    void pack_first(const T* parameters) const {
+    void pack_entrance(const T* parameters, T* first, T* constant) const {
         constexpr int width = panel_width<T>;
         const int64_t d = plan_.inputs, columns = plan_.width(1), rest = plan_.channels - 1;
-        pack_transposed(parameters, d, columns, first());
+        pack_transposed(parameters, d, columns, first);
         for (int64_t q = 0; q < panels<T>(columns); ++q) {
-            const T* weights = first() + q * d * width;
-            T* to = constant() + q * rest * width;
+            const T* weights = first + q * d * width;
+            T* to = constant + q * rest * width;
             for (int s = 0; s < plan_.slopes; ++s, to += width)
                 std::copy_n(weights + plan_.axes[s] * width, width, to);
             for (int o = 0; o < plan_.operators; ++o, to += width) {

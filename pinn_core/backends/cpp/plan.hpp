@@ -11,7 +11,7 @@ namespace pinn {
 
 // The C interface's description of a call; native.py has the same structure.
 struct Job {
-    int32_t activation, threads, layers, slopes, operators, shared_points;
+    int32_t activation, threads, layers, slopes, operators, shared_points, gates;
     int64_t members, parameters, points;  // parameters: length of a member's row, padding included
     const int64_t* widths;                // layers + 1, inputs to outputs
     const int64_t* axes;                  // of the slopes
@@ -20,6 +20,9 @@ struct Job {
 };
 
 constexpr int64_t most_blocks = 16;
+
+// Whether two encoders of the input gate the layers: all, or all but the first.
+enum Gates { gates_none, gates_code, gates_paper };
 
 // Made once for many calls, which only read it.
 template <class T>
@@ -32,6 +35,7 @@ class Plan {
           slopes(job.slopes),
           operators(job.operators),
           shared_points(job.shared_points),
+          gates(job.gates),
           members(job.members),
           parameters(job.parameters),
           points(job.points),
@@ -54,6 +58,13 @@ class Plan {
             kept_per_point = keep ? kept_per_point + own : std::max(kept_per_point, own);
             widest = std::max(widest, padded(l + 1));
         }
+        for (int e = 0; e < entrances(); ++e) {
+            entrance_at.push_back(e ? size : 0);
+            kept_entrance.push_back(e && keep ? kept_per_point : 0);
+            if (!e) continue;
+            size += (inputs + 1) * width(1);
+            if (keep) kept_per_point += kept_blocks(0) * padded(1);
+        }
         set_chunks();
         set_packing();
     }
@@ -63,6 +74,10 @@ class Plan {
     int64_t width(int64_t l) const { return widths_[l]; }
     int64_t padded(int64_t l) const { return panels<T>(width(l)) * panel_width<T>; }
     int64_t bias_at(int64_t l) const { return weights_at[l] + width(l) * width(l + 1); }
+    int64_t entrance_bias_at(int e) const { return entrance_at[e] + inputs * width(1); }
+    bool has_gate(int64_t l) const { return gates == gates_code || (gates == gates_paper && l); }
+    // The first layer and, with gates, the encoders U and V, which have the same shape.
+    int entrances() const { return gates ? 3 : 1; }
     int64_t kept_blocks(int64_t l) const { return kernel.kept + (l ? channels - 1 : 0); }
     int64_t kept_size() const { return members * points * kept_per_point; }
     int64_t points_in(int64_t c) const { return std::min(chunk, points - c * chunk); }
@@ -71,18 +86,20 @@ class Plan {
     const bool keep;
     const int threads, slopes, operators;
     const bool shared_points;
+    const int gates;
     const int64_t members, parameters, points;
     const int64_t hidden, channels, inputs, outputs;
     const std::vector<int64_t> axes;
     const std::vector<T> drift;
     Diffusion<T> diffusion;
     Kernels<T> kernel;
-    std::vector<int64_t> weights_at, kept_at;
+    std::vector<int64_t> weights_at, kept_at, entrance_at, kept_entrance;
     int64_t size = 0, kept_per_point = 0, widest = 0;
     int64_t chunk = 0, chunks = 0, blocks = 0;
     // Where a member's packed weights lie (packed.hpp) and how much room they take.
+    std::vector<int64_t> packed_first, packed_constant, packed_entrance_biases;
     std::vector<int64_t> packed_biases, packed_matrices;
-    int64_t packed_constant = 0, packed_last = 0, packed_size = 0;
+    int64_t packed_last = 0, packed_size = 0;
 
   private:
     void set_diffusion(const double* table) {
@@ -105,11 +122,15 @@ class Plan {
 
     void set_packing() {
         constexpr int64_t line = 64 / sizeof(T);
-        int64_t at = padded(1) * inputs;
+        int64_t at = 0;
         const auto take = [&](int64_t count) { return std::exchange(at, at + count); };
-        packed_constant = take(padded(1) * (channels - 1));
+        for (int e = 0; e < entrances(); ++e) {
+            packed_first.push_back(take(padded(1) * inputs));
+            packed_constant.push_back(take(padded(1) * (channels - 1)));
+            packed_entrance_biases.push_back(take(padded(1)));
+        }
         for (int64_t l = 0; l < hidden; ++l) {
-            packed_biases.push_back(take(padded(l + 1)));
+            packed_biases.push_back(l ? take(padded(l + 1)) : 0);
             const int64_t forward = width(l) * padded(l + 1), reverse = width(l + 1) * padded(l);
             packed_matrices.push_back(l ? take(std::max(forward, reverse)) : 0);
         }

@@ -1,6 +1,10 @@
 // The whole layer stack, forward and back, for one member and one chunk of points.
+//
+// With gates a hidden layer passes on h = inside * swing + base; swing and base are made of the
+// encoders U and V, whose layer has the shape of the first one (../../stack.py).
 #pragma once
 
+#include "gates.hpp"
 #include "packed.hpp"
 
 namespace pinn {
@@ -18,18 +22,36 @@ template <class T>
 class Propagation {
   public:
     static int64_t room(const Plan<T>& plan) {
-        return 3 * plan.chunk * plan.channels * plan.widest;
+        return (plan.gates ? 8 : 3) * plan.chunk * plan.channels * plan.widest;
     }
 
     Propagation(const Plan<T>& plan, Packed<T> packed, T* room)
         : plan_(plan), packed_(packed), after_(room),
-          back_(room + room_of_one()), other_(back_ + room_of_one()) {}
+          back_(room + room_of_one()), other_(back_ + room_of_one()) {
+        if (!plan.gates) return;
+        swing_ = other_ + room_of_one();
+        base_ = swing_ + room_of_one();
+        by_swing_ = base_ + room_of_one();
+        by_base_ = by_swing_ + room_of_one();
+        gated_ = by_base_ + room_of_one();
+    }
 
     void forward(const Chunk<T>& chunk, const T* parameters, T* output) {
+        if (plan_.gates) {
+            for (int e = 1; e < 3; ++e) {
+                enter(chunk, e);
+                plan_.kernel.activate(plan_.diffusion, entrance(chunk, e, nullptr));
+                keep_encoder(chunk.points, e);
+            }
+            set_swing(chunk.points);
+        }
         for (int64_t l = 0; l < plan_.hidden; ++l) {
-            if (l == 0) first(chunk);
+            if (l == 0) enter(chunk, 0);
             else linear(chunk, l);
             plan_.kernel.activate(plan_.diffusion, layer(chunk, l, nullptr));
+            if (!plan_.has_gate(l)) continue;
+            gate<T>(tables(chunk.points), after_, swing_, base_, back_);
+            std::swap(after_, back_);
         }
         last(chunk, parameters + plan_.bias_at(plan_.hidden), output);
     }
@@ -37,9 +59,12 @@ class Propagation {
     // Adds to ``gradient`` the derivative of sum(outputs * adjoint) by the parameters.
     void reverse(const Chunk<T>& chunk, const T* adjoint, T* gradient) {
         const int64_t n = chunk.points, rows = plan_.channels * n;
+        if (plan_.gates) begin_gates(chunk);
         last_back(chunk, adjoint);
         for (int64_t l = plan_.hidden - 1;; --l) {
+            if (plan_.has_gate(l)) gate_back(chunk, l);
             plan_.kernel.reverse(plan_.diffusion, layer(chunk, l, back_));
+            if (plan_.has_gate(l)) std::swap(after_, gated_);
             if (l == plan_.hidden - 1)
                 last_gradient(chunk, adjoint, gradient);
             else
@@ -51,7 +76,12 @@ class Propagation {
             product<T>(table(other_, n), packed_.matrix(l), rows, plan_.width(l + 1),
                        plan_.width(l), nullptr, table(back_, n));
         }
-        first_gradient(chunk, gradient);
+        entrance_gradient(chunk, 0, gradient);
+        for (int e = 1; e < plan_.entrances(); ++e) {
+            encoder_back(n, e);
+            plan_.kernel.reverse(plan_.diffusion, entrance(chunk, e, back_));
+            entrance_gradient(chunk, e, gradient);
+        }
     }
 
   private:
@@ -81,27 +111,96 @@ class Propagation {
     }
 
     Activated<T> layer(const Chunk<T>& chunk, int64_t l, T* back) const {
+        if (l == 0) return entrance(chunk, 0, back);
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
-        const Rest<T> same{packed_.constant(), (plan_.channels - 1) * width, width, 0};
         const Rest<T> own{value(chunk, l) + block, step, block, width};
-        return {n, panels<T>(plan_.width(l + 1)), kept(chunk, l), step, l ? own : same,
-                after_, back, l < plan_.hidden - 1};
+        return {n, panels<T>(plan_.width(l + 1)), kept(chunk, l), step, own, after_, back,
+                with_slopes(l)};
     }
 
-    void first(const Chunk<T>& chunk) const {
+    // The first layer or an encoder.
+    Activated<T> entrance(const Chunk<T>& chunk, int e, T* back) const {
+        const Rest<T> same{packed_.constant(e), (plan_.channels - 1) * width, width, 0};
+        return {chunk.points, panels<T>(plan_.width(1)), kept_entrance(chunk, e),
+                kept_step(chunk, 0), same, after_, back, with_slopes(0)};
+    }
+
+    // The output layer has no use for them, a gate has.
+    bool with_slopes(int64_t l) const { return plan_.gates || l < plan_.hidden - 1; }
+
+    T* kept_entrance(const Chunk<T>& chunk, int e) const {
+        return chunk.kept + chunk.points * plan_.kept_entrance[e];
+    }
+
+    void enter(const Chunk<T>& chunk, int e) const {
         const int64_t d = plan_.inputs, step = kept_step(chunk, 0);
-        T* z = value(chunk, 0);
+        T* z = kept_entrance(chunk, e) + (plan_.kernel.kept - 1) * chunk.points * width;
         for (int64_t q = 0; q < panels<T>(plan_.width(1)); ++q) {
-            const T* weights = packed_.first() + q * d * width;
+            const T* weights = packed_.first(e) + q * d * width;
             for (int64_t p = 0; p < chunk.points; ++p) {
                 for (int lane = 0; lane < width; lane += lanes<T>) {
-                    Vector<T> sum = load(packed_.biases(0) + q * width + lane);
+                    Vector<T> sum = load(packed_.entrance_biases(e) + q * width + lane);
                     for (int64_t i = 0; i < d; ++i)
                         sum += chunk.x[p * d + i] * load(weights + i * width + lane);
                     store(z + q * step + p * width + lane, sum);
                 }
             }
         }
+    }
+
+    // A table of channels as a gate sees it: every panel for itself.
+    Tables<T> tables(int64_t n) const {
+        return {plan_.diffusion, panels<T>(plan_.width(1)), n * width};
+    }
+
+    int64_t numbers(int64_t n) const { return plan_.padded(1) * plan_.channels * n; }
+
+    // U goes to ``swing_``, V to ``base_``, for ``set_swing``.
+    void keep_encoder(int64_t n, int e) const {
+        std::copy_n(after_, numbers(n), e == 1 ? swing_ : base_);
+    }
+
+    // swing U - V and base V, or in the paper V - U and U.
+    void set_swing(int64_t n) {
+        if (plan_.gates == gates_paper) std::swap(swing_, base_);
+        for (int64_t k = 0; k < numbers(n); ++k) swing_[k] -= base_[k];
+    }
+
+    void begin_gates(const Chunk<T>& chunk) {
+        for (int e = 1; e < 3; ++e) {
+            plan_.kernel.again(plan_.diffusion, entrance(chunk, e, nullptr));
+            keep_encoder(chunk.points, e);
+        }
+        set_swing(chunk.points);
+        std::fill_n(by_swing_, numbers(chunk.points), T(0));
+        std::fill_n(by_base_, numbers(chunk.points), T(0));
+    }
+
+    // From the adjoint after a gate to that before it; leaves in ``gated_`` what the gate passes on.
+    void gate_back(const Chunk<T>& chunk, int64_t l) {
+        const int64_t n = chunk.points;
+        plan_.kernel.again(plan_.diffusion, layer(chunk, l, nullptr));
+        if (l == plan_.hidden - 1) no_slopes(n);
+        gate_reverse<T>(tables(n), back_, after_, gated_);
+        for (int64_t k = 0; k < numbers(n); ++k) by_swing_[k] += gated_[k];
+        for (int64_t k = 0; k < numbers(n); ++k) by_base_[k] += back_[k];
+        gate_reverse<T>(tables(n), back_, swing_, gated_);
+        std::swap(back_, gated_);
+        gate<T>(tables(n), after_, swing_, base_, gated_);
+    }
+
+    // The output layer has left the slopes' adjoints as they were.
+    void no_slopes(int64_t n) const {
+        const int64_t block = n * width;
+        for (int64_t q = 0; q < panels<T>(plan_.width(1)); ++q)
+            std::fill_n(back_ + (q * plan_.channels + 1) * block, plan_.slopes * block, T(0));
+    }
+
+    // The adjoint after an encoder: of swing U - V and base V, or of V - U and U.
+    void encoder_back(int64_t n, int e) const {
+        const bool in_base = (e == 1) == (plan_.gates == gates_paper);
+        for (int64_t k = 0; k < numbers(n); ++k)
+            back_[k] = in_base ? by_base_[k] - by_swing_[k] : by_swing_[k];
     }
 
     void linear(const Chunk<T>& chunk, int64_t l) const {
@@ -212,12 +311,12 @@ class Propagation {
         return sum_over(n, [&](int64_t p) { return load(rows + p * width); });
     }
 
-    void first_gradient(const Chunk<T>& chunk, T* gradient) const {
+    void entrance_gradient(const Chunk<T>& chunk, int e, T* gradient) const {
         const int64_t n = chunk.points, d = plan_.inputs, block = n * width;
-        add_rows(0, n, gradient + plan_.bias_at(0));
+        add_rows(0, n, gradient + plan_.entrance_bias_at(e));
         each_panel(plan_.width(1), [&](int64_t at, int64_t shift, int64_t here) {
             const T* value = back_ + at * plan_.channels * n + shift;
-            T* to = gradient + plan_.weights_at[0] + (at + shift) * d;
+            T* to = gradient + plan_.entrance_at[e] + (at + shift) * d;
             const auto add = [&](int64_t axis, T factor, Vector<T> total) {
                 for (int64_t i = 0; i < here; ++i) to[i * d + axis] += factor * total[i];
             };
@@ -242,6 +341,8 @@ class Propagation {
     const Plan<T>& plan_;
     const Packed<T> packed_;
     T *after_, *back_, *other_;
+    T *swing_ = nullptr, *base_ = nullptr, *by_swing_ = nullptr, *by_base_ = nullptr;
+    T* gated_ = nullptr;
 };
 
 }  // namespace pinn

@@ -1,4 +1,4 @@
-"""Gates and input features for the native backend: torch's matrix products, C++ between them."""
+"""Input features for the native backend: torch's matrix products, C++ between them."""
 
 from torch import Tensor
 
