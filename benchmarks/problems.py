@@ -91,14 +91,13 @@ def section(result: Result) -> str:
 The gradients of all loss terms on {POINTS} new points of the equation and of every condition,
 networks of {DEPTH} x {WIDTH}: milliseconds per run, and how many times longer nested autograd takes
 for each term's gradient (as the recorded cosines and every adaptive weighting need them) and for
-that of their sum alone. The stream function's cavity is of order three, which does not
-travel forward.
+that of their sum alone. The stream function's cavity is of order three: its way back is autograd's.
 
 {markdown_table(result["rows"])}"""
 
 
 def targets(result: Result) -> list[Target]:
-    """The least of all problems that travel forward, by network, alone."""
+    """The least of all problems of order two at most, by network, alone."""
     found = []
     for network in NETWORK_KINDS:
         own = [
