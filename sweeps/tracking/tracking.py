@@ -102,8 +102,9 @@ class Publisher:
         self._jobs.put(None)
         if self._thread.is_alive():
             self._thread.join(None if wait else LAST_RUN)
+        say, self._say = self._say, _say_nothing  # the thread may still meet trouble
         if self._pending:
-            self._say(
+            say(
                 f"{len(self._pending)} runs are not in MLflow yet; they are safe in the store:"
                 f" pinn-sweep sync {self._study.name}"
             )
@@ -143,6 +144,10 @@ class Publisher:
             self._abandoned.set()
         else:
             time.sleep(pause)
+
+
+def _say_nothing(_: str) -> None:
+    """What is said after the end is not heard."""
 
 
 @dataclass

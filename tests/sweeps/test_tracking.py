@@ -3,6 +3,7 @@ import queue
 import re
 import socket
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -315,6 +316,34 @@ def test_runs_that_cannot_be_published_in_time_are_left_to_sync(
     publisher.close()
     assert publisher.waiting == 1
     assert said[-1].endswith(f"safe in the store: pinn-sweep sync {study.name}")
+
+
+def test_nothing_is_said_after_the_end(
+    uri: str, store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the run at hand outlasts its time, what then goes wrong is not the last thing said."""
+    opening, released, failed = threading.Event(), threading.Event(), threading.Event()
+
+    def stuck(_: Publisher) -> None:
+        opening.set()
+        released.wait(60)
+        failed.set()
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr(Publisher, "_opened", stuck)
+    monkeypatch.setattr(tracking, "LAST_RUN", 0.01)
+    run = pinn_run(study)
+    commit(store, run, trajectory_of(run))
+    said: list[str] = []
+    publisher = Publisher(uri, store, study, said.append)
+    publisher.start()
+    assert opening.wait(60)
+    publisher.close(wait=False)
+    assert len(said) == 1 and "1 runs are not in MLflow yet" in said[0]
+    released.set()
+    assert failed.wait(60)
+    publisher._thread.join(60)
+    assert len(said) == 1
 
 
 def test_a_damaged_run_is_named_and_the_others_are_published(
