@@ -115,7 +115,7 @@ def figure(result: Result, file: Path) -> None:
     """How many times faster than nested autograd, by problem, for every network and pack."""
     rows = result["rows"]
     problems = list(dict.fromkeys(row["problem"] for row in rows))
-    with subplots(1) as (canvas, axes):
+    with subplots(height=3.8, width=11) as (canvas, axes):
         series = {
             f"{network}, pack of {pack}": [
                 [
@@ -132,7 +132,8 @@ def figure(result: Result, file: Path) -> None:
         axes[0].axhline(1, color="black", linewidth=0.8)
         axes[0].set(ylabel="times faster than nested autograd")
         plain_log(axes[0], "y")
-        axes[0].legend()
+        axes[0].tick_params(axis="x", labelsize=8)
+        axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
         saved(canvas, file)
 
 
