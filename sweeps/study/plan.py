@@ -13,6 +13,8 @@ from pinn_core.footprint import stage_problem
 from pinn_core.landscape import keeps_pairs
 from pinn_core.landscape.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, SPECTRUM_STEPS
 from pinn_core.objectives import Pinn, Regression
+from pinn_core.operators import Channels
+from pinn_core.problems import Problem
 from sweeps.errors import StudyError
 from sweeps.study.schedule import in_order, latest_first
 from sweeps.study.space import grid_values, value_at
@@ -244,14 +246,15 @@ def _landscape_points(configuration: Configuration, points: int) -> float:
 def step_flops(configuration: Configuration) -> float:
     """Estimated floating point operations of one update.
 
-    A parameter costs 6 at each point where the value is enough (2 forward, 4 in reverse), and 24 at
-    an interior point of a PINN, through which four channels go: value, two first derivatives and
-    the residual's operator.  An MLP of width w and D layers has about (D - 1) w^2 parameters.
+    A parameter costs 6 (2 forward, 4 in reverse) for every channel at each point: the value alone,
+    and at an interior point of a PINN what its operators need beside it, four for the heat
+    equation. The way back of order three is autograd's, which doubles it. An MLP of width w and D
+    layers has about (D - 1) w^2 parameters.
     """
     problem, objective = stage_problem(configuration), configuration.objective
     grid = problem.grid()
     interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
-    channels = 1 if isinstance(objective, Regression) else 4
+    channels = 1 if isinstance(objective, Regression) else _channels(problem)
     if channels > 1 and problem.interior_points != "all":
         interior = int(problem.interior_points)
     batch = objective.batch
@@ -261,6 +264,12 @@ def step_flops(configuration: Configuration) -> float:
         return 6.0 * _parameters(configuration) * (channels * int(batch) + outside)
     share = 1.0 if batch == "full" else batch / (interior + supervised)
     return 6.0 * _parameters(configuration) * share * (channels * interior + supervised)
+
+
+def _channels(problem: Problem) -> int:
+    """Channels through an interior point, as if those of order three were so many of order two."""
+    carried = Channels(problem.operators, len(problem.coordinates)).with_pairs()
+    return carried.count * (2 if any(op.third for op in problem.operators) else 1)
 
 
 def _parameters(configuration: Configuration) -> int:

@@ -189,6 +189,16 @@ def test_the_estimate_of_a_step_is_that_of_the_arithmetic() -> None:
     assert step_flops(batch) == pytest.approx(step_flops(full) * 512 / 17_576)
 
 
+def test_a_problem_of_higher_order_costs_more() -> None:
+    """Were the cavity's stream function taken for the cheaper one, its packs would end a study."""
+    cavity = load_study("cavity")
+    velocity, stream = (
+        step_flops(search_run(cavity, f"{formulation}-M1", {}).configuration)
+        for formulation in ("velocity", "stream")
+    )
+    assert velocity < stream
+
+
 def test_a_model_may_have_a_rerun_of_its_own() -> None:
     study = load_study("plateaus-small")
     seeds = {name: [run.seed for run in rerun_runs(study, name, [])] for name in study.models}
