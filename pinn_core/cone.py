@@ -10,9 +10,9 @@ In the metric M the point of the cone nearest to p is p + M^-1 sum_i lambda_i g_
 from itertools import combinations
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.optimize import nnls
 
 from pinn_core.gramian import inner, inverse, lengths_of, solved, spectrum_of, times
 
@@ -58,7 +58,7 @@ def _least_squares(gramian: ndarray, products: ndarray) -> ndarray:
     right = -inverse(roots) * times(vectors.swapaxes(1, 2), scale * products)
     matrices = roots[:, :, None] * vectors.swapaxes(1, 2)
     found = [
-        nnls(np.ascontiguousarray(matrix), own, maxiter=100 * len(own))[0]
+        scipy.optimize.nnls(np.ascontiguousarray(matrix), own, maxiter=100 * len(own))[0]
         for matrix, own in zip(matrices, right, strict=True)
     ]
     return scale * np.stack(found)

@@ -10,10 +10,10 @@ that no eigenvalue comes again.
 """
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
 from pinn_core.landscape.hessian import Product
@@ -63,7 +63,7 @@ def quadrature(
     if not (np.isfinite(diagonal).all() and np.isfinite(beside).all()):
         nothing = np.full_like(diagonal, np.nan)
         return nothing, nothing
-    nodes, vectors = eigh_tridiagonal(diagonal, beside[:-1])
+    nodes, vectors = scipy.linalg.eigh_tridiagonal(diagonal, beside[:-1])
     return nodes, vectors[0] ** 2
 
 

@@ -9,9 +9,9 @@ with the heat kernel G = exp(-z^2), y = x - 2 sqrt(nu t) z (Basdevant et al., Co
 """
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.special import roots_hermite
 
 NODES = 300
 """Nodes in z: to |z| = 24, which the peaks need if nu is 0.001, and 0.13 apart, if it is 1."""
@@ -25,7 +25,7 @@ def cole_hopf(
     f spans e^(1 / (pi nu)), far beyond a float's range: the weights are joined in the exponent,
     and the largest is made 1. At t = 0 all nodes fall on x.
     """
-    z, weights = roots_hermite(nodes)
+    z, weights = scipy.special.roots_hermite(nodes)
     found = np.empty((len(x), len(t)))
     for place, time in enumerate(t):
         y = x[:, None] - 2.0 * np.sqrt(nu * time) * z

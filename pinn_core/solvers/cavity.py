@@ -10,11 +10,10 @@ Newton's method takes the place of marching in pseudo-time: the steady state is 
 """
 
 import numpy as np
+import scipy
 from jaxtyping import Float
 from numpy import ndarray
 from scipy import sparse
-from scipy.interpolate import CubicSpline
-from scipy.sparse.linalg import splu
 
 POINTS = 129
 """Grid points per axis (Ghia, Ghia and Shin 1982)."""
@@ -36,7 +35,7 @@ def stream_function(re: float, n: int = POINTS) -> Float[ndarray, "n n"]:
     state = np.zeros(2 * (n - 2) ** 2)
     for _ in range(ITERATIONS):
         residual, jacobian = equations.linearised(state, re)
-        step = splu(jacobian).solve(residual)
+        step = sparse.linalg.splu(jacobian).solve(residual)
         state = state - step
         if abs(step[: len(step) // 2]).max() < TOLERANCE:
             return np.pad(state[: len(step) // 2].reshape(n - 2, n - 2), 1)
@@ -51,9 +50,9 @@ def extrapolated_stream_function(re: float, n: int = POINTS) -> Float[ndarray, "
     """
     fine = stream_function(re, n)
     correction = (fine[::2, ::2] - stream_function(re, (n + 1) // 2)) / 3.0
-    axis = np.linspace(0.0, 1.0, n)
+    axis, spline = np.linspace(0.0, 1.0, n), scipy.interpolate.CubicSpline
     for along in (0, 1):
-        correction = CubicSpline(axis[::2], correction, axis=along)(axis)
+        correction = spline(axis[::2], correction, axis=along)(axis)
     psi: ndarray = fine + correction
     return psi
 
@@ -67,9 +66,10 @@ def flow(
     the given one, the lid's on the whole lid, corners included.
     """
     axis, still = np.linspace(0.0, 1.0, len(psi)), np.zeros(len(psi))
-    along_y = CubicSpline(axis, psi, axis=1, bc_type=((1, still), (1, still + 1.0)))
-    along_x = CubicSpline(axis, along_y(y), axis=0, bc_type="clamped")
-    u = CubicSpline(axis, along_y(y, 1), axis=0, bc_type="clamped")(x)
+    spline = scipy.interpolate.CubicSpline
+    along_y = spline(axis, psi, axis=1, bc_type=((1, still), (1, still + 1.0)))
+    along_x = spline(axis, along_y(y), axis=0, bc_type="clamped")
+    u = spline(axis, along_y(y, 1), axis=0, bc_type="clamped")(x)
     v = -along_x(x, 1)
     for component in (u, v):
         component[(x == 0) | (x == 1)] = 0.0
