@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from jaxtyping import config
 
 for name in (
     "MLFLOW_TRACKING_URI",
@@ -31,3 +36,17 @@ os.environ.update(
     DO_NOT_TRACK="true",
 )
 os.environ.pop("RAY_AUTH_TOKEN_PATH", None)
+
+CHECKED = [Path(__file__).parent / room for room in ("pinn_core", "contracts")]
+"""Tests in which every call of pinn_core has its shapes checked; in others that only costs time."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test and its fixtures with shapes checked, or without."""
+    before = config.jaxtyping_disable
+    config.update("jaxtyping_disable", not any(item.path.is_relative_to(room) for room in CHECKED))
+    try:
+        return (yield)
+    finally:
+        config.update("jaxtyping_disable", before)

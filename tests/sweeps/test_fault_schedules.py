@@ -30,7 +30,7 @@ from sweeps.study.study import load_study
 from sweeps.tracking.mlflow_client import open_client
 from tests.sweeps.forked import STUDY, Drivers, drivers
 
-SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "20"))
+SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "10"))
 """How many are drawn; continuous integration draws 200."""
 
 ORDERED = ("was ordered by SWEEP_FAULT", "No space left on device")
