@@ -10,7 +10,7 @@ demo: .venv/.installed
 	.venv/bin/pinn-sweep demo
 
 test: .venv/.installed
-	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu and not hosts"
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu and not hosts"
 
 test-all: .venv/.installed
 	.venv/bin/python -m pytest
