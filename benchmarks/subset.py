@@ -12,6 +12,8 @@ from pinn_core.operators import Operator
 from pinn_core.problems import Box, Conditions, Grid, Hard, Points
 from pinn_core.randomness import generator
 
+WHOLE = Heat()
+
 
 @dataclass(frozen=True, kw_only=True)
 class HeatSubset:
@@ -30,26 +32,26 @@ class HeatSubset:
     @property
     def domain(self) -> Box:
         """That of the heat problem."""
-        return Heat().domain
+        return WHOLE.domain
 
     @property
     def conditions(self) -> Conditions:
         """Those of the heat problem."""
-        return Heat().conditions
+        return WHOLE.conditions
 
     @property
     def hard(self) -> Hard | None:
         """None."""
-        return Heat().hard
+        return WHOLE.hard
 
     @property
     def operators(self) -> tuple[Operator, ...]:
         """The heat equation as one operator."""
-        return Heat().operators
+        return WHOLE.operators
 
     def residual(self, channels: Tensor, points: Tensor) -> Tensor:
         """u_xx + u_yy - u_t."""
-        return Heat().residual(channels, points)
+        return WHOLE.residual(channels, points)
 
     def grid(self) -> Grid:
         """The drawn points with all solutions."""
@@ -58,7 +60,7 @@ class HeatSubset:
 
 @lru_cache(maxsize=8)
 def _drawn(interior: int, boundary: int) -> Grid:
-    grid = Heat().grid()
+    grid = WHOLE.grid()
     return Grid(_some(grid.interior, interior), _some(grid.supervised, boundary))
 
 
