@@ -46,7 +46,7 @@ ROWS: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 
 
-FEW = 3  # models that have columns of their own on a screen
+FEW = 2  # models that have columns of their own on a screen of 80
 TURNED = ("plateau begins", "plateau lasts", "final loss", "final error")
 
 
@@ -74,7 +74,7 @@ class ComparisonTable:
         return any(row.test != NONE for row in self.rows)
 
     def to_rich(self) -> Table:
-        """For the terminal; 80 columns do for two models. Of more than three: a line each."""
+        """For the terminal: columns for two models, of more a line each."""
         table = Table(
             title="Mean ± standard deviation over seeds",
             caption=Text(self.caption),
@@ -90,7 +90,7 @@ class ComparisonTable:
         for model in self.models:
             for part in PARTS.values():
                 heading = Text(f"{NAMES.get(model, model)}\n{part}")
-                table.add_column(heading, justify="right", no_wrap=len(self.models) < 3)
+                table.add_column(heading, justify="right", no_wrap=True)
         for row in self.rows:
             table.add_row(row.words, *row.cells.values())
         return table

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.display.tally import Tally, Training, in_words, seconds_left, setting
+from sweeps.display.tally import Tally, Training, in_brackets, in_words, seconds_left
 from sweeps.search.selection import Selection
 from sweeps.store.results import Pruned, Value
 from sweeps.study.plan import Pack, Run, flops
@@ -86,7 +86,7 @@ class Progress:
         tally.diverged += value is None
         self._flops_done += flops(run.configuration)
         tally.pruned += isinstance(value, Pruned)
-        shown = f"{self._reached(value)} ({setting(run.varied)})"
+        shown = f"{self._reached(value)}{in_brackets(run.varied)}"
         line = f"{self._title(run)}: {shown}{self._compared(run)}"
         if self._console.is_terminal:
             log.info("%s", line)
@@ -101,7 +101,7 @@ class Progress:
         """The run is given up."""
         self._tallies[run.model].failed += 1
         self._flops_done += flops(run.configuration)
-        self.say(f"{self._title(run)} failed ({setting(run.varied)}): {reason}")
+        self.say(f"{self._title(run)} failed{in_brackets(run.varied)}: {reason}")
 
     def tick(self) -> None:
         """Called now and then; without a terminal, a line every ``PLAIN_EVERY`` seconds."""
@@ -128,7 +128,7 @@ class Progress:
 
     def _best(self, model: str) -> str:
         best = self._selection.best(model) if self._selection else None
-        return f"{best[0]:.4g} ({setting(best[1].varied)})" if best else "none yet"
+        return f"{best[0]:.4g}{in_brackets(best[1].varied)}" if best else "none yet"
 
     def _summary(self) -> str:
         """Counts of all models, rate, time left and what is being waited for."""

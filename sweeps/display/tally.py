@@ -79,3 +79,12 @@ def setting(varied: Mapping[str, object]) -> str:
     """
     named = ((key.rpartition(".")[2], value) for key, value in varied.items())
     return ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in named)
+
+
+def in_brackets(varied: Mapping[str, object]) -> str:
+    """The same behind a value or a name; nothing where nothing was varied.
+
+    >>> in_brackets({"network.width": 64}), in_brackets({})
+    (' (width 64)', '')
+    """
+    return f" ({setting(varied)})" if varied else ""

@@ -49,10 +49,11 @@ def test_two_models_fit_into_80_columns(study: Study) -> None:
     assert len(row.split()) == 3 + 4
 
 
-def test_many_models_have_a_line_each(study: Study) -> None:
-    text = shown(compared(study(*(f"M{place}" for place in range(9)), seeds=2)))
+@pytest.mark.parametrize("models", [3, 9])
+def test_many_models_have_a_line_each(study: Study, models: int) -> None:
+    text = shown(compared(study(*(f"M{place}" for place in range(models)), seeds=2)))
     assert max(map(len, text.splitlines())) <= 80
-    assert sum(line.startswith("M") for line in text.splitlines()) >= 9
+    assert sum(line.startswith("M") for line in text.splitlines()) >= models
     assert "final error" in text
 
 
