@@ -17,7 +17,7 @@ CLAIMS = "claims"
 """Folder of the claims of those who commit a run at this moment."""
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)
-"""Seconds before a put that failed is tried again: longer than a hiccup, shorter than a claim."""
+"""Seconds before what failed is tried again: longer than a hiccup, shorter than a claim."""
 
 HOPELESS = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH")
 """Errors that trying again does not mend."""
@@ -46,14 +46,16 @@ class Bucket:
         return f"{self._address}/{name}"
 
     def read(self, name: str) -> bytes:
-        """The content of a file; raises ``FileNotFoundError``."""
+        """The content of a file, if need be at a second try; raises ``FileNotFoundError``."""
         try:
-            with self._filesystem.open_input_file(self._full(name)) as file:
-                return bytes(file.read())
+            return self._read(name)
         except OSError as error:
-            if self.exists(name):
+            if not self.exists(name):
+                raise FileNotFoundError(f"{self.where(name)} is not there") from error
+            if _is_hopeless(error):
                 raise
-            raise FileNotFoundError(f"{self.where(name)} is not there") from error
+        time.sleep(PAUSES[0])
+        return self._read(name)
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file in place, over one of that name."""
@@ -70,7 +72,7 @@ class Bucket:
                 stream.close()
                 return
             except OSError as error:
-                if pause is None or any(word in str(error) for word in HOPELESS):
+                if pause is None or _is_hopeless(error):
                     raise
                 time.sleep(pause)
 
@@ -116,12 +118,20 @@ class Bucket:
             self.put(probe, b"")
             self.remove(probe)
 
+    def _read(self, name: str) -> bytes:
+        with self._filesystem.open_input_file(self._full(name)) as file:
+            return bytes(file.read())
+
     def _list(self, folder: str) -> list[fs.FileInfo]:
         selector = fs.FileSelector(self._full(folder).rstrip("/"), allow_not_found=True)
         return [info for info in self._filesystem.get_file_info(selector) if info.is_file]
 
     def _full(self, name: str) -> str:
         return f"{self._path}/{name}"
+
+
+def _is_hopeless(error: OSError) -> bool:
+    return any(word in str(error) for word in HOPELESS)
 
 
 def bucket_at(address: str) -> Bucket:
