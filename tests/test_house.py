@@ -65,18 +65,31 @@ def test_every_package_says_that_it_is_typed(room: str) -> None:
     assert (ROOT / room / "py.typed").exists()
 
 
-def test_no_file_names_a_place_on_somebodys_machine() -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if listed.returncode:
-        pytest.skip("needs a git checkout")
+def tracked(checkout: Path) -> list[Path]:
+    """The files that git tracks; what else lies in a checkout belongs to its user."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=checkout, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs git and a checkout")
+    return [checkout / name for name in listed.stdout.split("\0") if (checkout / name).is_file()]
+
+
+def with_a_place(files: list[Path]) -> dict[str, list[bytes]]:
+    """The places on somebody's machine that files name."""
     place = re.compile(rb"(?<![\w.$}])/(?:root|work|opt|Users)/[\w.]+")
-    files = [ROOT / name for name in listed.stdout.split("\0") if (ROOT / name).is_file()]
     readable = [file for file in files if file.suffix not in {".png", ".pdf", ".parquet"}]
-    found = {file.name: match for file in readable if (match := place.findall(file.read_bytes()))}
-    assert found == {}
+    return {file.name: match for file in readable if (match := place.findall(file.read_bytes()))}
+
+
+def test_no_file_names_a_place_on_somebodys_machine() -> None:
+    assert with_a_place(tracked(ROOT)) == {}
+
+
+def test_what_a_user_left_in_a_checkout_is_not_looked_at(tmp_path: Path) -> None:
+    for name in ("committed.md", "user.log"):
+        (tmp_path / name).write_text("started in /" + "root/projects\n")
+    for command in (["init", "--quiet"], ["add", "committed.md"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    assert with_a_place(tracked(tmp_path)).keys() == {"committed.md"}
