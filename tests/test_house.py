@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -58,6 +59,18 @@ def test_the_readme_and_the_makefile_know_both_commands(command: str) -> None:
 def test_ci_stops_at_an_error_and_ends_with_the_readmes_test_command() -> None:
     assert "\nset -euo pipefail\n" in text(".ci/run")
     assert text(".ci/run").endswith("\nmake test\n")
+
+
+def test_property_tests_are_the_same_every_time_unless_a_seed_is_given(
+    pytestconfig: pytest.Config,
+) -> None:
+    assert settings().derandomize == (pytestconfig.getoption("--hypothesis-seed") is None)
+    assert settings().deadline is None
+
+
+def test_ci_draws_a_seed_for_property_tests_and_says_it() -> None:
+    assert '"${PYTEST_ADDOPTS:---hypothesis-seed=$RANDOM' in text(".ci/run")
+    assert re.search(r'^echo ".*PYTEST_ADDOPTS=\$PYTEST_ADDOPTS make test"$', text(".ci/run"), re.M)
 
 
 @pytest.mark.parametrize("room", ROOMS)
