@@ -35,13 +35,19 @@ class Registry(Generic[Part]):
     def __init__(self, family: str) -> None:
         self.family = family
         self._parts: dict[str, type[Part]] = {}
+        self._numerics: dict[str, int] = {}
 
-    def register(self, kind: str) -> Callable[[type[Part]], type[Part]]:
-        """Class decorator: enter the class under ``kind`` and give it a ``kind`` attribute."""
+    def register(self, kind: str, numerics: int = 1) -> Callable[[type[Part]], type[Part]]:
+        """Class decorator: enter the class under ``kind`` and give it a ``kind`` attribute.
+
+        ``numerics`` numbers the part's arithmetic (``pinn_core.numerics``): raise it by one with
+        every change that makes a run give other bits.
+        """
 
         def enter(part: type[Part]) -> type[Part]:
             part.kind = kind  # type: ignore[attr-defined]
             self._parts[kind] = part
+            self._numerics[kind] = numerics
             return part
 
         return enter
@@ -51,6 +57,10 @@ class Registry(Generic[Part]):
         if kind not in self._parts:
             raise UnknownName(self.family, kind, self._parts)
         return self._parts[kind]
+
+    def numerics(self, kind: str) -> int:
+        """The number of that kind's arithmetic."""
+        return self._numerics[kind]
 
     def names(self) -> tuple[str, ...]:
         """All kinds, sorted."""

@@ -14,6 +14,7 @@ from pinn_core import backends
 from pinn_core.allocation import keep_freed_memory
 from pinn_core.checkpoint import Checkpointing
 from pinn_core.configuration import Configuration, run_id
+from pinn_core.numerics import numerics
 from pinn_core.pack import Pack
 from pinn_core.precision import matrix_products
 from pinn_core.pruning import Pruning, Rounds
@@ -113,7 +114,13 @@ def _check(members: Sequence[Member]) -> None:
 def _identity(members: Sequence[Member], device: str, backend: str) -> dict[str, object]:
     """What a checkpoint must be of, and hold."""
     runs = [run_id(member.configuration, member.seed) for member in members]
-    return {"runs": runs, "environment": environment(device, backend), "layout": LAYOUT}
+    made_with = environment(device, backend)
+    return {
+        "runs": runs,
+        "environment": made_with,
+        "numerics": numerics(members[0].configuration.to_dict(), made_with["backend"]),
+        "layout": LAYOUT,
+    }
 
 
 @contextmanager

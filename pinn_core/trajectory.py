@@ -194,7 +194,8 @@ class Manifest:
     ``started`` is in unix seconds UTC, ``seconds`` the wall time of the pack per member.
     ``varied`` maps the dotted keys that the search varied to their values in this run. ``steps``
     are the updates made: those configured, or fewer in a run that was stopped early at
-    ``pruned_at``.
+    ``pruned_at``. ``numerics`` are the numbers of the arithmetic that made them
+    (``pinn_core.numerics``); version 0.1.0 wrote none.
     """
 
     run_id: str
@@ -216,6 +217,7 @@ class Manifest:
     started: float
     seconds: float
     pruned_at: int | None = None
+    numerics: dict[str, int] = dataclasses.field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

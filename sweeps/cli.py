@@ -173,12 +173,16 @@ def verify(
     check_tracking(uri)
     trajectories = Store(folder.store)
     results = Results.sound(trajectories, found.search.metric, folder.passed_over)
-    findings = find_problems(found, trajectories, planned_ids(found, trajectories, results), uri)
+    planned = planned_ids(found, trajectories, results)
+    verification = find_problems(found, trajectories, planned, uri)
+    findings = verification.findings
     if as_json:
-        _print_json([asdict(finding) for finding in findings])
+        _print_json(asdict(verification))
     else:
         for finding in findings:
             typer.echo(f"{finding.name}: {finding.run_id or 'study'}: {finding.message}")
+        for manner, runs in verification.replayed.items():
+            typer.echo(f"{runs} runs {manner}")
         verdict = f"{len(findings)} problems" if findings else "all is well"
         typer.echo(f"{len(trajectories.committed())} committed runs: {verdict}")
     raise typer.Exit(1 if findings else 0)

@@ -12,6 +12,10 @@ class StudyError(Exception):
     """
 
 
+class LaterVersion(StudyError):
+    """A file that a later version of this program wrote: not damaged, but not to be read here."""
+
+
 def closest(found: object, allowed: Iterable[str]) -> str:
     """The end of an error message: ``; did you mean 'gelu'?``, or nothing if no name is close.
 

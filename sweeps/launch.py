@@ -14,12 +14,12 @@ from pinn_core.trajectory import TrajectoryError
 from sweeps.display.audience import Audience
 from sweeps.display.progress import Progress
 from sweeps.display.reporting import bring_report_up_to_date
-from sweeps.errors import StudyError
+from sweeps.errors import LaterVersion, StudyError
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.training import TRAINER, Workplace
-from sweeps.search.changes import refuse_changes
+from sweeps.search.changes import refuse_changes, refuse_to_mix, under_its_rule
 from sweeps.search.optuna_log import write_optuna_log
 from sweeps.search.planned import open_search
 from sweeps.search.search import ModelSearch
@@ -76,7 +76,9 @@ def run_study(
         stack.enter_context(_logging_to(folder.log))
         trajectories.remove_leftovers()
         damaged = [*_set_files_aside(folder), *trajectories.set_damaged_aside().values()]
+        study = under_its_rule(study, folder, trajectories)
         refuse_changes(study, folder, trajectories)
+        refuse_to_mix(study, folder, trajectories)
         progress = Progress(console or Console(), folder.progress, study.search.metric)
         publisher = Publisher(tracking_uri, trajectories, study, say=progress.say)
         progress.waiting = lambda: publisher.waiting
@@ -214,6 +216,8 @@ def _set_files_aside(folder: StudyFolder) -> Iterator[str]:
         try:
             if file.is_file():
                 read(file)
+        except LaterVersion:
+            raise
         except StudyError as error:
             file.set_aside()
             yield str(error)

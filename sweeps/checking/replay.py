@@ -1,12 +1,14 @@
 """The first steps of committed runs, computed again: what was swapped or altered cannot agree."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import torch
 
+from pinn_core.numerics import changed, numerics
 from pinn_core.trainer import Member, environment, train
 from pinn_core.trajectory import Manifest, Trajectory
 from sweeps.store.store import Store
@@ -21,34 +23,85 @@ TOLERANCE = 0.01
 
 TOLERANT = ("loss/", "error/", "update/norm", "update/distance")
 
+OF_THE_UPDATE = ("update/norm", "update/cosine", "conflict/")
+"""Columns that describe the update out of a row."""
+
 LATER = "work/"
 """Columns that runs of earlier programs lack."""
 
 
-def replay(store: Store, manifests: Iterable[Manifest]) -> Iterator[tuple[str, str]]:
-    """Run id and difference of each run whose steps 0 to 2 do not come out again as stored.
+EXACTLY, LEFT_OUT = "replayed to the bit", "not replayed"
 
-    To the bit where environment and device are those of the manifest, else within ``TOLERANCE``.
+
+@dataclass(frozen=True)
+class Replay:
+    """What came out when runs were computed again.
+
+    ``differences`` has, by run id, the first cell of each run that did not come out as stored.
+    ``counts`` says how the runs were compared: how many to the bit, and for each reason how many
+    less closely or not at all.
     """
-    packs: dict[tuple[str, str], list[Manifest]] = defaultdict(list)
+
+    differences: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def replay(store: Store, manifests: Iterable[Manifest]) -> Replay:
+    """Compute steps 0 to 2 of runs again and compare them with what is stored.
+
+    To the bit where numerics, environment and device are those of the manifest; within
+    ``TOLERANCE`` where only the environment or the device differs; a run of other numerics, which
+    would come out otherwise, is left out.
+    """
+    result = Replay()
+    packs: dict[tuple[str, str, str], list[Manifest]] = defaultdict(list)
     for manifest in manifests:
-        shape = configuration_of(manifest.configuration).shape_key()
-        packs[shape, manifest.device].append(manifest)
-    for pack in packs.values():
+        manner = _manner(manifest)
+        result.counts[manner] += 1
+        if not manner.startswith(LEFT_OUT):
+            shape = configuration_of(manifest.configuration).shape_key()
+            packs[shape, manifest.device, manner].append(manifest)
+    for (_, _, manner), pack in packs.items():
         for start in range(0, len(pack), PACK):
-            yield from _replay_pack(store, pack[start : start + PACK])
+            part = pack[start : start + PACK]
+            result.differences.update(_replay_pack(store, part, exact=manner == EXACTLY))
+    return result
 
 
-def _replay_pack(store: Store, pack: list[Manifest]) -> Iterator[tuple[str, str]]:
-    device = pack[0].device if torch.cuda.is_available() else "cpu"
+def _manner(manifest: Manifest) -> str:
+    """How closely a run can be repeated here, in words."""
+    today = numerics(manifest.configuration, manifest.environment.get("backend", ""))
+    older = changed(manifest.numerics, today)
+    if older:
+        listed = ", ".join(f"{name} {was}, now {now}" for name, (was, now) in older.items())
+        return f"{LEFT_OUT}: the arithmetic has changed since ({listed})"
+    here = environment(_device(manifest))
+    differing = [name for name in here if _differs(name, manifest.environment, here)]
+    if manifest.device != _device(manifest):
+        differing.append("device")
+    if differing:
+        return f"replayed within {TOLERANCE:.0%}: another {', '.join(differing)} made them"
+    return EXACTLY if manifest.device == "cpu" else f"replayed within {TOLERANCE:.0%}: on a GPU"
+
+
+def _differs(name: str, there: Mapping[str, str], here: Mapping[str, str]) -> bool:
+    """Whether the bits may differ for it; the program's own version says it by its numerics."""
+    return name != "pinn-sweeps" and there.get(name) != here[name]
+
+
+def _device(manifest: Manifest) -> str:
+    return manifest.device if torch.cuda.is_available() else "cpu"
+
+
+def _replay_pack(store: Store, pack: list[Manifest], *, exact: bool) -> dict[str, str]:
+    """The first difference of each run of the pack that has one."""
     members = [Member(configuration_of(one.configuration), one.seed) for one in pack]
-    replayed = train(members, device=device, stop_after=LAST_STEP)
-    for manifest, again in zip(pack, replayed, strict=True):
-        same_machine = (manifest.environment, manifest.device) == (environment(device), device)
-        stored = store.read(manifest.run_id)
-        difference = _difference(stored, again, exact=same_machine and device == "cpu")
-        if difference:
-            yield manifest.run_id, difference
+    replayed = train(members, device=_device(pack[0]), stop_after=LAST_STEP)
+    differences = {
+        manifest.run_id: _difference(store.read(manifest.run_id), again, exact=exact)
+        for manifest, again in zip(pack, replayed, strict=True)
+    }
+    return {run_id: words for run_id, words in differences.items() if words}
 
 
 def _difference(stored: Trajectory, again: Trajectory, *, exact: bool) -> str | None:
@@ -61,8 +114,8 @@ def _difference(stored: Trajectory, again: Trajectory, *, exact: bool) -> str | 
             continue
         if name.startswith(LATER) and name not in stored.table.column_names:
             continue
-        # the replay makes no update out of its last row, so it cannot know that one
-        known = rows - 1 if name in ("update/norm", "update/cosine") else rows
+        # the replay makes no update out of its last row, so it cannot know that row's cells
+        known = rows - 1 if name.startswith(OF_THE_UPDATE) else rows
         left = _values(stored.table.column(name).slice(0, known))
         right = _values(again.table.column(name).slice(0, known))
         if len(left) != len(right):

@@ -29,13 +29,24 @@ class Finding:
     message: str
 
 
+@dataclass(frozen=True)
+class Verification:
+    """What was found, and how many of the sound runs were replayed how closely, by manner.
+
+    No finding means that all is well.
+    """
+
+    findings: list[Finding]
+    replayed: dict[str, int]
+
+
 def verify(
     study: Study, store: Store, planned: Collection[str], tracking_uri: str | None = None
-) -> list[Finding]:
+) -> Verification:
     """Check a study's store against its plan, against itself, against new training, and MLflow.
 
     ``planned`` are the ids of the runs that the study asks for; without ``tracking_uri`` MLflow is
-    left out. Nothing is changed. An empty list means that all is well.
+    left out. Nothing is changed.
     """
     findings = list(_against_plan(store, planned))
     pruner = study.search.pruner
@@ -46,11 +57,12 @@ def verify(
             findings.append(finding)
         else:
             sound.append(store.manifest(run_id))
-    findings += [Finding("replay", run_id, message) for run_id, message in replay(store, sound)]
+    replayed = replay(store, sound)
+    findings += [Finding("replay", *difference) for difference in replayed.differences.items()]
     if tracking_uri is not None:
         problems = tracking_problems(tracking_uri, study.name, store, sound)
         findings += [Finding("mlflow", run_id, message) for run_id, message in problems]
-    return findings
+    return Verification(findings, dict(replayed.counts))
 
 
 def _against_plan(store: Store, planned: Collection[str]) -> Iterator[Finding]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pinn_core.numerics import changed, numerics
 from sweeps.errors import StudyError
 from sweeps.search.planned import planned_runs
 from sweeps.store.folder import StudyFolder
 from sweeps.store.results import Results
 from sweeps.store.store import Store
 from sweeps.study.kept import load_sealed
-from sweeps.study.study import Study
+from sweeps.study.study import RULE, Study
 from sweeps.study.validation import shown
 
 SHOWN = 8
@@ -20,16 +21,56 @@ SHOWN = 8
 ABSENT = "absent"
 
 
+def under_its_rule(study: Study, folder: StudyFolder, store: Store) -> Study:
+    """The study under the rule by which its committed runs got their names and seeds."""
+    before = _as_it_ran(folder)
+    return study if before is None or not store.committed() else study.under_rule(before.rule)
+
+
+def refuse_to_mix(study: Study, folder: StudyFolder, store: Store) -> None:
+    """Raise ``StudyError`` if runs are missing whose arithmetic or rule would not be the others'.
+
+    Under older numerics or an older rule a study is only read: going on needs another name.
+    """
+    older = _older(study, store)
+    if not older:
+        return
+    results = _results(study, folder, store)
+    if _is_complete(study, store, results):
+        return
+    raise StudyError(
+        f"study {study.name!r} began under an earlier version of this program ({older}): new runs "
+        f"would not be comparable with the {len(results.committed)} that are there, which status, "
+        f"report, verify and sync still read; to train it anew, give it another name "
+        f"(name={study.name}-2)"
+    )
+
+
+def _older(study: Study, store: Store) -> str:
+    """In which way the committed runs are an earlier program's; empty if they are not."""
+    differences = {} if study.rule == RULE else {"rule": (study.rule, RULE)}
+    for manifest in store.manifests():
+        backend = manifest.environment.get("backend", "")
+        now = numerics(manifest.configuration, backend)
+        differences |= changed(manifest.numerics, now)
+    return ", ".join(f"{name} {was}, now {now}" for name, (was, now) in differences.items())
+
+
+def _is_complete(study: Study, store: Store, results: Results) -> bool:
+    """Whether every run that the study plans is settled."""
+    plans = planned_runs(study, store, results).values()
+    return all(plan.searched for plan in plans) and all(
+        run.run_id in results for plan in plans for run in (*plan.search, *plan.rerun)
+    )
+
+
 def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> None:
     """Raise ``StudyError`` if runs planned when the study last ran would change or vanish.
 
     Added values, seeds and models are welcome, and everything is while nothing is committed. Where
     the file that says what was planned is gone or damaged, what is committed says it.
     """
-    try:
-        before = load_sealed(folder.study_file) if folder.study_file.is_file() else None
-    except StudyError:
-        before = None
+    before = _as_it_ran(folder)
     if before is None:
         _refuse_orphans(study, folder, store)
         return
@@ -45,6 +86,14 @@ def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> None:
             f"its planned runs would change or vanish\n{listed}{more}\n"
             f"give the changed study another name (name={study.name}-2) or undo the change"
         )
+
+
+def _as_it_ran(folder: StudyFolder) -> Study | None:
+    """The study as it last ran; None if the file that says so is gone or damaged."""
+    try:
+        return load_sealed(folder.study_file) if folder.study_file.is_file() else None
+    except StudyError:
+        return None
 
 
 def _refuse_orphans(study: Study, folder: StudyFolder, store: Store) -> None:

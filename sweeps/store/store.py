@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from pinn_core.numerics import numerics
 from pinn_core.trajectory import (
     Manifest,
     Trajectory,
@@ -86,6 +87,7 @@ class Store:
             pack_size=pack_size,
             started=started,
             seconds=seconds,
+            numerics=numerics(run.configuration.to_dict(), environment.get("backend", "")),
         )
         with self._place.alone(run.run_id):
             if run.run_id not in self:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from analysis.expected import Expectation
 from analysis.outcomes import WrongSolutionRule
@@ -129,8 +129,14 @@ class Resources(Section):
     the nodes that are there have room for."""
 
 
+RULE = 2
+"""The rule by which runs get their names and seeds; a study keeps the one that it began under."""
+
+
 class Study(Section):
     """A validated study; ``load_study`` reads it."""
+
+    _rule: int = PrivateAttr(RULE)
 
     name: Annotated[str, AfterValidator(study_name)]
     """Its folder under the runs directory and its MLflow experiment."""
@@ -165,6 +171,17 @@ class Study(Section):
             allowed = ", ".join(self.models)
             message = f"unknown model {name!r}, allowed: {allowed}{closest(name, self.models)}"
             raise Wrong(keys, message)
+
+    @property
+    def rule(self) -> int:
+        """The rule by which its runs get their names and seeds."""
+        return self._rule
+
+    def under_rule(self, rule: int) -> "Study":
+        """The same study, its runs named and seeded by another rule."""
+        study = self.model_copy()
+        study._rule = rule
+        return study
 
     def base_of(self, model: str) -> Base:
         """What every run of a model has."""

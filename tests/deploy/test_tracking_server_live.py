@@ -179,7 +179,7 @@ def problems(study: Study, runs_dir: Path, uri: str) -> list[object]:
     folder = StudyFolder.of(runs_dir, study.name)
     store = Store(folder.store)
     results = Results.sound(store, study.search.metric, folder.passed_over)
-    return list(verify(study, store, planned_ids(study, store, results), uri))
+    return verify(study, store, planned_ids(study, store, results), uri).findings
 
 
 @pytest.mark.timeout(900)

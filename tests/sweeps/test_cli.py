@@ -177,7 +177,7 @@ def test_the_runs_folder_may_come_from_the_environment(done: Path) -> None:
 def test_verify_finds_nothing_and_then_what_was_lost(done: Path) -> None:
     assert pinn_sweep("verify", "sample", "--runs-dir", done)[:2] == (
         0,
-        "10 committed runs: all is well\n",
+        "10 runs replayed to the bit\n10 committed runs: all is well\n",
     )
     store, run = some_run(done)
     manifest = Path(store.where(run.run_id)).with_suffix(".json")
@@ -189,7 +189,7 @@ def test_verify_finds_nothing_and_then_what_was_lost(done: Path) -> None:
         hidden.rename(manifest)
     assert code == 1
     assert {"name": "missing", "run_id": run.run_id} == {
-        key: json.loads(said)[0][key] for key in ("name", "run_id")
+        key: json.loads(said)["findings"][0][key] for key in ("name", "run_id")
     }
     assert not status["complete"]
 
@@ -204,7 +204,7 @@ def test_verify_names_one_damaged_file_and_nothing_else(done: Path) -> None:
     finally:
         file.write_bytes(content)
     assert code == 1
-    assert {finding["run_id"] for finding in json.loads(said)} == {run.run_id}
+    assert {finding["run_id"] for finding in json.loads(said)["findings"]} == {run.run_id}
 
 
 def test_sync_twice_writes_nothing_new(done: Path) -> None:

@@ -99,7 +99,7 @@ def problems(folder: Path) -> list[object]:
     files = StudyFolder.of(folder / "runs", study.name)
     store = Store(files.store)
     planned = planned_ids(study, store, Results(store, study.search.metric, files.passed_over))
-    return list(verify(study, store, planned))
+    return verify(study, store, planned).findings
 
 
 def published(folder: Path) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:

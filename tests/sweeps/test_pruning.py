@@ -121,7 +121,7 @@ def test_a_pruned_run_is_done_and_ends_early(done: Path) -> None:
         assert one.steps == one.pruned_at == trajectory.pruned_at
         assert trajectory.table["step"].to_pylist() == list(range(one.steps + 1))
     results = Results(store, METRIC, files.passed_over)
-    assert verify(study, store, planned_ids(study, store, results)) == []
+    assert verify(study, store, planned_ids(study, store, results)).findings == []
     assert study_status(study, files).complete
 
 
@@ -239,7 +239,7 @@ def test_verify_knows_where_runs_may_stop(
     store, run = Store(str(tmp_path / "store")), replace(runs[0], stage=stage)
     cut = train([Member(run.configuration, run.seed)], stop_after=step)[0]
     commit(store, run, replace(cut, pruned_at=step), environment=environment("cpu"))
-    found = verify(sample(tmp_path), store, {run.run_id})
+    found = verify(sample(tmp_path), store, {run.run_id}).findings
     assert [one.name for one in found] == ([] if said is None else ["steps"])
     assert said is None or said in found[0].message
 

@@ -204,7 +204,7 @@ def test_what_is_damaged_is_named_set_aside_and_done_again(
         s3.files.delete_file(file)
     code, said, _ = pinn_sweep("verify", "sample", "--runs-dir", folder / "runs", "--json")
     assert code == 1
-    assert run_id in {finding["run_id"] for finding in json.loads(said)}
+    assert run_id in {finding["run_id"] for finding in json.loads(said)["findings"]}
     code, said = launch(folder, None)
     assert code == 0
     assert ("set aside, will be done again: s3://" in said) == (harm is not None)

@@ -59,7 +59,7 @@ class Sample:
 
     def found(self, **how: Any) -> set[tuple[str, str | None]]:
         planned = {run.run_id for run in self.runs}
-        findings = verify(self.study, self.store, planned, **how)
+        findings = verify(self.study, self.store, planned, **how).findings
         assert all(finding.message and "\n" not in finding.message for finding in findings)
         return {(finding.name, finding.run_id) for finding in findings}
 
@@ -87,7 +87,7 @@ def test_a_run_that_diverged_passes(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
     (trajectory,) = train([Member(run.configuration, run.seed)])
     assert commit(store, run, trajectory, environment=environment("cpu")).diverged_at == 1
-    assert verify(study, store, {run.run_id}) == []
+    assert verify(study, store, {run.run_id}).findings == []
 
 
 def test_a_lost_run_is_missing(sample: Sample) -> None:

@@ -1,0 +1,75 @@
+"""Which arithmetic made a run's numbers: one number for every part and kernel that it used.
+
+A part's number stands where the part is registered, a kernel's in ``KERNELS``. A change that makes
+the same configuration and seed give other bits raises the number by one, so that a stored run says
+whether today's program would repeat it. Version 0.1.0 wrote no numbers: they all were 1.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pinn_core.aggregation import AGGREGATIONS
+from pinn_core.alignment import ALIGNMENTS
+from pinn_core.inputs import INPUTS
+from pinn_core.networks import NETWORKS
+from pinn_core.objectives import OBJECTIVES
+from pinn_core.optimizers import OPTIMIZERS
+from pinn_core.problems import PROBLEMS
+from pinn_core.registry import Registry
+from pinn_core.stages import STAGES
+from pinn_core.weighting import WEIGHTINGS
+
+KERNELS = {"eager": 1, "native": 1, "recording": 1}
+"""Both backends of the derivative engine, and what is recorded of every run."""
+
+FIRST = 1
+"""The number of everything in version 0.1.0."""
+
+_FAMILIES: dict[str, Registry[Any]] = {
+    "problem": PROBLEMS,
+    "network": NETWORKS,
+    "objective": OBJECTIVES,
+    "phases": OPTIMIZERS,
+    "weighting": WEIGHTINGS,
+    "aggregation": AGGREGATIONS,
+    "alignment": ALIGNMENTS,
+    "inputs": INPUTS,
+    "stages": STAGES,
+}
+"""By the key that holds the part, or a list of parts, in a configuration as plain data."""
+
+
+def numerics(configuration: Mapping[str, Any], backend: str) -> dict[str, int]:
+    """Today's numbers of what a run uses, by ``family/kind`` or ``kernel/name``.
+
+    ``configuration`` is plain data, as ``Configuration.to_dict`` makes it and a manifest holds it;
+    ``backend`` is named as in ``pinn_core.trainer.environment``. Parts that this program does not
+    know are left out.
+    """
+    parts = {
+        f"{family.family}/{kind}": family.numerics(kind)
+        for family, kind in _used(configuration)
+        if kind in family.names()
+    }
+    kernels = {backend.partition(" ")[0], "recording"} & KERNELS.keys()
+    return parts | {f"kernel/{name}": KERNELS[name] for name in sorted(kernels)}
+
+
+def changed(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """The numbers that differ, before and now, by name; a name that ``before`` lacks was 1.
+
+    >>> changed({"optimizer/adam": 1}, {"optimizer/adam": 1, "optimizer/soap": 2})
+    {'optimizer/soap': (1, 2)}
+    """
+    return {
+        name: (before.get(name, FIRST), number)
+        for name, number in now.items()
+        if before.get(name, FIRST) != number
+    }
+
+
+def _used(configuration: Mapping[str, Any]) -> Iterator[tuple[Registry[Any], str]]:
+    for key, family in _FAMILIES.items():
+        parts = configuration.get(key, [])
+        for part in parts if isinstance(parts, list) else [parts]:
+            yield family, part["kind"]
