@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import math
 import os
-import signal
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps.errors import StudyError
-from sweeps.execution.own_ray import keep_token_private, own_ray, silence_daemons
+from sweeps.execution.own_ray import (
+    keep_screen_and_signals,
+    keep_token_private,
+    own_ray,
+    take_signals_back,
+)
 from sweeps.study.study import Resources
 
 ANSWERS_WITHIN = 4.0
@@ -83,20 +86,18 @@ def ray_connected(address: str | None, machine: Machine) -> Iterator[None]:
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     keep_token_private()
-    before = signal.getsignal(signal.SIGTERM)
     with own_ray(int(machine.cpus), int(machine.gpus)) if address is None else _joined(address):
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)  # Ray's handler would print its stack and abort
+        take_signals_back()
         yield
 
 
 @contextmanager
 def _joined(address: str) -> Iterator[None]:
-    silence_daemons()
-    _join_ray(address)
+    keep_screen_and_signals()
     import ray
 
     try:
+        _join_ray(address)
         yield
     finally:
         ray.shutdown()

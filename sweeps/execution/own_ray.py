@@ -6,7 +6,9 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,26 +38,35 @@ def own_ray(cpus: int, gpus: int) -> Iterator[None]:
     Its files go with it, but after a failure: they hold its logs.
     """
     os.environ.update(LOOPBACK_ALONE)
-    silence_daemons()
-    files = _private_folder()
-    _start(cpus, gpus, files)
+    keep_screen_and_signals()
     import ray
 
+    files = _private_folder()
     try:
+        _start(cpus, gpus, files)
         yield
     finally:
         ray.shutdown()
     shutil.rmtree(files, ignore_errors=True)
 
 
-def silence_daemons() -> None:
-    """Keep what Ray's daemons say of dead workers off the screen, across which Ray prints it.
+def keep_screen_and_signals() -> None:
+    """Have Ray, before it starts, leave both to this process.
 
-    The display has a line for each of them, and Ray's own logs the rest.
+    It prints what its daemons say of dead workers across the display, which has a line for each of
+    them; its own logs have the rest.
     """
+    import ray._private.utils
     import ray._private.worker
 
     ray._private.worker._worker_logs_enabled = False
+    ray._private.utils.set_sigterm_handler = lambda _: None
+
+
+def take_signals_back() -> None:
+    """After Ray's start: its C++ part would print its stack at SIGTERM and abort."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
 def keep_token_private() -> None:
@@ -91,7 +102,7 @@ def _private_folder() -> Path:
     from ray._common.utils import get_default_system_temp_dir
 
     beside: str = get_default_system_temp_dir()  # type: ignore[no-untyped-call]
-    short = len(os.fsencode(beside)) + len("/ray-12345678") <= LONGEST_FOLDER
+    short = len(os.fsencode(beside)) + len("/ray-12345678/r") <= LONGEST_FOLDER
     return Path(tempfile.mkdtemp(prefix="ray-", dir=beside if short else "/tmp"))
 
 
@@ -110,7 +121,7 @@ def _start(cpus: int, gpus: int, files: Path) -> None:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 _node_ip_address="127.0.0.1",
-                _temp_dir=str(files),
+                _temp_dir=str(files / "r"),  # which Ray opens to everybody
             )
             return
         except Exception as error:  # Ray raises whatever it likes
