@@ -11,7 +11,6 @@ limit of this: a process that was suspended for longer than ``LIFE`` goes on bes
 until it renews its claim.
 """
 
-import _thread
 import json
 import os
 import socket
@@ -25,6 +24,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Protocol
+
+from sweeps.interrupts import interrupt_main_thread
 
 LIFE = 120.0
 """Seconds after which a claim that nobody renews counts no more."""
@@ -150,7 +151,7 @@ def renewed(claim: Claim) -> Iterator[threading.Event]:
             with suppress(OSError):  # the store may answer again before the claim ends
                 if not claim.renew():
                     lost.set()
-                    _thread.interrupt_main()
+                    interrupt_main_thread()
                     return
 
     thread = threading.Thread(target=renew, name="claim", daemon=True)
