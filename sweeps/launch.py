@@ -19,6 +19,7 @@ from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.training import TRAINER, Workplace
+from sweeps.interrupts import INTERRUPTED, Interrupts
 from sweeps.search.changes import refuse_changes, refuse_to_mix, under_its_rule
 from sweeps.search.optuna_log import write_optuna_log
 from sweeps.search.planned import open_search
@@ -36,8 +37,8 @@ from sweeps.study.plan import rerun_runs
 from sweeps.study.study import Study
 from sweeps.tracking.tracking import Publisher, check_tracking, default_tracking_uri
 
-DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
-"""Exit codes; 2 is a ``StudyError``, before anything is created."""
+DONE, SOME_FAILED = 0, 1
+"""Exit codes, with ``INTERRUPTED``; 2 is a ``StudyError``, before anything is created."""
 
 
 def run_study(
@@ -50,6 +51,7 @@ def run_study(
     console: Console | None = None,
     trainer: str = TRAINER,
     store: str | None = None,
+    interrupts: Interrupts | None = None,
 ) -> int:
     """Carry out what is missing of a study; returns the exit code.
 
@@ -57,7 +59,8 @@ def run_study(
     without it that lies where it lay, at first under ``runs_dir`` with the rest.
     ``address`` is that of a Ray cluster; without it Ray is started on this machine. The executor
     ``inline`` trains in this process. ``trainer`` names what trains a pack, ``module:function`` of
-    the signature of ``pinn_core.trainer.train``. Raises ``StudyError`` before anything is created.
+    the signature of ``pinn_core.trainer.train``. ``interrupts`` may end it early. Raises
+    ``StudyError`` before anything is created.
     """
     folder = StudyFolder.of(runs_dir, study.name, store)
     tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
@@ -68,7 +71,7 @@ def run_study(
         crew: Executor = (
             Inline(place)
             if executor == "inline"
-            else RayTune(place, study.resources, address, stack)
+            else RayTune(place, study.resources, address, stack, interrupts or Interrupts())
         )
         stack.enter_context(study_lock(folder.home))
         trajectories = Store(folder.store)

@@ -146,6 +146,64 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     assert list((tmp_path / "tmp").iterdir()) == []  # private folders go with their process
 
 
+STRANGER = 54_321
+only_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
+
+
+@needs_native
+@pytest.mark.parametrize(
+    ("where", "owner", "mode", "reason"),
+    [
+        ("cache", None, 0o777, "every user can write in {}; chmod o-w makes it yours"),
+        ("cache", None, 0o1777, "every user can write in {}; chmod o-w makes it yours"),
+        ("", None, 0o777, "every user can write in {}; chmod o-w makes it yours"),
+        ("", None, 0o1777, None),
+        ("cache", None, 0o755, None),
+        pytest.param("cache", STRANGER, 0o755, "{} belongs to user 54321", marks=only_root),
+        pytest.param("", STRANGER, 0o755, "{} belongs to user 54321", marks=only_root),
+    ],
+)
+def test_a_cache_in_which_others_can_write_is_not_used(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    compiler: Path,
+    where: str,
+    owner: int | None,
+    mode: int,
+    reason: str | None,
+) -> None:
+    cache, link = tmp_path / "above" / "cache", tmp_path / "link"
+    cache.mkdir(parents=True)
+    link.symlink_to(cache)
+    written = cache.parent / where
+    written.chmod(mode)
+    if owner:
+        os.chown(written, owner, owner)
+    monkeypatch.setenv("PINN_CACHE", str(link))
+    monkeypatch.setenv("CXX", str(compiler))
+    build.load()
+    assert bool(list(cache.iterdir())) == (reason is None)
+    beginning = "The cache folder is not used, every process compiles anew: "
+    assert caplog.messages == ([beginning + reason.format(written)] if reason else [])
+
+
+@needs_native
+def test_a_cache_is_made_for_this_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiler: Path
+) -> None:
+    monkeypatch.setenv("PINN_CACHE", str(tmp_path / "new" / "cache"))
+    monkeypatch.setenv("CXX", str(compiler))
+    before = os.umask(0o002)
+    try:
+        build.load()
+    finally:
+        os.umask(before)
+    assert list((tmp_path / "new" / "cache").glob("native-*"))
+    made = [tmp_path / "new", *(tmp_path / "new" / "cache").glob("**/library.so")]
+    assert {stat.S_IMODE(each.stat().st_mode) for each in made} == {0o700}
+
+
 @needs_native
 def test_two_processes_build_once(
     environment: dict[str, str], tmp_path: Path, compiler: Path
@@ -182,6 +240,33 @@ def test_a_damaged_library_is_built_anew(
         assert outcome(start(environment, CXX=compiler)) == sound
         assert builds(tmp_path) == count
     assert {file.name for file in (tmp_path / "cache").iterdir()} == {home.name, "lock"}
+
+
+def writable(home: Path) -> None:
+    (home / "library.so").chmod(0o777)
+
+
+def planted(home: Path) -> None:
+    elsewhere = home.rename(home.parent.with_name("elsewhere"))
+    home.symlink_to(elsewhere)
+
+
+@needs_native
+@pytest.mark.parametrize("attack", [writable, planted])
+def test_a_library_that_others_could_write_is_built_anew(
+    attack: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    compiler: Path,
+) -> None:
+    monkeypatch.setenv("PINN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CXX", str(compiler))
+    key = build.load().key
+    (home,) = (tmp_path / "cache").glob("native-*")
+    attack(home)
+    assert build.load().key == key
+    assert builds(tmp_path) == 2
+    assert not home.is_symlink()
 
 
 @needs_native

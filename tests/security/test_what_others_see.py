@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,11 +42,22 @@ class Seen:
     addresses: set[str] = field(default_factory=set)
     commands: set[bytes] = field(default_factory=set)
     files: list[Path] = field(default_factory=list)
+    modes: dict[str, int] = field(default_factory=dict)
 
-    def look(self, pid: int) -> None:
+    def look(self, pid: int, ray_folder: Path) -> None:
         processes = family(pid)
         self.addresses |= listening(processes)
         self.commands |= set(commands(processes))
+        self._look_at(ray_folder)
+
+    def _look_at(self, ray_folder: Path) -> None:
+        """Note the modes of Ray's folders and keep its files, which go with it."""
+        for entry in ray_folder.glob("ray-*"):
+            self.modes[entry.name] = stat.S_IMODE(entry.stat().st_mode)
+        for file in ray_folder.glob("ray-*/**/*"):
+            with suppress(OSError):
+                if file.is_file() and not file.is_symlink():
+                    os.link(file, ray_folder / f"kept-{file.stat().st_ino}-{file.name}")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +91,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, ray_folder: Path) -> Seen:
             text=True,
         ) as process:
             while process.poll() is None:
-                found.look(process.pid)
+                found.look(process.pid, ray_folder)
                 time.sleep(0.2)
             assert process.stdout is not None
             found.output, found.code = process.stdout.read(), process.returncode
@@ -99,6 +112,13 @@ def test_the_study_ends_well_and_is_published(seen: Seen) -> None:
 def test_nothing_of_it_listens_beyond_loopback(seen: Seen) -> None:
     assert seen.addresses
     assert seen.addresses <= LOOPBACK
+
+
+def test_rays_files_lie_in_a_folder_of_this_user_alone_and_go_with_it(
+    seen: Seen, ray_folder: Path
+) -> None:
+    assert set(seen.modes.values()) == {0o700}
+    assert list(ray_folder.glob("ray-*")) == []
 
 
 def test_no_command_line_holds_a_secret(seen: Seen) -> None:

@@ -135,13 +135,7 @@ def test_a_killed_pack_goes_on_in_its_middle_if_it_left_a_checkpoint(
 
 
 @pytest.mark.timeout(300 + 10 * SCHEDULES)
-@settings(
-    max_examples=SCHEDULES,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=SCHEDULES, suppress_health_check=list(HealthCheck))
 @given(schedule=st.lists(DRIVER, min_size=1, max_size=2))
 def test_after_any_faults_the_study_is_what_it_would_have_been(
     schedule: list[tuple[list[str], bool]], server: Drivers, tables: Path, quiet: Path
