@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
+import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
@@ -19,7 +20,7 @@ class Points:
 
     ``reference`` is the numerical solution that regression learns, ``exact`` the solution that
     errors are measured against; they are the same where there is a closed form. A component that
-    nobody knows (a pressure without reference) is NaN and not judged.
+    is not known (a pressure without reference) is NaN at every point and not judged.
     """
 
     coordinates: Float[ndarray, "n d"]
@@ -33,6 +34,13 @@ class Grid:
 
     interior: Points
     supervised: Points
+
+    def knows(self, solution: Literal["reference", "exact"]) -> bool:
+        """Whether that solution is known: some component is, and none at a part of the points."""
+        parts = (self.interior, self.supervised)
+        known = np.isfinite(np.concatenate([getattr(part, solution) for part in parts]))
+        somewhere, everywhere = known.any(axis=0), known.all(axis=0)
+        return bool(everywhere.any() and (everywhere == somewhere).all())
 
 
 @runtime_checkable

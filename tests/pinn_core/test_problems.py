@@ -224,6 +224,14 @@ def test_every_segment_holds_supervised_points_that_know_its_demand(kind: str) -
 
 
 @every_kind
+def test_the_grid_knows_the_solution(kind: str) -> None:
+    problem = PROBLEMS[kind]()
+    grid = problem.grid()
+    assert grid.knows("reference")
+    assert grid.knows("exact")
+
+
+@every_kind
 def test_points_drawn_on_a_segment_lie_on_it_and_in_the_domain(kind: str) -> None:
     problem = PROBLEMS[kind]()
     for condition in problem.conditions.values():
