@@ -49,6 +49,12 @@ def on_one_side(points: Points) -> Points:
     return replace(points, reference=known, exact=known)
 
 
+def in_the_disc(points: Points) -> Points:
+    """Those of the points that lie in the disc which the box encloses, and of its rim."""
+    inside = np.linalg.norm(points.coordinates, axis=1) <= 1.1
+    return Points(points.coordinates[inside], points.reference[inside], points.exact[inside])
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     file = tmp_path / "small.yaml"
@@ -132,6 +138,40 @@ def test_what_is_learnt_may_be_known_where_errors_are_not(
     helmholtz_with(without_errors)
     assert load_study(str(file), ["search.metric=loss/regression"])
     assert "search.metric: found" in refusal(file, "search.metric=error/relative_l2")
+
+
+@pytest.mark.parametrize(
+    ("override", "place"),
+    [
+        ("models.pinn.objective.points=uniform", "models.pinn.objective.points"),
+        ("models.pinn.objective.points=latin", "models.pinn.objective.points"),
+        (
+            "models.pinn.space={objective.points: [grid, uniform]}",
+            "models.pinn.space.objective.points.1",
+        ),
+    ],
+)
+def test_points_are_not_drawn_outside_the_grid(
+    file: Path, helmholtz_with: Callable[[Change], None], override: str, place: str
+) -> None:
+    helmholtz_with(in_the_disc)
+    assert load_study(str(file))
+    complaint = refusal(file, override)
+    assert complaint.startswith(f"override '{override}': {place}: found ")
+    box = "the box from (-1.0, -1.0) to (1.0, 1.0)"
+    assert f"draws points all over {box}, but the grid of problem helmholtz does not" in complaint
+    assert complaint.endswith("allowed: 'grid'")
+
+
+def test_a_grid_that_ends_within_the_box_does_not_fill_it(
+    file: Path, helmholtz_with: Callable[[Change], None]
+) -> None:
+    def half(points: Points) -> Points:
+        moved = points.coordinates * (0.5, 1.0)
+        return replace(points, coordinates=moved)
+
+    helmholtz_with(half)
+    assert "does not fill it" in refusal(file, "models.pinn.objective.points=uniform")
 
 
 def test_a_study_that_began_is_read_whatever_its_grids_are(
