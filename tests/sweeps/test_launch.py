@@ -345,7 +345,7 @@ def test_a_model_that_varies_nothing_goes_straight_to_its_seeds(tmp_path: Path) 
     study = sample(tmp_path, "models.regression.space={}", "search.seed=3")
     assert launch(study, tmp_path)[0] == 0
     runs = [one for one in store_of(study, tmp_path).manifests() if one.model == "regression"]
-    assert {(one.stage, one.seed) for one in runs} == {("rerun", 3), ("rerun", 4)}
+    assert {(one.stage, one.seed) for one in runs} == {("rerun", 4), ("rerun", 5)}
 
 
 @pytest.mark.usefixtures("no_report")
