@@ -207,6 +207,8 @@ def sync(
     figures = folder.report / "figures"
     synced = bring_up_to_date(found, Store(folder.store), uri, figures)
     typer.echo(f"{masked(uri)}: {synced.published} runs written, {synced.present} were there")
+    if synced.moved_from:
+        typer.echo(f"artifacts: their addresses led to {synced.moved_from}, and lead here now")
     for run_id, reason in synced.failed.items():
         typer.echo(f"not written: {run_id}: {reason}")
     raise typer.Exit(1 if synced.failed else 0)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from rich.console import Console
 
+from analysis.wording import count
 from pinn_core.trajectory import TrajectoryError
 from sweeps.display.audience import Audience
 from sweeps.display.progress import Progress
@@ -107,7 +108,10 @@ class _Launch:
         self._study, self._folder, self._store = study, folder, store
         self._crew, self._publisher, self._progress = crew, publisher, progress
         self._results = Results(store, study.search.metric, folder.passed_over)
-        self._failures: dict[str, str] = {}
+        self._failed: dict[str, str] = {}
+        """Why runs failed, by run id."""
+        self._unchosen: dict[str, str] = {}
+        """Why models have no reruns, by model."""
 
     def run(self) -> int:
         """Every stage; returns the exit code."""
@@ -124,7 +128,12 @@ class _Launch:
         except KeyboardInterrupt:
             self._publisher.close(wait=False)
             return INTERRUPTED
-        return SOME_FAILED if self._failures else DONE
+        return SOME_FAILED if self._missing else DONE
+
+    @property
+    def _missing(self) -> dict[str, str]:
+        """Why planned runs are not there, by run id or, where they were not chosen, by model."""
+        return self._unchosen | self._failed
 
     def _stages(self) -> Iterator[Stage]:
         """The searches side by side, then the reruns of what they chose with seeds of their own."""
@@ -133,7 +142,7 @@ class _Launch:
         write_optuna_log(self._study, self._store, self._results, self._folder.optuna_log)
         rerun = self._rerun(chosen)
         yield rerun
-        self._failures |= search.failures | rerun.failures
+        self._failed |= search.failures | rerun.failures
 
     def _search(self) -> tuple[Stage, Selection]:
         selection = Selection(self._study)
@@ -167,7 +176,7 @@ class _Launch:
     def _rerun(self, chosen: Selection) -> Stage:
         for model, part in self._study.models.items():
             if part.space and not chosen.chosen(model):
-                self._failures[model] = "none of its search runs has a final value"
+                self._unchosen[model] = "none of its search runs has a final value"
         selection = Selection(self._study)
         audience = Audience(self._progress, selection, self._publisher)
         sources = [
@@ -181,15 +190,15 @@ class _Launch:
         """Report, bring MLflow up to the store, and list what went wrong."""
         say = self._progress.say
         bring_report_up_to_date(
-            self._study, self._folder, self._store, self._publisher, self._failures, say
+            self._study, self._folder, self._store, self._publisher, self._missing, say
         )
-        self._publisher.finish("FAILED" if self._failures else "FINISHED")
+        self._publisher.finish("FAILED" if self._missing else "FINISHED")
         self._publisher.close()
         for file in self._store.conflicts():
             say(f"a late result that differs was set aside: {file}")
-        if self._failures:
-            say(f"{len(self._failures)} failed; {self._folder.log} has the details:")
-        for name, reason in self._failures.items():
+        if self._failed:
+            say(f"{count(len(self._failed), 'run')} failed; {self._folder.log} has the details:")
+        for name, reason in (self._failed | self._unchosen).items():
             say(f"  {name}: {reason}")
 
     def _stage(self, sources: Sequence[Source], audience: Audience) -> Stage:

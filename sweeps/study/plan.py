@@ -96,16 +96,27 @@ def search_run(study: Study, model: str, point: Mapping[str, Any]) -> Run:
 def rerun_runs(study: Study, model: str, chosen: Sequence[Run]) -> list[Run]:
     """The chosen runs' configurations, each with as many seeds, which the search did not use.
 
-    A model that varies nothing has no search: its one configuration is run, from the search's seed.
+    A model that varies nothing has no search: its one configuration is run, with the seeds of the
+    other models, so that runs can be paired.
     """
-    first = study.search.seed + 1
     if not study.models[model].space:
-        chosen, first = [search_run(study, model, {})], study.search.seed
+        chosen = [search_run(study, model, {})]
+    first = _first_seed(study, model)
     return [
         _with_seed(run, seed)
         for run in chosen
         for seed in range(first, first + rerun_of(study, model).seeds)
     ]
+
+
+def _first_seed(study: Study, model: str) -> int:
+    """The seed after the search's, or the search's where there is no search.
+
+    By rule 1, under which the first studies began, each model goes by its own search alone.
+    """
+    models = study.models if study.rule > 1 else [model]
+    searched = any(study.models[name].space for name in models)
+    return study.search.seed + 1 if searched else study.search.seed
 
 
 def rerun_of(study: Study, model: str) -> Rerun:

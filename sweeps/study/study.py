@@ -1,6 +1,6 @@
 """The study file's meaning: one class per section, its keys explained under each field."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from pinn_core.trajectory import CONFLICT, columns, landscape_columns
 from pinn_core.unpacking import recorded_every
 from sweeps.errors import StudyError, closest
 from sweeps.search.pruners import PRUNERS, NoPruner, Pruner
+from sweeps.study.grids import check_grids
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_configuration
 from sweeps.study.plain_yaml import Keys, dump
@@ -48,6 +49,7 @@ __all__ = [
     "configuration_of",
     "load_study",
     "study_from",
+    "study_that_began",
 ]
 
 
@@ -210,13 +212,29 @@ def load_study(source: str, overrides: Sequence[str] = ()) -> Study:
 
 def study_from(text: str, source: str, overrides: Sequence[str] = ()) -> Study:
     """The study that a text describes, after dotted overrides; ``source`` is said in errors."""
+    return _study(text, source, overrides, check_grids)
+
+
+def study_that_began(text: str, source: str) -> Study:
+    """The study that a text describes and that was begun: its problems' grids are not made."""
+    return _study(text, source, (), lambda _: None)
+
+
+def _study(
+    text: str, source: str, overrides: Sequence[str], check: Callable[[Study], None]
+) -> Study:
     file = read_study_file(text, source, overrides)
     try:
-        return Study.model_validate(file.data)
+        study = Study.model_validate(file.data)
+        check(study)
     except ValidationError as error:
         wrong = first_error(error, file.data)
-        key = f"{dotted_key(wrong.keys)}: " if wrong.keys else ""
-        raise StudyError(f"{file.place(wrong.keys)}: {key}{wrong.message}") from None
+    except Wrong as error:
+        wrong = error
+    else:
+        return study
+    key = f"{dotted_key(wrong.keys)}: " if wrong.keys else ""
+    raise StudyError(f"{file.place(wrong.keys)}: {key}{wrong.message}")
 
 
 def configuration_at(study: Study, model: str, point: Mapping[str, Any]) -> Configuration:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from sweeps import launch
 from sweeps.cli import app
+from sweeps.known import known
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
 from sweeps.study.plan import Run
@@ -252,6 +253,14 @@ def test_list(family: str, name: str) -> None:
     assert any(line.startswith(f"{name} ") for line in said.splitlines())
     parts = json.loads(pinn_sweep("list", family, "--json")[1])
     assert all(part["summary"] for part in parts)
+
+
+def test_the_summary_of_a_study_is_a_whole_sentence() -> None:
+    summaries = known("studies").values()
+    assert any(" et al. 2021" in summary for summary in summaries)
+    for summary in summaries:
+        assert summary.endswith(".")
+        assert summary.count("(") == summary.count(")")
 
 
 def test_list_of_something_unknown() -> None:

@@ -25,7 +25,7 @@ from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import study_lock
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.plan import rerun_runs, search_run
+from sweeps.study.plan import model_points, rerun_runs, search_run
 from sweeps.study.study import Study, load_study
 from tests.sweeps.samples import pinn_run, sample_study
 
@@ -165,6 +165,18 @@ def test_a_run_that_always_fails_is_listed_and_the_rest_completes(tmp_path: Path
     obstacle.rmdir()
     assert launch(study, tmp_path)[0] == 0
     assert planned(study, tmp_path) <= set(digests(study, tmp_path))
+
+
+@pytest.mark.usefixtures("no_report")
+def test_failed_runs_are_counted_and_not_the_reasons(tmp_path: Path) -> None:
+    study = sample(tmp_path, "models.pinn.space={phases.0.learning_rate: [1e-3, 1e-2]}")
+    searched = [search_run(study, "pinn", point) for point in model_points(study, "pinn")]
+    for run in searched:
+        Path(store_of(study, tmp_path).where(run.run_id)).mkdir(parents=True)
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert "\n2 runs failed; " in said
+    assert "pinn: none of its search runs has a final value" in said
 
 
 @pytest.mark.usefixtures("no_report")
@@ -345,7 +357,7 @@ def test_a_model_that_varies_nothing_goes_straight_to_its_seeds(tmp_path: Path) 
     study = sample(tmp_path, "models.regression.space={}", "search.seed=3")
     assert launch(study, tmp_path)[0] == 0
     runs = [one for one in store_of(study, tmp_path).manifests() if one.model == "regression"]
-    assert {(one.stage, one.seed) for one in runs} == {("rerun", 3), ("rerun", 4)}
+    assert {(one.stage, one.seed) for one in runs} == {("rerun", 4), ("rerun", 5)}
 
 
 @pytest.mark.usefixtures("no_report")
