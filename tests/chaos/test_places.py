@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -12,11 +10,7 @@ from pathlib import Path
 import pytest
 
 from sweeps import launch as launch_module
-from sweeps.checking.verify import verify
-from sweeps.errors import StudyError
-from sweeps.store.folder import StudyFolder
-from sweeps.tracking.tracking import default_tracking_uri
-from tests.sweeps.test_launch import digests, launch, planned, sample, store_of
+from tests.sweeps.test_launch import digests, launch, sample, store_of
 
 
 @pytest.fixture(scope="module", autouse=True)
