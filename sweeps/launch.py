@@ -119,6 +119,7 @@ class _Launch:
         try:
             _prepare(self._study, self._folder)
             self._crew.carry_out(self._stages(), self._progress.tick, self._progress.say)
+            self._refuse_losses()
             remove_checkpoints(self._store.root)
             self._conclude()
         except (DiskFull, NothingTrains, TrajectoryError) as error:
@@ -185,6 +186,12 @@ class _Launch:
         ]
         self._progress.begin("rerun", {one.model: one.total for one in sources}, selection)
         return self._stage(sources, audience)
+
+    def _refuse_losses(self) -> None:
+        """Raise ``TrajectoryError`` if somebody removed what was committed."""
+        if gone := self._results.gone():
+            where = f"{len(gone)} runs that were committed are not in {self._store.root} any more"
+            raise TrajectoryError(f"{where}: was it removed or renamed?")
 
     def _conclude(self) -> None:
         """Report, bring MLflow up to the store, and list what went wrong."""
