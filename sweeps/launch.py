@@ -19,7 +19,7 @@ from sweeps.errors import LaterVersion, StudyError
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
 from sweeps.execution.stage import Listed, Source, Stage
-from sweeps.execution.training import TRAINER, Workplace
+from sweeps.execution.training import TRAINER, Workplace, trainer_at
 from sweeps.interrupts import INTERRUPTED, Interrupts
 from sweeps.search.changes import refuse_changes, refuse_to_mix, under_its_rule
 from sweeps.search.optuna_log import write_optuna_log
@@ -67,6 +67,7 @@ def run_study(
     tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
     check_tracking(tracking_uri)
     check_store(folder.home)
+    trainer_at(trainer)
     place = _workplace(study, folder, trainer)
     with ExitStack() as stack:
         crew: Executor = (

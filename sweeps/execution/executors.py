@@ -112,7 +112,7 @@ class RayTune:
         self._stack = stack
         self._interrupts = interrupts
         self._machine = this_machine(with_gpus=resources.gpus > 0)
-        self._connected = address is not None
+        self._address = address
         if address:
             stack.enter_context(ray_connected(address, self._machine))
         if address:
@@ -137,9 +137,8 @@ class RayTune:
         os.environ.update(TUNE_ENVIRONMENT)
         if first.resources.slots:  # a cluster grows by what waits; Tune has one pack wait
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots)
-        if not self._connected:
+        if not self._address:
             self._stack.enter_context(ray_connected(None, self._machine))
-            self._connected = True
         from ray import tune
 
         from sweeps.execution.pack_searcher import PackSearcher
@@ -148,6 +147,8 @@ class RayTune:
 
         searcher = PackSearcher(itertools.chain([first], remaining), self._place, self._room)
         patience = Patience(partial(lacking, first.resources), say)
+        ticks = [self._interrupts.check, tick]
+        events = PackEvents(searcher, patience, ticks, one_machine=not self._address)
         needs = {"cpu": first.resources.cpus, "gpu": first.resources.gpus}
         with (
             tempfile.TemporaryDirectory(prefix="pinn-sweep-") as scratch,
@@ -165,7 +166,7 @@ class RayTune:
                     storage_path=scratch,
                     failure_config=tune.FailureConfig(max_failures=first.resources.retries),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    callbacks=[PackEvents(searcher, patience, [self._interrupts.check, tick])],
+                    callbacks=[events],
                     verbose=0,
                 ),
             ).fit()

@@ -13,7 +13,7 @@ from ray.tune import Trainable
 
 from sweeps.errors import StudyError
 from sweeps.execution.software import differences, installed
-from sweeps.execution.training import Workplace, train_pack
+from sweeps.execution.training import Workplace, train_pack, trainer_at
 from sweeps.store.results import Pruned, Value
 from sweeps.store.store import DiskFull
 from sweeps.study.plan import Pack, Run
@@ -31,6 +31,7 @@ class PackTrainable(Trainable):
         if other := differences(installed(), self._place.software or {}):
             address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
             raise StudyError(f"node {address} has {other}")
+        trainer_at(self._place.trainer)  # what it cannot import, it says before it trains
         self.config = {}  # Tune would send it back with the result, and the driver keep it
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

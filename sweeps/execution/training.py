@@ -21,6 +21,7 @@ from pinn_core.memory import is_exhausted, release
 from pinn_core.pruning import Pruning
 from pinn_core.trainer import Member, environment
 from pinn_core.trajectory import Trajectory
+from sweeps.errors import StudyError
 from sweeps.execution.pruning import pruning_of
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.faults import reach
@@ -144,7 +145,7 @@ def _train_together(
     try:
         for run in runs:
             reach(f"in_run:{run.run_id}")
-        return _function(place.trainer)(
+        return trainer_at(place.trainer)(
             [Member(run.configuration, run.seed) for run in runs],
             device=place.device,
             threads=place.threads,
@@ -194,10 +195,13 @@ def _too_large(run: Run, device: str) -> str:
     )
 
 
-def _function(path: str) -> Callable[..., list[Trajectory]]:
-    """The function that ``module:function`` names."""
+def trainer_at(path: str) -> Callable[..., list[Trajectory]]:
+    """The function that ``module:function`` names; raises ``StudyError`` if there is none."""
     module, _, name = path.partition(":")
-    found: Callable[..., list[Trajectory]] = getattr(import_module(module), name)
+    try:
+        found: Callable[..., list[Trajectory]] = getattr(import_module(module), name)
+    except Exception as error:  # an import runs whatever the module holds
+        raise StudyError(f"trainer {path!r}: {type(error).__name__}: {error}") from error
     return found
 
 

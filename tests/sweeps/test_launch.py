@@ -369,6 +369,23 @@ def test_a_model_of_which_every_run_diverges_is_reported(tmp_path: Path) -> None
     assert "diverged" in said
 
 
+@pytest.mark.parametrize(
+    ("trainer", "reason"),
+    [
+        ("no_such_module:train", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("pinn_core.trainer:fly", "AttributeError: .* 'fly'"),
+        ("tests", "AttributeError: "),
+    ],
+)
+def test_a_trainer_that_is_none_is_refused_before_anything_is_created(
+    trainer: str, reason: str, tmp_path: Path
+) -> None:
+    study = sample(tmp_path)
+    with pytest.raises(StudyError, match=f"^trainer '{trainer}': {reason}"):
+        run_study(study, runs_dir=tmp_path / "runs", executor="inline", trainer=trainer)
+    assert not (tmp_path / "runs" / "sample").exists()
+
+
 def test_a_second_driver_is_refused(done: Path) -> None:
     with (
         study_lock(StudyFolder.of(done / "runs", "sample").path),

@@ -114,3 +114,31 @@ def test_a_run_that_always_kills_its_worker_is_found_and_the_rest_completes(tmp_
     kept = digests(tmp_path)
     assert guilty not in kept
     assert len(kept) == 4 + 2 + 2 + 2 - 1
+
+
+BROKEN = """
+import sys
+
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pinn_core.pruning" and "default_worker" in sys.argv[0]:
+            raise ImportError("libbroken.so.1: cannot open shared object file")
+
+sys.meta_path.insert(0, Broken())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_workers_that_cannot_import_end_the_study_at_once_and_say_why(tmp_path: Path) -> None:
+    (tmp_path / "sample.yaml").write_text(STUDY)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "sitecustomize.py").write_text(BROKEN)
+    paths = [str(tmp_path / "broken"), os.environ.get("PYTHONPATH", "")]
+    process = start(tmp_path, PYTHONPATH=os.pathsep.join(filter(None, paths)))
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 1, output
+    assert "\nno worker can start: ImportError: libbroken.so.1: cannot open shared" in output
+    assert output.count("libbroken") == 1
+    assert "lost" not in output
+    assert "\x1b" not in output
