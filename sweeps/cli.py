@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -100,34 +99,36 @@ def run(
     store: StoreAt = None,
 ) -> None:
     """Carry out a study; the same command again does what is missing."""
-    from rich.console import Console
+    from sweeps.interrupts import INTERRUPTED, Interrupts
+    from sweeps.tracking.tracking_address import masked
 
-    from sweeps.display.reporting import show_outcome
-    from sweeps.finding import study_to_run
-    from sweeps.launch import DONE, INTERRUPTED, run_study
-    from sweeps.tracking.tracking import masked
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
-    found = study_to_run(study, overrides or [], runs_dir, store)
-    console = Console(highlight=False)
     again = shlex.join(["pinn-sweep", *map(masked, sys.argv[1:])])
+    how_to_go_on = f"interrupted; what is committed is kept. To go on: {again}"
     try:
-        code = run_study(
-            found,
-            runs_dir=runs_dir,
-            tracking_uri=tracking_uri,
-            address=address,
-            console=console,
-            store=store,
-        )
-    except KeyboardInterrupt:  # before the first pack, or while Ray shuts down
+        with Interrupts(how_to_go_on) as interrupts:
+            from rich.console import Console
+
+            from sweeps.display.reporting import show_outcome
+            from sweeps.finding import study_to_run
+            from sweeps.launch import DONE, run_study
+
+            found = study_to_run(study, overrides or [], runs_dir, store)
+            console = Console(highlight=False)
+            code = run_study(
+                found,
+                runs_dir=runs_dir,
+                tracking_uri=tracking_uri,
+                address=address,
+                console=console,
+                store=store,
+                interrupts=interrupts,
+            )
+            if code != INTERRUPTED:
+                show_outcome(found, runs_dir, console, "" if code == DONE else again)
+    except KeyboardInterrupt:
         code = INTERRUPTED
     if code == INTERRUPTED:
-        typer.echo(f"interrupted; what is committed is kept. To go on: {again}")
-    elif code == DONE:
-        show_outcome(found, runs_dir, console)
-    else:
-        show_outcome(found, runs_dir, console, again)
+        typer.echo(how_to_go_on)
     raise typer.Exit(code)
 
 

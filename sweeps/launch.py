@@ -20,6 +20,7 @@ from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.training import TRAINER, Workplace
+from sweeps.interrupts import INTERRUPTED, Interrupts
 from sweeps.search.changes import refuse_changes, refuse_to_mix, under_its_rule
 from sweeps.search.optuna_log import write_optuna_log
 from sweeps.search.planned import open_search
@@ -37,8 +38,8 @@ from sweeps.study.plan import rerun_runs
 from sweeps.study.study import Study
 from sweeps.tracking.tracking import Publisher, check_tracking, default_tracking_uri
 
-DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
-"""Exit codes; 2 is a ``StudyError``, before anything is created."""
+DONE, SOME_FAILED = 0, 1
+"""Exit codes, with ``INTERRUPTED``; 2 is a ``StudyError``, before anything is created."""
 
 
 def run_study(
@@ -51,6 +52,7 @@ def run_study(
     console: Console | None = None,
     trainer: str = TRAINER,
     store: str | None = None,
+    interrupts: Interrupts | None = None,
 ) -> int:
     """Carry out what is missing of a study; returns the exit code.
 
@@ -58,7 +60,8 @@ def run_study(
     without it that lies where it lay, at first under ``runs_dir`` with the rest.
     ``address`` is that of a Ray cluster; without it Ray is started on this machine. The executor
     ``inline`` trains in this process. ``trainer`` names what trains a pack, ``module:function`` of
-    the signature of ``pinn_core.trainer.train``. Raises ``StudyError`` before anything is created.
+    the signature of ``pinn_core.trainer.train``. ``interrupts`` may end it early. Raises
+    ``StudyError`` before anything is created.
     """
     folder = StudyFolder.of(runs_dir, study.name, store)
     tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
@@ -69,7 +72,7 @@ def run_study(
         crew: Executor = (
             Inline(place)
             if executor == "inline"
-            else RayTune(place, study.resources, address, stack)
+            else RayTune(place, study.resources, address, stack, interrupts or Interrupts())
         )
         stack.enter_context(study_lock(folder.home))
         trajectories = Store(folder.store)
@@ -116,6 +119,7 @@ class _Launch:
         try:
             _prepare(self._study, self._folder)
             self._crew.carry_out(self._stages(), self._progress.tick, self._progress.say)
+            self._refuse_losses()
             remove_checkpoints(self._store.root)
             self._conclude()
         except (DiskFull, NothingTrains, TrajectoryError) as error:
@@ -182,6 +186,12 @@ class _Launch:
         ]
         self._progress.begin("rerun", {one.model: one.total for one in sources}, selection)
         return self._stage(sources, audience)
+
+    def _refuse_losses(self) -> None:
+        """Raise ``TrajectoryError`` if somebody removed what was committed."""
+        if gone := self._results.gone():
+            where = f"{len(gone)} runs that were committed are not in {self._store.root} any more"
+            raise TrajectoryError(f"{where}: was it removed or renamed?")
 
     def _conclude(self) -> None:
         """Report, bring MLflow up to the store, and list what went wrong."""

@@ -11,6 +11,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import config
 
 for name in (
@@ -39,6 +40,21 @@ os.environ.pop("RAY_AUTH_TOKEN_PATH", None)
 
 CHECKED = [Path(__file__).parent / room for room in ("pinn_core", "contracts")]
 """Tests in which every call of pinn_core has its shapes checked; in others that only costs time."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Property tests try the same examples every time, or those of ``--hypothesis-seed``.
+
+    What is slow is not wrong: they have no deadline.
+    """
+    settings.register_profile(
+        "tests",
+        derandomize=config.getoption("--hypothesis-seed") is None,
+        database=None,
+        deadline=None,
+        print_blob=True,
+    )
+    settings.load_profile("tests")
 
 
 @pytest.hookimpl(wrapper=True)

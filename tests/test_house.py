@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -60,23 +61,48 @@ def test_ci_stops_at_an_error_and_ends_with_the_readmes_test_command() -> None:
     assert text(".ci/run").endswith("\nmake test\n")
 
 
+def test_property_tests_are_the_same_every_time_unless_a_seed_is_given(
+    pytestconfig: pytest.Config,
+) -> None:
+    assert settings().derandomize == (pytestconfig.getoption("--hypothesis-seed") is None)
+    assert settings().deadline is None
+
+
+def test_ci_draws_a_seed_for_property_tests_and_says_it() -> None:
+    assert '"${PYTEST_ADDOPTS:---hypothesis-seed=$RANDOM' in text(".ci/run")
+    assert re.search(r'^echo ".*PYTEST_ADDOPTS=\$PYTEST_ADDOPTS make test"$', text(".ci/run"), re.M)
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_package_says_that_it_is_typed(room: str) -> None:
     assert (ROOT / room / "py.typed").exists()
 
 
-def test_no_file_names_a_place_on_somebodys_machine() -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if listed.returncode:
-        pytest.skip("needs a git checkout")
+def tracked(checkout: Path) -> list[Path]:
+    """The files that git tracks; what else lies in a checkout belongs to its user."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=checkout, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs git and a checkout")
+    return [checkout / name for name in listed.stdout.split("\0") if (checkout / name).is_file()]
+
+
+def with_a_place(files: list[Path]) -> dict[str, list[bytes]]:
+    """The places on somebody's machine that files name."""
     place = re.compile(rb"(?<![\w.$}])/(?:root|work|opt|Users)/[\w.]+")
-    files = [ROOT / name for name in listed.stdout.split("\0") if (ROOT / name).is_file()]
     readable = [file for file in files if file.suffix not in {".png", ".pdf", ".parquet"}]
-    found = {file.name: match for file in readable if (match := place.findall(file.read_bytes()))}
-    assert found == {}
+    return {file.name: match for file in readable if (match := place.findall(file.read_bytes()))}
+
+
+def test_no_file_names_a_place_on_somebodys_machine() -> None:
+    assert with_a_place(tracked(ROOT)) == {}
+
+
+def test_what_a_user_left_in_a_checkout_is_not_looked_at(tmp_path: Path) -> None:
+    for name in ("committed.md", "user.log"):
+        (tmp_path / name).write_text("started in /" + "root/projects\n")
+    for command in (["init", "--quiet"], ["add", "committed.md"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    assert with_a_place(tracked(tmp_path)).keys() == {"committed.md"}

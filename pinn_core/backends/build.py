@@ -14,12 +14,15 @@ for the platform). It is preferred if it was made of this source and this CPU ha
 The cache is PINN_CACHE, or ``pinn-sweeps`` in the platform's cache folder. A library's name there
 is a hash of the source, the flags, the compiler's version and the CPU, so that one of another
 machine or version is never found. Library and checksum appear by one rename of their folder; the
-checksum is verified before the library is loaded, and a damaged one is built anew.
+checksum is verified before the library is loaded, and a damaged one is built anew. A cache in which
+others can write is not used at all, nor is a library there that is not this user's: either could
+hold code of theirs.
 """
 
 import ctypes
 import fcntl
 import hashlib
+import logging
 import os
 import platform
 import shlex
@@ -32,6 +35,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from pinn_core.backends.ownership import NotOurs, check_ours, make_ours
+
+logger = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_name("cpp")
 SHIPPED = Path(__file__).with_name("_native.so")
@@ -144,10 +151,22 @@ def _processor() -> str:
 
 
 def _folders() -> Iterator[Path]:
-    """The cache, and if that cannot be written, a folder of this process alone."""
-    with suppress(RuntimeError):  # who has no home folder has no cache
-        yield cache_folder()
+    """The cache and, where that cannot be had, a folder of this process alone."""
+    folder = _cache()
+    if folder:
+        yield folder
     yield _private_folder()
+
+
+def _cache() -> Path | None:
+    """The cache folder; None where there can be none or others can write, which is said."""
+    try:
+        return make_ours(cache_folder())
+    except NotOurs as error:
+        logger.warning("The cache folder is not used, every process compiles anew: %s", error)
+    except (OSError, RuntimeError):  # who has no home folder has no cache
+        pass
+    return None
 
 
 @cache
@@ -162,7 +181,6 @@ _kept_until_exit: list[tempfile.TemporaryDirectory[str]] = []
 
 def _cached(compiler: list[str], folder: Path, key: str) -> Path:
     """The library's file in a folder, built if it is not there or damaged."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     home = folder / f"native-{key}"
     if not _sound(home):
         with _locked(folder / "lock"):
@@ -172,8 +190,10 @@ def _cached(compiler: list[str], folder: Path, key: str) -> Path:
 
 
 def _sound(home: Path) -> bool:
-    """Whether a folder holds a library and its checksum."""
+    """Whether a folder of ours holds a library of ours and its checksum."""
     try:
+        for each in (home, home / "library.so"):
+            check_ours(each)
         return _hash(home / "library.so") == (home / "sha256").read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return False
@@ -189,8 +209,9 @@ def _build(compiler: list[str], home: Path) -> None:
     try:
         library = beside / "library.so"
         _compile(compiler, library)
+        library.chmod(0o700)
         (beside / "sha256").write_text(_hash(library), encoding="ascii")
-        if home.exists():
+        if os.path.lexists(home):
             home.rename(beside / "damaged")
         try:
             beside.rename(home)
@@ -219,7 +240,7 @@ def _compile_tuned(compiler: list[str], tuning: list[str], library: Path) -> Non
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
     """One builder at a time; where files cannot be locked, the rename alone keeps order."""
-    with file.open("w") as handle:
+    with file.open("a") as handle:
         with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -25,6 +25,7 @@ from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
 from sweeps.execution.training import Workplace, train_pack
+from sweeps.interrupts import Interrupts
 from sweeps.store.store import DiskFull
 from sweeps.study.plan import Pack
 from sweeps.study.study import Resources
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five files a trial that nobody reads
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # an interrupt is ours to report
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # interrupts are ours
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's state is never restored
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # the display has one line for each
     "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints at verbosity 0 too
@@ -101,9 +102,15 @@ class RayTune:
     """
 
     def __init__(
-        self, place: Workplace, resources: Resources, address: str | None, stack: ExitStack
+        self,
+        place: Workplace,
+        resources: Resources,
+        address: str | None,
+        stack: ExitStack,
+        interrupts: Interrupts,
     ) -> None:
         self._stack = stack
+        self._interrupts = interrupts
         self._machine = this_machine(with_gpus=resources.gpus > 0)
         self._connected = address is not None
         if address:
@@ -142,7 +149,10 @@ class RayTune:
         searcher = PackSearcher(itertools.chain([first], remaining), self._place, self._room)
         patience = Patience(partial(lacking, first.resources), say)
         needs = {"cpu": first.resources.cpus, "gpu": first.resources.gpus}
-        with tempfile.TemporaryDirectory(prefix="pinn-sweep-") as scratch:
+        with (
+            tempfile.TemporaryDirectory(prefix="pinn-sweep-") as scratch,
+            self._interrupts.asked_for(),
+        ):
             tune.Tuner(
                 tune.with_resources(PackTrainable, needs),
                 tune_config=tune.TuneConfig(
@@ -155,7 +165,7 @@ class RayTune:
                     storage_path=scratch,
                     failure_config=tune.FailureConfig(max_failures=first.resources.retries),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    callbacks=[PackEvents(searcher, patience, tick)],
+                    callbacks=[PackEvents(searcher, patience, [self._interrupts.check, tick])],
                     verbose=0,
                 ),
             ).fit()

@@ -5,28 +5,20 @@ from __future__ import annotations
 import logging
 import math
 import os
-import signal
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps.errors import StudyError
+from sweeps.execution.own_ray import (
+    keep_screen_and_signals,
+    keep_token_private,
+    own_ray,
+    take_signals_back,
+)
 from sweeps.study.study import Resources
-
-log = logging.getLogger(__name__)
-
-OBJECT_STORE_BYTES = 100 * 2**20
-"""For Ray's object store, through which hardly anything passes: results go to the store."""
-
-LOOPBACK_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Keeps a Ray of our own on loopback, as it is by itself on macOS and Windows.
-
-On Linux Ray takes the machine's address, even where it is given 127.0.0.1, and listens on every
-interface. It reads this once, when it is first imported.
-"""
 
 ANSWERS_WITHIN = 4.0
 """Seconds that a cluster's address has to answer."""
@@ -89,59 +81,26 @@ def cluster_slots(resources: Resources, machines: Sequence[Machine]) -> list[int
 def ray_connected(address: str | None, machine: Machine) -> Iterator[None]:
     """A Ray of our own on this machine or, with an address, the cluster there.
 
-    Raises ``StudyError`` if no cluster answers at the address.
+    Raises ``StudyError`` if no cluster answers at the address, or our own does not start.
     """
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address is None:
-        os.environ.update(LOOPBACK_ALONE)
-    import ray._private.worker
+    keep_token_private()
+    with own_ray(int(machine.cpus), int(machine.gpus)) if address is None else _joined(address):
+        take_signals_back()
+        yield
 
-    # Ray prints what its daemons say of dead workers across the display, whatever it is told; the
-    # display has a line for each of them, and Ray's own logs the rest.
-    ray._private.worker._worker_logs_enabled = False
-    before = signal.getsignal(signal.SIGTERM)
-    if address is None:
-        _start_ray(machine)
-    else:
-        _join_ray(address)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)  # Ray's handler would print its stack and abort
+
+@contextmanager
+def _joined(address: str) -> Iterator[None]:
+    keep_screen_and_signals()
+    import ray
+
     try:
+        _join_ray(address)
         yield
     finally:
         ray.shutdown()
-
-
-def _start_ray(machine: Machine) -> None:
-    """A Ray of our own; a second try where the machine was too busy for Ray's patience of 30 s."""
-    import ray
-
-    for attempt in (1, 2):
-        try:
-            _init_ray(machine)
-            return
-        except Exception as error:  # Ray raises whatever it likes
-            ray.shutdown()
-            reason = str(error).partition("\n")[0]
-            if attempt == 2:
-                raise StudyError(f"Ray did not start on this machine, twice: {reason}") from error
-            log.warning("Ray did not start (%s): once more", reason)
-
-
-def _init_ray(machine: Machine) -> None:
-    import ray
-
-    ray.init(
-        address="local",  # never what `ray start` may have left running here
-        num_cpus=int(machine.cpus),
-        num_gpus=int(machine.gpus),
-        include_dashboard=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        _node_ip_address="127.0.0.1",
-    )
 
 
 def _join_ray(address: str) -> None:

@@ -93,14 +93,15 @@ def _train(pack_id: str, runs: list[Run], store: Store, place: Workplace) -> dic
     try:
         while waiting:
             part = waiting.popleft()
-            started = time.time()
+            started, clock = time.time(), time.perf_counter()
             checkpointing = _checkpointing(part, place)
             pruning = pruning_of(part, store, place.pruner, place.metric, place.direction)
             trajectories = _train_together(part, place, checkpointing, pruning, news)
             if trajectories is None:
                 waiting.extendleft(reversed(_parts(part, ceil(len(part) / 2))))
                 continue
-            _commit(part, trajectories, store, place, started)
+            seconds = time.perf_counter() - clock  # the time of day may jump meanwhile
+            _commit(part, trajectories, store, place, started, seconds / len(part))
             checkpointing.clear()
             news.trained += len(part)
             finals = [final_value(trajectory, place.metric) for trajectory in trajectories]
@@ -167,8 +168,8 @@ def _commit(
     store: Store,
     place: Workplace,
     started: float,
+    seconds: float,
 ) -> None:
-    seconds = (time.time() - started) / len(runs)
     for run, trajectory in zip(runs, trajectories, strict=True):
         store.commit(
             run,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +19,20 @@ log = logging.getLogger(__name__)
 
 
 class PackEvents(Callback):
-    """Passes on failures with their reasons; calls ``tick`` and looks at every step of Tune's loop.
+    """Passes on failures with their reasons; at every step of Tune's loop it calls ``ticks``.
 
     Tune keeps every trial to the end; of those that are done it lets go what is large.
     """
 
     def __init__(
-        self, searcher: PackSearcher, patience: Patience, tick: Callable[[], None]
+        self, searcher: PackSearcher, patience: Patience, ticks: Sequence[Callable[[], None]]
     ) -> None:
-        self._searcher, self._patience, self._tick = searcher, patience, tick
+        self._searcher, self._patience, self._ticks = searcher, patience, ticks
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ANN401, ARG002
         """Several times a second."""
-        self._tick()
+        for tick in self._ticks:
+            tick()
         self._patience.look(waiting=self._searcher.has_packs)
 
     def on_trial_start(

@@ -2,13 +2,14 @@
 
 Whatever acts is refused: tags, anchors and aliases, ``${...}``, duplicate keys, a second document.
 Plain scalars follow YAML 1.2: ``null``, ``true``, ``false`` and decimal numbers (``1e-3`` is one);
-anything else is text.
+anything else is text. Text that is not plainly words is written in quotes, so that it is read back.
 """
 
 import math
 import re
 from collections.abc import Iterator
-from typing import NoReturn
+from io import StringIO
+from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -22,6 +23,8 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
     StreamEndEvent,
 )
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import SafeRepresenter
 
 from sweeps.errors import StudyError
 
@@ -34,6 +37,8 @@ MAX_CHARACTERS = 65_536
 MAX_DEPTH = 16
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_PLAIN = re.compile(r"[A-Za-z_]([\w ./-]*[\w./-])?", re.ASCII)
+"""Text that needs no quotes, unless it is one of ``_WORDS``."""
 _WORDS: dict[str, Scalar] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
@@ -55,6 +60,42 @@ def parse(text: str, source: str) -> tuple[Value, dict[Keys, int]]:
         raise StudyError(f"{_place(text, source, line)}: {message}") from None
     except YAMLError as error:
         raise StudyError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def dump(value: Value) -> str:
+    """The YAML text that ``parse`` reads as this value; numbers have to be finite.
+
+    >>> print(dump({"mark": "?0", "rates": [1e-3, 2e-3]}), end="")
+    mark: "?0"
+    rates: [0.001, 0.002]
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.width = MAX_CHARACTERS  # ruamel would break a mapping between key and value
+    text = StringIO()
+    yaml.dump(value, text)
+    return text.getvalue()
+
+
+class _Representer(SafeRepresenter):
+    """Quotes text that may not be read back as it is, and writes no anchors."""
+
+    def represent_str(self, data: str) -> ScalarNode:
+        """A text, in quotes unless it is plainly words."""
+        plain = _PLAIN.fullmatch(data) and data.lower() not in _WORDS
+        node: ScalarNode = self.represent_scalar(
+            "tag:yaml.org,2002:str", data, style=None if plain else '"'
+        )
+        return node
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401, ARG002
+        """A list that stands in two places is written twice."""
+        return True
+
+
+_Representer.add_representer(str, _Representer.represent_str)
 
 
 class _Reader:

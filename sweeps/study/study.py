@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from io import StringIO
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
-from ruamel.yaml import YAML
 
 from analysis.expected import Expectation
 from analysis.outcomes import WrongSolutionRule
@@ -21,7 +19,7 @@ from sweeps.search.pruners import PRUNERS, NoPruner, Pruner
 from sweeps.study.grids import check_grids
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_configuration
-from sweeps.study.plain_yaml import Keys
+from sweeps.study.plain_yaml import Keys, dump
 from sweeps.study.space import (
     MAX_GRID,
     Choices,
@@ -200,13 +198,7 @@ class Study(Section):
 
     def to_yaml(self) -> str:
         """The study with every default, as a file that loads to an equal study."""
-        yaml = YAML(typ="safe", pure=True)
-        yaml.default_flow_style = None
-        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        yaml.width = 4096  # ruamel would break a mapping between key and value
-        text = StringIO()
-        yaml.dump(self.model_dump(mode="json"), text)
-        return text.getvalue()
+        return dump(self.model_dump(mode="json"))
 
 
 def load_study(source: str, overrides: Sequence[str] = ()) -> Study:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import subprocess
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 
 from benchmarks.processes import commands, family
 from benchmarks.servers import free_port, mlflow_server
+from tests.processes import running
 from tests.security.processes import listening
 from tests.sweeps.samples import STUDY
 
@@ -40,11 +42,22 @@ class Seen:
     addresses: set[str] = field(default_factory=set)
     commands: set[bytes] = field(default_factory=set)
     files: list[Path] = field(default_factory=list)
+    modes: dict[str, int] = field(default_factory=dict)
 
-    def look(self, pid: int) -> None:
+    def look(self, pid: int, ray_folder: Path) -> None:
         processes = family(pid)
         self.addresses |= listening(processes)
         self.commands |= set(commands(processes))
+        self._look_at(ray_folder)
+
+    def _look_at(self, ray_folder: Path) -> None:
+        """Note the modes of Ray's folders and keep its files, which go with it."""
+        for entry in ray_folder.glob("ray-*"):
+            self.modes[entry.name] = stat.S_IMODE(entry.stat().st_mode)
+        for file in ray_folder.glob("ray-*/**/*"):
+            with suppress(OSError):
+                if file.is_file() and not file.is_symlink():
+                    os.link(file, ray_folder / f"kept-{file.stat().st_ino}-{file.name}")
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +82,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory, ray_folder: Path) -> Seen:
             "MLFLOW_TRACKING_URI": uri.replace("://", f"://ada:{found.secrets['address']}@"),
             "RAY_TMPDIR": str(ray_folder),
         }
-        with subprocess.Popen(
-            [COMMAND, "run", "sample.yaml", *OVERRIDES],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
+        command = [COMMAND, "run", "sample.yaml", *OVERRIDES]
+        with running(command, cwd=folder, env=environment) as process:
             while process.poll() is None:
-                found.look(process.pid)
+                found.look(process.pid, ray_folder)
                 time.sleep(0.2)
             assert process.stdout is not None
             found.output, found.code = process.stdout.read(), process.returncode
@@ -101,6 +108,13 @@ def test_nothing_of_it_listens_beyond_loopback(seen: Seen) -> None:
     assert seen.addresses <= LOOPBACK
 
 
+def test_rays_files_lie_in_a_folder_of_this_user_alone_and_go_with_it(
+    seen: Seen, ray_folder: Path
+) -> None:
+    assert set(seen.modes.values()) == {0o700}
+    assert list(ray_folder.glob("ray-*")) == []
+
+
 def test_no_command_line_holds_a_secret(seen: Seen) -> None:
     assert any(b"raylet" in command for command in seen.commands)
     for name, secret in seen.secrets.items():
@@ -121,12 +135,9 @@ def test_mlflows_pages_are_on_loopback_and_no_command_holds_their_address(tmp_pa
     (study / "study.yaml").write_text(STUDY)
     port, secret = free_port(), "spices-and-secrets"
     uri = f"sqlite:///{tmp_path}/mlflow.db?password={secret}"
-    with subprocess.Popen(
-        [COMMAND, "ui", "sample", "--runs-dir", tmp_path, "--port", str(port)],
-        env=os.environ | {"MLFLOW_TRACKING_URI": uri},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [COMMAND, "ui", "sample", "--runs-dir", tmp_path, "--port", str(port)]
+    given = os.environ | {"MLFLOW_TRACKING_URI": uri}
+    with running(command, env=given, stderr=None) as process:
         assert process.stdout is not None
         said = process.stdout.readline() + process.stdout.readline()
         processes = family(process.pid)

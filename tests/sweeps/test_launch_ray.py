@@ -62,7 +62,12 @@ def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
 )
 def test_interrupted_and_with_a_worker_killed_a_study_ends_with_the_same_bits(
     number: signal.Signals, tmp_path: Path, undisturbed: dict[str, str]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import ray
 
 from sweeps.errors import StudyError
 from sweeps.execution.machines import (
     Machine,
     cluster_slots,
     pack_slots,
-    ray_connected,
     this_machine,
 )
 from sweeps.study.study import Resources
@@ -50,26 +48,3 @@ def test_nodes_that_come_when_needed_are_counted_by_the_study() -> None:
 
 def test_this_machine_has_a_core() -> None:
     assert this_machine(with_gpus=True).cpus >= 1
-
-
-@pytest.mark.parametrize(("refusals", "starts"), [(1, True), (2, False)])
-def test_ray_has_a_second_try(
-    refusals: int, starts: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    calls = []
-
-    def init(**options: object) -> None:
-        calls.append(options)
-        if len(calls) <= refusals:
-            raise Exception("The current node timed out during startup.\nmore")  # as Ray does
-
-    monkeypatch.setattr(ray, "init", init)
-    monkeypatch.setattr(ray, "shutdown", lambda: None)
-    connection = ray_connected(None, SMALL)
-    if starts:
-        with connection:
-            assert "timed out during startup.): once more" in caplog.text
-    else:
-        with pytest.raises(StudyError, match=r"not start on this machine, twice: The current node"):
-            connection.__enter__()
-    assert len(calls) == 2

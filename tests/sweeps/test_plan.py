@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pinn_core import Marching
@@ -146,7 +146,6 @@ def test_a_run_that_was_tampered_with_is_refused(runs: list[Run]) -> None:
 sizes = st.integers(1, 20) | st.just("auto")
 
 
-@settings(deadline=None)
 @given(picked=st.data(), pack=sizes, slots=st.integers(1, 8), gpus=st.sampled_from([0.0, 0.5]))
 def test_packs_hold_every_run_once_with_equal_shapes(
     runs: list[Run], picked: st.DataObject, pack: int | str, slots: int, gpus: float

@@ -16,7 +16,7 @@ from sweeps.execution.tune_events import PackEvents
 def test_of_a_pack_that_is_done_tune_keeps_next_to_nothing(tmp_path: Path) -> None:
     place = Workplace(store=str(tmp_path), metric="loss/regression", progress=str(tmp_path))
     patience = Patience(lambda: "no reason", say=print)
-    events = PackEvents(PackSearcher([], place, Room(2, 2)), patience, tick=lambda: None)
+    events = PackEvents(PackSearcher([], place, Room(2, 2)), patience, ticks=[])
     many = {"runs": "0123456789" * 1000}
     trial = Trial("pack", stub=True, config=dict(many), evaluated_params=dict(many))
     trial.set_experiment_tag(str(many))

@@ -1,0 +1,134 @@
+"""A Ray of our own on this machine: on loopback alone, its token and files for this user alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sweeps.errors import StudyError
+
+log = logging.getLogger(__name__)
+
+OBJECT_STORE_BYTES = 100 * 2**20
+"""For Ray's object store, through which hardly anything passes: results go to the store."""
+
+LOOPBACK_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Keeps a Ray of our own on loopback, as it is by itself on macOS and Windows.
+
+On Linux Ray takes the machine's address, even where it is given 127.0.0.1, and listens on every
+interface. It reads this once, when it is first imported.
+"""
+
+LONGEST_FOLDER = 38
+"""Bytes of a folder's path: Ray's sockets in it have 64 more, and macOS takes 103."""
+
+
+@contextmanager
+def own_ray(cpus: int, gpus: int) -> Iterator[None]:
+    """Start a Ray, and end it; raises ``StudyError`` if it does not start.
+
+    Its files go with it, but after a failure: they hold its logs.
+    """
+    os.environ.update(LOOPBACK_ALONE)
+    keep_screen_and_signals()
+    import ray
+
+    files = _private_folder()
+    try:
+        _start(cpus, gpus, files)
+        yield
+    finally:
+        ray.shutdown()
+    shutil.rmtree(files, ignore_errors=True)
+
+
+def keep_screen_and_signals() -> None:
+    """Have Ray, before it starts, leave both to this process.
+
+    It prints what its daemons say of dead workers across the display, which has a line for each of
+    them; its own logs have the rest.
+    """
+    import ray._private.utils
+    import ray._private.worker
+
+    ray._private.worker._worker_logs_enabled = False
+    ray._private.utils.set_sigterm_handler = lambda _: None
+
+
+def take_signals_back() -> None:
+    """After Ray's start: its C++ part would print its stack at SIGTERM and abort."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+
+
+def keep_token_private() -> None:
+    """See that only this user can read the token file that Ray takes; make it if there is none.
+
+    Ray makes it readable for everybody. Raises ``StudyError`` if that cannot be done.
+    """
+    if "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ:
+        return
+    token = Path.home() / ".ray" / "auth_token"
+    try:
+        token.parent.mkdir(mode=0o700, exist_ok=True)
+        if not token.exists():
+            _write_once(token, secrets.token_hex(32))
+        elif token.stat().st_mode & 0o077:
+            token.chmod(0o600)
+    except OSError as error:
+        raise StudyError(f"Ray's token {token}: {error.strerror}; or set RAY_AUTH_TOKEN") from None
+
+
+def _write_once(file: Path, text: str) -> None:
+    """Write a file for this user alone, whole at once; one that is there by then stays."""
+    descriptor, beside = tempfile.mkstemp(dir=file.parent)
+    with os.fdopen(descriptor, "w") as part:
+        part.write(text)
+    with suppress(FileExistsError):
+        os.link(beside, file)
+    os.unlink(beside)
+
+
+def _private_folder() -> Path:
+    """A new folder for this user alone: beside Ray's own, or in /tmp if the path is too long."""
+    from ray._common.utils import get_default_system_temp_dir
+
+    beside: str = get_default_system_temp_dir()  # type: ignore[no-untyped-call]
+    short = len(os.fsencode(beside)) + len("/ray-12345678/r") <= LONGEST_FOLDER
+    return Path(tempfile.mkdtemp(prefix="ray-", dir=beside if short else "/tmp"))
+
+
+def _start(cpus: int, gpus: int, files: Path) -> None:
+    """Start it; a second try where the machine was too busy for Ray's patience of 30 s."""
+    import ray
+
+    for attempt in (1, 2):
+        try:
+            ray.init(
+                address="local",  # never what `ray start` may have left running here
+                num_cpus=cpus,
+                num_gpus=gpus,
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _node_ip_address="127.0.0.1",
+                _temp_dir=str(files / "r"),  # which Ray opens to everybody
+            )
+            return
+        except Exception as error:  # Ray raises whatever it likes
+            ray.shutdown()
+            reason = str(error).partition("\n")[0]
+            if attempt == 2:
+                raise StudyError(
+                    f"Ray did not start on this machine, twice: {reason} (its logs: {files})"
+                ) from error
+            log.warning("Ray did not start (%s): once more", reason)
