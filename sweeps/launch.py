@@ -82,13 +82,15 @@ def run_study(
         trajectories.remove_leftovers()
         damaged = [*_set_files_aside(folder), *trajectories.set_damaged_aside().values()]
         study = under_its_rule(study, folder, trajectories)
-        refuse_changes(study, folder, trajectories)
+        replaced = refuse_changes(study, folder, trajectories)
         refuse_to_mix(study, folder, trajectories)
         progress = Progress(console or Console(), folder.progress, study.search.metric)
         publisher = Publisher(tracking_uri, trajectories, study, say=progress.say)
         progress.waiting = lambda: publisher.waiting
         for problem in damaged:
             progress.say(f"set aside, will be done again: {problem}")
+        if replaced:
+            progress.say(replaced)
         launch = _Launch(study, folder, trajectories, crew, publisher, progress)
         with progress:
             return launch.run()

@@ -55,7 +55,7 @@ class Experiment:
         self._ends: dict[tuple[str, str], int] = {}
 
     def publish(self, run_id: str) -> bool:
-        """Write one committed run; False if it was there already.
+        """Write one committed run; False if it was there already, but for lost files perhaps.
 
         Raises ``TrajectoryError`` if the store's files are damaged.
         """
@@ -65,7 +65,7 @@ class Experiment:
         self._ends[family] = max(self._ends.get(family, 0), rows.end_time(manifest))
         published = self._published(manifest)
         if published:
-            if self.moved_from and not self._has_files(published):
+            if _has_lost_its_files(published.info.artifact_uri):
                 self._log_files(published.info.artifact_uri, manifest)
             return False
         metrics = rows.metrics(manifest, self._store.read(run_id), self._study.analysis.plateau)
@@ -132,9 +132,6 @@ class Experiment:
             self._client.delete_run(run.info.run_id)
         return published
 
-    def _has_files(self, run: "Run") -> bool:
-        return bool(self._client.list_artifacts(run.info.run_id, "trajectory"))
-
     def _parent(self, manifest: Manifest) -> str:
         """MLflow's id of the run's parent, which is made, or set RUNNING again, where needed."""
         family = (manifest.stage, manifest.model)
@@ -169,6 +166,14 @@ class Experiment:
             file.with_suffix(".parquet").write_bytes(self._store.content(manifest))
             file.with_suffix(".json").write_text(manifest.to_json())
             repository.log_artifacts(folder, "trajectory")  # type: ignore[no-untyped-call]
+
+
+def _has_lost_its_files(artifacts: str) -> bool:
+    """Whether the artifacts of a published run belong on this machine and are not there."""
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    local = artifacts.startswith("file:")
+    return local and not Path(local_file_uri_to_path(artifacts), "trajectory").is_dir()
 
 
 def _is_ours_elsewhere(before: str, now: str, study: str) -> bool:

@@ -25,6 +25,7 @@ from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import study_lock
 from sweeps.store.results import Results
 from sweeps.store.store import Store
+from sweeps.study.kept import load_sealed, sealed
 from sweeps.study.plan import model_points, rerun_runs, search_run
 from sweeps.study.study import Study, load_study
 from tests.sweeps.samples import pinn_run, sample_study
@@ -431,13 +432,31 @@ def test_added_values_seeds_and_models_just_add_runs(tmp_path: Path) -> None:
     assert len(after) == len(before) + 3
 
 
-@pytest.mark.usefixtures("no_report")
-def test_anything_may_change_while_nothing_is_committed(tmp_path: Path) -> None:
-    files = StudyFolder.of(tmp_path / "runs", "sample")
+def plan(folder: Path) -> StudyFolder:
+    """Leave the sample study as it lies before its first run is finished."""
+    files = StudyFolder.of(folder / "runs", "sample")
     files.path.mkdir(parents=True)
-    files.study_file.write_text(sample(tmp_path).to_yaml())
+    files.study_file.write_text(sealed(sample(folder)))
+    return files
+
+
+@pytest.mark.usefixtures("no_report")
+def test_anything_may_change_while_no_run_is_finished_and_it_is_said(tmp_path: Path) -> None:
+    plan(tmp_path)
     changed = sample(tmp_path, "base.network.width=5")
-    assert launch(changed, tmp_path)[0] == 0
+    code, said = launch(changed, tmp_path)
+    assert code == 0
+    assert "plan before, of which no run had finished, is replaced: base.network.width" in said
+    assert "is replaced" not in launch(changed, tmp_path)[1]
+
+
+def test_nothing_may_change_that_a_checkpoint_would_be_lost_by(tmp_path: Path) -> None:
+    files = plan(tmp_path)
+    StoredCheckpoint(files.store, [pinn_run(sample(tmp_path)).run_id]).put(b"half of the steps")
+    with pytest.raises(StudyError, match=r"base\.network\.width: was 4, is 5"):
+        launch(sample(tmp_path, "base.network.width=5"), tmp_path)
+    assert load_sealed(files.study_file) == sample(tmp_path)
+    assert begun(files.store) != []
 
 
 @pytest.mark.usefixtures("no_report")
