@@ -14,10 +14,14 @@ import typer
 from typer.core import TyperGroup
 
 from sweeps.errors import StudyError
+from sweeps.store.writing import CannotWrite
 
 
 class Verbs(TyperGroup):
-    """Answers a request that cannot be met with its reason and exit code 2, not a traceback."""
+    """Answers a request that cannot be met with its reason, not a traceback; exit code 2, or 1.
+
+    It is 1 where the system does not let us write: then the same command again may do.
+    """
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run the verb."""
@@ -26,6 +30,9 @@ class Verbs(TyperGroup):
         except StudyError as error:
             typer.echo(f"pinn-sweep: {error}", err=True)
             raise typer.Exit(2) from None
+        except CannotWrite as error:
+            typer.echo(f"pinn-sweep: {error}", err=True)
+            raise typer.Exit(1) from None
 
 
 app = typer.Typer(

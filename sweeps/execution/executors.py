@@ -25,7 +25,7 @@ from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
 from sweeps.execution.training import Workplace, train_pack
-from sweeps.store.store import DiskFull
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack
 from sweeps.study.study import Resources
 
@@ -52,7 +52,7 @@ class Executor(Protocol):
         """Train until one stage after the other is over, calling ``tick`` now and then.
 
         The next stage is asked for when the one before is over. ``say`` hears of long waits. Raises
-        ``DiskFull``, and ``NothingTrains`` where no node takes a pack.
+        ``CannotWrite``, and ``NothingTrains`` where no node takes a pack.
         """
 
 
@@ -82,7 +82,7 @@ class Inline:
             try:
                 stage.done(pack, train_pack(pack, self._place))
                 return
-            except DiskFull:
+            except CannotWrite:
                 raise
             except Exception as error:  # whatever it is, the other packs go on
                 reason = f"{type(error).__name__}: {error}"

@@ -13,7 +13,7 @@ from sweeps.execution.spreading import Room, threads_for, work_left
 from sweeps.execution.stage import Stage
 from sweeps.execution.trainable import trial_config, values_of
 from sweeps.execution.training import Workplace
-from sweeps.store.store import DiskFull
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack
 
 
@@ -90,9 +90,9 @@ class PackSearcher(Searcher):
         return bool(self._packs)
 
     def check_disk(self) -> None:
-        """Raise ``DiskFull`` if a worker found no room in the store."""
+        """Raise ``CannotWrite`` if a worker found no room in the store."""
         if self._full:
-            raise DiskFull(self._full)
+            raise CannotWrite(self._full)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing, Optuna least of all."""

@@ -15,7 +15,7 @@ from sweeps.errors import StudyError
 from sweeps.execution.software import differences, installed
 from sweeps.execution.training import Workplace, train_pack
 from sweeps.store.results import Pruned, Value
-from sweeps.store.store import DiskFull
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack, Run
 
 
@@ -42,7 +42,7 @@ class PackTrainable(Trainable):
         """Train and commit the whole pack; ``full`` says why the study has to stop, if so."""
         try:
             values = train_pack(self._pack, self._place)
-        except DiskFull as error:
+        except CannotWrite as error:
             return {"done": True, "full": str(error)}
         plain = [list(one) if isinstance(one, Pruned) else one for one in values.values()]
         return {"done": True, "run_ids": list(values), "values": plain}

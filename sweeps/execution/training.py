@@ -71,7 +71,7 @@ def train_pack(pack: Pack, place: Workplace) -> dict[str, Value]:
 
     A pack for which memory is too small is trained in parts, down to single runs: it changes no
     number on a CPU, and the manifests say what was trained together. Returns what every run of the
-    pack reached, by run id. Raises ``DiskFull`` if the store
+    pack reached, by run id. Raises ``CannotWrite`` if the store
     has no room, ``MemoryError`` if there is no memory for one run alone.
     """
     store = Store(place.store)

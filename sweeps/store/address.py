@@ -1,5 +1,8 @@
 """Where a store can be: a folder's path, or an address such as ``s3://bucket/prefix``."""
 
+import os
+from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.parse import parse_qsl, urlsplit
 
 from sweeps.deadline import problem_within
@@ -60,6 +63,26 @@ def check_store(store: str, *, write: bool = False) -> None:
         problem = problem_within(DEADLINE, lambda: bucket_at(store).try_out(write=write), reason)
         if problem:
             raise StudyError(f"store {store} cannot be used: {problem}")
+
+
+def check_folder(folder: Path) -> None:
+    """See that a folder can be written, or made where it is not there; nothing is left behind.
+
+    Raises ``StudyError``.
+    """
+    nearest = nearest_folder(folder)
+    try:
+        with TemporaryFile(dir=nearest) as file:
+            file.write(b"pinn-sweep")
+    except OSError as error:
+        found = error.strerror or error
+        raise StudyError(f"{folder} cannot be written: {found} ({nearest})") from None
+
+
+def nearest_folder(path: Path) -> Path:
+    """What is there of a path: itself, or the innermost of the folders around it."""
+    around = [path.absolute(), *path.absolute().parents]
+    return next(each for each in around if os.path.exists(each))  # never raises
 
 
 def reason(error: BaseException) -> str:

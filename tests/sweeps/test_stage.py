@@ -19,7 +19,8 @@ from sweeps.execution.training import Workplace
 from sweeps.search.search import ModelSearch
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.results import Results
-from sweeps.store.store import DiskFull, Store
+from sweeps.store.store import Store
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack, Run, rerun_runs
 from sweeps.study.study import Study
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
@@ -228,7 +229,7 @@ def test_a_full_disk_ends_the_search_for_packs(tmp_path: Path, store: Store) -> 
     searcher.check_disk()
     searcher.on_trial_complete("trial", {"full": "disk full: no room"})
     assert searcher.suggest("next") == Searcher.FINISHED
-    with pytest.raises(DiskFull, match="no room"):
+    with pytest.raises(CannotWrite, match="no room"):
         searcher.check_disk()
 
 
