@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeps.errors import StudyError
+from sweeps.errors import StudyError, excerpt
 from sweeps.store.address import below, check_address, is_address
 from sweeps.store.document import Document
 from sweeps.store.places import place_at
@@ -95,7 +95,7 @@ def _known_home(path: Path) -> str | None:
             return note.read_text().strip()
         return str(path) if (path / "study.yaml").is_file() else None
     except OSError as error:
-        raise StudyError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise StudyError(f"{excerpt(path)} cannot be read: {error.strerror or error}") from None
 
 
 def _absolute(store: str) -> str:

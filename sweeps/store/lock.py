@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sweeps.errors import StudyError
+from sweeps.errors import StudyError, excerpt
 from sweeps.store.address import is_address, reason
 from sweeps.store.bucket import Bucket, bucket_at
 from sweeps.store.claims import LIFE, Claim, Taken, holders, renewed
@@ -54,7 +54,9 @@ def _flock(directory: Path) -> Iterator[None]:
         directory.mkdir(parents=True, exist_ok=True)
         file = (directory / "lock").open("a+")
     except OSError as error:
-        raise StudyError(f"{directory} cannot be written: {error.strerror or error}") from None
+        raise StudyError(
+            f"{excerpt(directory)} cannot be written: {error.strerror or error}"
+        ) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
