@@ -275,18 +275,23 @@ def doctor(
     """
     from itertools import chain
 
-    from sweeps.doctor import examine, room
+    from sweeps.doctor import examine, room, size
     from sweeps.doctor_cluster import examine_cluster
     from sweeps.execution.machines import this_machine
     from sweeps.finding import study_to_run
+    from sweeps.store.address import below
     from sweeps.tracking.tracking import default_tracking_uri
 
     found = study_to_run(study, overrides or [], runs_dir, store) if study else None
     here = examine(runs_dir.absolute(), tracking_uri or default_tracking_uri(runs_dir), store)
+    root = store or str(runs_dir.absolute())
+    machines = [this_machine(with_gpus=True)]
     if address:
-        further = examine_cluster(address, store or str(runs_dir.absolute()), found)
+        further = examine_cluster(address, root, found)
+    elif found:
+        further = iter([room(found, machines), size(found, machines, below(root, found.name))])
     else:
-        further = iter([room(found, [this_machine(with_gpus=True)])] if found else [])
+        further = iter(())
     checks = []
     for check in chain(here, further):
         checks.append(check)

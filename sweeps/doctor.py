@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sweeps.errors import StudyError
 from sweeps.execution.machines import Machine, pack_slots, this_machine
+from sweeps.execution.sizing import in_words, refuse_too_large
 from sweeps.store.address import check_folder, check_store, nearest_folder
 from sweeps.study.study import Resources, Study
 from sweeps.tracking.tracking import check_tracking, masked
@@ -76,6 +77,16 @@ def room(
         return Check(name, str(error), False)
     needs = f"{asked.cpus:g} CPUs and {asked.gpus:g} GPUs each"
     return Check(name, f"{sum(slots)} at a time on {len(slots)} nodes, with {needs}", True)
+
+
+def size(study: Study, machines: Sequence[Machine], home: str) -> Check:
+    """Whether a run of the study fits into memory, and all of them where its store would be."""
+    name = f"size of {study.name}"
+    try:
+        refuse_too_large(study, machines, home)
+        return Check(name, in_words(study), True)
+    except StudyError as error:
+        return Check(name, str(error), False)
 
 
 def attempt(name: str, action: Callable[[], None], advice: str = "") -> Check:

@@ -19,6 +19,7 @@ from sweeps.display.reporting import bring_report_up_to_date
 from sweeps.errors import StudyError
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
+from sweeps.execution.sizing import refuse_too_large
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.training import TRAINER, Workplace
 from sweeps.search.changes import refuse_changes
@@ -79,8 +80,10 @@ def run_study(
                 if executor == "inline"
                 else RayTune(place, study.resources, address, stack)
             )
-            stack.enter_context(study_lock(folder.home))
             trajectories = Store(folder.store)
+            committed = len(trajectories.committed())
+            refuse_too_large(study, crew.machines, folder.home, committed)
+            stack.enter_context(study_lock(folder.home))
             folder.path.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_logging_to(folder.log))
             trajectories.remove_leftovers()

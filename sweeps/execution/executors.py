@@ -6,13 +6,14 @@ import itertools
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 from sweeps.execution.machines import (
+    Machine,
     cluster_machines,
     cluster_slots,
     pack_slots,
@@ -45,6 +46,8 @@ class Executor(Protocol):
     """Trains the packs of stages; ``slots`` of them at a time."""
 
     slots: int
+    machines: Sequence[Machine]
+    """Those on which packs may run."""
 
     def carry_out(
         self, stages: Iterable[Stage], tick: Callable[[], None], say: Callable[[str], None]
@@ -63,6 +66,7 @@ class Inline:
 
     def __init__(self, place: Workplace) -> None:
         self._place = place
+        self.machines = [this_machine(with_gpus=place.device != "cpu")]
 
     def carry_out(
         self,
@@ -84,6 +88,9 @@ class Inline:
                 return
             except CannotWrite:
                 raise
+            except MemoryError as error:  # of one run alone: another try asks for as much
+                stage.lost(pack, str(error))
+                return
             except Exception as error:  # whatever it is, the other packs go on
                 reason = f"{type(error).__name__}: {error}"
                 log.exception("pack %s", pack.pack_id)
@@ -108,12 +115,13 @@ class RayTune:
         self._connected = address is not None
         if address:
             stack.enter_context(ray_connected(address, self._machine))
+        self.machines = cluster_machines() if address else [self._machine]
         if address:
-            each = cluster_slots(resources, cluster_machines())
+            each = cluster_slots(resources, self.machines)
             refuse_strangers(ask_nodes(place.store), place.store)
             place = replace(place, software=dict(installed()))
         else:
-            each = pack_slots(resources, [self._machine])
+            each = pack_slots(resources, self.machines)
         self.slots = sum(each)
         self._room = Room(self.slots, min(each), resources.cpus)
         together = max(*each, resources.slots or 1) if address else max(each)

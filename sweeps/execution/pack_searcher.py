@@ -62,9 +62,11 @@ class PackSearcher(Searcher):
         if error or trial_id not in self._packs or self._stage is None:
             return
         pack = self._packs[trial_id]
-        if not result or "run_ids" not in result:
-            self._full = (result or {}).get("full", "")
-            self._stage.lost(pack, self._full or "the trial ended without a result")
+        result = result or {}
+        if "run_ids" not in result:
+            self._full = result.get("full", "")
+            reason = self._full or result.get("lost", "the trial ended without a result")
+            self._stage.lost(pack, reason)
         else:
             self._stage.done(pack, values_of(result))
         del self._packs[trial_id]  # last: Tune tries a pack again whose taking raised

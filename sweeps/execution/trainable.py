@@ -39,11 +39,16 @@ class PackTrainable(Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train and commit the whole pack; ``full`` says why the study has to stop, if so."""
+        """Train and commit the whole pack.
+
+        ``full`` says why the study has to stop, ``lost`` why this pack need not be tried again.
+        """
         try:
             values = train_pack(self._pack, self._place)
         except CannotWrite as error:
             return {"done": True, "full": str(error)}
+        except MemoryError as error:  # of one run alone: another try asks for as much
+            return {"done": True, "lost": str(error)}
         plain = [list(one) if isinstance(one, Pruned) else one for one in values.values()]
         return {"done": True, "run_ids": list(values), "values": plain}
 

@@ -18,6 +18,7 @@ from typing import Any
 from pinn_core.checkpoint import Checkpointing, every_seconds
 from pinn_core.footprint import most_members
 from pinn_core.memory import is_exhausted, release
+from pinn_core.problems.problem import grid_size
 from pinn_core.pruning import Pruning
 from pinn_core.trainer import Member, environment
 from pinn_core.trajectory import Trajectory
@@ -185,11 +186,11 @@ def _commit(
 def _too_large(run: Run, device: str) -> str:
     plain = run.configuration
     widths = plain.stack().widths
-    grid = plain.problem.grid()
-    points = len(grid.interior.coordinates) + len(grid.supervised.coordinates)
+    points = sum(grid_size(plain.problem))
     return (
         f"run {run.run_id} alone does not fit into the memory of {device}: width {max(widths)}, "
-        f"depth {len(widths) - 2}, batch {plain.objective.batch} of a grid of {points} points"
+        f"depth {len(widths) - 2}, batch {plain.objective.batch} of a grid of {points} points; "
+        "make one of them smaller, or take a machine with more memory"
     )
 
 

@@ -156,6 +156,25 @@ def test_a_pack_that_fails_once_is_tried_again(
 
 
 @pytest.mark.usefixtures("no_report")
+def test_a_run_that_no_memory_holds_is_told_once_and_not_tried_again(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = sample(tmp_path)
+    guilty = pinn_run(study).run_id
+    monkeypatch.setenv("SWEEP_FAULT", f"in_run:{guilty}@every:enomem")
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert "retry" not in said
+    assert (
+        len(re.findall(rf"failed .*: run {guilty} alone does not fit into the memory", said)) == 1
+    )
+    assert set(digests(study, done)) - set(digests(study, tmp_path)) == {guilty}
+    monkeypatch.delenv("SWEEP_FAULT")
+    assert launch(study, tmp_path)[0] == 0
+    assert digests(study, tmp_path) == digests(study, done)
+
+
+@pytest.mark.usefixtures("no_report")
 def test_a_run_that_always_fails_is_listed_and_the_rest_completes(tmp_path: Path) -> None:
     study = sample(tmp_path)
     guilty = pinn_run(study).run_id
