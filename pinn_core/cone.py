@@ -10,26 +10,25 @@ In the metric M the point of the cone nearest to p is p + M^-1 sum_i lambda_i g_
 from itertools import combinations
 
 import numpy as np
-import scipy
 from jaxtyping import Float
 from numpy import ndarray
 
-from pinn_core.gramian import inner, inverse, lengths_of, solved, spectrum_of, times
-
-ENUMERATED = 3
-"""Up to so many gradients every active set is tried; more go to the NNLS of Lawson and Hanson."""
+from pinn_core.gramian import correlation_of, inverse, lengths_of, solved, times
 
 
 def multipliers(
     gramian: Float[ndarray, "m t t"], products: Float[ndarray, "m t"]
 ) -> Float[ndarray, "m t"]:
-    """The lambda of every member; zero where no product is negative."""
+    """The lambda of every member; zero where no product is negative.
+
+    The lambda of a gradient of length zero is zero. Where gradients depend on each other linearly
+    lambda is not unique; the projection is.
+    """
     conflicting = (products < 0).any(axis=1)
-    found = np.zeros_like(products)
+    solution = np.zeros_like(products)
     if conflicting.any():
-        solve = _enumerated if products.shape[1] <= ENUMERATED else _least_squares
-        found[conflicting] = solve(gramian[conflicting], products[conflicting])
-    return found
+        solution[conflicting] = _of_active_sets(gramian[conflicting], products[conflicting])
+    return solution
 
 
 def subsets(count: int) -> list[list[int]]:
@@ -38,27 +37,20 @@ def subsets(count: int) -> list[list[int]]:
     return [list(each) for size in sizes for each in combinations(range(count), size)]
 
 
-def _enumerated(gramian: ndarray, products: ndarray) -> ndarray:
-    """The best of all stationary points on faces of lambda >= 0; one of them is the minimum."""
-    best, least = np.zeros_like(products), np.zeros((len(products), 1))
+def _of_active_sets(gramian: ndarray, products: ndarray) -> ndarray:
+    """Of the stationary points on all faces of lambda >= 0 the one whose direction conflicts least.
+
+    One of them is the minimum, whose direction conflicts with no gradient: what is left there is
+    rounding. Conflicts are compared as products with the gradients' directions, so that their
+    lengths do not count.
+    """
+    directions, slopes = correlation_of(gramian), inverse(lengths_of(gramian)) * products
+    best, least = np.zeros_like(products), slopes.min(axis=1, keepdims=True)
     for active in subsets(products.shape[1]):
-        found = np.zeros_like(products)
-        found[:, active] = solved(gramian[:, active][:, :, active], -products[:, active])
-        value = inner(found, times(gramian, found) / 2 + products)
-        better = (found >= 0).all(axis=1, keepdims=True) & (value < least)
-        best, least = np.where(better, found, best), np.where(better, value, least)
+        candidate = np.zeros_like(products)
+        candidate[:, active] = solved(gramian[:, active][:, :, active], -products[:, active])
+        served = slopes + times(directions, lengths_of(gramian) * candidate)
+        lowest = served.min(axis=1, keepdims=True)
+        better = (candidate >= 0).all(axis=1, keepdims=True) & (lowest > least)
+        best, least = np.where(better, candidate, best), np.where(better, lowest, least)
     return best
-
-
-def _least_squares(gramian: ndarray, products: ndarray) -> ndarray:
-    """The same as least squares with a root of the correlation matrix, each member on its own."""
-    scale = inverse(lengths_of(gramian))
-    values, vectors = spectrum_of(gramian)
-    roots = np.sqrt(values)
-    right = -inverse(roots) * times(vectors.swapaxes(1, 2), scale * products)
-    matrices = roots[:, :, None] * vectors.swapaxes(1, 2)
-    found = [
-        scipy.optimize.nnls(np.ascontiguousarray(matrix), own, maxiter=100 * len(own))[0]
-        for matrix, own in zip(matrices, right, strict=True)
-    ]
-    return scale * np.stack(found)

@@ -12,12 +12,9 @@ from pinn_core.aggregation import Aggregation
 from pinn_core.alignment import Alignment, Proposal
 from pinn_core.configuration import Configuration
 from pinn_core.field import Field
-from pinn_core.gramian import combined, gramian_of
+from pinn_core.gramian import ROUNDING, combined, gramian_of
 from pinn_core.optimizers.optimizer import Descent, Optimizer, Settings, State
 from pinn_core.rows import dots
-
-ROUNDING = 1e-6
-"""Two directions conflict where their cosine is below minus this."""
 
 
 class Conflict:
@@ -134,6 +131,6 @@ class Gradients:
 
 
 def _any(products: Float[Tensor, "m k"], sizes: Float[Tensor, "m k"]) -> Float[Tensor, " m"]:
-    """1 where any cosine, product over size, is below -ROUNDING."""
+    """1 where any two directions conflict: their cosine, product over size, is below -ROUNDING."""
     found = (products < -ROUNDING * sizes).any(1).double()
     return torch.where(products.isfinite().all(1), found, torch.nan)

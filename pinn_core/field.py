@@ -162,7 +162,8 @@ class Field:
             for name, condition in self.conditions.items()
         }
         self.judged: tuple[tuple[Operator, int], ...] = getattr(problem, "judged", ())
-        self.partly_known = bool(np.isnan(grid.interior.reference).any())
+        unknown = np.isnan(grid.interior.reference)
+        self.partly_known = bool(unknown.any() and not unknown.all())
         wanted = problem.interior_points
         self.collocation = (
             self.interior

@@ -16,6 +16,8 @@ from pinn_core.rows import dots
 
 CUTOFF = 1e-13
 """Eigenvalues of a correlation matrix below this part of the largest count as zero."""
+ROUNDING = 1e-6
+"""Cosines no larger than this count as zero: so much is rounding of gradients in float32."""
 
 
 def gramian_of(

@@ -300,8 +300,9 @@ class Judge:
 
     For each of ``conditions`` (those on values alone) its loss; then the mean square from the
     reference and the squared relative L2 error. The interior counts by its share of the grid,
-    whatever its share of the points. What nobody knows (NaN) is not judged. With a ``past`` (2,
-    m + 1), the ``totals`` of an earlier field, the last two are those of both fields together.
+    whatever its share of the points. What is not known (NaN) is not judged, and a solution of
+    which nothing is known gives NaN. With a ``past`` (2, m + 1), the ``totals`` of an earlier
+    field, the last two are those of both fields together.
     """
 
     def __init__(
@@ -319,6 +320,7 @@ class Judge:
         inside, outside = torch.zeros_like(interior["exact"]), torch.ones_like(supervised["exact"])
         grid = both(inside + share / len(interior), outside * (1 - share) / len(supervised))
         known, learnt = (grid * (~table.isnan()).to(grid.dtype) for table in (exact, reference))
+        learnt = learnt / (learnt.sum() > 0)  # nothing known: NaN, which no loss is
         exact, reference = exact.nan_to_num(), reference.nan_to_num()
         size = (known * exact.square()).sum()
         targets = [both(inside, supervised[f"target/{name}"]) for name in self.conditions]

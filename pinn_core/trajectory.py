@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +45,14 @@ COLUMNS: dict[str, str] = {
     "work/evaluations": "evaluations of loss and gradient made up to this row, but for the record",
     "time/step_seconds": "wall seconds of the step that leaves this row, per member of the pack",
 }
+
+COMPARED: dict[str, Literal["reference", "exact"]] = {
+    "loss/regression": "reference",
+    "error/relative_l2": "exact",
+    "full/loss/regression": "reference",
+    "full/error/relative_l2": "exact",
+}
+"""Columns that compare with a solution, and which of the problem's solutions that is."""
 
 CONFLICT: dict[str, str] = {
     "conflict/raw": "1 where two terms' gradients conflict at this step, else 0",

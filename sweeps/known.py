@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
@@ -19,9 +20,12 @@ from pinn_core.problems import PROBLEMS
 from pinn_core.registry import Registry
 from pinn_core.stages import STAGES
 from pinn_core.weighting import WEIGHTINGS
-from sweeps.errors import StudyError, closest
+from sweeps.errors import StudyError, closest, excerpt
 from sweeps.search.pruners import PRUNERS
 from sweeps.study.study_file import shipped_studies
+
+_SENTENCE_END = re.compile(r"(?<=[.])(?<! et al\.)\s")
+"""The space after a sentence; that of "et al. 2021" is none."""
 
 SAMPLERS = {
     "grid": "Every point of the space, or search.runs of them, drawn by seed.",
@@ -56,7 +60,9 @@ def known(family: str) -> Mapping[str, str]:
     }
     if family not in others:
         names = [*REGISTRIES, *others]
-        raise StudyError(f"list {family}: allowed are {', '.join(names)}{closest(family, names)}")
+        raise StudyError(
+            f"list {excerpt(family)}: allowed are {', '.join(names)}{closest(family, names)}"
+        )
     return others[family]()
 
 
@@ -70,5 +76,5 @@ def _first_comment(study: str) -> str:
     """The first sentence of a shipped study's opening comment."""
     text = (resources.files("sweeps") / "studies" / f"{study}.yaml").read_text("utf-8")
     lines = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
-    sentence, _, _ = " ".join(line.lstrip("# ") for line in lines).partition(". ")
-    return sentence.rstrip(".") + "."
+    text = " ".join(line.lstrip("# ") for line in lines)
+    return _SENTENCE_END.split(text, maxsplit=1)[0]

@@ -16,11 +16,11 @@ from numpy import ndarray
 
 from pinn_core.aggregation.aggregation import AGGREGATIONS, Aggregation, Settings, Terms
 from pinn_core.checks import at_least, below
-from pinn_core.cone import subsets
+from pinn_core.cone import multipliers, subsets
 from pinn_core.gramian import inner, inverse, lengths_of, solved, times
 
 
-@AGGREGATIONS.register("cagrad")
+@AGGREGATIONS.register("cagrad", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class CAGrad(Aggregation):
     """Conflict-averse gradient descent (Liu et al. 2021), without the later rescaling of its code.
@@ -47,16 +47,24 @@ class CAGrad(Aggregation):
         seeds: Sequence[int],  # noqa: ARG002
         step: int,  # noqa: ARG002
     ) -> Float[ndarray, "m t"]:
-        """The best of all points of the ball's surface that may be the maximum."""
+        """The best of all points of the ball that may be the maximum.
+
+        They lie on its surface, but for one: where no direction serves all terms, the maximum may
+        be zero, and is reached at the direction without conflict that is nearest to the mean.
+        """
         mean = np.full(gramian.shape[:2], 1 / gramian.shape[1])
         served = times(gramian, mean)
         radius = settings["c"] * np.sqrt(np.maximum(inner(mean, served), 0.0))
-        best, most = mean, _least(gramian, mean)
+        nearest = multipliers(gramian, served)
+        inside = inner(nearest, times(gramian, nearest)) <= radius**2
+        candidates = [np.where(inside, nearest, 0.0)]
         for active in subsets(gramian.shape[1]):
-            for away in _candidates(gramian, served, radius, active):
-                value = _least(gramian, mean + away)
-                best = np.where(value > most, mean + away, best)
-                most = np.where(value > most, value, most)
+            candidates += _on_the_surface(gramian, served, radius, active)
+        best, most = mean, _least(gramian, mean)
+        for away in candidates:
+            value = _least(gramian, mean + away)
+            best = np.where(value > most, mean + away, best)
+            most = np.where(value > most, value, most)
         return best
 
 
@@ -67,7 +75,7 @@ def _least(gramian: ndarray, weights: ndarray) -> Float[ndarray, "m 1"]:
     return least
 
 
-def _candidates(
+def _on_the_surface(
     gramian: ndarray, served: ndarray, radius: ndarray, active: list[int]
 ) -> list[Float[ndarray, "m t"]]:
     """Both v on these terms that serve them alike: (G (w_0 + v))_i = mu and v^T G v = radius^2.

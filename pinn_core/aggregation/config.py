@@ -15,16 +15,16 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pinn_core.aggregation.aggregation import AGGREGATIONS, Aggregation, Settings, Terms
-from pinn_core.gramian import inner, inverse, lengths_of, solved, times
+from pinn_core.gramian import ROUNDING, inner, inverse, lengths_of, solved, times
 
 
-@AGGREGATIONS.register("config")
+@AGGREGATIONS.register("config", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class ConFIG(Aggregation):
     """Conflict-free inverse gradients (Liu, Chu, Thuerey 2025), all terms in every step.
 
     Its length is the sum of the gradients' projections, so that conflicts make small steps. Where
-    gradients are opposite to each other no such direction exists, and it is zero.
+    the unit gradients add to zero (two that are opposite) the formula has no direction: it is zero.
     """
 
     kind: ClassVar[str]
@@ -44,6 +44,7 @@ class ConFIG(Aggregation):
         lengths = lengths_of(gramian)
         found = solved(gramian, np.where(lengths > 0, lengths, 1.0))
         products = times(gramian, found)
+        none = (np.abs(products) <= ROUNDING * lengths).all(axis=1, keepdims=True)
         together = inner(np.ones_like(products), products)
-        weights: ndarray = found * together * inverse(inner(found, products))
-        return weights
+        weights = found * together * inverse(inner(found, products))
+        return np.where(none, 0.0, weights)

@@ -13,17 +13,18 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pinn_core.aggregation.aggregation import AGGREGATIONS, Aggregation, Settings, Terms
-from pinn_core.gramian import inner, inverse, lengths_of, solved
+from pinn_core.gramian import ROUNDING, inner, inverse, lengths_of, solved, times
 
 
-@AGGREGATIONS.register("imtl_g")
+@AGGREGATIONS.register("imtl_g", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class IMTLG(Aggregation):
     """Impartial multi-task learning by gradients (Liu et al. 2021).
 
     Of two gradients it is the bisector. Of three or more the combination may have negative weights;
     where they would add to a negative number, it points against all gradients alike, as the paper's
-    formula does. A gradient of length zero takes no part.
+    formula does. A gradient of length zero takes no part. Where the gradients depend on each other
+    linearly so that no direction projects on all of them alike, it is zero.
     """
 
     kind: ClassVar[str]
@@ -40,7 +41,9 @@ class IMTLG(Aggregation):
         step: int,  # noqa: ARG002
     ) -> Float[ndarray, "m t"]:
         """What times the Gramian is the lengths (projections of one), divided by its sum."""
-        found = solved(gramian, lengths_of(gramian))
+        lengths = lengths_of(gramian)
+        found = solved(gramian, lengths)
         total = inner(np.ones_like(found), found)
-        weights: ndarray = found * inverse(total)
+        unlike = np.abs(times(gramian, found) - lengths) > ROUNDING * lengths
+        weights: ndarray = np.where(unlike.any(axis=1, keepdims=True), 0.0, found * inverse(total))
         return weights

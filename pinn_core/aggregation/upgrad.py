@@ -17,7 +17,7 @@ from pinn_core.cone import multipliers
 from pinn_core.gramian import times
 
 
-@AGGREGATIONS.register("upgrad")
+@AGGREGATIONS.register("upgrad", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class UPGrad(Aggregation):
     """Unconflicting projection of gradients (Quinton and Rey 2024).

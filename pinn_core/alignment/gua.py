@@ -29,7 +29,7 @@ from pinn_core.optimizers.optimizer import Optimizer, Settings
 from pinn_core.rows import dots
 
 
-@ALIGNMENTS.register("gua")
+@ALIGNMENTS.register("gua", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class GUA(Alignment):
     """Projection of the update in the optimizer's metric, and a soft move of its moments.

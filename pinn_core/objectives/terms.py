@@ -78,9 +78,8 @@ def differentiable_loss(
         channels = field.differentiable(parameters, places, condition.operators)
         mismatch = _quantities(condition, channels)[0] - cloud["demanded"]
     else:
-        reference = cloud["reference"]
         values = field.differentiable(parameters, points)[:, 0]
-        mismatch = (values - reference.nan_to_num()) * ~reference.isnan()
+        mismatch = values - _as_far_as_known(field, cloud["reference"], values)
     squares = mismatch.square()
     if name in field.conditions and "share" in cloud.tables:
         squares = squares * cloud["share"]
@@ -163,14 +162,21 @@ def fit_term(
 ) -> tuple[Term, Float[Tensor, "m n k"]]:
     """Mean squared distance from what is demanded at the cloud's points, and the values there.
 
-    Where nothing is known (NaN) nothing is demanded.
+    Of a component that is not known (NaN) nothing is demanded; NaN if none is known.
     """
     way = field.carry(parameters, cloud.coordinates)
     values = way.channels[:, 0]
-    if field.partly_known:
-        demanded = torch.where(demanded.isnan(), values, demanded)
-    loss, slope = misfit(values, demanded, field.backend)
+    loss, slope = misfit(values, _as_far_as_known(field, demanded, values), field.backend)
     return Term(loss, way.reverse(slope[:, None])), values
+
+
+def _as_far_as_known(
+    field: Field, demanded: Float[Tensor, "#m n k"], values: Float[Tensor, "m n k"]
+) -> Float[Tensor, "_ n k"]:
+    """What is demanded, with the networks' own values in components that are not known."""
+    if not field.partly_known:
+        return demanded
+    return torch.where(demanded.isnan(), values, demanded)
 
 
 def _misfit(

@@ -25,10 +25,13 @@ from pinn_core.rows import adam
 SIDES = ("left", "right")
 
 
-@OPTIMIZERS.register("soap")
+@OPTIMIZERS.register("soap", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class Soap:
-    """theta <- theta - lr Q_L (m_hat / (sqrt(v_hat) + epsilon)) Q_R^T, moments of Q_L^T G Q_R.
+    """theta <- theta - lr_t Q_L (m / (sqrt(v) + epsilon)) Q_R^T, moments of Q_L^T G Q_R.
+
+    lr_t = lr sqrt(1 - beta2^t) / (1 - beta1^t) corrects the bias of both moments, but not epsilon:
+    so it is in the authors' code, while Adam's epsilon is added to the corrected root.
 
     Every ``update_every`` steps the bases are brought nearer to the eigenvectors, by one step of
     power iteration and a QR decomposition. The learning rate at a step is learning_rate *
@@ -85,7 +88,7 @@ class Soap:
             decayed(settings["learning_rate"], self.decay, self.decay_steps, step),
             beta1=self.beta1,
             beta2=self.beta2,
-            epsilon=self.epsilon,
+            epsilon=self._epsilon(step),
             step=step - 1,
             backend=backend,
         )
@@ -101,7 +104,7 @@ class Soap:
         vector: Float[Tensor, "m p"],
         step: int | Int[Tensor, ""],
     ) -> Float[Tensor, "m p"]:
-        """``vector`` in the bases, times lr / (sqrt(v_hat) + epsilon), turned back, in float64.
+        """``vector`` in the bases, times what m_hat is multiplied by, turned back, in float64.
 
         At the first step, which is none, zero.
         """
@@ -109,7 +112,7 @@ class Soap:
             return torch.zeros_like(vector)
         rate = decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
         inside = _turned(state, vector, descent.matrices)
-        inside.mul_(rate.double() / root(state, self.beta2, self.epsilon, step - 1))
+        inside.mul_(rate.double() / root(state, self.beta2, self._epsilon(step), step - 1))
         return _turned(state, inside, descent.matrices, back=True)
 
     def follow(
@@ -125,6 +128,10 @@ class Soap:
             _turned(state, table.double(), descent.matrices) for table in (descent.gradient, change)
         )
         move(state, gradient, turned, step - 1, shares, (self.beta1, self.beta2))
+
+    def _epsilon(self, step: int | Int[Tensor, ""]) -> float:
+        """What Adam has to add to sqrt(v_hat) where the authors add epsilon to sqrt(v)."""
+        return self.epsilon / (1 - self.beta2 ** int(step)) ** 0.5
 
     def _remember(self, state: State, gradient: Tensor, matrices: Sequence[Matrix]) -> None:
         """The gradient's squares in the running means L and R, which begin at zero."""

@@ -1,8 +1,10 @@
 """What a problem is: an equation on a box, its conditions and the solutions it is judged by."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
+import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
@@ -19,7 +21,7 @@ class Points:
 
     ``reference`` is the numerical solution that regression learns, ``exact`` the solution that
     errors are measured against; they are the same where there is a closed form. A component that
-    nobody knows (a pressure without reference) is NaN and not judged.
+    is not known (a pressure without reference) is NaN at every point and not judged.
     """
 
     coordinates: Float[ndarray, "n d"]
@@ -33,6 +35,25 @@ class Grid:
 
     interior: Points
     supervised: Points
+
+    def knows(self, solution: Literal["reference", "exact"]) -> bool:
+        """Whether that solution is known: some component is, and none at a part of the points."""
+        parts = (self.interior, self.supervised)
+        known = np.isfinite(np.concatenate([getattr(part, solution) for part in parts]))
+        somewhere, everywhere = known.any(axis=0), known.all(axis=0)
+        return bool(everywhere.any() and (everywhere == somewhere).all())
+
+    def fills(self, box: Box) -> bool:
+        """Whether the points are a whole lattice over the box, but for open far ends."""
+        parts = (self.interior, self.supervised)
+        points = np.unique(np.concatenate([part.coordinates for part in parts]), axis=0)
+        axes = [np.unique(values) for values in points.T]
+        if len(points) < prod(map(len, axes)):
+            return False
+        ends = [(axis[0], axis[-1] + np.diff(axis).max(initial=0.0)) for axis in axes]
+        slack = 1e-9 * box.extent
+        firsts, nexts = np.transpose(ends)
+        return bool((firsts <= box.low + slack).all() and (nexts >= box.high - slack).all())
 
 
 @runtime_checkable
@@ -81,6 +102,28 @@ class Problem(Protocol):
 
         Every segment of every condition holds some of its supervised points.
         """
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """A problem that knows how large its grid is without making it."""
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """How many interior and how many supervised points ``grid`` would have."""
+
+
+def grid_size(problem: Problem) -> tuple[int, int]:
+    """Interior and supervised points of a problem's grid; it is made if the problem is not sized.
+
+    >>> from pinn_core.problems import Heat
+    >>> grid_size(Heat(points_per_axis=10**5))
+    (999950000799996, 49999200004)
+    """
+    if isinstance(problem, Sized):
+        return problem.grid_size
+    grid = problem.grid()
+    return len(grid.interior.coordinates), len(grid.supervised.coordinates)
 
 
 PROBLEMS: Registry[Problem] = Registry("problem")

@@ -15,7 +15,7 @@ from sweeps.errors import StudyError
 from sweeps.execution.software import differences, installed
 from sweeps.execution.training import Workplace, train_pack, trainer_at
 from sweeps.store.results import Pruned, Value
-from sweeps.store.store import DiskFull
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack, Run
 
 
@@ -40,11 +40,16 @@ class PackTrainable(Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train and commit the whole pack; ``full`` says why the study has to stop, if so."""
+        """Train and commit the whole pack.
+
+        ``full`` says why the study has to stop, ``lost`` why this pack need not be tried again.
+        """
         try:
             values = train_pack(self._pack, self._place)
-        except DiskFull as error:
+        except CannotWrite as error:
             return {"done": True, "full": str(error)}
+        except MemoryError as error:  # of one run alone: another try asks for as much
+            return {"done": True, "lost": str(error)}
         plain = [list(one) if isinstance(one, Pruned) else one for one in values.values()]
         return {"done": True, "run_ids": list(values), "values": plain}
 

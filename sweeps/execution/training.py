@@ -18,6 +18,7 @@ from typing import Any
 from pinn_core.checkpoint import Checkpointing, every_seconds
 from pinn_core.footprint import most_members
 from pinn_core.memory import is_exhausted, release
+from pinn_core.problems.problem import grid_size
 from pinn_core.pruning import Pruning
 from pinn_core.trainer import Member, environment
 from pinn_core.trajectory import Trajectory
@@ -72,7 +73,7 @@ def train_pack(pack: Pack, place: Workplace) -> dict[str, Value]:
 
     A pack for which memory is too small is trained in parts, down to single runs: it changes no
     number on a CPU, and the manifests say what was trained together. Returns what every run of the
-    pack reached, by run id. Raises ``DiskFull`` if the store
+    pack reached, by run id. Raises ``CannotWrite`` if the store
     has no room, ``MemoryError`` if there is no memory for one run alone.
     """
     store = Store(place.store)
@@ -94,14 +95,15 @@ def _train(pack_id: str, runs: list[Run], store: Store, place: Workplace) -> dic
     try:
         while waiting:
             part = waiting.popleft()
-            started = time.time()
+            started, clock = time.time(), time.perf_counter()
             checkpointing = _checkpointing(part, place)
             pruning = pruning_of(part, store, place.pruner, place.metric, place.direction)
             trajectories = _train_together(part, place, checkpointing, pruning, news)
             if trajectories is None:
                 waiting.extendleft(reversed(_parts(part, ceil(len(part) / 2))))
                 continue
-            _commit(part, trajectories, store, place, started)
+            seconds = time.perf_counter() - clock  # the time of day may jump meanwhile
+            _commit(part, trajectories, store, place, started, seconds / len(part))
             checkpointing.clear()
             news.trained += len(part)
             finals = [final_value(trajectory, place.metric) for trajectory in trajectories]
@@ -168,8 +170,8 @@ def _commit(
     store: Store,
     place: Workplace,
     started: float,
+    seconds: float,
 ) -> None:
-    seconds = (time.time() - started) / len(runs)
     for run, trajectory in zip(runs, trajectories, strict=True):
         store.commit(
             run,
@@ -186,11 +188,11 @@ def _commit(
 def _too_large(run: Run, device: str) -> str:
     plain = run.configuration
     widths = plain.stack().widths
-    grid = plain.problem.grid()
-    points = len(grid.interior.coordinates) + len(grid.supervised.coordinates)
+    points = sum(grid_size(plain.problem))
     return (
         f"run {run.run_id} alone does not fit into the memory of {device}: width {max(widths)}, "
-        f"depth {len(widths) - 2}, batch {plain.objective.batch} of a grid of {points} points"
+        f"depth {len(widths) - 2}, batch {plain.objective.batch} of a grid of {points} points; "
+        "make one of them smaller, or take a machine with more memory"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pinn_core.numerics import changed, numerics
 from sweeps.errors import StudyError
 from sweeps.search.planned import planned_runs
+from sweeps.store.checkpoints import begun
 from sweeps.store.folder import StudyFolder
 from sweeps.store.results import Results
 from sweeps.store.store import Store
@@ -64,28 +65,31 @@ def _is_complete(study: Study, store: Store, results: Results) -> bool:
     )
 
 
-def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> None:
+def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> str:
     """Raise ``StudyError`` if runs planned when the study last ran would change or vanish.
 
-    Added values, seeds and models are welcome, and everything is while nothing is committed. Where
-    the file that says what was planned is gone or damaged, what is committed says it.
+    Added values, seeds and models are welcome. While no run is committed and no checkpoint kept
+    another plan may take the place of the first: then the answer says so, and is empty otherwise.
+    Where the file that says what was planned is gone or damaged, what is committed says it.
     """
     before = _as_it_ran(folder)
     if before is None:
         _refuse_orphans(study, folder, store)
-        return
+        return ""
     differences = list(_differences(_science(before), _science(study)))
-    if not differences or not store.committed():
-        return
-    lost = _lost(before, study, folder, store)
-    if lost:
-        listed = "\n".join(f"  {line}" for line in differences[:SHOWN])
-        more = f"\n  and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
-        raise StudyError(
-            f"study {study.name!r} has changed since it ran ({folder.study_file}): {len(lost)} of "
-            f"its planned runs would change or vanish\n{listed}{more}\n"
-            f"give the changed study another name (name={study.name}-2) or undo the change"
-        )
+    lost = _lost(before, study, folder, store) if differences else set()
+    if not lost:
+        return ""
+    if not store.committed() and not begun(store.root):
+        more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
+        return f"the plan before, of which no run had finished, is replaced: {differences[0]}{more}"
+    listed = "\n".join(f"  {line}" for line in differences[:SHOWN])
+    more = f"\n  and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+    raise StudyError(
+        f"study {study.name!r} has changed since it ran ({folder.study_file}): {len(lost)} of "
+        f"its planned runs would change or vanish\n{listed}{more}\n"
+        f"give the changed study another name (name={study.name}-2) or undo the change"
+    )
 
 
 def _as_it_ran(folder: StudyFolder) -> Study | None:

@@ -7,13 +7,19 @@ several faults. Sites: ``before_write``, ``after_write`` (complete, not yet in p
 the driver's own; ``before_publish`` of every run; ``in_run:ID`` when the training of a pack with
 that run starts; ``in_step:N``. If ``SWEEP_FAULT_ONCE`` names a file, a fault happens only while
 that file is absent, and creates it, so that the process which takes the work over is spared.
+
+The action ``hold`` lets the process wait for as long as the file is there that ``SWEEP_FAULT_HOLD``
+names; each process that is held adds a line to it. So a test strikes while work is certainly not
+done, however fast the machine is, and removes the file afterwards.
 """
 
 import errno
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 reached: Counter[str] = Counter()
@@ -90,6 +96,17 @@ def _truncate(file: Path | None) -> None:
     os.truncate(file, file.stat().st_size // 2)
 
 
+def _hold(_: Path | None) -> None:
+    """Wait until the file is gone; the line in it is this process's id."""
+    file = Path(os.environ["SWEEP_FAULT_HOLD"])
+    with suppress(FileNotFoundError):
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND)  # never makes a file that is gone
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        os.close(descriptor)
+    while file.exists():
+        time.sleep(0.02)
+
+
 _ACTIONS: dict[str, Callable[[Path | None], None]] = {
     "kill9": _kill9,
     "raise": _raise,
@@ -98,4 +115,5 @@ _ACTIONS: dict[str, Callable[[Path | None], None]] = {
     "interrupt": _interrupt,
     "flip": _flip,
     "truncate": _truncate,
+    "hold": _hold,
 }

@@ -92,6 +92,10 @@ class Results:
         """See what a worker committed that died before it could say so."""
         self.committed = self._store.committed()
 
+    def gone(self) -> set[str]:
+        """Runs that were committed and are not in the store any more."""
+        return self.committed - self._store.committed()
+
     def pass_over(self, run_ids: Iterable[str]) -> None:
         """Settle runs that failed, for good."""
         self._passed_over.update(run_ids)

@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from sweeps.errors import LaterVersion, StudyError
 from sweeps.store.document import Document
-from sweeps.study.study import RULE, Study, study_from
+from sweeps.study.study import RULE, Study, study_that_began
 
 SEAL = "# written by pinn-sweep, not to be edited; checksum "
 _SEAL = re.compile(f"{re.escape(SEAL)}([0-9a-f]+)(?:; rule ([0-9]+))?")
@@ -36,7 +36,7 @@ def load_sealed(file: Document) -> Study:
         raise StudyError(f"{file}: damaged: {error}") from None
     first, _, others = text.partition("\n")
     if not first.startswith(SEAL):
-        return study_from(text, str(file))
+        return study_that_began(text, str(file))
     seal = _SEAL.fullmatch(first)
     if seal is None or seal[1] != _checksum(others):
         raise StudyError(f"{file}: damaged or edited: its checksum is not the one written")
@@ -45,7 +45,7 @@ def load_sealed(file: Document) -> Study:
         raise LaterVersion(
             f"{file}: made by a later version: rule {rule}, this one knows 1 to {RULE}"
         )
-    return study_from(text, str(file)).under_rule(rule)
+    return study_that_began(text, str(file)).under_rule(rule)
 
 
 def _checksum(text: str) -> str:

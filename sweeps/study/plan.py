@@ -14,7 +14,7 @@ from pinn_core.landscape import keeps_pairs
 from pinn_core.landscape.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, SPECTRUM_STEPS
 from pinn_core.objectives import Pinn, Regression
 from pinn_core.operators import Channels
-from pinn_core.problems import Problem
+from pinn_core.problems.problem import Problem, grid_size
 from sweeps.errors import StudyError
 from sweeps.study.schedule import in_order, latest_first
 from sweeps.study.space import grid_values, value_at
@@ -96,16 +96,27 @@ def search_run(study: Study, model: str, point: Mapping[str, Any]) -> Run:
 def rerun_runs(study: Study, model: str, chosen: Sequence[Run]) -> list[Run]:
     """The chosen runs' configurations, each with as many seeds, which the search did not use.
 
-    A model that varies nothing has no search: its one configuration is run, from the search's seed.
+    A model that varies nothing has no search: its one configuration is run, with the seeds of the
+    other models, so that runs can be paired.
     """
-    first = study.search.seed + 1
     if not study.models[model].space:
-        chosen, first = [search_run(study, model, {})], study.search.seed
+        chosen = [search_run(study, model, {})]
+    first = _first_seed(study, model)
     return [
         _with_seed(run, seed)
         for run in chosen
         for seed in range(first, first + rerun_of(study, model).seeds)
     ]
+
+
+def _first_seed(study: Study, model: str) -> int:
+    """The seed after the search's, or the search's where there is no search.
+
+    By rule 1, under which the first studies began, each model goes by its own search alone.
+    """
+    models = study.models if study.rule > 1 else [model]
+    searched = any(study.models[name].space for name in models)
+    return study.search.seed + 1 if searched else study.search.seed
 
 
 def rerun_of(study: Study, model: str) -> Rerun:
@@ -211,8 +222,7 @@ def recording_flops(configuration: Configuration) -> float:
     the gradients' 24 and 6 when they are due, and on the whole grid 8 inside and 2 outside.
     """
     record = configuration.record
-    grid = stage_problem(configuration).grid()
-    interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    interior, supervised = grid_size(stage_problem(configuration))
     free = configuration.objective.batch == "full"
     each = 0.0 if free else 2.0 * record.points
     if record.gradients_every and not (
@@ -252,8 +262,7 @@ def step_flops(configuration: Configuration) -> float:
     layers has about (D - 1) w^2 parameters.
     """
     problem, objective = stage_problem(configuration), configuration.objective
-    grid = problem.grid()
-    interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    interior, supervised = grid_size(problem)
     channels = 1 if isinstance(objective, Regression) else _channels(problem)
     if channels > 1 and problem.interior_points != "all":
         interior = int(problem.interior_points)

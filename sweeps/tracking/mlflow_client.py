@@ -6,6 +6,7 @@ MLflow takes seconds to import, so every import of it is inside a function.
 import logging
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -52,6 +53,23 @@ def make_database(file: Path) -> None:
         made = Path(elsewhere, file.name)
         open_client(f"sqlite:///{made}").search_experiments(max_results=1)
         folder.write(file.name, made.read_bytes())
+
+
+def move_artifacts(database: Path, experiment_id: str, before: str, now: str) -> None:
+    """Change the address of an SQLite database's artifacts: an experiment's, and its runs' below.
+
+    MLflow keeps whole addresses and has no call that changes them; the files are not touched.
+    """
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
+            (now, experiment_id),
+        )
+        connection.execute(
+            "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) "
+            "WHERE experiment_id = ? AND substr(artifact_uri, 1, ?) = ?",
+            (now, len(before) + 1, experiment_id, len(before) + 1, f"{before}/"),
+        )
 
 
 def search_runs(client: "MlflowClient", experiment_id: str, condition: str = "") -> list["Run"]:

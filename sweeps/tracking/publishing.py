@@ -18,7 +18,12 @@ from sweeps.store.faults import reach
 from sweeps.store.store import Store
 from sweeps.study.study import Study
 from sweeps.tracking import rows
-from sweeps.tracking.mlflow_client import make_database, open_client, search_runs
+from sweeps.tracking.mlflow_client import (
+    make_database,
+    move_artifacts,
+    open_client,
+    search_runs,
+)
 from sweeps.tracking.tracking_address import SERVERS, sqlite_file
 
 if TYPE_CHECKING:
@@ -33,11 +38,13 @@ KIND = {"mlflow.experimentKind": "custom_model_development"}
 class Experiment:
     """The MLflow experiment of a study. One process at a time may write it.
 
-    Makes database and experiment where they do not exist. Every method may raise whatever MLflow
-    raises, and may simply be called again then.
+    Makes database and experiment where they do not exist. A local database that was copied is told
+    that its artifacts lie beside it here; ``moved_from`` is then where it looked for them. Every
+    method may raise whatever MLflow raises, and may simply be called again then.
     """
 
     def __init__(self, tracking_uri: str, store: Store, study: Study) -> None:
+        self.moved_from: str | None = None
         self._uri, self._store, self._study = tracking_uri, store, study
         database = sqlite_file(tracking_uri)
         if database and not database.exists():
@@ -48,7 +55,7 @@ class Experiment:
         self._ends: dict[tuple[str, str], int] = {}
 
     def publish(self, run_id: str) -> bool:
-        """Write one committed run; False if it was there already.
+        """Write one committed run; False if it was there already, but for lost files perhaps.
 
         Raises ``TrajectoryError`` if the store's files are damaged.
         """
@@ -56,7 +63,10 @@ class Experiment:
         manifest = self._store.manifest(run_id)
         family = (manifest.stage, manifest.model)
         self._ends[family] = max(self._ends.get(family, 0), rows.end_time(manifest))
-        if self._is_published(manifest):
+        published = self._published(manifest)
+        if published:
+            if _has_lost_its_files(published.info.artifact_uri):
+                self._log_files(published.info.artifact_uri, manifest)
             return False
         metrics = rows.metrics(manifest, self._store.read(run_id), self._study.analysis.plateau)
         child = self._client.create_run(
@@ -102,15 +112,20 @@ class Experiment:
             return str(self._client.create_experiment(self._study.name, artifacts, KIND))
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
+        before = str(found.artifact_location)
+        if database and artifacts and _is_ours_elsewhere(before, artifacts, self._study.name):
+            move_artifacts(database, found.experiment_id, before, artifacts)
+            self.moved_from = before
+            log.info("MLflow looked for artifacts in %s, and looks in %s now", before, artifacts)
         return str(found.experiment_id)
 
-    def _is_published(self, manifest: Manifest) -> bool:
-        """Whether the run is there and complete; whatever else has its id is deleted."""
-        published = False
+    def _published(self, manifest: Manifest) -> "Run | None":
+        """The run, if it is there and complete; whatever else has its id is deleted."""
+        published = None
         for run in self._search(f"tags.run_id = '{manifest.run_id}'"):
             finished = run.info.status == "FINISHED"
             if finished and not published and run.data.tags.get("digest") == manifest.digest:
-                published = True
+                published = run
                 continue
             if finished and not published:
                 log.warning("MLflow's run %s differs from the store: replaced", manifest.run_id)
@@ -151,6 +166,19 @@ class Experiment:
             file.with_suffix(".parquet").write_bytes(self._store.content(manifest))
             file.with_suffix(".json").write_text(manifest.to_json())
             repository.log_artifacts(folder, "trajectory")  # type: ignore[no-untyped-call]
+
+
+def _has_lost_its_files(artifacts: str) -> bool:
+    """Whether the artifacts of a published run belong on this machine and are not there."""
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    local = artifacts.startswith("file:")
+    return local and not Path(local_file_uri_to_path(artifacts), "trajectory").is_dir()
+
+
+def _is_ours_elsewhere(before: str, now: str, study: str) -> bool:
+    """Whether an address is that of a study's artifacts in another folder of runs."""
+    return before.startswith("file:") and before.endswith(f"/artifacts/{study}") and before != now
 
 
 def _beside(root: str) -> str:

@@ -152,11 +152,15 @@ def _say_nothing(_: str) -> None:
 
 @dataclass
 class Synced:
-    """What ``sync`` did: runs written, runs found in place, and why others could not be written."""
+    """What ``sync`` did: runs written, runs found in place, and why others could not be written.
+
+    ``moved_from`` is where MLflow looked for the artifacts before their addresses were mended.
+    """
 
     published: int = 0
     present: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    moved_from: str | None = None
 
 
 def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = None) -> Synced:
@@ -169,6 +173,7 @@ def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = N
     synced = Synced()
     try:
         experiment = Experiment(tracking_uri, store, study)
+        synced.moved_from = experiment.moved_from
         for run_id in sorted(store.committed()):
             _sync_one(experiment, run_id, synced)
         if figures and figures.is_dir():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.files import DEPLOY
+from tests.processes import running
 
 SCRIPT = DEPLOY / "slurm" / "study.sbatch"
 
@@ -53,21 +54,23 @@ def job(tmp_path: Path) -> Iterator[dict[str, str]]:
     assert not Path(f"/tmp/pinn-sweep-{number}").exists()
 
 
-def start(job: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    command = ["bash", str(SCRIPT), *(arguments or ("plateaus", "search.runs=8"))]
-    return subprocess.Popen(command, env=job, stderr=subprocess.PIPE, text=True)
+COMMAND = ["bash", str(SCRIPT), "plateaus", "search.runs=8"]
+
+
+def ended(job: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """A job that ends by itself."""
+    return subprocess.run(COMMAND, env=job, capture_output=True, text=True, timeout=30, check=False)
 
 
 def at_walltime(job: dict[str, str]) -> int:
     """The exit code of a job that Slurm warns while it trains."""
-    running = start(job)
-    for _ in range(400):
-        if (Path(job["NOTES"]) / "trains").exists():
-            break
-        time.sleep(0.05)
-    running.send_signal(signal.SIGUSR1)
-    running.communicate(timeout=30)
-    return running.returncode
+    with running(COMMAND, env=job) as process:
+        while not (Path(job["NOTES"]) / "trains").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGUSR1)
+        process.communicate(timeout=30)
+        return process.returncode
 
 
 def requeued(job: dict[str, str]) -> bool:
@@ -91,9 +94,7 @@ def test_a_study_that_ends_in_time_after_all_is_not_queued_again(job: dict[str, 
 def test_a_study_that_ends_by_itself_decides_the_jobs_exit_code(
     job: dict[str, str], code: int
 ) -> None:
-    running = start(job | {"CODE": str(code)})
-    running.communicate(timeout=30)
-    assert running.returncode == code
+    assert ended(job | {"CODE": str(code)}).returncode == code
     assert not requeued(job)
 
 
@@ -101,7 +102,7 @@ def test_ports_and_temporary_folder_are_the_jobs_own(job: dict[str, str]) -> Non
     def ray_command(number: int) -> str:
         notes = Path(job["NOTES"]) / "srun"
         notes.unlink(missing_ok=True)
-        start(job | {"CODE": "0", "SLURM_JOB_ID": str(number)}).communicate(timeout=30)
+        ended(job | {"CODE": "0", "SLURM_JOB_ID": str(number)})
         return notes.read_text()
 
     first, second = (ray_command(40_000_000 + number) for number in (1, 2))
@@ -113,21 +114,19 @@ def test_ports_and_temporary_folder_are_the_jobs_own(job: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("uri", ["sqlite:////shared/mlflow.db", "file:///shared"])
 def test_no_database_file_on_a_shared_disk(job: dict[str, str], uri: str) -> None:
-    running = start(job | {"MLFLOW_TRACKING_URI": uri})
-    _, said = running.communicate(timeout=30)
-    assert running.returncode == 2
-    assert "SQLite" in said
+    refused = ended(job | {"MLFLOW_TRACKING_URI": uri})
+    assert refused.returncode == 2
+    assert "SQLite" in refused.stderr
     Path(f"/tmp/pinn-sweep-{job['SLURM_JOB_ID']}").rmdir()
 
 
 def test_without_a_shared_folder_nothing_starts(job: dict[str, str]) -> None:
     del job["PINN_SWEEP_RUNS"]
-    running = start(job)
-    _, said = running.communicate(timeout=30)
-    assert running.returncode != 0
-    assert "all nodes share" in said
+    refused = ended(job)
+    assert refused.returncode != 0
+    assert "all nodes share" in refused.stderr
 
 
 def test_the_token_is_for_its_owner_alone(job: dict[str, str]) -> None:
-    start(job | {"CODE": "0"}).communicate(timeout=30)
+    ended(job | {"CODE": "0"})
     assert (Path(job["HOME"]) / ".ray" / "auth_token").stat().st_mode & 0o777 == 0o600

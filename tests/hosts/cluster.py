@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,16 +36,19 @@ class Cluster:
             *("ray", "start", "--head", "--port=6379", "--num-cpus=0", LITTLE),
             *("--include-dashboard=false", f"--node-ip-address={self.head.address}"),
         )
-        joining = [
-            worker.start(
-                *("ray", "start", f"--address={self.address}", "--num-cpus=1", LITTLE),
-                f"--node-ip-address={worker.address}",
-            )
-            for worker in self.workers
-        ]
-        for process in joining:
-            said, _ = process.communicate(timeout=120)
-            assert process.returncode == 0, said
+        with ExitStack() as stack:
+            for process in [stack.enter_context(self._joining(each)) for each in self.workers]:
+                said, _ = process.communicate(timeout=120)
+                assert process.returncode == 0, said
+
+    def _joining(self, worker: Host) -> AbstractContextManager[subprocess.Popen[str]]:
+        """A worker on its way into the cluster; what it will train can be held."""
+        return worker.running(
+            *("ray", "start", f"--address={self.address}", "--num-cpus=1", LITTLE),
+            f"--node-ip-address={worker.address}",
+            SWEEP_FAULT="in_step:1@every:hold",
+            SWEEP_FAULT_HOLD=str(self._hold(worker)),
+        )
 
     @property
     def study(self) -> tuple[str, ...]:
@@ -53,11 +56,26 @@ class Cluster:
         place = f"--runs-dir={self.shared / 'runs'}"
         return str(self.shared / "sample.yaml"), place, f"--tracking-uri={TRACKING}"
 
-    def wait_until_all_train(self, driver: subprocess.Popen[str]) -> None:
-        """Return when each worker is in the middle of a pack, or the driver has ended."""
-        notes = self.shared / "runs" / "sample" / "progress"
-        while driver.poll() is None and len(list(notes.glob("*"))) < len(self.workers):
+    def hold(self, *workers: Host) -> None:
+        """From now on let every pack of these workers stop in its first step."""
+        for worker in workers:
+            self._hold(worker).touch()
+
+    def release(self, *workers: Host) -> None:
+        """Let their packs go on."""
+        for worker in workers:
+            self._hold(worker).unlink()
+
+    def wait_until_held(
+        self, driver: subprocess.Popen[str], *workers: Host, packs: int = 1
+    ) -> None:
+        """Return when each of the workers was held in the middle of so many packs."""
+        while any(len(self._hold(one).read_text().split()) < packs for one in workers):
+            assert driver.poll() is None, driver.communicate()[0]
             time.sleep(0.1)
+
+    def _hold(self, worker: Host) -> Path:
+        return self.shared / f"hold-{worker.name}"
 
 
 @contextmanager

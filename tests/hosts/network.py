@@ -13,12 +13,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from pinn_core.backends.build import cache_folder
+from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -40,15 +41,12 @@ class Host:
         self.name, self.address = name, address
         self._first, self._switch = first, switch
 
-    def start(self, *command: str | Path, **environment: str) -> subprocess.Popen[str]:
-        """Start a command there, with stderr among stdout."""
-        return subprocess.Popen(
-            [*self._enter(), *map(str, command)],
-            env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def running(
+        self, *command: str | Path, **environment: str
+    ) -> AbstractContextManager[subprocess.Popen[str]]:
+        """A command there, with stderr among stdout; it is killed if the block ends first."""
+        named = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | environment
+        return running([*self._enter(), *command], env=named)
 
     def run(self, *command: str | Path, seconds: float = 300, **environment: str) -> str:
         """What a command says that has to succeed."""
@@ -60,13 +58,11 @@ class Host:
         self, *command: str | Path, seconds: float = 300, **environment: str
     ) -> tuple[int, str]:
         """Exit code of a command and what it said."""
-        process = self.start(*command, **environment)
-        try:
-            said, _ = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired as late:
-            process.kill()
-            process.communicate()
-            raise AssertionError(f"{self.name}: no end after {seconds} s: {command}") from late
+        with self.running(*command, **environment) as process:
+            try:
+                said, _ = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired as late:
+                raise AssertionError(f"{self.name}: no end after {seconds} s: {command}") from late
         return process.returncode, said
 
     def cut_off(self) -> None:

@@ -53,9 +53,7 @@ def _serve(host: Host, stack: ExitStack) -> None:
     host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
     told = [f"-o{one}" for one in (*settings, f"SetEnv=PATH={BIN}:{os.environ['PATH']}")]
     host.run("mkdir", "-p", "/run/sshd")
-    server = host.start(str(SSHD), "-D", "-e", "-h", key, *told)
-    stack.enter_context(server)
-    stack.callback(server.kill)
+    stack.enter_context(host.running(str(SSHD), "-D", "-e", "-h", key, *told))
 
 
 def _open_doors(found: dict[str, Host]) -> None:

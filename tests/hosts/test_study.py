@@ -12,9 +12,9 @@ import pytest
 from tests.hosts.cluster import Cluster, digests, digests_alone, started
 from tests.hosts.network import needs_hosts
 
-pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900), needs_hosts]
+pytestmark = [pytest.mark.hosts, pytest.mark.timeout(1800), needs_hosts]
 
-OVERRIDES = ("base.phases.0.steps=20000", "rerun.seeds=3", "resources.pack=1")
+OVERRIDES = ("base.phases.0.steps=300", "rerun.seeds=3", "resources.pack=1")
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def test_a_folder_of_the_driver_alone_is_refused(cluster: Cluster) -> None:
     assert cluster.head.ask("ls", "/tmp/runs")[0] != 0
     code, said = cluster.head.ask("pinn-sweep", "doctor", *words, "--json")
     assert code == 2
-    bad = [check["name"] for check in json.loads(said) if not check["ok"]]
-    assert bad == [f"{worker.address} storage" for worker in cluster.workers]
+    bad = {check["name"] for check in json.loads(said) if not check["ok"]}
+    assert bad == {f"{worker.address} storage" for worker in cluster.workers}
 
 
 def test_what_no_node_has_is_refused(cluster: Cluster) -> None:
@@ -73,13 +73,15 @@ def test_a_machine_outside_the_cluster_is_told_so(cluster: Cluster) -> None:
 def test_a_study_outlives_its_hosts(cluster: Cluster, tmp_path: Path) -> None:
     quiet = digests_alone(tmp_path, OVERRIDES)
     cut_off, killed, _ = cluster.workers
-    driver = cluster.head.start(
+    cluster.hold(*cluster.workers)
+    with cluster.head.running(
         "pinn-sweep", "run", *cluster.study, *OVERRIDES, "--address", cluster.address
-    )
-    cluster.wait_until_all_train(driver)
-    cut_off.cut_off()
-    killed.kill()
-    said, _ = driver.communicate()
+    ) as driver:
+        cluster.wait_until_held(driver, *cluster.workers)
+        cut_off.cut_off()
+        killed.kill()
+        cluster.release(*cluster.workers)
+        said, _ = driver.communicate()
     assert driver.returncode == 0, said
     assert "lost, retry 1" in said
     assert digests(cluster.shared / "runs") == quiet

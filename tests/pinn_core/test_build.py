@@ -8,12 +8,14 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from pinn_core.backends import build
 from tests.pinn_core.backends import needs_native
+from tests.processes import running
 
 TRY = """
 import logging, torch
@@ -68,20 +70,27 @@ def script(file: Path, text: str) -> Path:
     return file
 
 
-def start(environment: dict[str, str], **more: str | Path) -> subprocess.Popen[str]:
+Outcome = tuple[str, float, list[str]]
+"""Backend, result and what was said."""
+
+
+def start(
+    environment: dict[str, str], **more: str | Path
+) -> AbstractContextManager[subprocess.Popen[str]]:
     given = environment | {name: str(value) for name, value in more.items()}
-    command = [sys.executable, "-c", TRY]
-    return subprocess.Popen(
-        command, env=given, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    return running([sys.executable, "-c", TRY], env=given, stderr=subprocess.PIPE)
 
 
-def outcome(process: subprocess.Popen[str]) -> tuple[str, float, list[str]]:
-    """Backend, result and what was said."""
+def ended(process: subprocess.Popen[str]) -> Outcome:
     out, said = process.communicate()
     assert process.returncode == 0, said
     name, value = out.rsplit(maxsplit=1)
     return name, float(value), said.splitlines()
+
+
+def outcome(environment: dict[str, str], **more: str | Path) -> Outcome:
+    with start(environment, **more) as process:
+        return ended(process)
 
 
 def builds(folder: Path) -> int:
@@ -119,7 +128,7 @@ def test_with_a_broken_compiler_eager_serves_and_says_so_once(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     broken = script(tmp_path / "broken", "exit 1\n")
-    name, value, said = outcome(start(environment, CXX=broken))
+    name, value, said = outcome(environment, CXX=broken)
     assert name == "eager"
     assert value > 0
     assert len(said) == 1
@@ -127,7 +136,7 @@ def test_with_a_broken_compiler_eager_serves_and_says_so_once(
 
 
 def test_without_a_compiler_eager_serves(environment: dict[str, str], tmp_path: Path) -> None:
-    name, _, said = outcome(start(environment, PATH=tmp_path))
+    name, _, said = outcome(environment, PATH=tmp_path)
     assert name == "eager"
     assert said == [ONCE + "no C++ compiler found: CXX is not set, none of c++, g++, clang++"]
 
@@ -139,7 +148,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     for cache in (in_the_way, Path("/proc/pinn")):
-        name, _, said = outcome(start(environment, PINN_CACHE=cache, CXX=compiler))
+        name, _, said = outcome(environment, PINN_CACHE=cache, CXX=compiler)
         assert name.startswith("native ")
         assert said == []
     assert builds(tmp_path) == 2
@@ -208,12 +217,12 @@ def test_a_cache_is_made_for_this_user_alone(
 def test_two_processes_build_once(
     environment: dict[str, str], tmp_path: Path, compiler: Path
 ) -> None:
-    pair = [start(environment, CXX=compiler) for _ in range(2)]
-    first, second = map(outcome, pair)
-    assert first == second
+    with start(environment, CXX=compiler) as one, start(environment, CXX=compiler) as other:
+        first = ended(one)
+        assert ended(other) == first
     assert first[0].startswith("native ")
     assert builds(tmp_path) == 1
-    assert outcome(start(environment, CXX=compiler)) == first
+    assert outcome(environment, CXX=compiler) == first
     assert builds(tmp_path) == 1
 
 
@@ -232,12 +241,12 @@ def without_checksum(home: Path) -> None:
 def test_a_damaged_library_is_built_anew(
     environment: dict[str, str], tmp_path: Path, compiler: Path
 ) -> None:
-    sound = outcome(start(environment, CXX=compiler))
+    sound = outcome(environment, CXX=compiler)
     (home,) = (tmp_path / "cache").glob("native-*")
     damages: list[Callable[[Path], None]] = [altered, without_checksum]
     for count, damage in enumerate(damages, start=2):
         damage(home)
-        assert outcome(start(environment, CXX=compiler)) == sound
+        assert outcome(environment, CXX=compiler) == sound
         assert builds(tmp_path) == count
     assert {file.name for file in (tmp_path / "cache").iterdir()} == {home.name, "lock"}
 

@@ -224,6 +224,15 @@ def test_every_segment_holds_supervised_points_that_know_its_demand(kind: str) -
 
 
 @every_kind
+def test_the_grid_knows_the_solution_and_fills_the_box(kind: str) -> None:
+    problem = PROBLEMS[kind]()
+    grid = problem.grid()
+    assert grid.knows("reference")
+    assert grid.knows("exact")
+    assert grid.fills(problem.domain)
+
+
+@every_kind
 def test_points_drawn_on_a_segment_lie_on_it_and_in_the_domain(kind: str) -> None:
     problem = PROBLEMS[kind]()
     for condition in problem.conditions.values():

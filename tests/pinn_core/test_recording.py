@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pinn_core import Member, train
-from pinn_core.trajectory import COLUMNS
+from pinn_core import Heat, Member, train
+from pinn_core.problems import Grid, Points
+from pinn_core.trajectory import COLUMNS, COMPARED
 from tests.pinn_core.packs import configuration, members
 
 
@@ -95,3 +96,38 @@ def test_a_smaller_rate_makes_shorter_updates_in_proportion() -> None:
     )
     ratio = long.table["update/norm"][0].as_py() / short.table["update/norm"][0].as_py()
     assert ratio == pytest.approx(10, rel=1e-3)
+
+
+def without_solution(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Heat.grid
+
+    def unknown(points: Points) -> Points:
+        nothing = np.full_like(points.exact, np.nan)
+        return replace(points, reference=nothing, exact=nothing)
+
+    def grid(self: Heat) -> Grid:
+        known = whole(self)
+        return Grid(unknown(known.interior), unknown(known.supervised))
+
+    monkeypatch.setattr(Heat, "grid", grid)
+
+
+@pytest.mark.parametrize("batch", ["full", 20])
+def test_a_distance_from_an_unknown_solution_is_not_recorded(
+    monkeypatch: pytest.MonkeyPatch, batch: object
+) -> None:
+    known = frame(batch=batch)
+    without_solution(monkeypatch)
+    table = frame(batch=batch)
+    for column in COMPARED:
+        assert recorded(table, column) == []
+    others = [column for column in COLUMNS if column not in COMPARED and "time/" not in column]
+    pd.testing.assert_frame_equal(table[others], known[others])
+
+
+def test_a_regression_on_an_unknown_solution_does_not_succeed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_solution(monkeypatch)
+    (trajectory,) = train([Member(configuration(regression=True), 3)])
+    assert trajectory.diverged_at == 0

@@ -1,4 +1,4 @@
-"""SOAP against a loop over its matrices, written from the paper's algorithms 3 and 4."""
+"""SOAP against a loop over its matrices, from the paper's algorithms and the authors' code."""
 
 from __future__ import annotations
 
@@ -46,9 +46,12 @@ def _nowhere(parameters: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor
     raise AssertionError("SOAP evaluates nothing elsewhere")
 
 
-def textbook(found: Tensor, rate: float, every: int) -> Tensor:
-    """Updates of one matrix (steps, rows, columns): moments as the paper has them, M unrotated."""
-    beta, epsilon = 0.95, 1e-8
+def textbook(found: Tensor, rate: float, every: int, epsilon: float) -> Tensor:
+    """Updates of one matrix (steps, rows, columns): moments as the paper has them, M unrotated.
+
+    As in the authors' code epsilon is added before the bias is corrected, by the step's size.
+    """
+    beta = 0.95
     first, second = torch.zeros_like(found[0]), torch.zeros_like(found[0])
     left, right = 0.05 * found[0] @ found[0].T, 0.05 * found[0].T @ found[0]
     q_left, q_right = (torch.linalg.eigh(each)[1].flip(1) for each in (left, right))
@@ -56,9 +59,9 @@ def textbook(found: Tensor, rate: float, every: int) -> Tensor:
     for step, g in enumerate(found[1:], start=1):
         first = beta * first + (1 - beta) * g
         second = beta * second + (1 - beta) * (q_left.T @ g @ q_right) ** 2
-        m_hat = q_left.T @ first @ q_right / (1 - beta**step)
-        n = m_hat / ((second / (1 - beta**step)).sqrt() + epsilon)
-        updates.append(-rate * q_left @ n @ q_right.T)
+        n = q_left.T @ first @ q_right / (second.sqrt() + epsilon)
+        size = rate * (1 - beta**step) ** 0.5 / (1 - beta**step)
+        updates.append(-size * q_left @ n @ q_right.T)
         left = beta * left + (1 - beta) * g @ g.T
         right = beta * right + (1 - beta) * g.T @ g
         if step % every == 0:
@@ -69,25 +72,26 @@ def textbook(found: Tensor, rate: float, every: int) -> Tensor:
     return torch.stack(updates)
 
 
-@pytest.mark.parametrize("every", [1, 4])
-def test_every_matrix_moves_as_the_papers_loop_says(every: int) -> None:
+@pytest.mark.parametrize(("every", "epsilon"), [(1, 1e-8), (4, 1e-8), (4, 0.1)])
+def test_every_matrix_moves_as_the_papers_loop_says(every: int, epsilon: float) -> None:
     table = gradients(13, 2)
-    updates, _ = walked(Soap(update_every=every), table, [3e-3, 1e-2])
+    updates, _ = walked(Soap(update_every=every, epsilon=epsilon), table, [3e-3, 1e-2])
     for member, rate in enumerate([3e-3, 1e-2]):
         for where, shape in STACK.matrices():
-            expected = textbook(table[:, member, where].unflatten(1, shape), rate, every)
+            expected = textbook(table[:, member, where].unflatten(1, shape), rate, every, epsilon)
             found = updates[:, member, where].unflatten(1, shape)
             torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_biases_move_as_adam_moves_them_from_the_second_step_on() -> None:
     table = gradients(8, 1)
-    updates, _ = walked(Soap(), table, [1e-2])
+    updates, _ = walked(Soap(epsilon=0.1), table, [1e-2])
     _, biases = STACK.places()[1]
     theta = torch.zeros(4, dtype=torch.float64, requires_grad=True)
     adam = torch.optim.Adam([theta], lr=1e-2, betas=(0.95, 0.95))
-    for gradient in table[1:, 0, biases]:
+    for step, gradient in enumerate(table[1:, 0, biases], start=1):
         theta.grad = gradient
+        adam.param_groups[0]["eps"] = 0.1 / (1 - 0.95**step) ** 0.5  # Adam's own is not corrected
         adam.step()
     torch.testing.assert_close(updates[:, 0, biases].sum(0), theta.detach())
     assert not updates[0].any()
@@ -165,7 +169,7 @@ def test_gua_projects_in_soaps_metric_and_takes_its_moments_along() -> None:
         mean, count = beta * mean + (1 - beta) * total, 1 - beta**step
         for member, rate in enumerate(rates):
             basis, own = bases(state, member), torch.stack([row[member] for row in rows])
-            root = (second[member] / count).sqrt() + 1e-8
+            root = (second[member].sqrt() + 1e-8) / count**0.5
             torch.testing.assert_close(
                 -rate * basis @ (basis.T @ mean[member] / count / root), proposed[member]
             )

@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import stat
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ import pytest
 
 from benchmarks.processes import commands, family
 from benchmarks.servers import free_port, mlflow_server
+from tests.processes import running
 from tests.security.processes import listening
 from tests.sweeps.samples import STUDY
 
@@ -82,14 +82,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory, ray_folder: Path) -> Seen:
             "MLFLOW_TRACKING_URI": uri.replace("://", f"://ada:{found.secrets['address']}@"),
             "RAY_TMPDIR": str(ray_folder),
         }
-        with subprocess.Popen(
-            [COMMAND, "run", "sample.yaml", *OVERRIDES],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
+        command = [COMMAND, "run", "sample.yaml", *OVERRIDES]
+        with running(command, cwd=folder, env=environment) as process:
             while process.poll() is None:
                 found.look(process.pid, ray_folder)
                 time.sleep(0.2)
@@ -141,12 +135,9 @@ def test_mlflows_pages_are_on_loopback_and_no_command_holds_their_address(tmp_pa
     (study / "study.yaml").write_text(STUDY)
     port, secret = free_port(), "spices-and-secrets"
     uri = f"sqlite:///{tmp_path}/mlflow.db?password={secret}"
-    with subprocess.Popen(
-        [COMMAND, "ui", "sample", "--runs-dir", tmp_path, "--port", str(port)],
-        env=os.environ | {"MLFLOW_TRACKING_URI": uri},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [COMMAND, "ui", "sample", "--runs-dir", tmp_path, "--port", str(port)]
+    given = os.environ | {"MLFLOW_TRACKING_URI": uri}
+    with running(command, env=given, stderr=None) as process:
         assert process.stdout is not None
         said = process.stdout.readline() + process.stdout.readline()
         processes = family(process.pid)

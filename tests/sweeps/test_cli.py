@@ -15,8 +15,11 @@ from typer.testing import CliRunner
 
 from sweeps import launch
 from sweeps.cli import app
+from sweeps.display import reporting
+from sweeps.known import known
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Run
 from sweeps.study.study import load_study
 from tests.sweeps.samples import STUDY, pinn_run, sample_study
@@ -112,6 +115,16 @@ def test_an_unreachable_cluster(folder: Path) -> None:
     assert code == 2
     assert "no Ray cluster at '127.0.0.1:9'" in message
     assert [entry.name for entry in folder.iterdir()] == ["study.yaml"]
+
+
+@pytest.mark.parametrize("runs_dir", ["/proc/x", "study.yaml/runs"])
+def test_a_runs_folder_that_cannot_be(runs_dir: str, folder: Path) -> None:
+    (folder / "study.yaml").write_text(STUDY)
+    code, said, message = pinn_sweep("run", "study.yaml", "--runs-dir", runs_dir)
+    assert (code, said) == (2, "")
+    assert message.startswith(f"pinn-sweep: {runs_dir} cannot be written: ")
+    assert [entry.name for entry in folder.iterdir()] == ["study.yaml"]
+    assert pinn_sweep("doctor", "--runs-dir", runs_dir)[0] == 2
 
 
 def test_a_study_that_does_not_exist(folder: Path) -> None:
@@ -230,6 +243,15 @@ def test_ui_of_a_database_that_is_none(done: Path, folder: Path) -> None:
     assert "cannot be used" in message
 
 
+def test_a_report_that_cannot_be_written(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise CannotWrite("disk full: no room for the report")
+
+    monkeypatch.setattr(reporting, "write_report_of", refuse)
+    code, _, message = pinn_sweep("report", "sample", "--runs-dir", done)
+    assert (code, message) == (1, "pinn-sweep: disk full: no room for the report\n")
+
+
 @pytest.mark.parametrize(
     ("family", "name"),
     [
@@ -252,6 +274,14 @@ def test_list(family: str, name: str) -> None:
     assert any(line.startswith(f"{name} ") for line in said.splitlines())
     parts = json.loads(pinn_sweep("list", family, "--json")[1])
     assert all(part["summary"] for part in parts)
+
+
+def test_the_summary_of_a_study_is_a_whole_sentence() -> None:
+    summaries = known("studies").values()
+    assert any(" et al. 2021" in summary for summary in summaries)
+    for summary in summaries:
+        assert summary.endswith(".")
+        assert summary.count("(") == summary.count(")")
 
 
 def test_list_of_something_unknown() -> None:

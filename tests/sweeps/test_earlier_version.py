@@ -23,7 +23,7 @@ from sweeps.study.kept import load_sealed
 from sweeps.study.study import RULE, Study, load_study
 
 STORES = Path(__file__).parents[1] / "data" / "stores-0.1.0"
-NAMES = ["old-methods", "old-search"]
+NAMES = ["old-methods", "old-search", "old-mixed"]
 
 
 @pytest.fixture(params=NAMES)
@@ -64,11 +64,23 @@ def test_it_verifies(name: str, tmp_path: Path) -> None:
     assert sum(verification.replayed.values()) == len(opened(name, tmp_path)[1].committed())
 
 
-def test_it_reports_and_syncs(tmp_path: Path) -> None:
-    copytree(STORES / "old-search", tmp_path / "old-search")
-    for verb, words in (("sync", "13 runs written"), ("report", "index.html"), ("sync", "13 were")):
-        result = CliRunner().invoke(app, [verb, "old-search", "--runs-dir", str(tmp_path)])
+@pytest.mark.parametrize(("name", "runs"), [("old-search", 13), ("old-mixed", 6)])
+def test_it_reports_and_syncs(name: str, runs: int, tmp_path: Path) -> None:
+    copytree(STORES / name, tmp_path / name)
+    written, there = f"{runs} runs written", f"{runs} were there"
+    for verb, words in (("sync", written), ("report", "index.html"), ("sync", there)):
+        result = CliRunner().invoke(app, [verb, name, "--runs-dir", str(tmp_path)])
         assert (result.exit_code, words in result.output) == (0, True), result.output
+
+
+def test_the_seeds_of_a_model_without_a_search_stay_those_of_its_rule(tmp_path: Path) -> None:
+    copytree(STORES / "old-mixed", tmp_path / "old-mixed")
+    study, store, results = opened("old-mixed", tmp_path)
+    committed = store.committed()
+    assert planned_ids(study, store, results) == committed
+    assert len(planned_ids(study.under_rule(RULE), store, results) - committed) == 1
+    assert launch("old-mixed", tmp_path) == 0
+    assert store.committed() == committed
 
 
 def test_runs_of_other_arithmetic_are_not_replayed_and_verify_says_so(
@@ -82,7 +94,9 @@ def test_runs_of_other_arithmetic_are_not_replayed_and_verify_says_so(
     assert (all(changes), sum(verification.replayed.values())) == (True, runs)
 
 
-def test_a_complete_study_is_only_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_study_is_reported_and_no_run_is_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copytree(STORES / "old-search", tmp_path / "old-search")
     raise_a_number(monkeypatch)
     before = opened("old-search", tmp_path)[1].committed()

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,23 @@ def test_truncate_leaves_half(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert file.read_bytes() == bytes(4)
 
 
+def test_hold_lets_a_process_wait_for_as_long_as_a_file_is_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    held = tmp_path / "held"
+    held.touch()
+    order(monkeypatch, "in_step:1@every:hold")
+    monkeypatch.setenv("SWEEP_FAULT_HOLD", str(held))
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(faults.reach, "in_step:1")
+        while not held.read_text():
+            assert not waiting.done()
+        assert held.read_text() == f"{os.getpid()}\n"
+        held.unlink()
+    faults.reach("in_step:1")
+    assert not held.exists()
+
+
 def test_kill9_leaves_no_time_for_goodbyes() -> None:
     program = (
         "from sweeps.store.faults import reach\ntry: reach('before_write')\nfinally: print('bye')"
@@ -109,6 +127,6 @@ def test_an_unknown_action_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     order(monkeypatch, "before_write:explode")
     with pytest.raises(
         ValueError,
-        match="allowed actions are kill9, raise, enospc, enomem, interrupt, flip, truncate",
+        match="allowed actions are kill9, raise, enospc, enomem, interrupt, flip, truncate, hold",
     ):
         faults.reach("before_write")

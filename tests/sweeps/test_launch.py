@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +16,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from rich.console import Console
 
+from analysis.load import StudyData
 from sweeps import launch as launch_module
+from sweeps.display import reporting
 from sweeps.errors import StudyError
 from sweeps.launch import run_study
 from sweeps.search.planned import planned_ids
@@ -25,7 +28,8 @@ from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import study_lock
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.plan import rerun_runs, search_run
+from sweeps.study.kept import load_sealed, sealed
+from sweeps.study.plan import model_points, rerun_runs, search_run
 from sweeps.study.study import Study, load_study
 from tests.sweeps.samples import pinn_run, sample_study
 
@@ -153,6 +157,25 @@ def test_a_pack_that_fails_once_is_tried_again(
 
 
 @pytest.mark.usefixtures("no_report")
+def test_a_run_that_no_memory_holds_is_told_once_and_not_tried_again(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = sample(tmp_path)
+    guilty = pinn_run(study).run_id
+    monkeypatch.setenv("SWEEP_FAULT", f"in_run:{guilty}@every:enomem")
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert "retry" not in said
+    assert (
+        len(re.findall(rf"failed .*: run {guilty} alone does not fit into the memory", said)) == 1
+    )
+    assert set(digests(study, done)) - set(digests(study, tmp_path)) == {guilty}
+    monkeypatch.delenv("SWEEP_FAULT")
+    assert launch(study, tmp_path)[0] == 0
+    assert digests(study, tmp_path) == digests(study, done)
+
+
+@pytest.mark.usefixtures("no_report")
 def test_a_run_that_always_fails_is_listed_and_the_rest_completes(tmp_path: Path) -> None:
     study = sample(tmp_path)
     guilty = pinn_run(study).run_id
@@ -165,6 +188,18 @@ def test_a_run_that_always_fails_is_listed_and_the_rest_completes(tmp_path: Path
     obstacle.rmdir()
     assert launch(study, tmp_path)[0] == 0
     assert planned(study, tmp_path) <= set(digests(study, tmp_path))
+
+
+@pytest.mark.usefixtures("no_report")
+def test_failed_runs_are_counted_and_not_the_reasons(tmp_path: Path) -> None:
+    study = sample(tmp_path, "models.pinn.space={phases.0.learning_rate: [1e-3, 1e-2]}")
+    searched = [search_run(study, "pinn", point) for point in model_points(study, "pinn")]
+    for run in searched:
+        Path(store_of(study, tmp_path).where(run.run_id)).mkdir(parents=True)
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert "\n2 runs failed; " in said
+    assert "pinn: none of its search runs has a final value" in said
 
 
 @pytest.mark.usefixtures("no_report")
@@ -201,6 +236,44 @@ def test_a_full_disk_stops_the_study_and_names_the_file(
     monkeypatch.delenv("SWEEP_FAULT")
     assert launch(study, tmp_path)[0] == 0
     assert digests(study, tmp_path) == digests(study, done)
+
+
+def small_report(study: Study, data: StudyData, directory: Path, missing: object) -> Path:
+    """As many kinds of files as the report has; drawing them all takes seconds."""
+    (directory / "figures").mkdir(parents=True)
+    for name in ("claims.json", "figures/1.png", "index.html"):
+        (directory / name).write_text(f"{len(data.runs)} runs")
+    return directory / "index.html"
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (1, "study.yaml"),
+        (2, "optuna.log"),
+        (3, "report/claims.json"),
+        (4, "report/figures/1.png"),
+        (5, "report/index.html"),
+        (6, "report/made-from.txt"),
+    ],
+)
+def test_whatever_file_finds_the_disk_full_is_named_and_written_next_time(
+    write: int, name: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    folder = tmp_path / "runs" / "sample"
+    (folder / "report" / "made-from.txt").unlink()
+    monkeypatch.setattr(reporting, "_make_report", small_report)
+    monkeypatch.setenv("SWEEP_FAULT", f"before_write@{write}:enospc")
+    code, said = launch(sample(tmp_path), tmp_path)
+    assert code == 1
+    assert re.search(rf"disk full: no room for the \d+ bytes of {folder}/{name};", said)
+    assert "run the same command again" in said
+    monkeypatch.delenv("SWEEP_FAULT")
+    assert launch(sample(tmp_path), tmp_path)[0] == 0
+    assert (folder / "report" / "index.html").read_text() == "10 runs"
+    assert (folder / "report" / "made-from.txt").is_file()
+    assert not list(folder.rglob("*.part"))
 
 
 class CtrlC(StringIO):
@@ -345,7 +418,7 @@ def test_a_model_that_varies_nothing_goes_straight_to_its_seeds(tmp_path: Path) 
     study = sample(tmp_path, "models.regression.space={}", "search.seed=3")
     assert launch(study, tmp_path)[0] == 0
     runs = [one for one in store_of(study, tmp_path).manifests() if one.model == "regression"]
-    assert {(one.stage, one.seed) for one in runs} == {("rerun", 3), ("rerun", 4)}
+    assert {(one.stage, one.seed) for one in runs} == {("rerun", 4), ("rerun", 5)}
 
 
 @pytest.mark.usefixtures("no_report")
@@ -419,13 +492,31 @@ def test_added_values_seeds_and_models_just_add_runs(tmp_path: Path) -> None:
     assert len(after) == len(before) + 3
 
 
-@pytest.mark.usefixtures("no_report")
-def test_anything_may_change_while_nothing_is_committed(tmp_path: Path) -> None:
-    files = StudyFolder.of(tmp_path / "runs", "sample")
+def plan(folder: Path) -> StudyFolder:
+    """Leave the sample study as it lies before its first run is finished."""
+    files = StudyFolder.of(folder / "runs", "sample")
     files.path.mkdir(parents=True)
-    files.study_file.write_text(sample(tmp_path).to_yaml())
+    files.study_file.write_text(sealed(sample(folder)))
+    return files
+
+
+@pytest.mark.usefixtures("no_report")
+def test_anything_may_change_while_no_run_is_finished_and_it_is_said(tmp_path: Path) -> None:
+    plan(tmp_path)
     changed = sample(tmp_path, "base.network.width=5")
-    assert launch(changed, tmp_path)[0] == 0
+    code, said = launch(changed, tmp_path)
+    assert code == 0
+    assert "plan before, of which no run had finished, is replaced: base.network.width" in said
+    assert "is replaced" not in launch(changed, tmp_path)[1]
+
+
+def test_nothing_may_change_that_a_checkpoint_would_be_lost_by(tmp_path: Path) -> None:
+    files = plan(tmp_path)
+    StoredCheckpoint(files.store, [pinn_run(sample(tmp_path)).run_id]).put(b"half of the steps")
+    with pytest.raises(StudyError, match=r"base\.network\.width: was 4, is 5"):
+        launch(sample(tmp_path, "base.network.width=5"), tmp_path)
+    assert load_sealed(files.study_file) == sample(tmp_path)
+    assert begun(files.store) != []
 
 
 @pytest.mark.usefixtures("no_report")

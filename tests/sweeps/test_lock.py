@@ -1,7 +1,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from sweeps.errors import StudyError
 from sweeps.store.lock import study_lock
+from tests.processes import running
 
 
 def test_the_second_driver_learns_who_holds_the_study(tmp_path: Path) -> None:
@@ -39,9 +39,7 @@ def test_a_killed_driver_leaves_no_lock(tmp_path: Path) -> None:
         "import sys, time; from pathlib import Path; from sweeps.store.lock import study_lock\n"
         "with study_lock(Path(sys.argv[1])): print('locked', flush=True); time.sleep(600)"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    ) as driver:
+    with running([sys.executable, "-c", program, tmp_path]) as driver:
         assert driver.stdout is not None
         assert driver.stdout.readline() == "locked\n"
         with pytest.raises(StudyError, match=f":{driver.pid} since "), study_lock(tmp_path):

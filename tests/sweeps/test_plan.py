@@ -101,10 +101,28 @@ def test_reruns_have_seeds_that_the_search_did_not_use(study: Study, runs: list[
     assert not {run.run_id for run in again} & {run.run_id for run in runs}
 
 
-def test_without_a_space_the_one_configuration_is_run_from_the_first_seed(study: Study) -> None:
+def test_without_a_space_the_one_configuration_is_run_with_the_seeds_of_the_others(
+    study: Study, runs: list[Run]
+) -> None:
     again = rerun_runs(study, "plain", [])
-    assert [run.seed for run in again] == [7, 8, 9]
+    assert [run.seed for run in again] == [run.seed for run in rerun_runs(study, "pinn", runs[:1])]
     assert {run.configuration for run in again} == {search_run(study, "plain", {}).configuration}
+
+
+def test_where_no_model_has_a_search_the_seeds_begin_with_the_first(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(TEXT)
+    study = load_study(str(file), ["models.pinn.space={}"])
+    for model in study.models:
+        assert [run.seed for run in rerun_runs(study, model, [])] == [7, 8, 9]
+
+
+def test_by_the_first_rule_a_model_without_a_space_is_one_seed_behind(
+    study: Study, runs: list[Run]
+) -> None:
+    old = study.under_rule(1)
+    assert [run.seed for run in rerun_runs(old, "plain", [])] == [7, 8, 9]
+    assert rerun_runs(old, "pinn", runs[:1]) == rerun_runs(study, "pinn", runs[:1])
 
 
 def test_a_run_travels_as_json(runs: list[Run]) -> None:

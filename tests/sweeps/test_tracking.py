@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from mlflow import MlflowClient
@@ -17,10 +18,16 @@ from mlflow.exceptions import MlflowException
 from sweeps.errors import StudyError
 from sweeps.store.faults import Fault, reached
 from sweeps.store.store import Store
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import rerun_runs
 from sweeps.study.study import Study
 from sweeps.tracking import rows, tracking, tracking_address
-from sweeps.tracking.mlflow_client import make_database, open_client, search_runs
+from sweeps.tracking.mlflow_client import (
+    is_unreachable,
+    make_database,
+    open_client,
+    search_runs,
+)
 from sweeps.tracking.tracking import (
     Publisher,
     Synced,
@@ -373,6 +380,43 @@ def test_sync_rebuilds_mlflow_and_twice_is_as_once(uri: str, store: Store, study
     assert {run.info.status for run in after} == {"FINISHED"}
 
 
+@pytest.mark.parametrize("with_files", [True, False])
+def test_sync_leads_the_addresses_of_a_copied_folder_to_the_copy(
+    uri: str, store: Store, study: Study, tmp_path: Path, with_files: bool
+) -> None:
+    before, after = Path(uri.removeprefix("sqlite:///")).parent, tmp_path / "copy"
+    run = pinn_run(study)
+    commit(store, run, trajectory_of(run))
+    assert sync(study, store, uri).moved_from is None
+    after.mkdir()
+    with (
+        closing(sqlite3.connect(before / "mlflow.db")) as old,
+        closing(sqlite3.connect(after / "mlflow.db")) as new,
+    ):
+        old.backup(new)
+    if with_files:
+        copytree(before / "artifacts" / study.name, after / "artifacts" / study.name)
+    copied = default_tracking_uri(after)
+    old_place = (before / "artifacts" / study.name).as_uri()
+    assert sync(study, store, copied) == Synced(present=1, moved_from=old_place)
+    assert sync(study, store, copied) == Synced(present=1)
+    client = open_client(copied)
+    experiment = client.get_experiment_by_name(study.name)
+    assert experiment is not None
+    here = (after / "artifacts" / study.name).as_uri()
+    assert experiment.artifact_location == here
+    assert {run.info.artifact_uri.startswith(f"{here}/") for run in all_runs(copied, study)} == {
+        True
+    }
+    (child,) = children(copied, study)
+    (after / "found").mkdir()
+    name = f"trajectory/{run.run_id}.parquet"
+    file = client.download_artifacts(child.info.run_id, name, str(after / "found"))
+    assert Path(file).read_bytes() == Path(store.where(run.run_id)).read_bytes()
+    assert len(all_runs(uri, study)) == len(all_runs(copied, study)), "the original was changed"
+    assert children(uri, study)[0].info.artifact_uri.startswith(f"{old_place}/")
+
+
 def test_sync_brings_a_deleted_experiment_back(uri: str, store: Store, study: Study) -> None:
     run = pinn_run(study)
     commit(store, run, trajectory_of(run))
@@ -450,3 +494,7 @@ def test_thinning_keeps_both_ends_and_its_promise(length: int) -> None:
     assert len(kept) <= min(50, length)
     assert kept == sorted(set(kept))
     assert kept[:1] + kept[-1:] == ([0, length - 1] if length else [])
+
+
+def test_a_disk_that_is_full_is_waited_for_as_a_server_is() -> None:
+    assert is_unreachable(CannotWrite("disk full: no room for mlflow.db"))

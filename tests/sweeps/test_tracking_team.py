@@ -9,12 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from benchmarks import servers
 from sweeps.store.folder import StudyFolder
+from tests.processes import running
 from tests.sweeps.samples import STUDY
 
 LACKING = servers.missing()
@@ -56,13 +58,21 @@ def pinn_sweep(
 
 
 @pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "sample.yaml").write_text(STUDY)
     (tmp_path / "server").mkdir()
     return tmp_path
 
 
-def test_a_study_outlives_its_server_and_is_published_once(folder: Path, database: str) -> None:
+def test_a_study_outlives_its_server_and_is_published_once(
+    folder: Path, database: str, stack: ExitStack
+) -> None:
     place, port = folder / "server", servers.free_port()
     killed = signal.SIGKILL
     first = servers.mlflow_server(place, database, port=port, password=PASSWORD, end=killed)
@@ -76,14 +86,8 @@ def test_a_study_outlives_its_server_and_is_published_once(folder: Path, databas
         assert not (folder / "runs").exists()
         assert time.monotonic() - started < 60  # the program's own imports included
 
-        study = subprocess.Popen(
-            [COMMAND, "run", "sample.yaml", *OVERRIDES],
-            cwd=folder,
-            env=environment(uri),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        command = [COMMAND, "run", "sample.yaml", *OVERRIDES]
+        study = stack.enter_context(running(command, cwd=folder, env=environment(uri)))
         assert study.stdout is not None
         said = [next(line for line in study.stdout if line.startswith("search pinn"))]
     said.append(next(line for line in study.stdout if line.startswith("MLflow unreachable")))

@@ -215,3 +215,12 @@ def test_the_pack_with_a_run_can_be_made_to_fail(
     train_pack(Pack("innocent", pack.runs[:2]), place(tmp_path))
     with pytest.raises(faults.Fault):
         train_pack(pack, place(tmp_path))
+
+
+def test_a_clock_that_jumps_back_makes_no_negative_durations(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = iter(range(10, 0, -1))
+    monkeypatch.setattr(training.time, "time", lambda: 3600.0 * next(hours))
+    train_pack(pack, place(tmp_path))
+    assert all(one.seconds > 0 for one in Store(place(tmp_path).store).manifests())

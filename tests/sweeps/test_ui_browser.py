@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from sweeps.store.store import Store
 from sweeps.tracking.tracking import default_tracking_uri, sync
 from tests.browser import browser, needs_browser
+from tests.processes import running
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 
 __all__ = ["browser"]
@@ -36,13 +36,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     sync(study, store, default_tracking_uri(root))
     program = Path(sys.executable).with_name("pinn-sweep")
     command = [program, "ui", "sample", "--runs-dir", root, "--port", str(free_port())]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with running(command, stderr=None) as server:
         assert server.stdout is not None
         said = server.stdout.readline() + server.stdout.readline()
         found = re.search(r"http\S+", said)
         assert found, said
         yield found[0]
         server.terminate()
+        server.wait()
 
 
 def free_port() -> int:

@@ -1,0 +1,79 @@
+"""What a study asks of its problems' grids: solutions to compare with, points all over the box."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pinn_core.objectives import OBJECTIVES, Regression
+from pinn_core.problems import Grid, Problem
+from pinn_core.trajectory import COMPARED, columns
+from sweeps.study.plain_yaml import Keys
+from sweeps.study.validation import Wrong, shown
+
+if TYPE_CHECKING:
+    from sweeps.study.study import Study
+
+
+def check_grids(study: Study) -> None:
+    """Make the grid of each model's problem, and see that it has what the study asks of it.
+
+    Raises ``Wrong`` where something compares with a solution that is not known, where points are
+    drawn in a box that the grid does not fill, and where a grid is too large to be made.
+    """
+    for model in study.models:
+        problem = study.base_of(model).problem
+        own = ("models", model) if "problem" in study.models[model].base else ()
+        try:
+            grid = problem.grid()
+        except MemoryError as error:
+            message = f"its grid does not fit into memory: {error}"
+            raise Wrong((*own, "base", "problem"), message) from None
+        _check_solutions(study, model, problem, grid)
+        _check_drawn_points(study, model, problem, grid)
+
+
+def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> None:
+    unknown = [column for column, solution in COMPARED.items() if not grid.knows(solution)]
+    if not unknown:
+        return
+    reason = f"needs a solution that problem {problem.kind} does not know on all of its grid"
+    if isinstance(study.models[model].objective, Regression) and "loss/regression" in unknown:
+        others = ", ".join(name for name in OBJECTIVES.names() if name != Regression.kind)
+        message = f"found 'regression', which {reason}, allowed: {others}"
+        raise Wrong(("models", model, "objective"), message)
+    recorded = columns(list(problem.conditions), False)
+    others = ", ".join(name for name in recorded if name not in unknown and "time/" not in name)
+    for keys, column in _columns_read(study, model):
+        if column in unknown:
+            raise Wrong(keys, f"found {column!r}, which {reason}, allowed: {others}")
+
+
+def _columns_read(study: Study, model: str) -> Iterator[tuple[Keys, str]]:
+    """The columns of a model's runs by which the study chooses and judges, and where it says so."""
+    yield ("search", "metric"), study.search.metric
+    yield ("analysis", "plateau", "curve"), study.analysis.plateau.curve
+    for place, expectation in enumerate(study.expected):
+        other = expectation.times_below
+        if model == expectation.model or (other and model == other.model):
+            yield ("expected", place, "metric"), expectation.metric
+
+
+def _check_drawn_points(study: Study, model: str, problem: Problem, grid: Grid) -> None:
+    for keys, scheme in _schemes(study, model):
+        if scheme != "grid" and not grid.fills(problem.domain):
+            box = f"the box from {problem.domain.low} to {problem.domain.high}"
+            message = (
+                f"found {shown(scheme)}, which draws points all over {box}, but the grid of "
+                f"problem {problem.kind} does not fill it, allowed: 'grid'"
+            )
+            raise Wrong(("models", model, *keys), message)
+
+
+def _schemes(study: Study, model: str) -> Iterator[tuple[Keys, object]]:
+    """Where the points of a model's runs come from, and where the study says so."""
+    part = study.models[model]
+    yield ("objective", "points"), getattr(part.objective, "points", "grid")
+    drawn = part.space.get("objective.points", ())
+    for place, scheme in enumerate(drawn if isinstance(drawn, tuple) else ()):
+        yield ("space", "objective.points", place), scheme
