@@ -27,6 +27,7 @@ from analysis.verdicts import (
     change,
     decide,
     difference,
+    finite,
     level,
     ratio,
 )
@@ -253,7 +254,7 @@ def as_json(
                 "sentence": claim.sentence,
                 "quantity": claim.quantity,
                 "claimed": claim.range.words,
-                **asdict(verdicts[claim.id]),
+                **finite(asdict(verdicts[claim.id])),
             }
             for claim in claims
         ],

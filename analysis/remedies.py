@@ -156,20 +156,18 @@ def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str], level: float
         trajectory = data.trajectory(str(run_id))
         diverged = bool(about["diverged_at"].notna()[run_id])
         reached = None if diverged else first_below(trajectory, rule, level)
-        steps = int(trajectory.index[-1]) if reached is None else reached
+        whole = _spent(trajectory, int(trajectory.index[-1]))
         plateau = plateau_of(trajectory, rule)
         rows.append(
             {
-                "steps": float(steps),
-                "evaluations": _evaluations(trajectory, steps),
-                "seconds": _seconds(trajectory, steps),
+                **(whole if reached is None else _spent(trajectory, reached)),
+                **{f"whole.{quantity}": value for quantity, value in whole.items()},
                 "stayed": reached is None,
                 "plateau": float(plateau.length),
-                "plateau_censored": plateau.censored,
+                "plateau_censored": plateau.censored or (diverged and plateau.length == 0),
                 "error": _final_error(trajectory, diverged),
                 "diverged": diverged,
                 "step_seconds": _step_seconds(trajectory),
-                **_budget(trajectory),
             }
         )
     table = pd.DataFrame(rows, index=about.index)
@@ -179,13 +177,12 @@ def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str], level: float
     )
 
 
-def _budget(trajectory: pd.DataFrame) -> dict[str, float]:
-    """What the whole run spent, by `whole.<quantity>`."""
-    steps = int(trajectory.index[-1])
+def _spent(trajectory: pd.DataFrame, steps: int) -> dict[str, float]:
+    """What the first steps took, by quantity of SPENT."""
     return {
-        "whole.steps": float(steps),
-        "whole.evaluations": _evaluations(trajectory, steps),
-        "whole.seconds": _seconds(trajectory, steps),
+        "steps": float(steps),
+        "evaluations": _evaluations(trajectory, steps),
+        "seconds": _seconds(trajectory, steps),
     }
 
 

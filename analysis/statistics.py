@@ -76,11 +76,19 @@ def distance(trajectory: pd.DataFrame, first: int, last: int) -> tuple[float, in
 
 
 def per_run(data: StudyData, rule: PlateauRule, runs: Iterable[str]) -> pd.DataFrame:
-    """The table of quantities: index `run_id`, columns `model`, `seed`, then the quantities."""
+    """The table of quantities: index `run_id`, columns `model`, `seed`, then the quantities.
+
+    A run that diverged before it had a plateau has not shown that there is none: its length of 0
+    is a lower bound.
+    """
     runs = list(runs)
     about = data.runs.loc[runs, ["model", "seed"]]
     quantities = [run_statistics(data.trajectory(run_id), rule) for run_id in runs]
-    return about.join(pd.DataFrame(quantities, index=about.index))
+    table = about.join(pd.DataFrame(quantities, index=about.index))
+    if "diverged_at" in data.runs:
+        unseen = data.runs.loc[runs, "diverged_at"].notna() & (table[LENGTH] == 0)
+        table.loc[unseen, "plateau.censored"] = 1.0
+    return table
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:

@@ -27,6 +27,7 @@ Outcome = Literal["holds", "does not hold", "not decidable"]
 PINN, REGRESSION = "pinn", "regression"
 NAMES = {PINN: "PINN", REGRESSION: "regression"}
 POWER = 0.8
+SMALLEST = 1e-4  # p-value that is written out
 MOST = 200  # seeds, beyond which no number of them is named
 
 
@@ -98,7 +99,7 @@ def _verdict(
     if p is None or corrected is None:
         text += f"; at least {SEEDS} seeds of each model are needed"
     else:
-        text += f"; p = {p:.2g}, corrected {corrected:.2g}"
+        text += f"; p {_p(p)}, corrected {_p(corrected).removeprefix('= ')}"
         inside, outside = within.p_values(estimate)
         if corrected > LEVEL:
             text += f"; {_seeds_in_words(p, tests, estimate.seeds)}"
@@ -114,6 +115,11 @@ def _verdict(
         corrected,
         estimate.bound,
     )
+
+
+def _p(value: float) -> str:
+    """The tails of no distribution are known so far out that smaller ones would mean anything."""
+    return f"= {value:.2g}" if value >= SMALLEST else f"< {SMALLEST:g}"
 
 
 def _seeds_in_words(p: float, tests: int, seeds: int) -> str:

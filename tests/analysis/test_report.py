@@ -75,8 +75,8 @@ def searched(data: StudyData) -> StudyData:
 def test_it_says_what_was_run_and_what_came_out(page: Page) -> None:
     for words in ("rest", "a machine", "Steps on the plateau: PINN", "torch", "Raissi"):
         assert words in page.text
-    assert re.search(r"Of 16 claims [1-9] hold, [1-9] do not", page.text)
-    assert re.search(r"claimed: above 1; p = [\d.e-]+, corrected [\d.]+", page.text)
+    assert re.search(r"Of 16 claims [1-9] hold, \d do not", page.text)
+    assert re.search(r"claimed: above 1; p [=<] [\d.]+, corrected", page.text)
     assert "in natural logarithms" in page.text
     assert "network.width" in page.text
 

@@ -110,6 +110,18 @@ def test_the_table_has_a_row_per_run(trajectory: Make) -> None:
     assert pd.isna(table.loc["a", "after.mean.update/norm"])
 
 
+def test_a_run_that_diverged_before_its_plateau_does_not_count_as_one_without(
+    trajectory: Make,
+) -> None:
+    about = {"model": ["pinn"] * 2, "seed": [0, 1], "diverged_at": [40, None]}
+    runs = pd.DataFrame(about, index=pd.Index(["a", "b"], name="run_id"))
+    falling = trajectory(flat=0)
+    read = {"a": falling.loc[:25].reindex(falling.index), "b": falling}
+    table = per_run(StudyData("rest", runs, [], read.__getitem__), RULE, ["a", "b"])
+    assert table["plateau.length"].tolist()[0] == 0
+    assert table["plateau.censored"].tolist() == [1, 0]
+
+
 def test_over_seeds_gives_mean_spread_and_median_with_its_interval() -> None:
     lengths = [350.0, 486, 553, 384, 435]
     found = over_seeds(seeds("pinn", lengths)).loc[("pinn", "plateau.length")]
