@@ -79,22 +79,30 @@ def mean_of_differences(one: Iterable[float], other: Iterable[float]) -> Estimat
     return _by_t(float(differences.mean()), float(error), max(1, count - 1), count)
 
 
-def difference_of_means(one: Iterable[float], other: Iterable[float]) -> Estimate:
-    """The mean of the first sample minus that of the second."""
+def difference_of_means(
+    one: Iterable[float], other: Iterable[float], shared: float = 0.0
+) -> Estimate:
+    """The mean of the first sample minus that of the second.
+
+    `shared` is a standard error that the spread of the samples does not show.
+    """
     samples = _array(one), _array(other)
     fewest = min(map(len, samples))
     number = float(samples[0].mean() - samples[1].mean())
     if fewest < 2:
         return _by_t(number, inf, 1, fewest)
     parts = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
-    error = sum(parts)
+    error = sum(parts) + shared**2
     squares = sum(part**2 / (len(sample) - 1) for part, sample in zip(parts, samples, strict=True))
     return _by_t(number, sqrt(error), error**2 / squares if squares else 1.0, fewest)
 
 
-def ratio(one: Iterable[float], other: Iterable[float]) -> Estimate:
-    """The geometric mean of the first sample over that of the second; all values positive."""
-    return _of_logarithms(difference_of_means(np.log(_array(one)), np.log(_array(other))))
+def ratio(one: Iterable[float], other: Iterable[float], shared: float = 0.0) -> Estimate:
+    """The geometric mean of the first sample over that of the second; all values positive.
+
+    `shared` is a relative standard error that the spread of the samples does not show.
+    """
+    return _of_logarithms(difference_of_means(np.log(_array(one)), np.log(_array(other)), shared))
 
 
 def paired_ratio(one: Iterable[float], other: Iterable[float]) -> Estimate:

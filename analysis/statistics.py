@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import sqrt
 
 import numpy as np
 import pandas as pd
 
 from analysis import estimates
 from analysis.censored import Lengths, Median, ratio_of_lengths
+from analysis.distances import SHARED_ERROR, sketched
 from analysis.estimates import Estimate
 from analysis.load import StudyData
 from analysis.plateau import Plateau, PlateauRule, conflict_rate, plateau_of, summary_metrics
@@ -172,7 +174,7 @@ def compare_ratio(
         unknown,
         kind="geometric means",
         centers=(_geometric_mean(one), _geometric_mean(other)),
-        estimate=estimates.ratio(one, other),
+        estimate=estimates.ratio(one, other, sqrt(2) * SHARED_ERROR * sketched(quantity)),
     )
 
 
