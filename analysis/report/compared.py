@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from analysis.early_ends import early_ends, ended_early
 from analysis.expected import Judged, Outcome, where_in_words
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule, summary_metrics
@@ -29,7 +30,9 @@ def headline(
     table: pd.DataFrame, judged: Sequence[Judged] = (), remedies: Remedies | None = None
 ) -> str:
     """The result in a few words, from the table of `statistics.per_run` and what was compared."""
-    sentences = [_lengths(table)]
+    seen = table[~ended_early(table)]
+    sentences = [] if seen.empty else [_lengths(seen)]
+    sentences += filter(None, [early_ends(table)])
     if judged:
         outcomes = Counter(each.outcome for each in judged)
         each = ", ".join(f"{outcomes[one]} {one}" for one in get_args(Outcome) if outcomes[one])
@@ -296,7 +299,7 @@ def _order(value: Any) -> tuple[int, float, str]:  # noqa: ANN401
 
 
 def _cell(runs: pd.DataFrame, quantity: str, alike: bool) -> str:
-    values = runs[quantity].dropna()
+    values = runs.loc[~ended_early(runs), quantity].dropna()
     if values.empty:
         return f"{len(runs)} diverged" if runs["diverged_at"].notna().any() else NONE
     bound = "≥ " if quantity == "plateau.length" and runs["plateau.censored"].any() else ""
