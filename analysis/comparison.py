@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.censored import Median
+from analysis.early_ends import early_ends, ended_early
 from analysis.estimates import SEEDS
 from analysis.statistics import LENGTH, compare_difference, compare_ratio, over_seeds
 from analysis.verdicts import NAMES, PINN, REGRESSION
@@ -117,11 +118,18 @@ class ComparisonTable:
 
 
 def comparison_table(table: pd.DataFrame) -> ComparisonTable:
-    """The comparison of the runs of a table of `statistics.per_run`; rows nobody has are absent."""
+    """The comparison of the runs of a table of `statistics.per_run`; empty rows are absent.
+
+    Runs that ended too early for a plateau to be seen are only counted.
+    """
     models = tuple(str(model) for model in table["model"].unique())
-    summary = over_seeds(table).to_dict("index")
-    rows = (_row(table, summary, models, *entry) for entry in ROWS)
-    return ComparisonTable(models, tuple(row for row in rows if row), _caption(table, models))
+    early = ended_early(table)
+    seen = table[~early]
+    summary = {} if seen.empty else over_seeds(seen).to_dict("index")
+    rows = [_row(seen, summary, models, *entry) for entry in ROWS] if summary else []
+    stayed = table.assign(**{"plateau.censored": table["plateau.censored"].mask(early, 0.0)})
+    caption = " ".join(filter(None, (_caption(stayed, models), early_ends(table))))
+    return ComparisonTable(models, tuple(row for row in rows if row), caption)
 
 
 def _row(

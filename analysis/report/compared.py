@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.early_ends import early_ends, ended_early
 from analysis.estimates import SEEDS
 from analysis.expected import OUTCOMES, Judged, where_in_words
 from analysis.load import StudyData
@@ -30,7 +31,9 @@ def headline(
     table: pd.DataFrame, judged: Sequence[Judged] = (), remedies: Remedies | None = None
 ) -> str:
     """The result in a few words, from the table of `statistics.per_run` and what was compared."""
-    sentences = [_lengths(table)]
+    seen = table[~ended_early(table)]
+    sentences = [] if seen.empty else [_lengths(seen)]
+    sentences += filter(None, [early_ends(table)])
     if judged:
         outcomes = Counter(each.outcome for each in judged)
         each = ", ".join(f"{outcomes[one]} {one}" for one in OUTCOMES.values() if outcomes[one])
@@ -297,7 +300,7 @@ def _order(value: Any) -> tuple[int, float, str]:  # noqa: ANN401
 
 
 def _cell(runs: pd.DataFrame, quantity: str, alike: bool) -> str:
-    values = runs[quantity].dropna()
+    values = runs.loc[~ended_early(runs), quantity].dropna()
     if values.empty:
         return f"{len(runs)} diverged" if runs["diverged_at"].notna().any() else NONE
     some = "" if alike and len(values) == len(runs) else f" ({len(values)})"

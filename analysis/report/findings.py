@@ -89,7 +89,7 @@ def lengths_by_seed(table: pd.DataFrame, rule: PlateauRule) -> Rows:
 
 def _plateau(start: int | None, length: int, censored: bool) -> str:
     if pd.isna(start):
-        return "none"
+        return "ended too early" if censored else "none"
     if censored:
         return f"≥ {length} (from {start}, never left)"
     return f"{length} (from {start} to {start + length})"
