@@ -536,29 +536,29 @@ def _with_sides(row: Row) -> str | None:
 
 
 def figure(result: Result, file: Path) -> None:
-    """The worst coverage of every method over the seeds, a panel for each statistic."""
-    statistics = list(dict.fromkeys(method.statistic.name for method in METHODS))
+    """The worst coverage over the seeds of each statistic: of version 0.1.0, and as it is now."""
     rows = [row for row in result["rows"] if row["distribution"] != BEYOND]
-    with subplots(len(statistics), width=2.6, height=3.4) as (canvas, panels):
-        for axis, statistic in zip(panels, statistics, strict=True):
-            of_these = [method for method in METHODS if method.statistic.name == statistic]
-            for place, method in enumerate(of_these):
+    sides = {
+        "version 0.1.0": [method for method in METHODS if method.name.endswith(EARLIER)],
+        "the report": [method for method in METHODS if method.used],
+    }
+    with subplots(2, height=3.8) as (canvas, panels):
+        for axis, (title, methods) in zip(panels, sides.items(), strict=True):
+            for place, method in enumerate(methods):
                 covered = _by_seeds([row for row in rows if _is_of(row, method)])
-                known = {seeds: min(values) for seeds, values in covered.items() if values}
+                known = {seeds: 100 * min(values) for seeds, values in covered.items() if values}
                 axis.plot(
                     list(known),
-                    [100 * value for value in known.values()],
-                    label=method.name,
-                    color=PALETTE[-1] if method.used else PALETTE[place + 1],
-                    linewidth=2.2 if method.used else 1.2,
+                    list(known.values()),
+                    label=method.statistic.name,
+                    color=PALETTE[place + 1],
                     marker="o",
-                    markersize=3,
+                    markersize=3.5,
                 )
             axis.axhline(100 * GOAL, color=PALETTE[0], linestyle="--", linewidth=1)
-            axis.set(title=statistic, xlabel="seeds", ylim=(60, 101))
+            axis.set(title=title, xlabel="seeds", ylabel="worst coverage (%)", ylim=(60, 101))
             plain_log(axis, "x")
-            axis.legend(fontsize=6, loc="lower right")
-        panels[0].set_ylabel("worst coverage (%)")
+        canvas.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         saved(canvas, file)
 
 

@@ -226,14 +226,15 @@ def test_seeds_that_cannot_decide_are_said_to_be_too_few(curve: Curve) -> None:
     assert "At least 5 seeds are needed" in remedies_in_words(few)
 
 
-def test_a_baseline_run_that_diverged_was_not_quick(curve: Curve) -> None:
+@pytest.mark.parametrize("rows_after", [0, STEPS - 49])
+def test_a_baseline_run_that_diverged_was_not_quick(curve: Curve, rows_after: int) -> None:
     """A remedy 200 steps faster on every seed, and half of the baseline dead at step 50."""
     rests = list(range(280, 330, 5))
     data = study(curve, {"plain": rests, "faster": [rest - 200 for rest in rests]})
     dead = [f"plain-{seed}" for seed in range(5)]
     data.runs.loc[dead, "diverged_at"] = 50
     frames = {name: data.trajectory(name) for name in data.runs.index}
-    frames |= {name: frames[name].loc[:49].reindex(range(STEPS + 1)) for name in dead}
+    frames |= {name: frames[name].loc[:49].reindex(range(50 + rows_after)) for name in dead}
     (faster,) = compared(StudyData("remedies", data.runs, [], frames.__getitem__)).ranked
     for effect in (faster.steps, faster.evaluations, faster.seconds):
         assert effect.ratio.outcome == "holds"
