@@ -24,13 +24,13 @@ from benchmarks.command import say
 from pinn_core.configuration import Configuration
 from pinn_core.numerics import changed, numerics
 from pinn_core.trainer import Member, environment, train
-from sweeps.study.plan import step_flops
+from sweeps.study.plan import flops
 from sweeps.study.study import Range, configuration_at, configuration_of, load_study
 from sweeps.study.study_file import shipped_studies
 
 UPDATES = 120
 MOST = 1e9
-"""Operations of one update, above which a run is made smaller: some 0.1 s by the eager backend."""
+"""Operations of an update, its record included, above which a run is made smaller."""
 SIZES = ("points_per_axis", "points_x", "points_t")
 RARE = ("histograms_every", "curvature_every", "spectrum_every", "kernel_every")
 """What is recorded of the loss landscape costs many steps: it is due three times at most."""
@@ -73,7 +73,7 @@ def cut(configuration: Configuration) -> Configuration:
         phase["steps"] = min(phase["steps"], steps)
     for key in RARE:
         plain["record"][key] = plain["record"][key] and max(plain["record"][key], UPDATES // 2)
-    while step_flops(configuration_of(plain)) > MOST and _make_smaller(plain):
+    while flops(configuration_of(plain)) > MOST * configuration.steps and _make_smaller(plain):
         pass
     return configuration_of(plain)
 
