@@ -67,7 +67,7 @@ class Inline:
 
     def __init__(self, place: Workplace) -> None:
         self._place = place
-        self.machines = [this_machine(with_gpus=place.device != "cpu")]
+        self.machines: Sequence[Machine] = [this_machine(with_gpus=place.device != "cpu")]
 
     def carry_out(
         self,
@@ -122,7 +122,7 @@ class RayTune:
         self._address = address
         if address:
             stack.enter_context(ray_connected(address, self._machine))
-        self.machines = cluster_machines() if address else [self._machine]
+        self.machines: Sequence[Machine] = cluster_machines() if address else [self._machine]
         if address:
             each = cluster_slots(resources, self.machines)
             refuse_strangers(ask_nodes(place.store), place.store)
