@@ -2,6 +2,9 @@
 
 from typing import Literal
 
+MOST_COEFFICIENT = 1e100
+"""Of an equation's coefficients: so that their squares are numbers."""
+
 
 def at_least(low: float, **fields: float) -> None:
     """Raise ``ValueError`` unless every field is finite and >= ``low``."""

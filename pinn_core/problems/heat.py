@@ -16,7 +16,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.checks import all_or_up_to, at_least
+from pinn_core.checks import MOST_COEFFICIENT, all_or_up_to, at_least, within
 from pinn_core.operators import Derivatives, Operator
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
@@ -28,6 +28,9 @@ AMPLITUDE = 5.0
 """Height of the sine on the sides y = 0 and y = 1."""
 COURANT = 1 / 16
 """dt / h^2 of the numerical solution (stable below 1/4); 10 001 levels at 26 points per axis."""
+
+MOST_WAVES = 225
+"""Of the sine: cosh(pi freq), of which the series solution is made, is a number up to there."""
 
 CUBE = Box((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 """The unit square over the time from 0 to 1."""
@@ -62,7 +65,8 @@ class Heat:
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)
-        at_least(1, freq=self.freq)
+        within(1, MOST_WAVES, freq=self.freq)
+        within(-MOST_COEFFICIENT, MOST_COEFFICIENT, a1=self.a1, a2=self.a2)
         all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
 
     @property

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.checks import all_or_up_to, at_least
+from pinn_core.checks import MOST_COEFFICIENT, all_or_up_to, at_least, within
 from pinn_core.operators import Derivatives, Operator
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
@@ -57,7 +57,7 @@ class Helmholtz:
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)
         at_least(1, a1=self.a1, a2=self.a2)
-        at_least(0, k=self.k)
+        within(0, MOST_COEFFICIENT, k=self.k)
         all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
 
     @property

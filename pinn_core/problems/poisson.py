@@ -16,7 +16,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.checks import above, all_or_up_to, at_least
+from pinn_core.checks import MOST_COEFFICIENT, above, all_or_up_to, at_least, at_most
 from pinn_core.operators import Derivatives, Operator
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
@@ -53,6 +53,7 @@ class Poisson:
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)
         above(0, c=self.c)
+        at_most(MOST_COEFFICIENT, c=self.c)
         all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
 
     @property

@@ -15,7 +15,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core import taylor
-from pinn_core.checks import above, all_or_up_to, at_least
+from pinn_core.checks import MOST_COEFFICIENT, above, all_or_up_to, at_least, at_most
 from pinn_core.operators import Derivatives, Operator
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
@@ -56,6 +56,7 @@ class Wave:
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)
         above(0, c=self.c, beta=self.beta)
+        at_most(MOST_COEFFICIENT, c=self.c, beta=self.beta)
         all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
 
     @property

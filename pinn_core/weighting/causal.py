@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
-from pinn_core.problems import Problem
+from pinn_core.problems.problem import Problem, grid_size
 from pinn_core.weighting.fixed_points import check_residual
 from pinn_core.weighting.weighting import WEIGHTINGS, State, Weighting
 
@@ -60,8 +60,8 @@ class Causal(Weighting):
                 f"weighting causal needs a problem with the time t among its coordinates: "
                 f"{problem.kind} is steady, found {', '.join(problem.coordinates)}"
             )
-        if isinstance(batch, int):
-            self._check_points(batch)
+        inside = batch if isinstance(batch, int) else problem.interior_points
+        self._check_points(grid_size(problem)[0] if isinstance(inside, str) else inside)
 
     def _check_points(self, found: int) -> None:
         if found < self.chunks:

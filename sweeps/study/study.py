@@ -262,6 +262,10 @@ def _check_columns(study: "Study") -> None:
         recorded = columns(list(study.base_of(model).problem.conditions), False)
         _check_column(study.search.metric, recorded, ("search", "metric"))
         _check_column(study.analysis.plateau.curve, recorded, ("analysis", "plateau", "curve"))
+    rule = study.analysis.plateau
+    if rule.scale != "absolute" and rule.curve.endswith("cosine"):
+        message = f"found {rule.scale!r}, allowed with {rule.curve}, which may be < 0: 'absolute'"
+        raise Wrong(("analysis", "plateau", "scale"), message)
 
 
 def _check_rungs(study: "Study") -> None:

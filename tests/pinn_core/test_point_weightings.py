@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinn_core import WEIGHTINGS
+from pinn_core.problems import Reaction
 from pinn_core.weighting import Causal, ResidualAttention, SelfAdaptive
 from tests.pinn_core.weighing import HEAT, STEADY, random, row
 
@@ -204,6 +206,10 @@ def test_causal_weights_need_time_and_points() -> None:
         Causal().check(HEAT, 31, resampled=True)
     with pytest.raises(ValueError, match="point in each of its 32 chunks, found 10"):
         begin(Causal(), residual=10)
+    with pytest.raises(ValueError, match="point in each of its 32 chunks, found 20"):
+        Causal().check(replace(HEAT, interior_points=20), "full", resampled=False)
+    with pytest.raises(ValueError, match="point in each of its 99 chunks, found 64"):
+        Causal(chunks=99).check(Reaction(points_x=9, points_t=9), "full", resampled=False)
     Causal().check(HEAT, 128, resampled=True)
     Causal().check(HEAT, "full", resampled=False)
 

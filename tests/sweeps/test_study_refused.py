@@ -73,6 +73,11 @@ from tests.sweeps.studies import MODELS, TEXT, refusal
         (20, "resources: {cpus: 1e-9}", "resources.cpus: found 1e-09, allowed: >= 0.01"),
         (20, "search: {generation: 1000000}", "generation: found 1000000, allowed: <= 100000"),
         (20, "analysis: {plateau: {curve: loss}}", "analysis.plateau.curve: found 'loss', allowed"),
+        (
+            20,
+            "analysis: {plateau: {curve: gradient/cosine}}",
+            "plateau.scale: found 'ln', allowed with gradient/cosine, which may be < 0: 'absolute'",
+        ),
         (20, "analysis: {plateau: {spans: [0]}}", "analysis.plateau.spans: spans must be >= 1"),
         (
             20,
