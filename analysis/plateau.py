@@ -44,7 +44,7 @@ class PlateauRule:
         if self.scale not in SCALES:
             raise ValueError(f"scale must be one of {', '.join(SCALES)}, found {self.scale!r}")
         if any(span < 1 for span in self.spans):
-            raise ValueError(f"spans must be >= 1, found {self.spans}")
+            raise ValueError(f"spans must be >= 1, found {min(self.spans)}")
         if self.window < 1:
             raise ValueError(f"window must be >= 1, found {self.window}")
         if not self.drop > 0:

@@ -99,6 +99,7 @@ class Balance:
             self.table,
             matrices,
             biases,
+            self._field.size,
             partial(traces, self._field, parameters, batch, self.names),
         )
         self._set(self._weighting.update(self.state, view).double())

@@ -24,6 +24,13 @@ def below(high: float, **fields: float) -> None:
             raise ValueError(f"{name} must be < {high}, found {value}")
 
 
+def at_most(high: float, **fields: float) -> None:
+    """Raise ``ValueError`` unless every field is <= ``high``."""
+    for name, value in fields.items():
+        if not value <= high:
+            raise ValueError(f"{name} must be <= {high}, found {value}")
+
+
 def finite(**fields: float) -> None:
     """Raise ``ValueError`` unless every field is a finite number."""
     for name, value in fields.items():

@@ -15,11 +15,14 @@ from pinn_core.objectives import Objective, Pinn
 from pinn_core.optimizers import Optimizer
 from pinn_core.optimizers.optimizer import Demanding
 from pinn_core.precision import Precision
-from pinn_core.problems import Problem
+from pinn_core.problems.problem import Problem, grid_size
 from pinn_core.registry import UnknownName
 from pinn_core.stack import Stack
 from pinn_core.stages import Stages, Unstaged
 from pinn_core.weighting import Fixed, Weighting
+
+MOST = 10**9
+"""Points, parameters and steps that a run may have at most; what a machine takes is far below."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +101,7 @@ class Configuration:
         if not self.phases:
             raise ValueError("phases must hold at least one optimizer, found none")
         size = self.network.parametrization_of(self.stack()).size
+        self._check_size(size)
         for phase in self.phases:
             if isinstance(phase, Demanding):
                 phase.check(self.precision, size)
@@ -114,6 +118,17 @@ class Configuration:
                 "constraints: a window of stages marching starts where the one before ended, which "
                 "no form keeps, found 'hard', allowed: 'soft'"
             )
+
+    def _check_size(self, parameters: int) -> None:
+        """Refuse what no machine takes, before anything is made of it."""
+        counts = {
+            f"the grid of problem {self.problem.kind}": (sum(grid_size(self.problem)), "points"),
+            "the network": (parameters, "parameters"),
+            "a run": (self.steps, "steps"),
+        }
+        for what, (count, unit) in counts.items():
+            if count > MOST:
+                raise ValueError(f"{what} has {count} {unit}, allowed: at most {MOST}")
 
     def _check_terms(self, objective: Pinn) -> None:
         unknown = set(objective.lambdas) - set(self.problem.conditions)

@@ -15,7 +15,7 @@ from pinn_core.objectives import Pinn
 from pinn_core.optimizers import NNCG, Optimizer, Soap
 from pinn_core.optimizers.soap import numbers_of
 from pinn_core.precision import DTYPES
-from pinn_core.problems import Problem
+from pinn_core.problems.problem import Problem, grid_size
 from pinn_core.trainer import Member, train
 from pinn_core.trajectory import COLUMNS, HISTOGRAM_EDGES, SKETCH_SIZE
 
@@ -52,18 +52,47 @@ def members_that_fit(memory: Memory, share: float, each: int) -> int:
 
 
 def estimated_bytes(configuration: Configuration) -> int:
-    """What a member needs on a CPU, in bytes: layers kept for the way back, parameters, record."""
-    stack, record = configuration.stack(), configuration.record
+    """What a member needs on a CPU, in bytes."""
+    return sum(member_needs(configuration).values())
+
+
+def member_needs(configuration: Configuration) -> dict[str, int]:
+    """Bytes of a member on a CPU by what they are for.
+
+    ``layers`` kept for the way back, ``parameters`` with what the optimizer keeps of them, the
+    ``record`` of all rows, and what the loss ``landscape`` takes.
+    """
+    stack, itemsize = configuration.stack(), DTYPES[configuration.precision].itemsize
     curved = any(isinstance(phase, NNCG) for phase in configuration.phases)
     each = PER_UNIT + PER_HESSIAN * curved
     units = each * sum(stack.widths[1:-1]) * points_with_channels(configuration)
-    rows = configuration.steps + 1
-    sketches = rows // record.sketch_every + 1 if record.sketch_every else 0
     conditions = len(configuration.problem.conditions)
     apart = PER_TERM * (1 + conditions) if configuration.looks_at_conflicts else 0
-    numbers = units + (COPIES + apart) * stack.size + rows * len(COLUMNS) + sketches * SKETCH_SIZE
     states = max(state_bytes(configuration, phase) for phase in configuration.phases)
-    return numbers * DTYPES[configuration.precision].itemsize + states + _landscape(configuration)
+    rows, sketches = configuration.steps + 1, _sketches(configuration)
+    return {
+        "layers": units * itemsize,
+        "parameters": (COPIES + apart) * stack.size * itemsize + states,
+        "record": (rows * len(COLUMNS) + sketches * SKETCH_SIZE) * itemsize,
+        "landscape": _landscape(configuration),
+    }
+
+
+def grid_bytes(problem: Problem) -> int:
+    """What the problem's grid takes, which all members share: points, solutions, and a copy."""
+    numbers = len(problem.coordinates) + 2 * problem.outputs
+    return 2 * 8 * numbers * sum(grid_size(problem))
+
+
+def trajectory_bytes(configuration: Configuration) -> int:
+    """What a run's trajectory holds, before it is compressed for the store."""
+    rows, sketches = configuration.steps + 1, _sketches(configuration)
+    return 8 * (rows * len(COLUMNS) + _landscape_cells(configuration)) + 4 * sketches * SKETCH_SIZE
+
+
+def _sketches(configuration: Configuration) -> int:
+    every = configuration.record.sketch_every
+    return (configuration.steps + 1) // every + 1 if every else 0
 
 
 def state_bytes(configuration: Configuration, optimizer: Optimizer) -> int:
@@ -86,21 +115,25 @@ def _landscape(configuration: Configuration) -> int:
     A Hessian's graph holds the derivatives of all that a gradient's way there and back holds.
     """
     problem, record = stage_problem(configuration), configuration.record
-    stack, grid = configuration.stack(), problem.grid()
-    points = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    stack, points = configuration.stack(), grid_size(problem)
     inside = min(record.gradient_points, points[0])
-    terms = 2 + len(problem.conditions)
     numbers = 0
     if record.curvature_every or record.spectrum_every:
         channels = 1 + len(problem.coordinates) + len(problem.operators)
         numbers += PER_HESSIAN * sum(stack.widths[1:-1]) * (channels * inside + points[1])
         numbers += SPECTRUM_STEPS * stack.size
-    preconditioned = record.spectrum_every if keeps_pairs(configuration.phases) else 0
-    if preconditioned:
+    if record.spectrum_every and keeps_pairs(configuration.phases):
         history = max(getattr(phase, "history", 0) for phase in configuration.phases)
         numbers += 2 * history * stack.size
     if record.kernel_every:
-        numbers += 2 * terms * KERNEL_POINTS * stack.size
+        numbers += 2 * _terms(configuration) * KERNEL_POINTS * stack.size
+    return 8 * (numbers + _landscape_cells(configuration))
+
+
+def _landscape_cells(configuration: Configuration) -> int:
+    """Numbers that a member's record holds of the loss landscape."""
+    record, stack = configuration.record, configuration.stack()
+    preconditioned = record.spectrum_every if keeps_pairs(configuration.phases) else 0
     kept = [
         (record.histograms_every, len(stack.shapes) * len(HISTOGRAM_EDGES)),
         (record.curvature_every, 2 * CURVATURE_STEPS),
@@ -110,7 +143,12 @@ def _landscape(configuration: Configuration) -> int:
     ]
     steps = configuration.steps
     cells = sum((steps // every + 1) * size for every, size in kept if every)
-    return 8 * (numbers + terms * cells)
+    return _terms(configuration) * cells
+
+
+def _terms(configuration: Configuration) -> int:
+    """Loss terms that the landscape is looked at for: the residual, the conditions, their sum."""
+    return 2 + len(configuration.problem.conditions)
 
 
 def points_with_channels(configuration: Configuration) -> int:
@@ -122,8 +160,7 @@ def points_with_channels(configuration: Configuration) -> int:
     problem, record = stage_problem(configuration), configuration.record
     objective = configuration.objective
     channels = 1 + len(problem.coordinates) + len(problem.operators)
-    grid = problem.grid()
-    interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    interior, supervised = grid_size(problem)
     watched = channels * min(record.gradient_points, interior) + supervised
     if not isinstance(objective, Pinn):
         trained = interior + supervised if objective.batch == "full" else objective.batch

@@ -6,6 +6,9 @@ from typing import Generic, TypeVar
 
 Part = TypeVar("Part")
 
+MOST_SHOWN = 200
+"""Characters of what was found that an error message shows."""
+
 
 class UnknownName(ValueError):
     """A name that its family does not have; the message lists the allowed ones and the closest."""
@@ -14,7 +17,8 @@ class UnknownName(ValueError):
         names = sorted(allowed)
         close = difflib.get_close_matches(str(found), names, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        super().__init__(f"unknown {family} {found!r}: allowed are {', '.join(names)}{hint}")
+        shown = repr(found if len(str(found)) <= MOST_SHOWN else f"{found!s:.{MOST_SHOWN}} ...")
+        super().__init__(f"unknown {family} {shown}: allowed are {', '.join(names)}{hint}")
 
 
 class Registry(Generic[Part]):

@@ -2,7 +2,8 @@
 
 The parameters are shuffled, given random signs and summed in 512 buckets of equal size (count
 sketch; Charikar, Chen, Farach-Colton 2002). Squared distances between sketches are unbiased
-estimates of those between parameters, with a relative standard deviation of about sqrt(2 / 512).
+estimates of those between parameters, with a relative standard deviation of at most sqrt(2 / 512);
+distances have half of it, 3.1 %. Of up to 512 parameters a sketch keeps all numbers.
 """
 
 import torch

@@ -13,10 +13,14 @@ import typer
 from typer.core import TyperGroup
 
 from sweeps.errors import StudyError
+from sweeps.store.writing import CannotWrite
 
 
 class Verbs(TyperGroup):
-    """Answers a request that cannot be met with its reason and exit code 2, not a traceback."""
+    """Answers a request that cannot be met with its reason, not a traceback; exit code 2, or 1.
+
+    It is 1 where the system does not let us write: then the same command again may do.
+    """
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run the verb."""
@@ -25,6 +29,9 @@ class Verbs(TyperGroup):
         except StudyError as error:
             typer.echo(f"pinn-sweep: {error}", err=True)
             raise typer.Exit(2) from None
+        except CannotWrite as error:
+            typer.echo(f"pinn-sweep: {error}", err=True)
+            raise typer.Exit(1) from None
 
 
 app = typer.Typer(
@@ -275,18 +282,23 @@ def doctor(
     """
     from itertools import chain
 
-    from sweeps.doctor import examine, room
+    from sweeps.doctor import examine, room, size
     from sweeps.doctor_cluster import examine_cluster
     from sweeps.execution.machines import this_machine
     from sweeps.finding import study_to_run
+    from sweeps.store.address import below
     from sweeps.tracking.tracking import default_tracking_uri
 
     found = study_to_run(study, overrides or [], runs_dir, store) if study else None
     here = examine(runs_dir.absolute(), tracking_uri or default_tracking_uri(runs_dir), store)
+    root = store or str(runs_dir.absolute())
+    machines = [this_machine(with_gpus=True)]
     if address:
-        further = examine_cluster(address, store or str(runs_dir.absolute()), found)
+        further = examine_cluster(address, root, found)
+    elif found:
+        further = iter([room(found, machines), size(found, machines, below(root, found.name))])
     else:
-        further = iter([room(found, [this_machine(with_gpus=True)])] if found else [])
+        further = iter(())
     checks = []
     for check in chain(here, further):
         checks.append(check)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,7 +12,8 @@ from pathlib import Path
 
 from sweeps.errors import StudyError
 from sweeps.execution.machines import Machine, pack_slots, this_machine
-from sweeps.store.address import check_store
+from sweeps.execution.sizing import in_words, refuse_too_large
+from sweeps.store.address import check_folder, check_store, nearest_folder
 from sweeps.study.study import Resources, Study
 from sweeps.tracking.tracking import check_tracking, masked
 
@@ -45,11 +45,11 @@ def examine(runs_dir: Path, tracking_uri: str, store: str | None = None) -> Iter
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     least = _gigabytes(LEAST_MEMORY)
     yield Check("memory", _gigabytes(memory), memory >= LEAST_MEMORY, f"studies need {least}")
-    nearest = next(folder for folder in [runs_dir, *runs_dir.parents] if folder.exists())
+    nearest = nearest_folder(runs_dir)
     free = shutil.disk_usage(nearest).free
     enough, elsewhere = free >= LEAST_DISK, "--runs-dir says where else"
     yield Check(f"disk at {nearest}", f"{_gigabytes(free)} free", enough, elsewhere)
-    yield attempt(f"writing to {nearest}", lambda: _write(nearest), elsewhere)
+    yield attempt(f"writing to {nearest}", lambda: check_folder(runs_dir), elsewhere)
     if store:
         yield attempt(
             f"store at {store}",
@@ -79,6 +79,16 @@ def room(
     return Check(name, f"{sum(slots)} at a time on {len(slots)} nodes, with {needs}", True)
 
 
+def size(study: Study, machines: Sequence[Machine], home: str) -> Check:
+    """Whether a run of the study fits into memory, and all of them where its store would be."""
+    name = f"size of {study.name}"
+    try:
+        refuse_too_large(study, machines, home)
+        return Check(name, in_words(study), True)
+    except StudyError as error:
+        return Check(name, str(error), False)
+
+
 def attempt(name: str, action: Callable[[], None], advice: str = "") -> Check:
     """Do something that raises if it cannot be done."""
     try:
@@ -86,11 +96,6 @@ def attempt(name: str, action: Callable[[], None], advice: str = "") -> Check:
     except (OSError, StudyError) as error:
         return Check(name, str(error), False, advice)
     return Check(name, "works", True)
-
-
-def _write(folder: Path) -> None:
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(b"pinn-sweep doctor")
 
 
 def _gigabytes(size: int) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from sweeps.doctor import Check, room
+from sweeps.doctor import Check, room, size
 from sweeps.errors import StudyError
 from sweeps.execution.machines import cluster_machines, cluster_slots, ray_connected, this_machine
 from sweeps.execution.nodes import Node, ask_nodes
 from sweeps.execution.software import differences, installed
+from sweeps.store.address import below
 from sweeps.study.study import Study
 
 CLOCKS_APART = 2.0
@@ -33,6 +34,7 @@ def examine_cluster(address: str, root: str, study: Study | None) -> Iterator[Ch
         yield from _nodes(root)
         if study:
             yield room(study, machines, cluster_slots)
+            yield size(study, machines, below(root, study.name))
 
 
 def _nodes(root: str) -> Iterator[Check]:

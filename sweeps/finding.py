@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweeps.errors import StudyError, closest
+from sweeps.errors import StudyError, closest, quoted
 from sweeps.store.address import check_store
 from sweeps.store.folder import StudyFolder
 from sweeps.study.kept import load_sealed
@@ -37,7 +37,7 @@ def study_that_ran(
         there = studies_in(runs_dir)
         if not Path(source).is_file() and source not in shipped_studies():
             raise StudyError(
-                f"no study {source!r} in {_searched(runs_dir, store)}: "
+                f"no study {quoted(source)} in {_searched(runs_dir, store)}: "
                 f"there are {', '.join(there) or 'none'}{closest(source, there)}"
             )
         folder = _folder(load_study(source).name, runs_dir, store)

@@ -20,7 +20,7 @@ from pinn_core.problems import PROBLEMS
 from pinn_core.registry import Registry
 from pinn_core.stages import STAGES
 from pinn_core.weighting import WEIGHTINGS
-from sweeps.errors import StudyError, closest
+from sweeps.errors import StudyError, closest, excerpt
 from sweeps.search.pruners import PRUNERS
 from sweeps.study.study_file import shipped_studies
 
@@ -60,7 +60,9 @@ def known(family: str) -> Mapping[str, str]:
     }
     if family not in others:
         names = [*REGISTRIES, *others]
-        raise StudyError(f"list {family}: allowed are {', '.join(names)}{closest(family, names)}")
+        raise StudyError(
+            f"list {excerpt(family)}: allowed are {', '.join(names)}{closest(family, names)}"
+        )
     return others[family]()
 
 

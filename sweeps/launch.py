@@ -9,30 +9,34 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
+from rich.text import Text
 
 from analysis.wording import count
 from pinn_core.trajectory import TrajectoryError
 from sweeps.display.audience import Audience
+from sweeps.display.log_file import LogFile
 from sweeps.display.progress import Progress
 from sweeps.display.reporting import bring_report_up_to_date
 from sweeps.errors import LaterVersion, StudyError
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
+from sweeps.execution.sizing import refuse_too_large
 from sweeps.execution.stage import Listed, Source, Stage
-from sweeps.execution.training import TRAINER, Workplace
+from sweeps.execution.training import TRAINER, Workplace, trainer_at
 from sweeps.interrupts import INTERRUPTED, Interrupts
 from sweeps.search.changes import refuse_changes, refuse_to_mix, under_its_rule
 from sweeps.search.optuna_log import write_optuna_log
 from sweeps.search.planned import open_search
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
-from sweeps.store.address import check_store
+from sweeps.store.address import check_folder, check_store
 from sweeps.store.checkpoints import remove_checkpoints
 from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import study_lock
 from sweeps.store.places import place_at
 from sweeps.store.results import Results, read_ids
-from sweeps.store.store import DiskFull, Store
+from sweeps.store.store import Store
+from sweeps.store.writing import CannotWrite
 from sweeps.study.kept import load_sealed, sealed
 from sweeps.study.plan import rerun_runs
 from sweeps.study.study import Study
@@ -40,6 +44,8 @@ from sweeps.tracking.tracking import Publisher, check_tracking, default_tracking
 
 DONE, SOME_FAILED = 0, 1
 """Exit codes, with ``INTERRUPTED``; 2 is a ``StudyError``, before anything is created."""
+
+AGAIN = "run the same command again"
 
 
 def run_study(
@@ -61,38 +67,48 @@ def run_study(
     ``address`` is that of a Ray cluster; without it Ray is started on this machine. The executor
     ``inline`` trains in this process. ``trainer`` names what trains a pack, ``module:function`` of
     the signature of ``pinn_core.trainer.train``. ``interrupts`` may end it early. Raises
-    ``StudyError`` before anything is created.
+    ``StudyError`` before anything is created. What the system does not let us write is said, and
+    the exit code is 1.
     """
+    check_folder(Path(runs_dir))
     folder = StudyFolder.of(runs_dir, study.name, store)
     tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
     check_tracking(tracking_uri)
     check_store(folder.home)
+    trainer_at(trainer)
     place = _workplace(study, folder, trainer)
-    with ExitStack() as stack:
-        crew: Executor = (
-            Inline(place)
-            if executor == "inline"
-            else RayTune(place, study.resources, address, stack, interrupts or Interrupts())
-        )
-        stack.enter_context(study_lock(folder.home))
-        trajectories = Store(folder.store)
-        folder.path.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(_logging_to(folder.log))
-        trajectories.remove_leftovers()
-        damaged = [*_set_files_aside(folder), *trajectories.set_damaged_aside().values()]
-        study = under_its_rule(study, folder, trajectories)
-        replaced = refuse_changes(study, folder, trajectories)
-        refuse_to_mix(study, folder, trajectories)
-        progress = Progress(console or Console(), folder.progress, study.search.metric)
-        publisher = Publisher(tracking_uri, trajectories, study, say=progress.say)
-        progress.waiting = lambda: publisher.waiting
-        for problem in damaged:
-            progress.say(f"set aside, will be done again: {problem}")
-        if replaced:
-            progress.say(replaced)
-        launch = _Launch(study, folder, trajectories, crew, publisher, progress)
-        with progress:
-            return launch.run()
+    screen = console or Console()
+    try:
+        with ExitStack() as stack:
+            crew: Executor = (
+                Inline(place)
+                if executor == "inline"
+                else RayTune(place, study.resources, address, stack, interrupts or Interrupts())
+            )
+            trajectories = Store(folder.store)
+            committed = len(trajectories.committed())
+            refuse_too_large(study, crew.machines, folder.home, committed)
+            stack.enter_context(study_lock(folder.home))
+            folder.path.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_logging_to(folder.log))
+            trajectories.remove_leftovers()
+            damaged = [*_set_files_aside(folder), *trajectories.set_damaged_aside().values()]
+            study = under_its_rule(study, folder, trajectories)
+            replaced = refuse_changes(study, folder, trajectories)
+            refuse_to_mix(study, folder, trajectories)
+            progress = Progress(screen, folder.progress, study.search.metric)
+            publisher = Publisher(tracking_uri, trajectories, study, say=progress.say)
+            progress.waiting = lambda: publisher.waiting
+            for problem in damaged:
+                progress.say(f"set aside, will be done again: {problem}")
+            if replaced:
+                progress.say(replaced)
+            launch = _Launch(study, folder, trajectories, crew, publisher, progress)
+            with progress:
+                return launch.run()
+    except CannotWrite as error:
+        screen.print(Text(f"{error}; {AGAIN}"), soft_wrap=True)
+        return SOME_FAILED
 
 
 class _Launch:
@@ -124,8 +140,8 @@ class _Launch:
             self._refuse_losses()
             remove_checkpoints(self._store.root)
             self._conclude()
-        except (DiskFull, NothingTrains, TrajectoryError) as error:
-            self._progress.say(f"{error}; run the same command again")
+        except (CannotWrite, NothingTrains, TrajectoryError) as error:
+            self._progress.say(f"{error}; {AGAIN}")
             self._publisher.close(wait=False)
             return SOME_FAILED
         except KeyboardInterrupt:
@@ -255,7 +271,7 @@ def _prepare(study: Study, folder: StudyFolder) -> None:
 @contextmanager
 def _logging_to(file: Path) -> Iterator[None]:
     """Let our messages go to the study's log."""
-    handler = logging.FileHandler(file, delay=True)
+    handler = LogFile(file, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     ours = logging.getLogger("sweeps")
     level = ours.level

@@ -7,9 +7,9 @@ jaxpi.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pinn_core.checks import above, at_least
+from pinn_core.checks import above, at_least, at_most
 from pinn_core.features import Features, Wave
-from pinn_core.inputs.inputs import INPUTS
+from pinn_core.inputs.inputs import INPUTS, MOST_FEATURES
 from pinn_core.problems import Problem
 from pinn_core.randomness import generator
 
@@ -36,6 +36,7 @@ class Fourier:
 
     def __post_init__(self) -> None:
         at_least(2, count=self.count)
+        at_most(MOST_FEATURES, count=self.count)
         above(0, scale=self.scale)
         if self.count % 2:
             raise ValueError(f"count must be even, found {self.count}")

@@ -6,6 +6,9 @@ from pinn_core.features import Features
 from pinn_core.problems import Problem
 from pinn_core.registry import Registry
 
+MOST_FEATURES = 100_000
+"""Features that any input may have."""
+
 
 @runtime_checkable
 class Inputs(Protocol):

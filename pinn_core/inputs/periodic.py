@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pinn_core.checks import at_least
+from pinn_core.checks import at_least, at_most
 from pinn_core.features import Features, Wave
-from pinn_core.inputs.inputs import INPUTS
+from pinn_core.inputs.inputs import INPUTS, MOST_FEATURES
 from pinn_core.problems import Problem
 
 
@@ -30,6 +30,7 @@ class Periodic:
 
     def __post_init__(self) -> None:
         at_least(1, frequencies=self.frequencies)
+        at_most(MOST_FEATURES // 2, frequencies=self.frequencies)
 
     def features(self, problem: Problem) -> Features:
         """The features, coordinate by coordinate."""

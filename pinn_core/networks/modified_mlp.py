@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.activations import ACTIVATIONS
-from pinn_core.checks import at_least
+from pinn_core.checks import at_least, at_most
 from pinn_core.networks.initial import drawn
-from pinn_core.networks.network import NETWORKS
+from pinn_core.networks.network import MOST_LAYERS, MOST_UNITS, NETWORKS
 from pinn_core.parametrization import PARAMETRIZATIONS, Parametrization
 from pinn_core.stack import Stack
 
@@ -46,6 +46,8 @@ class ModifiedMlp:
     def __post_init__(self) -> None:
         at_least(1, width=self.width)
         at_least(2 if self.variant == "paper" else 1, depth=self.depth)
+        at_most(MOST_UNITS, width=self.width)
+        at_most(MOST_LAYERS, depth=self.depth)
 
     def stack(self, inputs: int, outputs: int) -> Stack:
         """The gated layers between ``inputs`` numbers and ``outputs`` solution components."""

@@ -9,6 +9,9 @@ from pinn_core.parametrization import Parametrization
 from pinn_core.registry import Registry
 from pinn_core.stack import Stack
 
+MOST_LAYERS, MOST_UNITS = 10_000, 1_000_000
+"""Hidden layers, and units in one of them, that any network may have: absurd on any machine."""
+
 
 @runtime_checkable
 class Network(Protocol):

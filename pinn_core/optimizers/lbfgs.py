@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pinn_core.checks import above, at_least
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
+from pinn_core.checks import above, at_least, at_most
+from pinn_core.optimizers.optimizer import MOST_VECTORS, OPTIMIZERS, Descent, Settings, State
 from pinn_core.optimizers.quasi_newton import Tolerances, no_moves, search_lines
 from pinn_core.optimizers.stopping import RUNNING
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
@@ -45,6 +45,7 @@ class LBFGS:
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, history=self.history)
+        at_most(MOST_VECTORS, history=self.history)
         above(0, learning_rate=self.learning_rate)
         at_least(
             0, tolerance_gradient=self.tolerance_gradient, tolerance_change=self.tolerance_change

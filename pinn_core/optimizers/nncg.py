@@ -16,11 +16,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pinn_core.checks import above, at_least, below
+from pinn_core.checks import above, at_least, at_most, below
 from pinn_core.optimizers.conjugate_gradients import conjugate_gradients
 from pinn_core.optimizers.line_search import Trial, armijo, together
 from pinn_core.optimizers.nystrom import nystrom, preconditioned, probes
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.optimizer import MOST_VECTORS, OPTIMIZERS, Descent, Settings, State
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.rows import dots
 
@@ -59,6 +59,7 @@ class NNCG:
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, rank=self.rank, update_every=self.update_every)
         at_least(1, cg_iterations=self.cg_iterations)
+        at_most(MOST_VECTORS, rank=self.rank)
         at_least(0, cg_tolerance=self.cg_tolerance)
         above(0, learning_rate=self.learning_rate, mu=self.mu)
         above(0, slope_fraction=self.slope_fraction, shrink=self.shrink)

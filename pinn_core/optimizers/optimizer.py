@@ -16,6 +16,9 @@ Matrix = tuple[slice, tuple[int, int]]
 """Where a layer's weights lie in the flat parameters, and their shape (fan_out, fan_in)."""
 Products = Callable[[Tensor, Sequence[int]], Tensor]
 
+MOST_VECTORS = 10_000
+"""Vectors as long as the parameters that any optimizer may keep of a member."""
+
 
 def no_products(vectors: Tensor, members: Sequence[int]) -> Tensor:
     """Where nobody knows the Hessian."""

@@ -55,8 +55,13 @@ class Burgers:
     def __post_init__(self) -> None:
         at_least(4, points_x=self.points_x, points_t=self.points_t)
         within(1e-3, 1.0, nu=self.nu)
-        limit = (self.points_x - 2) * (self.points_t - 1)
-        all_or_up_to(limit, interior_points=self.interior_points)
+        all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """Interior and supervised points of the full grid."""
+        inside = (self.points_x - 2) * (self.points_t - 1)
+        return inside, self.points_x * self.points_t - inside
 
     @property
     def domain(self) -> Box:

@@ -60,7 +60,13 @@ class Cavity:
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)
         within(1.0, 400.0, re=self.re)
-        all_or_up_to((self.points_per_axis - 2) ** 2, interior_points=self.interior_points)
+        all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """Interior and supervised points of the full grid."""
+        n = self.points_per_axis
+        return (n - 2) ** 2, 4 * (n - 1)
 
     @property
     def domain(self) -> Box:

@@ -63,8 +63,14 @@ class Heat:
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)
         at_least(1, freq=self.freq)
-        limit = (self.points_per_axis - 2) ** 2 * (self.points_per_axis - 1)
-        all_or_up_to(limit, interior_points=self.interior_points)
+        all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """Interior and supervised points of the full grid."""
+        n = self.points_per_axis
+        inside = (n - 2) ** 2 * (n - 1)
+        return inside, n**3 - inside
 
     @property
     def domain(self) -> Box:

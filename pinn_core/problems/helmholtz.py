@@ -58,7 +58,13 @@ class Helmholtz:
         at_least(4, points_per_axis=self.points_per_axis)
         at_least(1, a1=self.a1, a2=self.a2)
         at_least(0, k=self.k)
-        all_or_up_to((self.points_per_axis - 2) ** 2, interior_points=self.interior_points)
+        all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """Interior and supervised points of the full grid."""
+        n = self.points_per_axis
+        return (n - 2) ** 2, 4 * (n - 1)
 
     @property
     def domain(self) -> Box:

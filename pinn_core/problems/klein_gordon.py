@@ -59,11 +59,16 @@ class KleinGordon:
     k: int = 3
 
     def __post_init__(self) -> None:
-        n = self.points_per_axis
-        at_least(4, points_per_axis=n)
+        at_least(4, points_per_axis=self.points_per_axis)
         finite(alpha=self.alpha, beta=self.beta, gamma=self.gamma)
         at_least(1, k=self.k)
-        all_or_up_to((n - 1) * (n - 2), interior_points=self.interior_points)
+        all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """Interior and supervised points of the full grid."""
+        n = self.points_per_axis
+        return (n - 1) * (n - 2), 3 * n - 2
 
     @property
     def domain(self) -> Box:

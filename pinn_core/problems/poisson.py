@@ -53,7 +53,12 @@ class Poisson:
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)
         above(0, c=self.c)
-        all_or_up_to(self.points_per_axis - 2, interior_points=self.interior_points)
+        all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """Interior and supervised points of the full grid."""
+        return self.points_per_axis - 2, 2
 
     @property
     def domain(self) -> Box:

@@ -104,4 +104,26 @@ class Problem(Protocol):
         """
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """A problem that knows how large its grid is without making it."""
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """How many interior and how many supervised points ``grid`` would have."""
+
+
+def grid_size(problem: Problem) -> tuple[int, int]:
+    """Interior and supervised points of a problem's grid; it is made if the problem is not sized.
+
+    >>> from pinn_core.problems import Heat
+    >>> grid_size(Heat(points_per_axis=10**5))
+    (999950000799996, 49999200004)
+    """
+    if isinstance(problem, Sized):
+        return problem.grid_size
+    grid = problem.grid()
+    return len(grid.interior.coordinates), len(grid.supervised.coordinates)
+
+
 PROBLEMS: Registry[Problem] = Registry("problem")

@@ -60,8 +60,13 @@ class Reaction:
     def __post_init__(self) -> None:
         at_least(4, points_x=self.points_x, points_t=self.points_t)
         at_least(0, rho=self.rho)
-        limit = (self.points_x - 1) * (self.points_t - 1)
-        all_or_up_to(limit, interior_points=self.interior_points)
+        all_or_up_to(self.grid_size[0], interior_points=self.interior_points)
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """Interior and supervised points of the full grid."""
+        inside = (self.points_x - 1) * (self.points_t - 1)
+        return inside, self.points_x * self.points_t - inside
 
     @property
     def domain(self) -> Box:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.problems.conditions import Box, Condition, Segment
-from pinn_core.problems.problem import Grid, Points, Problem
+from pinn_core.problems.problem import Grid, Points, Problem, grid_size
 
 
 class Window:
@@ -85,6 +86,17 @@ class Window:
         moved[:, self._time] = self._start
         nobody_knows = np.full_like(first.exact, np.nan)
         return Grid(inside, _joined(outside, Points(moved, nobody_knows, nobody_knows)))
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """Interior and supervised points of the part, if the problem's are spread evenly in time.
+
+        To a fraction of a time level, which is all that an estimate needs.
+        """
+        low, high = self._low, self._problem.domain.high[self._time]
+        share = (self._end - self._start) / (high - low)
+        inside, outside = grid_size(self._problem)
+        return ceil(share * inside), ceil(share * outside)
 
     def _holds(self, points: Points) -> Bool[ndarray, " n"]:
         time = points.coordinates[:, self._time]

@@ -20,7 +20,7 @@ from pinn_core.weighting.gradient_sizes import averaged, by_layer, check_average
 from pinn_core.weighting.weighting import WEIGHTINGS, State, View, Weighting
 
 
-@WEIGHTINGS.register("annealing")
+@WEIGHTINGS.register("annealing", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class Annealing(Weighting):
     """Learning-rate annealing of Wang, Teng and Perdikaris (2021), in every published variant.
@@ -77,7 +77,9 @@ class Annealing(Weighting):
         """What a mean is taken of: every layer, or all of them as one."""
         if self.mean == "layers":
             return by_layer(gradient, view, self.biases)
-        return [gradient if self.biases else torch.cat(by_layer(gradient, view), dim=1)]
+        if self.biases:
+            return [gradient[:, : view.size]]
+        return [torch.cat(by_layer(gradient, view), dim=1)]
 
     def _ratio(self, residual: list[Tensor], term: list[Tensor]) -> Float[Tensor, " m"]:
         """Size of the residual's gradient over that of a term's."""

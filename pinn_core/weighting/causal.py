@@ -1,10 +1,10 @@
 """Causal weights: the residual at a time counts once the residuals before it are small.
 
 Wang, Sankaran, Perdikaris, Respecting causality for training PINNs, Comput. Methods Appl. Mech.
-Eng. 421 (2024), algorithm 1. The points, sorted by time, make equal chunks with mean squared
-residuals L_1 ... L_c, and a chunk's points have the factor
+Eng. 421 (2024), algorithm 1. The points, sorted by time, make chunks with mean squared residuals
+L_1 ... L_c, and the loss is
 
-    w_1 = 1,    w_i = exp(-epsilon (L_1 + ... + L_(i-1)))
+    (w_1 L_1 + ... + w_c L_c) / c,    w_1 = 1,    w_i = exp(-epsilon (L_1 + ... + L_(i-1)))
 
 Where min_i w_i > ``threshold``, epsilon goes on to its next value: 1e-2, 1e-1, 1, 10, 100.
 """
@@ -23,14 +23,15 @@ from pinn_core.weighting.fixed_points import check_residual
 from pinn_core.weighting.weighting import WEIGHTINGS, State, Weighting
 
 
-@WEIGHTINGS.register("causal")
+@WEIGHTINGS.register("causal", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class Causal(Weighting):
     """Causal training (Wang, Sankaran, Perdikaris 2024), in chunks of time as jaxpi has it.
 
     ``epsilon`` grows by ``epsilon_factor`` up to ``epsilon_last``, each member's on its own. The
     points may be drawn anew in every step. On a mesh with c time levels ``chunks: c`` is the
-    paper's rule; n points that c does not divide make chunks of n / c rounded up or down. The
+    paper's rule; n points that c does not divide make chunks of n / c rounded up or down, all of
+    which count alike: a chunk's points share the part w_i / c of the loss. The
     conditions keep their weights (the paper advises 100 to 1000 for the initial one). A member
     whose residual is NaN keeps its epsilon.
     """
@@ -85,33 +86,39 @@ class Causal(Weighting):
         points: Float[Tensor, "#m n d"],
         problem: Problem,
     ) -> Float[Tensor, "m n"] | None:
-        """Every point's factor is that of its chunk; epsilon may go on for the next step."""
+        """Every point's factor is w_i n / (c n_i), in a chunk of n_i; epsilon may go on."""
         if name != "residual":
             return None
         time = points[..., problem.coordinates.index("t")]
         order = time.argsort(dim=1, stable=True).expand(squares.shape)
-        losses = _chunk_means(squares.gather(1, order), self.chunks)
+        n = squares.shape[1]
+        first, counts = _chunks(n, self.chunks, squares.device)
+        losses = _means(squares.gather(1, order), first, counts)
         before = torch.cat([torch.zeros_like(losses[:, :1]), losses[:, :-1].cumsum(1)], dim=1)
         epsilon = state["epsilon"]
         weights = (-epsilon * before).exp()
         grown = (epsilon * self.epsilon_factor).clamp_max(self.epsilon_last)
         over = weights.amin(1, keepdim=True) > self.threshold
         state["epsilon"].copy_(torch.where(over, grown, epsilon))
-        ranked = weights[:, _chunk_of(squares.shape[1], self.chunks, squares.device)]
+        shares = weights * (n / (self.chunks * counts.double()))
+        ranked = shares.repeat_interleave(counts, dim=1, output_size=n)
         return torch.zeros_like(squares).scatter_(1, order, ranked.to(squares.dtype))
 
 
-def _chunk_of(n: int, chunks: int, device: torch.device) -> Int[Tensor, " n"]:
-    """The chunk of the point that is r-th in time."""
-    return torch.arange(n, device=device) * chunks // n
+def _chunks(
+    n: int, chunks: int, device: torch.device
+) -> tuple[Int[Tensor, " c"], Int[Tensor, " c"]]:
+    """The first of every chunk's points in the order of time, and their number."""
+    edges = (torch.arange(chunks + 1, device=device) * n + chunks - 1) // chunks
+    return edges[:-1], edges.diff()
 
 
-def _chunk_means(ranked: Float[Tensor, "m n"], chunks: int) -> Float[Tensor, "m c"]:
+def _means(
+    ranked: Float[Tensor, "m n"], first: Int[Tensor, " c"], counts: Int[Tensor, " c"]
+) -> Float[Tensor, "m c"]:
     """Mean over every chunk of points that are sorted by time, in float64."""
-    n = ranked.shape[1]
-    edges = (torch.arange(chunks + 1, device=ranked.device) * n + chunks - 1) // chunks
-    first, counts = edges[:-1], edges.diff()
-    place = torch.arange(-(-n // chunks), device=ranked.device)
+    n, most = ranked.shape[1], -(-ranked.shape[1] // len(counts))
+    place = torch.arange(most, device=ranked.device)
     table = ranked[:, (first[:, None] + place).clamp_max(n - 1)]
     table = torch.where(place < counts[:, None], table, 0.0)
     return table.sum(2, dtype=torch.float64) / counts

@@ -20,6 +20,7 @@ class View:
     ``losses`` and ``gradients`` are those of the unweighted terms, in the order of ``names``; the
     residual is the first. ``matrices`` and ``biases`` are the places of the layers' weights and
     biases in the parameters, from first to output layer (a gated network's encoders are neither).
+    ``size`` is the number of parameters: what the gradients have beyond is padding, which is zero.
     """
 
     names: tuple[str, ...]
@@ -28,6 +29,7 @@ class View:
     weights: Float[Tensor, "t m"]
     matrices: Sequence[slice]
     biases: Sequence[slice]
+    size: int
     traces: Callable[[int | None], Float[Tensor, "t m"]]
     """Traces of the neural tangent kernel's diagonal blocks, one per term: the sum over the term's
     quantities of the squared length of their gradient by all parameters. Exact for None, else

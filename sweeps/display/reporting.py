@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
@@ -16,8 +17,10 @@ from rich.console import Console
 from analysis.load import NoRuns, StudyData, from_store
 from pinn_core.trajectory import TrajectoryError
 from sweeps.errors import StudyError
-from sweeps.store.folder import StudyFolder
+from sweeps.store.folder import StudyFolder, write_whole
+from sweeps.store.places import beside_of, place_at
 from sweeps.store.store import Store
+from sweeps.store.writing import writing
 from sweeps.study.study import Study
 from sweeps.tracking.tracking import Publisher
 
@@ -43,7 +46,7 @@ def bring_report_up_to_date(
         return
     say("writing the report")
     write_report_of(study, folder, missing)
-    made_from.write_text(mark)
+    write_whole(made_from, mark)
     for model in study.models:
         publisher.log_figures("rerun", model, folder.report / "figures")
 
@@ -51,24 +54,46 @@ def bring_report_up_to_date(
 def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str]) -> Path:
     """Write the report anew; returns its page.
 
-    Raises ``StudyError`` if there is no run, or a damaged one.
+    It is made beside, so that one that cannot be finished takes nothing from the one that is there.
+    Raises ``StudyError`` if there is no run, or a damaged one, and ``CannotWrite``.
     """
-    from analysis.report import write_report
-
+    beside = beside_of(folder.report)
     try:
-        return write_report(
-            _data(study, folder),
-            folder.report,
-            study.analysis.plateau,
-            metric=study.search.metric,
-            direction=study.search.direction,
-            missing=missing,
-            expected=study.expected,
-            baseline=study.analysis.baseline,
-            wrong_solution=study.analysis.wrong_solution,
-        )
+        with writing(folder.report):
+            page = _make_report(study, _data(study, folder), beside, missing)
+        _put_in_place(beside, folder.report, last=page.name)
     except TrajectoryError as error:
         raise StudyError(str(error)) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder.report / page.name
+
+
+def _make_report(
+    study: Study, data: StudyData, directory: Path, missing: Mapping[str, str]
+) -> Path:
+    from analysis.report import write_report
+
+    return write_report(
+        data,
+        directory,
+        study.analysis.plateau,
+        metric=study.search.metric,
+        direction=study.search.direction,
+        missing=missing,
+        expected=study.expected,
+        baseline=study.analysis.baseline,
+        wrong_solution=study.analysis.wrong_solution,
+    )
+
+
+def _put_in_place(made: Path, folder: Path, last: str) -> None:
+    """Every file of one folder in the other, whole or not at all; the named one last."""
+    place = place_at(str(folder))
+    files = sorted(file for file in made.rglob("*") if file.is_file())
+    for file in sorted(files, key=lambda file: file.name == last):
+        place.write(str(file.relative_to(made)), file.read_bytes())
+        file.unlink()  # so that no more than one is there twice
 
 
 def show_outcome(study: Study, runs_dir: Path, console: Console, again: str = "") -> None:

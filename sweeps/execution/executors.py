@@ -6,13 +6,14 @@ import itertools
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 from sweeps.execution.machines import (
+    Machine,
     cluster_machines,
     cluster_slots,
     pack_slots,
@@ -20,13 +21,14 @@ from sweeps.execution.machines import (
     this_machine,
 )
 from sweeps.execution.nodes import ask_nodes, refuse_strangers
+from sweeps.execution.own_ray import watched
 from sweeps.execution.patience import Patience, lacking
 from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
 from sweeps.execution.training import Workplace, train_pack
 from sweeps.interrupts import Interrupts
-from sweeps.store.store import DiskFull
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack
 from sweeps.study.study import Resources
 
@@ -46,6 +48,8 @@ class Executor(Protocol):
     """Trains the packs of stages; ``slots`` of them at a time."""
 
     slots: int
+    machines: Sequence[Machine]
+    """Those on which packs may run."""
 
     def carry_out(
         self, stages: Iterable[Stage], tick: Callable[[], None], say: Callable[[str], None]
@@ -53,7 +57,7 @@ class Executor(Protocol):
         """Train until one stage after the other is over, calling ``tick`` now and then.
 
         The next stage is asked for when the one before is over. ``say`` hears of long waits. Raises
-        ``DiskFull``, and ``NothingTrains`` where no node takes a pack.
+        ``CannotWrite``, and ``NothingTrains`` where no node takes a pack.
         """
 
 
@@ -64,6 +68,7 @@ class Inline:
 
     def __init__(self, place: Workplace) -> None:
         self._place = place
+        self.machines = [this_machine(with_gpus=place.device != "cpu")]
 
     def carry_out(
         self,
@@ -83,8 +88,11 @@ class Inline:
             try:
                 stage.done(pack, train_pack(pack, self._place))
                 return
-            except DiskFull:
+            except CannotWrite:
                 raise
+            except MemoryError as error:  # of one run alone: another try asks for as much
+                stage.lost(pack, str(error))
+                return
             except Exception as error:  # whatever it is, the other packs go on
                 reason = f"{type(error).__name__}: {error}"
                 log.exception("pack %s", pack.pack_id)
@@ -112,15 +120,16 @@ class RayTune:
         self._stack = stack
         self._interrupts = interrupts
         self._machine = this_machine(with_gpus=resources.gpus > 0)
-        self._connected = address is not None
+        self._address = address
         if address:
             stack.enter_context(ray_connected(address, self._machine))
+        self.machines = cluster_machines() if address else [self._machine]
         if address:
-            each = cluster_slots(resources, cluster_machines())
+            each = cluster_slots(resources, self.machines)
             refuse_strangers(ask_nodes(place.store), place.store)
             place = replace(place, software=dict(installed()))
         else:
-            each = pack_slots(resources, [self._machine])
+            each = pack_slots(resources, self.machines)
         self.slots = sum(each)
         self._room = Room(self.slots, min(each), resources.cpus)
         together = max(*each, resources.slots or 1) if address else max(each)
@@ -137,9 +146,8 @@ class RayTune:
         os.environ.update(TUNE_ENVIRONMENT)
         if first.resources.slots:  # a cluster grows by what waits; Tune has one pack wait
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots)
-        if not self._connected:
+        if not self._address:
             self._stack.enter_context(ray_connected(None, self._machine))
-            self._connected = True
         from ray import tune
 
         from sweeps.execution.pack_searcher import PackSearcher
@@ -152,7 +160,10 @@ class RayTune:
         with (
             tempfile.TemporaryDirectory(prefix="pinn-sweep-") as scratch,
             self._interrupts.asked_for(),
+            watched(say),
         ):
+            ticks = [self._interrupts.check, tick]
+            events = PackEvents(searcher, patience, ticks, one_machine=not self._address)
             tune.Tuner(
                 tune.with_resources(PackTrainable, needs),
                 tune_config=tune.TuneConfig(
@@ -165,7 +176,7 @@ class RayTune:
                     storage_path=scratch,
                     failure_config=tune.FailureConfig(max_failures=first.resources.retries),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    callbacks=[PackEvents(searcher, patience, [self._interrupts.check, tick])],
+                    callbacks=[events],
                     verbose=0,
                 ),
             ).fit()

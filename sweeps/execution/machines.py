@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeps.errors import StudyError
+from sweeps.errors import StudyError, quoted
 from sweeps.execution.own_ray import (
     keep_screen_and_signals,
     keep_token_private,
@@ -36,16 +36,29 @@ class Machine:
     name: str
     cpus: float
     gpus: float
+    memory: int | None = None
+    """Bytes; None: not known, as ``gpu_memory``, the smallest GPU's."""
+    gpu_memory: int | None = None
 
 
 def this_machine(*, with_gpus: bool) -> Machine:
-    """The cores this process may use and, if asked for, the GPUs that torch sees."""
-    gpus = 0
+    """The cores and memory this process may use and, if asked for, the GPUs that torch sees."""
+    from pinn_core.memory import memory_of
+
+    gpus, on_gpu = 0, None
     if with_gpus:
         import torch
 
         gpus = torch.cuda.device_count()
-    return Machine("this machine", _cores(), gpus)
+        devices = [torch.cuda.get_device_properties(device) for device in range(gpus)]
+        on_gpu = min((each.total_memory for each in devices), default=None)
+    memory = memory_of("cpu")
+    return Machine("this machine", _cores(), gpus, memory.total if memory else None, on_gpu)
+
+
+def with_room(machines: Sequence[Machine], resources: Resources) -> list[Machine]:
+    """The machines on which a pack may run."""
+    return [machine for machine in machines if _slots_on(machine, resources)]
 
 
 def pack_slots(resources: Resources, machines: Sequence[Machine], advice: str = "") -> list[int]:
@@ -113,7 +126,7 @@ def _join_ray(address: str) -> None:
     except Exception as error:  # Ray raises whatever it likes
         ray.shutdown()
         reason = str(error).strip().partition("\n")[0]
-        raise StudyError(f"no Ray cluster at {address!r}: {reason}") from error
+        raise StudyError(f"no Ray cluster at {quoted(address)}: {reason}") from error
 
 
 def cluster_machines() -> list[Machine]:
@@ -125,6 +138,7 @@ def cluster_machines() -> list[Machine]:
             node["NodeManagerAddress"],
             node["Resources"].get("CPU", 0.0),
             node["Resources"].get("GPU", 0.0),
+            int(node["Resources"].get("memory", 0)) or None,
         )
         for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"]
@@ -135,8 +149,8 @@ def _check_answers(address: str) -> None:
     """See that something listens there: Ray itself would try for minutes."""
     if address.startswith("ray://"):
         raise StudyError(
-            f"{address!r} is for Ray's client, which cannot carry studies: run the command on a "
-            "node of the cluster with --address HEAD:6379, or through `ray job submit`"
+            f"{quoted(address)} is for Ray's client, which cannot carry studies: run the command "
+            "on a node of the cluster with --address HEAD:6379, or through `ray job submit`"
         )
     host, _, port = address.rpartition(":")
     if not port.isdigit():
@@ -144,7 +158,9 @@ def _check_answers(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), ANSWERS_WITHIN).close()
     except OSError as error:
-        raise StudyError(f"no Ray cluster at {address!r}: {error.strerror or error}") from None
+        raise StudyError(
+            f"no Ray cluster at {quoted(address)}: {error.strerror or error}"
+        ) from None
 
 
 def _check_is_node(address: str) -> None:
@@ -153,8 +169,8 @@ def _check_is_node(address: str) -> None:
 
     if not find_node_ids():  # type: ignore[no-untyped-call]
         raise StudyError(
-            f"this machine is not a node of the cluster at {address!r}: run the command on one "
-            f"that is, or make it one that runs no trial: ray start --address={address} "
+            f"this machine is not a node of the cluster at {quoted(address)}: run the command on "
+            f"one that is, or make it one that runs no trial: ray start --address={address} "
             "--num-cpus=0 --num-gpus=0"
         )
 

@@ -13,7 +13,7 @@ from sweeps.execution.spreading import Room, threads_for, work_left
 from sweeps.execution.stage import Stage
 from sweeps.execution.trainable import trial_config, values_of
 from sweeps.execution.training import Workplace
-from sweeps.store.store import DiskFull
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack
 
 
@@ -62,9 +62,11 @@ class PackSearcher(Searcher):
         if error or trial_id not in self._packs or self._stage is None:
             return
         pack = self._packs[trial_id]
-        if not result or "run_ids" not in result:
-            self._full = (result or {}).get("full", "")
-            self._stage.lost(pack, self._full or "the trial ended without a result")
+        result = result or {}
+        if "run_ids" not in result:
+            self._full = result.get("full", "")
+            reason = self._full or result.get("lost", "the trial ended without a result")
+            self._stage.lost(pack, reason)
         else:
             self._stage.done(pack, values_of(result))
         del self._packs[trial_id]  # last: Tune tries a pack again whose taking raised
@@ -90,9 +92,9 @@ class PackSearcher(Searcher):
         return bool(self._packs)
 
     def check_disk(self) -> None:
-        """Raise ``DiskFull`` if a worker found no room in the store."""
+        """Raise ``CannotWrite`` if a worker found no room in the store."""
         if self._full:
-            raise DiskFull(self._full)
+            raise CannotWrite(self._full)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing, Optuna least of all."""

@@ -17,7 +17,7 @@ ENDS_AFTER = 1800.0
 
 
 class NothingTrains(Exception):
-    """Packs wait, and no node takes one; says what each asks for and what there is."""
+    """No pack can be trained; says why."""
 
 
 class Patience:

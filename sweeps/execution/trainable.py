@@ -13,9 +13,9 @@ from ray.tune import Trainable
 
 from sweeps.errors import StudyError
 from sweeps.execution.software import differences, installed
-from sweeps.execution.training import Workplace, train_pack
+from sweeps.execution.training import Workplace, train_pack, trainer_at
 from sweeps.store.results import Pruned, Value
-from sweeps.store.store import DiskFull
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack, Run
 
 
@@ -31,6 +31,7 @@ class PackTrainable(Trainable):
         if other := differences(installed(), self._place.software or {}):
             address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
             raise StudyError(f"node {address} has {other}")
+        trainer_at(self._place.trainer)  # what it cannot import, it says before it trains
         self.config = {}  # Tune would send it back with the result, and the driver keep it
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -39,11 +40,16 @@ class PackTrainable(Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train and commit the whole pack; ``full`` says why the study has to stop, if so."""
+        """Train and commit the whole pack.
+
+        ``full`` says why the study has to stop, ``lost`` why this pack need not be tried again.
+        """
         try:
             values = train_pack(self._pack, self._place)
-        except DiskFull as error:
+        except CannotWrite as error:
             return {"done": True, "full": str(error)}
+        except MemoryError as error:  # of one run alone: another try asks for as much
+            return {"done": True, "lost": str(error)}
         plain = [list(one) if isinstance(one, Pruned) else one for one in values.values()]
         return {"done": True, "run_ids": list(values), "values": plain}
 

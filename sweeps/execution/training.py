@@ -18,9 +18,11 @@ from typing import Any
 from pinn_core.checkpoint import Checkpointing, every_seconds
 from pinn_core.footprint import most_members
 from pinn_core.memory import is_exhausted, release
+from pinn_core.problems.problem import grid_size
 from pinn_core.pruning import Pruning
 from pinn_core.trainer import Member, environment
 from pinn_core.trajectory import Trajectory
+from sweeps.errors import StudyError
 from sweeps.execution.pruning import pruning_of
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.faults import reach
@@ -71,7 +73,7 @@ def train_pack(pack: Pack, place: Workplace) -> dict[str, Value]:
 
     A pack for which memory is too small is trained in parts, down to single runs: it changes no
     number on a CPU, and the manifests say what was trained together. Returns what every run of the
-    pack reached, by run id. Raises ``DiskFull`` if the store
+    pack reached, by run id. Raises ``CannotWrite`` if the store
     has no room, ``MemoryError`` if there is no memory for one run alone.
     """
     store = Store(place.store)
@@ -144,7 +146,7 @@ def _train_together(
     try:
         for run in runs:
             reach(f"in_run:{run.run_id}")
-        return _function(place.trainer)(
+        return trainer_at(place.trainer)(
             [Member(run.configuration, run.seed) for run in runs],
             device=place.device,
             threads=place.threads,
@@ -186,18 +188,21 @@ def _commit(
 def _too_large(run: Run, device: str) -> str:
     plain = run.configuration
     widths = plain.stack().widths
-    grid = plain.problem.grid()
-    points = len(grid.interior.coordinates) + len(grid.supervised.coordinates)
+    points = sum(grid_size(plain.problem))
     return (
         f"run {run.run_id} alone does not fit into the memory of {device}: width {max(widths)}, "
-        f"depth {len(widths) - 2}, batch {plain.objective.batch} of a grid of {points} points"
+        f"depth {len(widths) - 2}, batch {plain.objective.batch} of a grid of {points} points; "
+        "make one of them smaller, or take a machine with more memory"
     )
 
 
-def _function(path: str) -> Callable[..., list[Trajectory]]:
-    """The function that ``module:function`` names."""
+def trainer_at(path: str) -> Callable[..., list[Trajectory]]:
+    """The function that ``module:function`` names; raises ``StudyError`` if there is none."""
     module, _, name = path.partition(":")
-    found: Callable[..., list[Trajectory]] = getattr(import_module(module), name)
+    try:
+        found: Callable[..., list[Trajectory]] = getattr(import_module(module), name)
+    except Exception as error:  # an import runs whatever the module holds
+        raise StudyError(f"trainer {path!r}: {type(error).__name__}: {error}") from error
     return found
 
 

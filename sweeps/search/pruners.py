@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from pinn_core.checks import at_least
+from pinn_core.checks import at_least, within
 from pinn_core.registry import Registry
 
 
@@ -133,7 +133,7 @@ class SuccessiveHalving:
         if self.min_resource != "auto":
             at_least(1, min_resource=self.min_resource)
         at_least(2, reduction_factor=self.reduction_factor)
-        at_least(0, min_early_stopping_rate=self.min_early_stopping_rate)
+        within(0, 64, min_early_stopping_rate=self.min_early_stopping_rate)
 
     def rungs(self, steps: int) -> Sequence[int]:
         """At steps that grow by the reduction factor."""

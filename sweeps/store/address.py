@@ -1,9 +1,12 @@
 """Where a store can be: a folder's path, or an address such as ``s3://bucket/prefix``."""
 
+import os
+from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.parse import parse_qsl, urlsplit
 
 from sweeps.deadline import problem_within
-from sweeps.errors import StudyError, closest
+from sweeps.errors import StudyError, closest, excerpt, quoted
 from sweeps.store.bucket import bucket_at
 
 OPTIONS = ("endpoint_override", "region", "scheme")
@@ -29,7 +32,7 @@ def check_address(store: str) -> None:
     scheme = store.partition("://")[0]
     if scheme != "s3":
         raise StudyError(
-            f"store: found an address of {scheme!r}, allowed: a folder's path or "
+            f"store: found an address of {quoted(scheme)}, allowed: a folder's path or "
             "s3://bucket/prefix (any S3-compatible server with ?endpoint_override=host:port)"
         )
     parts = urlsplit(store)
@@ -39,12 +42,12 @@ def check_address(store: str) -> None:
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in a profile, or by the machine's role"
         )
     if not parts.netloc:
-        raise StudyError(f"store: {store!r} names no bucket, expected s3://bucket/prefix")
+        raise StudyError(f"store: {quoted(store)} names no bucket, expected s3://bucket/prefix")
     for option, _ in parse_qsl(parts.query, keep_blank_values=True):
         if option not in OPTIONS:
             allowed = ", ".join(OPTIONS)
             raise StudyError(
-                f"store: found the option {option!r} in the address, "
+                f"store: found the option {quoted(option)} in the address, "
                 f"allowed: {allowed}{closest(option, OPTIONS)}"
             )
 
@@ -59,7 +62,29 @@ def check_store(store: str, *, write: bool = False) -> None:
     if is_address(store):
         problem = problem_within(DEADLINE, lambda: bucket_at(store).try_out(write=write), reason)
         if problem:
-            raise StudyError(f"store {store} cannot be used: {problem}")
+            raise StudyError(f"store {excerpt(store)} cannot be used: {problem}")
+
+
+def check_folder(folder: Path) -> None:
+    """See that a folder can be written, or made where it is not there; nothing is left behind.
+
+    Raises ``StudyError``.
+    """
+    nearest = nearest_folder(folder)
+    try:
+        with TemporaryFile(dir=nearest) as file:
+            file.write(b"pinn-sweep")
+    except OSError as error:
+        found = error.strerror or error
+        raise StudyError(
+            f"{excerpt(folder)} cannot be written: {found} ({excerpt(nearest)})"
+        ) from None
+
+
+def nearest_folder(path: Path) -> Path:
+    """What is there of a path: itself, or the innermost of the folders around it."""
+    around = [path.absolute(), *path.absolute().parents]
+    return next(each for each in around if os.path.exists(each))  # never raises
 
 
 def reason(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from pyarrow import fs
 
 from sweeps.store.claims import Claim, Taken
 from sweeps.store.faults import reach
+from sweeps.store.writing import CannotWrite
 
 CLAIMS = "claims"
 """Folder of the claims of those who commit a run at this moment."""
@@ -58,9 +59,17 @@ class Bucket:
         return self._read(name)
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place, over one of that name."""
+        """Put a file in place, over one of that name; raises ``CannotWrite`` where that is vain."""
         reach("before_write")
-        self.put(name, content)
+        try:
+            self.put(name, content)
+        except OSError as error:
+            if not _is_hopeless(error):
+                raise
+            asked = f"the {len(content)} bytes of {self.where(name)}"
+            raise CannotWrite(
+                f"cannot write {asked}; nothing committed is lost: {error}"
+            ) from error
         reach("after_rename")
 
     def put(self, name: str, content: bytes) -> None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from hashlib import blake2b
 
 from sweeps.store.places import place_at
+from sweeps.store.writing import CannotWrite
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +37,13 @@ class StoredCheckpoint:
         return None
 
     def put(self, content: bytes) -> None:
-        """Replace the file. A store that cannot take it now stops nothing; ``DiskFull`` does."""
+        """Replace the file. A store that does not answer stops nothing; ``CannotWrite`` does."""
         try:
             if not self._place.exists(self._list):
                 self._place.write(self._list, self._runs.encode())
             self._place.write(self._tensors, content)
+        except CannotWrite:
+            raise
         except OSError as error:
             log.warning("no checkpoint: %s: %s", self._place.where(self._tensors), error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeps.errors import StudyError
+from sweeps.errors import StudyError, excerpt
 from sweeps.store.address import below, check_address, is_address
 from sweeps.store.document import Document
 from sweeps.store.places import place_at
@@ -31,10 +31,7 @@ class StudyFolder:
         where it was. Raises ``StudyError`` if the study has its home already and it is another.
         """
         path = Path(runs_dir).absolute() / name
-        note = path / "store.txt"
-        known = note.read_text().strip() if note.is_file() else None
-        if known is None and (path / "study.yaml").is_file():
-            known = str(path)
+        known = _known_home(path)
         asked = below(_absolute(store), name) if store else None
         if asked and known and asked != known:
             raise StudyError(
@@ -47,7 +44,7 @@ class StudyFolder:
     def note_home(self) -> None:
         """Leave a note of where the home is, if it is elsewhere, for commands to come."""
         if self.home != str(self.path):
-            (self.path / "store.txt").write_text(f"{self.home}\n")
+            write_whole(self.path / "store.txt", f"{self.home}\n")
 
     @property
     def study_file(self) -> Document:
@@ -86,8 +83,19 @@ class StudyFolder:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Put a text in place as the store does: whole or not at all; raises ``DiskFull``."""
+    """Put a text in place as the store does: whole or not at all; raises ``CannotWrite``."""
     place_at(str(file.parent)).write(file.name, text.encode())
+
+
+def _known_home(path: Path) -> str | None:
+    """Where a study that has run keeps what cannot be rebuilt; raises ``StudyError``."""
+    note = path / "store.txt"
+    try:
+        if note.is_file():
+            return note.read_text().strip()
+        return str(path) if (path / "study.yaml").is_file() else None
+    except OSError as error:
+        raise StudyError(f"{excerpt(path)} cannot be read: {error.strerror or error}") from None
 
 
 def _absolute(store: str) -> str:

@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sweeps.errors import StudyError
+from sweeps.errors import StudyError, excerpt
 from sweeps.store.address import is_address, reason
 from sweeps.store.bucket import Bucket, bucket_at
 from sweeps.store.claims import LIFE, Claim, Taken, holders, renewed
+from sweeps.store.writing import writing
 
 DRIVERS = "drivers"
 """Folder of the claims of a study's drivers."""
@@ -23,7 +24,8 @@ DRIVERS = "drivers"
 def study_lock(home: str | Path) -> AbstractContextManager[None]:
     """Be a study's only driver while the block runs; creates the folder.
 
-    Raises ``StudyError`` naming host, process and start of the driver that is there already.
+    Raises ``StudyError`` naming host, process and start of the driver that is there already, or
+    where the folder cannot be made.
     """
     if is_address(str(home)):
         return _claim(bucket_at(str(home)), str(home))
@@ -48,8 +50,14 @@ def lock_holder(home: str | Path) -> str:
 
 @contextmanager
 def _flock(directory: Path) -> Iterator[None]:
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("a+") as file:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / "lock").open("a+")
+    except OSError as error:
+        raise StudyError(
+            f"{excerpt(directory)} cannot be written: {error.strerror or error}"
+        ) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -58,7 +66,8 @@ def _flock(directory: Path) -> Iterator[None]:
             raise StudyError(
                 f"study {directory.name!r} is locked by {holder} ({file.name})"
             ) from None
-        _write(file.fileno(), f"{socket.gethostname()}:{os.getpid()} since {_now()}\n")
+        with writing(file.name):
+            _write(file.fileno(), f"{socket.gethostname()}:{os.getpid()} since {_now()}\n")
         try:
             yield
         finally:

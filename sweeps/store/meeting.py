@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps.store.address import is_address, reason
-from sweeps.store.places import DiskFull, place_at
+from sweeps.store.places import place_at
 
 FROM_DRIVER = "driver"
 
@@ -29,7 +29,7 @@ class Meeting:
             place.write(self._word(name), b"")
         except FileNotFoundError:
             return "what the driver writes there is not seen from here"
-        except (OSError, DiskFull) as error:
+        except OSError as error:
             return _reason(error)
         return ""
 

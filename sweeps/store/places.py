@@ -1,32 +1,31 @@
 """Where the store's files lie: a local directory, or a folder of any pyarrow filesystem."""
 
-import errno
 import fcntl
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from sweeps.store.bucket import bucket_at
 from sweeps.store.faults import reach
-
-
-class DiskFull(Exception):
-    """There is no room for a file; the message names it, its size and what to do."""
-
+from sweeps.store.writing import writing
 
 READERS = 16
 """How many files are read at a time where many are asked for."""
 
 _BESIDE = re.compile(r"\..+\.[0-9a-f]{32}\.part")
-"""A file on its way to its place."""
+"""A file, or a folder, on its way to its place."""
 
 
 class Place(Protocol):
-    """A folder whose files appear whole or not at all; names may contain ``/``."""
+    """A folder whose files appear whole or not at all; names may contain ``/``.
+
+    Whatever changes something raises ``CannotWrite`` where the system does not let us.
+    """
 
     def names(self, folder: str = "") -> list[str]:
         """Sorted names of the files directly in ``folder``; none if it does not exist."""
@@ -41,7 +40,7 @@ class Place(Protocol):
         """The content of a file; raises ``FileNotFoundError``."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place, over one of that name; raises ``DiskFull``."""
+        """Put a file in place, over one of that name."""
 
     def move(self, name: str, target: str) -> None:
         """Rename a file within the place, over one of the new name."""
@@ -84,42 +83,51 @@ class _Directory:
 
     def write(self, name: str, content: bytes) -> None:
         target = self._root / name
-        beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-        try:
-            reach("before_write")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _write_synced(beside, content)
-            reach("after_write", beside)
-            beside.replace(target)
-            _sync(target.parent)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(_no_room(str(target), len(content))) from error
-            raise
-        finally:
-            beside.unlink(missing_ok=True)
-        reach("after_rename", target)
+        beside = beside_of(target)
+        with writing(target, len(content)):
+            try:
+                reach("before_write")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _write_synced(beside, content)
+                reach("after_write", beside)
+                beside.replace(target)
+                _sync(target.parent)
+            finally:
+                beside.unlink(missing_ok=True)
+            reach("after_rename", target)
 
     def move(self, name: str, target: str) -> None:
         moved = self._root / target
-        moved.parent.mkdir(exist_ok=True)
-        (self._root / name).replace(moved)
-        _sync(self._root)
+        with writing(moved):
+            moved.parent.mkdir(exist_ok=True)
+            (self._root / name).replace(moved)
+            _sync(self._root)
 
     def remove(self, name: str) -> None:
-        (self._root / name).unlink(missing_ok=True)
+        with writing(self._root / name):
+            (self._root / name).unlink(missing_ok=True)
 
     def remove_leftovers(self, folder: str = "") -> None:
-        for name in self.names(folder):
-            if _BESIDE.fullmatch(name):
-                (self._root / folder / name).unlink(missing_ok=True)
+        directory = self._root / folder
+        for left in directory.iterdir() if directory.is_dir() else ():
+            if _BESIDE.fullmatch(left.name):
+                with writing(left):
+                    shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
     @contextmanager
     def alone(self, subject: str) -> Iterator[None]:  # noqa: ARG002  # one lock for all is as quick
-        self._root.mkdir(parents=True, exist_ok=True)
-        with (self._root / ".lock").open("w") as lock:
+        file = self._root / ".lock"
+        with ExitStack() as stack:
+            with writing(file):
+                self._root.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context(file.open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def beside_of(target: Path) -> Path:
+    """Where to make what is then moved to ``target``; one that is left is removed as a leftover."""
+    return target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
 
 
 def _write_synced(file: Path, content: bytes) -> None:
@@ -135,10 +143,3 @@ def _sync(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _no_room(path: str, needed: int) -> str:
-    return (
-        f"disk full: no room for the {needed} bytes of {path}; nothing committed is lost: "
-        "free some space"
-    )

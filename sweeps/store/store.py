@@ -26,10 +26,8 @@ from pinn_core.trajectory import (
 )
 from sweeps.errors import StudyError
 from sweeps.store import checkpoints, cohorts
-from sweeps.store.places import READERS, DiskFull, place_at
+from sweeps.store.places import READERS, place_at
 from sweeps.study.plan import Run
-
-__all__ = ["DiskFull", "Store"]
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -63,7 +61,7 @@ class Store:
 
         A second commit of the same digest changes nothing; a differing one is set aside under
         ``conflicts/`` and logged. ``started`` is in unix seconds, ``seconds`` the wall time
-        per run. Raises ``DiskFull``.
+        per run. Raises ``CannotWrite``.
         """
         content = _encoded(trajectory, run.run_id)
         ended = trajectory.pruned_at

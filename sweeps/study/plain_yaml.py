@@ -26,7 +26,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
 
-from sweeps.errors import StudyError
+from sweeps.errors import StudyError, excerpt, quoted
 
 Scalar = str | int | float | bool | None
 Value = Scalar | list["Value"] | dict[str, "Value"]
@@ -35,6 +35,8 @@ Keys = tuple[str | int, ...]
 
 MAX_CHARACTERS = 65_536
 MAX_DEPTH = 16
+LARGEST = 2**63 - 1
+"""Of whole numbers: what computes with them has 64 bits for each."""
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _PLAIN = re.compile(r"[A-Za-z_]([\w ./-]*[\w./-])?", re.ASCII)
@@ -56,10 +58,12 @@ def parse(text: str, source: str) -> tuple[Value, dict[Keys, int]]:
         return _Reader(text, source).document()
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        message = f"not valid YAML: {error.problem}"
+        message = f"not valid YAML: {excerpt(error.problem)}"
         raise StudyError(f"{_place(text, source, line)}: {message}") from None
     except YAMLError as error:
-        raise StudyError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise StudyError(
+            f"{source}: not valid YAML: {excerpt(' '.join(str(error).split()))}"
+        ) from None
 
 
 def dump(value: Value) -> str:
@@ -136,7 +140,7 @@ class _Reader:
             key = self._text(event)
             if key in found:
                 first = self.lines[*keys, key]
-                self._refuse(event, f"duplicate key {key!r}, already on line {first}")
+                self._refuse(event, f"duplicate key {quoted(key)}, already on line {first}")
             self.lines[*keys, key] = event.start_mark.line + 1
             found[key] = self._value(next(self.events), (*keys, key))
         return found
@@ -157,7 +161,11 @@ class _Reader:
             return text
         if len(text) > 30 or not math.isfinite(float(text)):
             self._refuse(event, f"the number {text[:40]} is too long or too large")
-        return int(text) if _INTEGER.fullmatch(text) else float(text)
+        if not _INTEGER.fullmatch(text):
+            return float(text)
+        if abs(int(text)) > LARGEST:
+            self._refuse(event, f"the whole number {text} is too large, allowed: up to {LARGEST}")
+        return int(text)
 
     def _text(self, event: Event) -> str:
         if not isinstance(event, ScalarEvent):
@@ -165,7 +173,7 @@ class _Reader:
         text = str(event.value)
         if "${" in text:
             self._refuse(
-                event, f"found {text!r}: nothing is filled in here, write the value itself"
+                event, f"found {quoted(text)}: nothing is filled in here, write the value itself"
             )
         return text
 
@@ -173,7 +181,7 @@ class _Reader:
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
             self._refuse(event, "anchors (&name) and aliases (*name) are not allowed")
         if tag := getattr(event, "tag", None):
-            self._refuse(event, f"found the tag {tag!r}: tags are not allowed")
+            self._refuse(event, f"found the tag {quoted(tag)}: tags are not allowed")
 
     def _refuse(self, event: Event, message: str) -> NoReturn:
         place = _place(self.text, self.source, event.start_mark.line + 1)

@@ -14,7 +14,7 @@ from pinn_core.landscape import keeps_pairs
 from pinn_core.landscape.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, SPECTRUM_STEPS
 from pinn_core.objectives import Pinn, Regression
 from pinn_core.operators import Channels
-from pinn_core.problems import Problem
+from pinn_core.problems.problem import Problem, grid_size
 from sweeps.errors import StudyError
 from sweeps.study.schedule import in_order, latest_first
 from sweeps.study.space import grid_values, value_at
@@ -222,8 +222,7 @@ def recording_flops(configuration: Configuration) -> float:
     the gradients' 24 and 6 when they are due, and on the whole grid 8 inside and 2 outside.
     """
     record = configuration.record
-    grid = stage_problem(configuration).grid()
-    interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    interior, supervised = grid_size(stage_problem(configuration))
     free = configuration.objective.batch == "full"
     each = 0.0 if free else 2.0 * record.points
     if record.gradients_every and not (
@@ -263,8 +262,7 @@ def step_flops(configuration: Configuration) -> float:
     layers has about (D - 1) w^2 parameters.
     """
     problem, objective = stage_problem(configuration), configuration.objective
-    grid = problem.grid()
-    interior, supervised = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    interior, supervised = grid_size(problem)
     channels = 1 if isinstance(objective, Regression) else _channels(problem)
     if channels > 1 and problem.interior_points != "all":
         interior = int(problem.interior_points)

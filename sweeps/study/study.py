@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
@@ -14,7 +15,7 @@ from pinn_core.configuration import Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
 from pinn_core.trajectory import CONFLICT, columns, landscape_columns
 from pinn_core.unpacking import recorded_every
-from sweeps.errors import StudyError, closest
+from sweeps.errors import StudyError, closest, quoted
 from sweeps.search.pruners import PRUNERS, NoPruner, Pruner
 from sweeps.study.grids import check_grids
 from sweeps.study.names import model_name, study_name
@@ -82,7 +83,7 @@ class Search(Section):
     """Every point of a grid, or one of Optuna's samplers."""
     runs: Annotated[int, Field(ge=1, le=MAX_GRID)] | None = None
     """How many runs for each model; null: the whole grid."""
-    generation: Annotated[int, Field(ge=1)] | Literal["async"] = 48
+    generation: Annotated[int, Field(ge=1, le=MAX_GRID)] | Literal["async"] = 48
     """How many runs tpe draws before it learns from them; async: what is free, not reproducible."""
     metric: str = "loss/regression"
     """The trajectory column whose last value decides."""
@@ -115,14 +116,24 @@ class Analysis(Section):
     """The model that all others are compared with, as remedies; null: no such comparison."""
 
 
+LEAST_SHARE = 0.01
+"""Of a core or a GPU: what a pack may ask for at least."""
+
+
+def _no_or_a_share(gpus: float) -> float:
+    if 0 < gpus < LEAST_SHARE:
+        raise ValueError(f"must be 0 or >= {LEAST_SHARE}, found {gpus:g}")
+    return gpus
+
+
 class Resources(Section):
     """Where and how packs run; not part of a run's identity."""
 
     pack: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
     """How many runs of equal shape are trained together at most; auto: by their cost."""
-    cpus: Annotated[float, Field(gt=0)] = 1.0
+    cpus: Annotated[float, Field(ge=LEAST_SHARE)] = 1.0
     """CPU cores for each pack."""
-    gpus: Annotated[float, Field(ge=0, le=1)] = 0.0
+    gpus: Annotated[float, Field(ge=0, le=1), AfterValidator(_no_or_a_share)] = 0.0
     """GPUs for each pack; a fraction lets packs share one."""
     retries: Annotated[int, Field(ge=0, le=100)] = 3
     """How often a pack that lost its worker is tried again."""
@@ -171,7 +182,9 @@ class Study(Section):
     def _known_model(self, name: str | None, keys: Keys) -> None:
         if name is not None and name not in self.models:
             allowed = ", ".join(self.models)
-            message = f"unknown model {name!r}, allowed: {allowed}{closest(name, self.models)}"
+            message = (
+                f"unknown model {quoted(name)}, allowed: {allowed}{closest(name, self.models)}"
+            )
             raise Wrong(keys, message)
 
     @property
@@ -264,7 +277,8 @@ def _check_rungs(study: "Study") -> None:
             message = f"never judges: the runs of model {name!r} end after {one.steps} steps"
             raise Wrong(keys, message)
         every = recorded_every(one, metric)
-        missed = next((rung for rung in rungs if not every or rung % every), None)
+        seen = islice(rungs, every or 1)  # if these are multiples of it, so are all that follow
+        missed = next((rung for rung in seen if not every or rung % every), None)
         if missed is not None:
             often = f"every {every} steps" if every else "never"
             message = f"judges at step {missed}, but model {name!r} records {metric} {often}"
@@ -275,7 +289,9 @@ def _check_column(name: str, recorded: Iterable[str], keys: Keys) -> None:
     """Raise ``Wrong`` unless it is a recorded column that is the same on every machine."""
     known = [each for each in recorded if not each.startswith("time/")]
     if name not in known:
-        raise Wrong(keys, f"found {name!r}, allowed: {', '.join(known)}{closest(name, known)}")
+        raise Wrong(
+            keys, f"found {quoted(name)}, allowed: {', '.join(known)}{closest(name, known)}"
+        )
 
 
 def _resolved(study: "Study", name: str) -> Model:

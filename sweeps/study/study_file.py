@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from sweeps.errors import StudyError, closest
+from sweeps.errors import StudyError, closest, excerpt, quoted
 from sweeps.study.plain_yaml import MAX_CHARACTERS, Keys, Value, parse
 
 REDUCED = "reduced"
@@ -45,9 +45,9 @@ def text_of(source: str) -> str:
             with Path(source).open(encoding="utf-8-sig") as file:
                 return file.read(MAX_CHARACTERS + 1)
     except (OSError, ValueError) as error:
-        raise StudyError(f"{source!r} cannot be read as text: {error}") from None
+        raise StudyError(f"{quoted(source)} cannot be read as text: {error}") from None
     raise StudyError(
-        f"found neither a file nor a shipped study {source!r}, "
+        f"found neither a file nor a shipped study {quoted(source)}, "
         f"shipped are: {', '.join(shipped)}{closest(source, shipped)}"
     )
 
@@ -67,7 +67,7 @@ def read_study_file(text: str, source: str, overrides: Iterable[str] = ()) -> St
     if not isinstance(data, dict):
         raise StudyError(f"{source}: a study file holds keys and values, such as name: demo")
     file = StudyFile(data, {keys: f"{source}, line {line}" for keys, line in lines.items()})
-    changes = [(f"override {text!r}", *_parsed(text)) for text in overrides]
+    changes = [(f"override {quoted(text)}", *_parsed(text)) for text in overrides]
     smaller = file.data.pop(REDUCED, None)
     asked = [(place, value) for place, dotted, value in changes if dotted == REDUCED]
     if asked:
@@ -79,7 +79,7 @@ def read_study_file(text: str, source: str, overrides: Iterable[str] = ()) -> St
 
 
 def _parsed(override: str) -> tuple[str, Value]:
-    place = f"override {override!r}"
+    place = f"override {quoted(override)}"
     dotted, _, text = override.partition("=")
     if not dotted or not text.strip():
         raise StudyError(f"{place}: write it key=value, such as search.runs=200")
@@ -90,7 +90,7 @@ def _parsed(override: str) -> tuple[str, Value]:
 def _reduce(file: StudyFile, changes: Value, source: str, place: str, wanted: Value) -> None:
     """Make the study its smaller version, if that is wanted."""
     if not isinstance(wanted, bool):
-        raise StudyError(f"{place}: found {wanted!r}, allowed: true or false")
+        raise StudyError(f"{place}: found {quoted(wanted)}, allowed: true or false")
     if not wanted:
         return
     if not isinstance(changes, dict):
@@ -135,7 +135,9 @@ def _enter(node: Value, name: str, keys: Keys) -> tuple[str | int, Value]:
     mapping = _mapping(node, name, keys)
     if keys == ("models",) and name not in mapping:
         allowed = ", ".join(mapping)
-        raise LookupError(f"unknown model {name!r}, allowed: {allowed}{closest(name, mapping)}")
+        raise LookupError(
+            f"unknown model {quoted(name)}, allowed: {allowed}{closest(name, mapping)}"
+        )
     return name, mapping.setdefault(name, {})
 
 
@@ -151,16 +153,16 @@ def _put(node: Value, name: str, value: Value, keys: Keys) -> str | int:
 def _position(node: list[Value], name: str, keys: Keys) -> int:
     if name not in map(str, range(len(node))):
         allowed = f"0 to {len(node) - 1}" if node else "none, the list is empty"
-        raise LookupError(f"{dotted_key(keys)} is a list: found {name!r}, allowed: {allowed}")
+        raise LookupError(f"{dotted_key(keys)} is a list: found {quoted(name)}, allowed: {allowed}")
     return int(name)
 
 
 def _mapping(node: Value, name: str, keys: Keys) -> dict[str, Value]:
     if not isinstance(node, dict):
-        raise LookupError(f"{dotted_key(keys)} is {node!r}, it has no key {name!r}")
+        raise LookupError(f"{dotted_key(keys)} is {quoted(node)}, it has no key {quoted(name)}")
     return node
 
 
 def dotted_key(keys: Keys) -> str:
     """``("phases", 0, "steps")`` as people write it: ``phases.0.steps``."""
-    return ".".join(map(str, keys))
+    return excerpt(".".join(map(str, keys)))

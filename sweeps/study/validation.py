@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_
 from pydantic_core import ErrorDetails
 
 from pinn_core.registry import Registry, UnknownName
-from sweeps.errors import closest
+from sweeps.errors import closest, excerpt, quoted
 from sweeps.study.plain_yaml import Keys
 
 T = TypeVar("T")
@@ -50,7 +50,9 @@ def refuse_unknown_keys(value: object, allowed: Iterable[str]) -> None:
         raise Wrong((), f"found {shown(value)}, allowed: a mapping with the keys {listed}")
     for key in value:
         if key not in names:
-            raise Wrong((key,), f"unknown key {key!r}, allowed: {listed}{closest(key, names)}")
+            raise Wrong(
+                (key,), f"unknown key {quoted(key)}, allowed: {listed}{closest(key, names)}"
+            )
 
 
 def read(cls: type[T], value: object) -> T:
@@ -91,7 +93,7 @@ def first_error(error: ValidationError, value: object) -> Wrong:
     if first["type"] == "missing":
         return Wrong((*keys, first["loc"][-1]), "missing, this key is required")
     if first["type"] == "unexpected_keyword_argument":
-        return Wrong(keys, f"unknown key {first['loc'][-1]!r}")
+        return Wrong(keys, f"unknown key {quoted(first['loc'][-1])}")
     same = [detail for detail in details if _follow(detail["loc"], value)[0] == keys]
     allowed = " or ".join(dict.fromkeys(_allowed(detail) for detail in same))
     return Wrong(keys, f"found {shown(found)}, allowed: {allowed}{_hint(found, same)}")
@@ -99,8 +101,7 @@ def first_error(error: ValidationError, value: object) -> Wrong:
 
 def shown(value: object) -> str:
     """A value as one would write it in a study file, shortened."""
-    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= 80 else f"{text[:80]} ..."
+    return quoted(value) if isinstance(value, str) else excerpt(json.dumps(value, default=str))
 
 
 @lru_cache

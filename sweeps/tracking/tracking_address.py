@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import make_url
 
 from sweeps.deadline import problem_within
-from sweeps.errors import StudyError, closest
+from sweeps.errors import StudyError, closest, quoted
 from sweeps.tracking.mlflow_client import open_client, reason
 
 SERVERS = ("http", "https")
@@ -44,14 +44,14 @@ def check_tracking(uri: str) -> None:
 
     Raises ``StudyError`` within ten seconds: unknown scheme, no answer, not MLflow's database.
     """
-    address = f"tracking address {masked(uri)!r}"
+    address = f"tracking address {quoted(masked(uri))}"
     scheme = uri.partition(":")[0].partition("+")[0] if ":" in uri else ""
     if scheme not in SERVERS + DATABASES:
         hint = (
             closest(scheme, SERVERS + DATABASES) or "; for a local file: sqlite:///path/mlflow.db"
         )
         allowed = ", ".join(SERVERS + DATABASES)
-        raise StudyError(f"{address}: found scheme {scheme!r}, allowed: {allowed}{hint}")
+        raise StudyError(f"{address}: found scheme {quoted(scheme)}, allowed: {allowed}{hint}")
     if scheme != "sqlite":
         import mlflow  # noqa: F401  # takes seconds that are not the server's
     deadline = None if scheme == "sqlite" else DEADLINE

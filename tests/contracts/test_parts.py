@@ -23,6 +23,7 @@ from pinn_core import (
 )
 from pinn_core.inputs import INPUTS
 from pinn_core.optimizers import Descent
+from pinn_core.problems.problem import Sized, grid_size
 
 FAMILIES = (
     *(AGGREGATIONS, ALIGNMENTS, INPUTS, NETWORKS),
@@ -47,6 +48,19 @@ def test_a_part_is_frozen_data_with_a_kind_and_words(part: Any) -> None:
     assert part(**dataclasses.asdict(default)) == default
     assert json.loads(json.dumps(dataclasses.asdict(default))) == dataclasses.asdict(default)
     assert inspect.getdoc(part) and inspect.getdoc(inspect.getmodule(part))
+
+
+@pytest.mark.parametrize("kind", PROBLEMS.names())
+def test_a_problem_knows_the_size_of_its_grid_without_making_it(kind: str) -> None:
+    names = {field.name for field in dataclasses.fields(PROBLEMS[kind])}  # type: ignore[arg-type]
+    axes = [name for name in sorted(names) if name.startswith("points_")]
+    problem = PROBLEMS[kind](**{name: 7 + place for place, name in enumerate(axes)})
+    grid = problem.grid()
+    made = len(grid.interior.coordinates), len(grid.supervised.coordinates)
+    assert isinstance(problem, Sized)
+    assert grid_size(problem) == made
+    vast = PROBLEMS[kind](**dict.fromkeys(axes, 10**6))
+    assert sum(grid_size(vast)) == 10 ** (6 * len(problem.coordinates))
 
 
 @pytest.mark.parametrize("kind", PROBLEMS.names())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -86,11 +87,27 @@ def test_causal_weights_by_hand() -> None:
     found = weighting.factors(
         state, "residual", row([1.0, 0.1, 0.2, 0.4, 0.3, 5.0, 0.2]), points, HEAT
     )
-    second, third = (torch.tensor(-2 * sum_, dtype=torch.float64).exp() for sum_ in (0.2, 0.5))
-    expected = torch.stack([third, second.new_ones(()), second, second, second.new_ones(())])
-    assert torch.allclose(found[0, :5], expected, rtol=1e-14, atol=0)
-    assert torch.allclose(found[0, 5:], torch.stack([third, second.new_ones(())]), rtol=1e-14)
+    first, second, third = (
+        torch.tensor(-2 * before, dtype=torch.float64).exp() * 7 / (3 * count)
+        for before, count in ((0.0, 3), (0.2, 2), (0.5, 2))
+    )
+    expected = torch.stack([third, first, second, second, first, third, first])
+    assert torch.allclose(found[0], expected, rtol=1e-14, atol=0)
     assert weighting.factors(state, "initial", squares(1, 7), points, HEAT) is None
+
+
+@pytest.mark.parametrize(("n", "chunks"), [(100, 16), (101, 32), (96, 32)])
+def test_causal_training_goes_down_the_mean_over_chunks(n: int, chunks: int) -> None:
+    """Algorithm 1's loss, whether or not the chunks are of equal size."""
+    table = squares(2, n)
+    points = at_times(torch.linspace(0, 1, n).tolist())
+    weighting = Causal(chunks=chunks, epsilon=0.3)
+    state = begin(weighting, members=2, residual=n)
+    factors = weighting.factors(state, "residual", table, points, HEAT)
+    edges = [-(-n * place // chunks) for place in range(chunks + 1)]
+    losses = torch.stack([table[:, a:b].mean(1) for a, b in pairwise(edges)], dim=1)
+    expected = (-0.3 * (losses.cumsum(1) - losses)).exp() * losses
+    assert torch.allclose((factors * table).mean(1), expected.mean(1), rtol=1e-13, atol=0)
 
 
 def test_on_a_mesh_chunks_are_the_time_levels() -> None:

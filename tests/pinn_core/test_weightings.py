@@ -7,8 +7,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from pinn_core import WEIGHTINGS
+from pinn_core import WEIGHTINGS, Mlp, Pinn
+from pinn_core.balance import Balance
+from pinn_core.field import Field
+from pinn_core.problems import Poisson
+from pinn_core.stack import padded
 from pinn_core.weighting import (
     Annealing,
     Causal,
@@ -41,7 +46,9 @@ def view(
         weights = torch.ones(terms, members, dtype=torch.float64)
     names = ("residual", "boundary", "initial")[:terms]
     losses = torch.ones(terms, members, dtype=torch.float64)
-    return View(names, losses, gradients, weights, MATRICES, BIASES, traces)
+    size = gradients[0].shape[1]
+    rows = [pad(each, (0, padded(size) - size)) for each in gradients]
+    return View(names, losses, rows, weights, MATRICES, BIASES, size, traces)
 
 
 def settle(weighting: Any, seen: View, updates: int = 400) -> Tensor:
@@ -74,6 +81,26 @@ def test_annealing_by_hand(
     assert found[1].item() == pytest.approx((1 - ema) * 4 + ema * new, rel=1e-14)
 
 
+@pytest.mark.parametrize("biases", [True, False])
+def test_annealings_mean_over_all_is_that_over_the_networks_parameters(biases: bool) -> None:
+    """25 parameters in rows of 32, of which 16 are weights."""
+    weighting = Annealing(mean="all", biases=biases, ema=1.0)
+    field = Field(Poisson(), Mlp(width=8, depth=1, activation="tanh"), "float64", backend="eager")
+    objective, one = Pinn(), torch.ones(1, dtype=torch.float64)
+    batch = objective.batches(field, [0]).at(0)
+    balance = Balance(field, weighting, {"residual": one, "boundary": one}, batch)
+    parameters = random(1, padded(field.size))
+    evaluation = objective.evaluate(field, parameters, batch)
+    balance.update(parameters, batch, evaluation)
+    places = [part for layer in field.stack.places() for part in layer[: 1 + biases]]
+    residual, boundary = (
+        torch.cat([evaluation.terms[name].gradient[0, place] for place in places]).abs()
+        for name in ("residual", "boundary")
+    )
+    assert len(boundary) == (25 if biases else 16)
+    assert balance.table[1].item() == pytest.approx((residual.max() / boundary.mean()).item())
+
+
 @pytest.mark.parametrize(("weighted", "power"), [(True, 0.5), (False, 1.0)])
 def test_annealings_two_equilibria(weighted: bool, power: float) -> None:
     """Of a residual 40 w.x and a boundary term a.x, whose gradients are constant."""
@@ -91,7 +118,7 @@ def test_annealing_on_two_quadratics() -> None:
     for step in range(200):
         gradients = [20_000 * (theta - 1), 2 * (theta - 2)]
         seen = View(
-            ("residual", "boundary"), weights, gradients, weights, matrices, matrices, no_traces
+            ("residual", "boundary"), weights, gradients, weights, matrices, matrices, 1, no_traces
         )
         if weighting.due(step):
             weights = weighting.update({}, seen)
@@ -193,6 +220,7 @@ def test_weights_do_not_depend_on_the_pack(weighting: Any, dtype: torch.dtype) -
             weights[:, members],
             matrices,
             biases,
+            p,
             lambda _: torch.stack([each[members].square().sum(1) for each in gradients]),
         )
         found: Tensor = weighting.update({}, seen)

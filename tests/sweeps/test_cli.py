@@ -15,12 +15,14 @@ from typer.testing import CliRunner
 
 from sweeps import launch
 from sweeps.cli import app
+from sweeps.display import reporting
 from sweeps.known import known
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Run
 from sweeps.study.study import load_study
-from tests.sweeps.samples import STUDY, pinn_run, sample_study
+from tests.sweeps.samples import STUDY, VERIFIED, pinn_run, sample_study
 
 SMALL = ("base.phases.0.steps=6", "rerun.seeds=2")
 
@@ -115,6 +117,16 @@ def test_an_unreachable_cluster(folder: Path) -> None:
     assert [entry.name for entry in folder.iterdir()] == ["study.yaml"]
 
 
+@pytest.mark.parametrize("runs_dir", ["/proc/x", "study.yaml/runs"])
+def test_a_runs_folder_that_cannot_be(runs_dir: str, folder: Path) -> None:
+    (folder / "study.yaml").write_text(STUDY)
+    code, said, message = pinn_sweep("run", "study.yaml", "--runs-dir", runs_dir)
+    assert (code, said) == (2, "")
+    assert message.startswith(f"pinn-sweep: {runs_dir} cannot be written: ")
+    assert [entry.name for entry in folder.iterdir()] == ["study.yaml"]
+    assert pinn_sweep("doctor", "--runs-dir", runs_dir)[0] == 2
+
+
 def test_a_study_that_does_not_exist(folder: Path) -> None:
     code, _, message = pinn_sweep("run", "dmo")
     assert code == 2
@@ -178,7 +190,7 @@ def test_the_runs_folder_may_come_from_the_environment(done: Path) -> None:
 def test_verify_finds_nothing_and_then_what_was_lost(done: Path) -> None:
     assert pinn_sweep("verify", "sample", "--runs-dir", done)[:2] == (
         0,
-        "10 runs replayed to the bit\n10 committed runs: all is well\n",
+        VERIFIED,
     )
     store, run = some_run(done)
     manifest = Path(store.where(run.run_id)).with_suffix(".json")
@@ -229,6 +241,15 @@ def test_ui_of_a_database_that_is_none(done: Path, folder: Path) -> None:
     )
     assert code == 2
     assert "cannot be used" in message
+
+
+def test_a_report_that_cannot_be_written(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise CannotWrite("disk full: no room for the report")
+
+    monkeypatch.setattr(reporting, "write_report_of", refuse)
+    code, _, message = pinn_sweep("report", "sample", "--runs-dir", done)
+    assert (code, message) == (1, "pinn-sweep: disk full: no room for the report\n")
 
 
 @pytest.mark.parametrize(

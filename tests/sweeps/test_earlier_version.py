@@ -94,7 +94,9 @@ def test_runs_of_other_arithmetic_are_not_replayed_and_verify_says_so(
     assert (all(changes), sum(verification.replayed.values())) == (True, runs)
 
 
-def test_a_complete_study_is_only_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_study_is_reported_and_no_run_is_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copytree(STORES / "old-search", tmp_path / "old-search")
     raise_a_number(monkeypatch)
     before = opened("old-search", tmp_path)[1].committed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +16,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from rich.console import Console
 
+from analysis.load import StudyData
 from sweeps import launch as launch_module
+from sweeps.display import reporting
 from sweeps.errors import StudyError
 from sweeps.launch import run_study
 from sweeps.search.planned import planned_ids
@@ -154,6 +157,25 @@ def test_a_pack_that_fails_once_is_tried_again(
 
 
 @pytest.mark.usefixtures("no_report")
+def test_a_run_that_no_memory_holds_is_told_once_and_not_tried_again(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = sample(tmp_path)
+    guilty = pinn_run(study).run_id
+    monkeypatch.setenv("SWEEP_FAULT", f"in_run:{guilty}@every:enomem")
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert "retry" not in said
+    assert (
+        len(re.findall(rf"failed .*: run {guilty} alone does not fit into the memory", said)) == 1
+    )
+    assert set(digests(study, done)) - set(digests(study, tmp_path)) == {guilty}
+    monkeypatch.delenv("SWEEP_FAULT")
+    assert launch(study, tmp_path)[0] == 0
+    assert digests(study, tmp_path) == digests(study, done)
+
+
+@pytest.mark.usefixtures("no_report")
 def test_a_run_that_always_fails_is_listed_and_the_rest_completes(tmp_path: Path) -> None:
     study = sample(tmp_path)
     guilty = pinn_run(study).run_id
@@ -214,6 +236,44 @@ def test_a_full_disk_stops_the_study_and_names_the_file(
     monkeypatch.delenv("SWEEP_FAULT")
     assert launch(study, tmp_path)[0] == 0
     assert digests(study, tmp_path) == digests(study, done)
+
+
+def small_report(study: Study, data: StudyData, directory: Path, missing: object) -> Path:
+    """As many kinds of files as the report has; drawing them all takes seconds."""
+    (directory / "figures").mkdir(parents=True)
+    for name in ("claims.json", "figures/1.png", "index.html"):
+        (directory / name).write_text(f"{len(data.runs)} runs")
+    return directory / "index.html"
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (1, "study.yaml"),
+        (2, "optuna.log"),
+        (3, "report/claims.json"),
+        (4, "report/figures/1.png"),
+        (5, "report/index.html"),
+        (6, "report/made-from.txt"),
+    ],
+)
+def test_whatever_file_finds_the_disk_full_is_named_and_written_next_time(
+    write: int, name: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copytree(done / "runs", tmp_path / "runs")
+    folder = tmp_path / "runs" / "sample"
+    (folder / "report" / "made-from.txt").unlink()
+    monkeypatch.setattr(reporting, "_make_report", small_report)
+    monkeypatch.setenv("SWEEP_FAULT", f"before_write@{write}:enospc")
+    code, said = launch(sample(tmp_path), tmp_path)
+    assert code == 1
+    assert re.search(rf"disk full: no room for the \d+ bytes of {folder}/{name};", said)
+    assert "run the same command again" in said
+    monkeypatch.delenv("SWEEP_FAULT")
+    assert launch(sample(tmp_path), tmp_path)[0] == 0
+    assert (folder / "report" / "index.html").read_text() == "10 runs"
+    assert (folder / "report" / "made-from.txt").is_file()
+    assert not list(folder.rglob("*.part"))
 
 
 class CtrlC(StringIO):
@@ -368,6 +428,23 @@ def test_a_model_of_which_every_run_diverges_is_reported(tmp_path: Path) -> None
     assert code == 1
     assert "pinn: none of its search runs has a final value" in said
     assert "diverged" in said
+
+
+@pytest.mark.parametrize(
+    ("trainer", "reason"),
+    [
+        ("no_such_module:train", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("pinn_core.trainer:fly", "AttributeError: .* 'fly'"),
+        ("tests", "AttributeError: "),
+    ],
+)
+def test_a_trainer_that_is_none_is_refused_before_anything_is_created(
+    trainer: str, reason: str, tmp_path: Path
+) -> None:
+    study = sample(tmp_path)
+    with pytest.raises(StudyError, match=f"^trainer '{trainer}': {reason}"):
+        run_study(study, runs_dir=tmp_path / "runs", executor="inline", trainer=trainer)
+    assert not (tmp_path / "runs" / "sample").exists()
 
 
 def test_a_second_driver_is_refused(done: Path) -> None:

@@ -75,6 +75,7 @@ def test_every_value_knows_its_line() -> None:
         ("a: 1\n[b]: 2", 2, "cannot be a key"),
         ("a: 1\n---\nb: 2", 2, "only one"),
         ("a: 1\nb: 1e999", 2, "too large"),
+        ("a: 1\nb: 9223372036854775808", 2, "is too large, allowed: up to 9223372036854775807"),
         ("a: 1\nb: " + "9" * 5000, 2, "too long"),
         ("\n" + "[" * (MAX_DEPTH + 2), 2, "nested deeper"),
     ],

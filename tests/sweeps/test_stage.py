@@ -19,7 +19,8 @@ from sweeps.execution.training import Workplace
 from sweeps.search.search import ModelSearch
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.results import Results
-from sweeps.store.store import DiskFull, Store
+from sweeps.store.store import Store
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack, Run, rerun_runs
 from sweeps.study.study import Study
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
@@ -228,8 +229,23 @@ def test_a_full_disk_ends_the_search_for_packs(tmp_path: Path, store: Store) -> 
     searcher.check_disk()
     searcher.on_trial_complete("trial", {"full": "disk full: no room"})
     assert searcher.suggest("next") == Searcher.FINISHED
-    with pytest.raises(DiskFull, match="no room"):
+    with pytest.raises(CannotWrite, match="no room"):
         searcher.check_disk()
+
+
+def test_a_pack_without_memory_for_one_run_is_divided_and_not_tried_again(
+    tmp_path: Path, store: Store
+) -> None:
+    study = sample_study(tmp_path, "resources.pack=2")
+    diary = Diary()
+    stage = stage_of(study, store, ModelSearch(study, "pinn"), diary)
+    searcher = PackSearcher([stage], place(store), ROOM)
+    searcher.suggest("pair")
+    searcher.on_trial_complete("pair", {"lost": "too large"})
+    searcher.suggest("alone")
+    searcher.on_trial_complete("alone", {"lost": "too large"})
+    assert list(stage.failures.values()) == ["too large"]
+    assert not diary.of("retried")
 
 
 def test_what_tune_pickles_holds_no_optuna(tmp_path: Path, store: Store) -> None:

@@ -15,7 +15,8 @@ import pytest
 from pinn_core.trajectory import Trajectory, TrajectoryError, UnknownSchema
 from sweeps.errors import StudyError
 from sweeps.store import faults
-from sweeps.store.store import DiskFull, Store
+from sweeps.store.store import Store
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Run
 from tests.sweeps.s3 import S3
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
@@ -222,6 +223,7 @@ COMMIT_AND_DIE = """
 import os, sys
 from pathlib import Path
 from sweeps.store.store import Store
+from sweeps.store.writing import CannotWrite
 from tests.sweeps.s3 import S3
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 folder, *moments = sys.argv[1:]
@@ -267,7 +269,7 @@ def test_a_full_disk_is_explained_and_leaves_nothing_half_done(
     faults.reached.clear()
     monkeypatch.setenv("SWEEP_FAULT", f"{moment}:enospc")
     with pytest.raises(
-        DiskFull, match=rf"no room for the \d+ bytes of {tmp_path}/store/{run.run_id}"
+        CannotWrite, match=rf"no room for the \d+ bytes of {tmp_path}/store/{run.run_id}"
     ):
         commit(store, run, trajectory_of(run))
     monkeypatch.delenv("SWEEP_FAULT")

@@ -69,6 +69,9 @@ from tests.sweeps.studies import MODELS, TEXT, refusal
         (20, "rerun: 3", "rerun: found 3, allowed: a mapping with the keys seeds, top"),
         (20, "resources: {pack: 4.0}", "resources.pack: found 4.0, allowed: a whole number or"),
         (20, "resources: {gpus: 2}", "resources.gpus: found 2, allowed: <= 1"),
+        (20, "resources: {gpus: 1e-9}", "resources.gpus: must be 0 or >= 0.01, found 1e-09"),
+        (20, "resources: {cpus: 1e-9}", "resources.cpus: found 1e-09, allowed: >= 0.01"),
+        (20, "search: {generation: 1000000}", "generation: found 1000000, allowed: <= 100000"),
         (20, "analysis: {plateau: {curve: loss}}", "analysis.plateau.curve: found 'loss', allowed"),
         (20, "analysis: {plateau: {spans: [0]}}", "analysis.plateau.spans: spans must be >= 1"),
         (
@@ -211,6 +214,10 @@ def test_a_worker_refuses_a_configuration_that_is_none(
     [
         ("{kind: medien}", r"search\.pruner\.kind: unknown pruner 'medien': .*mean 'median'"),
         ("{kind: successive_halving, min_resource: 0}", r"pruner\.min_resource: .* >= 1, found 0"),
+        (
+            "{kind: successive_halving, min_early_stopping_rate: 1000000000}",
+            r"min_early_stopping_rate: .* lie in \[0, 64\], found 1000000000",
+        ),
         ("{kind: median, warmup: 3}", r"search\.pruner\.warmup: unknown key 'warmup'"),
         ("{kind: median, interval_steps: 1.5}", r"pruner\.interval_steps: .* a whole number"),
         ("{kind: median, n_warmup_steps: 1000}", r"search\.pruner: never judges: .* after 1000"),
@@ -231,3 +238,34 @@ def test_a_pruner_needs_its_metric_where_it_judges(file: Path, metric: str, ever
     said = rf"search\.pruner: judges at step 110, but model 'pinn' records {metric} every {every}"
     with pytest.raises(StudyError, match=said):
         load_study(str(file), [*chosen, rule % 10])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "{0}"),
+        ("search.metric", "{0}"),
+        ("search.sampler", "{0}"),
+        ("base.problem.kind", "{0}"),
+        ("base.network.activation", "{0}"),
+        ("base.network.{0}", "1"),
+        ("base.phases.{0}", "1"),
+        ("{0}", "1"),
+        ("models.{0}.objective", "1"),
+        ("models.pinn.space.{0}", "[1]"),
+        ("models.pinn.space.network.width", "[{0}]"),
+        ("models.pinn.objective.lambdas", "{{{0}: 1}}"),
+        ("analysis.plateau.spans", "[0, {1}]"),
+        ("analysis.baseline", "{0}"),
+        ("reduced", "{0}"),
+        ("name", "[[{1}]]"),
+        ("name", "!{0} 1"),
+        ("name", "${{{0}}}"),
+    ],
+)
+def test_a_message_shows_little_of_what_it_found(file: Path, key: str, value: str) -> None:
+    long, many = "x" * 20_000, ", ".join(["12345"] * 2_000)
+    said = refusal(file, f"{key.format(long, many)}={value.format(long, many)}")
+    assert "x" * 201 not in said
+    assert said.count("12345") <= 120
+    assert len(said) < 3_000

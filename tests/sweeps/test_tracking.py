@@ -18,10 +18,16 @@ from mlflow.exceptions import MlflowException
 from sweeps.errors import StudyError
 from sweeps.store.faults import Fault, reached
 from sweeps.store.store import Store
+from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import rerun_runs
 from sweeps.study.study import Study
 from sweeps.tracking import rows, tracking, tracking_address
-from sweeps.tracking.mlflow_client import make_database, open_client, search_runs
+from sweeps.tracking.mlflow_client import (
+    is_unreachable,
+    make_database,
+    open_client,
+    search_runs,
+)
 from sweeps.tracking.tracking import (
     Publisher,
     Synced,
@@ -488,3 +494,7 @@ def test_thinning_keeps_both_ends_and_its_promise(length: int) -> None:
     assert len(kept) <= min(50, length)
     assert kept == sorted(set(kept))
     assert kept[:1] + kept[-1:] == ([0, length - 1] if length else [])
+
+
+def test_a_disk_that_is_full_is_waited_for_as_a_server_is() -> None:
+    assert is_unreachable(CannotWrite("disk full: no room for mlflow.db"))

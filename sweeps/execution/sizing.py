@@ -1,0 +1,181 @@
+"""What a study asks for against what is there, with numbers, before anything is created."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pinn_core.configuration import Configuration
+from pinn_core.footprint import grid_bytes, member_needs, trajectory_bytes
+from pinn_core.problems.problem import grid_size
+from sweeps.errors import StudyError
+from sweeps.execution.machines import Machine, with_room
+from sweeps.search.search import planned_total
+from sweeps.store.address import is_address, nearest_folder
+from sweeps.study.plan import rerun_of
+from sweeps.study.space import Choices, Range
+from sweeps.study.study import Study, configuration_at
+
+MOST_RUNS = 1_000_000
+"""Of a study: its driver keeps something of each."""
+
+SMALLER = {
+    "layers": "network.width, network.depth, objective.batch or the problem's points",
+    "parameters": "network.width or network.depth",
+    "record": "the steps of phases, or take a larger record.sketch_every",
+    "landscape": "network.width, network.depth or what record asks of the loss landscape",
+    "grid": "the problem's points",
+}
+"""What to make smaller, by what takes most of a run's memory."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the largest run of a model takes, and how many runs the model has."""
+
+    model: str
+    configuration: Configuration
+    needs: Mapping[str, int]
+    """Bytes of memory that one run alone takes, by what they are for."""
+    runs: int
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that one run alone takes."""
+        return sum(self.needs.values())
+
+    @property
+    def stored(self) -> int:
+        """Bytes that a run leaves in the store, before compression."""
+        return trajectory_bytes(self.configuration)
+
+
+def sizes(study: Study) -> list[Size]:
+    """Of every model; costs no more than a few configurations, and no grid is made."""
+    found = []
+    for model in study.models:
+        configuration = _largest(study, model)
+        found.append(Size(model, configuration, _needs(configuration), _runs(study, model)))
+    return found
+
+
+def refuse_too_large(
+    study: Study, machines: Sequence[Machine], home: str, committed: int = 0
+) -> None:
+    """Raise ``StudyError`` if a run fits into no memory, or all runs onto no disk.
+
+    ``home`` is where the store is, ``committed`` how many runs are in it.
+    """
+    models = sizes(study)
+    runs = sum(model.runs for model in models)
+    if runs > MOST_RUNS:
+        raise StudyError(
+            f"the study asks for {runs} runs, allowed: at most {MOST_RUNS}; "
+            "change search.runs, rerun.top or rerun.seeds"
+        )
+    for model in models:
+        _refuse_memory(model, with_room(machines, study.resources), gpus=study.resources.gpus > 0)
+    _refuse_store(models, max(0, runs - committed), home)
+
+
+def in_words(study: Study) -> str:
+    """How large the study is, for who asks before."""
+    models = sizes(study)
+    memory, stored = max(one.memory for one in models), sum(one.runs * one.stored for one in models)
+    return (
+        f"{sum(one.runs for one in models)} runs, each up to {_shown(memory)} of memory, "
+        f"all together about {_shown(stored)} in the store"
+    )
+
+
+def _refuse_memory(size: Size, machines: Sequence[Machine], *, gpus: bool) -> None:
+    known = [(each.gpu_memory if gpus else each.memory, each.name) for each in machines]
+    there, name = min(((memory, name) for memory, name in known if memory), default=(None, ""))
+    if there is None or size.memory <= there:
+        return
+    most = max(size.needs, key=lambda what: size.needs[what])
+    raise StudyError(
+        f"models.{size.model}: one run takes about {_shown(size.memory)} of memory "
+        f"({_described(size.configuration)}), {name} has {_shown(there)}{' on a GPU' * gpus}; "
+        f"most is for the {most}: change {SMALLER[most]}"
+    )
+
+
+def _refuse_store(models: Sequence[Size], missing: int, home: str) -> None:
+    if is_address(home) or not models:
+        return
+    asked = min(sum(model.runs * model.stored for model in models), missing * _most(models))
+    folder = nearest_folder(Path(home))
+    free = shutil.disk_usage(folder).free
+    if asked > free:
+        raise StudyError(
+            f"{missing} runs leave about {_shown(asked)} in the store, {folder} has {_shown(free)} "
+            "free; change the steps of phases, record.sketch_every, search.runs or rerun.seeds, or "
+            "say with --runs-dir or --store where there is more room"
+        )
+
+
+def _most(models: Sequence[Size]) -> int:
+    return max(model.stored for model in models)
+
+
+def _runs(study: Study, model: str) -> int:
+    rerun = rerun_of(study, model)
+    if not study.models[model].space:
+        return rerun.seeds
+    search = planned_total(study, model)
+    return search + min(search, rerun.top) * rerun.seeds
+
+
+def _largest(study: Study, model: str) -> Configuration:
+    """The configuration of a model's space that takes most memory, chosen key by key."""
+    space = study.models[model].space
+    point = {key: _ends(values)[0] for key, values in space.items()}
+    for key, values in space.items():
+        point[key] = max(_ends(values), key=lambda value: _memory(study, model, point, key, value))
+    return configuration_at(study, model, point)
+
+
+def _memory(study: Study, model: str, point: Mapping[str, Any], key: str, value: Any) -> int:  # noqa: ANN401
+    try:
+        return sum(_needs(configuration_at(study, model, {**point, key: value})).values())
+    except StudyError:  # these two values do not go together
+        return 0
+
+
+def _ends(values: Choices | Range) -> list[Any]:
+    """The values of a key between which all others are, as far as memory goes."""
+    if isinstance(values, Range):
+        return [values.low, values.high]
+    numbers = [value for value in values if isinstance(value, int | float)]
+    others = [value for value in values if not isinstance(value, int | float)]
+    return [*others, *({min(numbers), max(numbers)} if numbers else ())]
+
+
+def _needs(configuration: Configuration) -> dict[str, int]:
+    return {**member_needs(configuration), "grid": grid_bytes(configuration.problem)}
+
+
+def _described(configuration: Configuration) -> str:
+    stack, problem = configuration.stack(), configuration.problem
+    return (
+        f"network.width {max(stack.widths[1:-1])}, network.depth {len(stack.widths) - 2}: "
+        f"{stack.size} parameters; {sum(grid_size(problem))} grid points, "
+        f"objective.batch {configuration.objective.batch}; {configuration.steps} steps"
+    )
+
+
+def _shown(size: int) -> str:
+    """Bytes in the unit that makes a short number.
+
+    >>> _shown(3 * 2**30), _shown(5 * 2**20)
+    ('3.0 GB', '5.0 MB')
+    """
+    unit = next((unit for unit in ("GB", "MB") if size >= _UNITS[unit]), "kB")
+    return f"{size / _UNITS[unit]:.1f} {unit}"
+
+
+_UNITS = {"GB": 2**30, "MB": 2**20, "kB": 2**10}
