@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.censored import Lengths
 from analysis.expected import Judged, expected_json
 from analysis.load import StudyData
 from analysis.plateau import SCALES, PlateauRule, plateau_of
@@ -24,7 +25,9 @@ from analysis.verdicts import (
     Range,
     Verdict,
     change,
+    decide,
     difference,
+    finite,
     level,
     ratio,
 )
@@ -167,8 +170,12 @@ def applies(table: pd.DataFrame) -> bool:
 
 
 def judge(table: pd.DataFrame) -> dict[str, Verdict]:
-    """The verdict on every claim of CLAIMS, by claim id, from the table of `statistics.per_run`."""
-    return {claim.id: claim.test(table) for claim in CLAIMS}
+    """The verdict on every claim of CLAIMS, by claim id, from the table of `statistics.per_run`.
+
+    They are one family: their p-values are corrected for their number.
+    """
+    verdicts = decide([(claim.range, claim.measure(table, claim.quantity)) for claim in CLAIMS])
+    return {claim.id: verdict for claim, verdict in zip(CLAIMS, verdicts, strict=True)}
 
 
 def readings(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> pd.DataFrame:
@@ -188,17 +195,20 @@ def readings(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> pd.Data
 def compare_readings(table: pd.DataFrame) -> pd.DataFrame:
     """The table of `readings` in short, side by side.
 
-    Index: `scale`. Columns: `<model>` (median length) and `<model>.censored` (runs that never left)
-    of each model, and `ratio` of the medians, PINN to regression (null without both).
+    Index: `scale`. Columns: `<model>` (median length, Kaplan and Meier's), `<model>.at_least`
+    (whether that is a lower bound), `<model>.censored` (runs that never left) of each model, and
+    `ratio` of the medians, PINN to regression (null without both, or where one is a bound).
     """
     rows = {}
     for scale in SCALES:
         row: dict[str, float] = {}
         for model, runs in table.groupby("model"):
-            row[f"{model}"] = float(runs[f"{scale}.length"].median())
-            row[f"{model}.censored"] = int(runs[f"{scale}.censored"].sum())
-        row["ratio"] = row.get(PINN, nan) / (row.get(REGRESSION) or nan)
-        rows[scale] = row
+            lengths = Lengths.of(runs[f"{scale}.length"], runs[f"{scale}.censored"])
+            row[f"{model}"], row[f"{model}.at_least"] = lengths.median()
+            row[f"{model}.censored"] = int(lengths.censored.sum())
+        bound = any(row.get(f"{model}.at_least") for model in NAMES)
+        of_medians = row.get(PINN, nan) / (row.get(REGRESSION) or nan)
+        rows[scale] = {**row, "ratio": nan if bound else of_medians}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scale")
 
 
@@ -232,6 +242,7 @@ def as_json(
     """
     table = per_run(data, rule, runs)
     claims = CLAIMS if applies(table) else ()
+    verdicts = judge(table) if claims else {}
     short = compare_readings(readings(data, rule, runs)).reset_index()
     return {
         "study": data.name,
@@ -243,7 +254,7 @@ def as_json(
                 "sentence": claim.sentence,
                 "quantity": claim.quantity,
                 "claimed": claim.range.words,
-                **asdict(claim.test(table)),
+                **finite(asdict(verdicts[claim.id])),
             }
             for claim in claims
         ],

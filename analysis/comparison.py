@@ -14,7 +14,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from analysis.statistics import compare, over_seeds
+from analysis.censored import Median
+from analysis.early_ends import early_ends, ended_early
+from analysis.estimates import SEEDS
+from analysis.statistics import LENGTH, compare_difference, compare_ratio, over_seeds
 from analysis.verdicts import NAMES, PINN, REGRESSION
 from analysis.wording import NONE, count, plus_minus
 
@@ -52,7 +55,10 @@ TURNED = ("plateau begins", "plateau lasts", "final loss", "final error")
 
 @dataclass(frozen=True)
 class Row:
-    """A metric: its cells by model and part, and the p-value of the rank test in the plateau."""
+    """A metric: its cells by model and part, and the p-value of no difference in the plateau.
+
+    That is of a ratio of 1, or of a difference of 0 where there is no ratio; not corrected.
+    """
 
     words: str
     unit: str
@@ -70,7 +76,7 @@ class ComparisonTable:
 
     @property
     def tested(self) -> bool:
-        """Whether there is a rank test to show: both of the paper's models, enough seeds."""
+        """Whether there is a test to show: both of the paper's models, enough seeds."""
         return any(row.test != NONE for row in self.rows)
 
     def to_rich(self) -> Table:
@@ -112,11 +118,18 @@ class ComparisonTable:
 
 
 def comparison_table(table: pd.DataFrame) -> ComparisonTable:
-    """The comparison of the runs of a table of `statistics.per_run`; rows nobody has are absent."""
+    """The comparison of the runs of a table of `statistics.per_run`; empty rows are absent.
+
+    Runs that ended too early for a plateau to be seen are only counted.
+    """
     models = tuple(str(model) for model in table["model"].unique())
-    summary = over_seeds(table).to_dict("index")
-    rows = (_row(table, summary, models, *entry) for entry in ROWS)
-    return ComparisonTable(models, tuple(row for row in rows if row), _caption(table, models))
+    early = ended_early(table)
+    seen = table[~early]
+    summary = {} if seen.empty else over_seeds(seen).to_dict("index")
+    rows = [_row(seen, summary, models, *entry) for entry in ROWS] if summary else []
+    stayed = table.assign(**{"plateau.censored": table["plateau.censored"].mask(early, 0.0)})
+    caption = " ".join(filter(None, (_caption(stayed, models), early_ends(table))))
+    return ComparisonTable(models, tuple(row for row in rows if row), caption)
 
 
 def _row(
@@ -135,16 +148,27 @@ def _row(
     if set(cells.values()) == {NONE}:
         return None
     inside = quantities.get("inside")
-    p = compare(table, inside, PINN, REGRESSION).p if inside else None
-    return Row(words, unit, cells, NONE if p is None else f"{p:.2g}")
+    return Row(words, unit, cells, _p_of_no_difference(table, inside) if inside else NONE)
+
+
+def _p_of_no_difference(table: pd.DataFrame, quantity: str) -> str:
+    """Of a ratio of 1, or of a difference of 0; a dash with too few seeds."""
+    for found, limit in (
+        (compare_ratio(table, quantity, PINN, REGRESSION).estimate, 1.0),
+        (compare_difference(table, quantity, PINN, REGRESSION).estimate, 0.0),
+    ):
+        if found is not None:
+            return f"{found.p(limit):.2g}" if found.seeds >= SEEDS else NONE
+    return NONE
 
 
 def _cell(summary: Summary, model: str, quantity: str | None) -> str:
     found = summary.get((model, quantity))
     if found is None:
         return NONE
-    bound = "≥ " if quantity == "plateau.length" and found["censored"] else ""
-    return bound + plus_minus(found["mean"], found["sd"])
+    if quantity == LENGTH and found["censored"]:
+        return f"median {Median(found['median'], found['at_least'])}"
+    return plus_minus(found["mean"], found["sd"])
 
 
 def _caption(table: pd.DataFrame, models: tuple[str, ...]) -> str:
@@ -156,5 +180,8 @@ def _caption(table: pd.DataFrame, models: tuple[str, ...]) -> str:
         for model, of_model in stayed.items()
         if of_model.any()
     )
-    lower = f" {bounds} ended in the plateau, which makes its length a lower bound."
+    lower = (
+        f" {bounds} ended in the plateau, which makes its length a lower bound: medians are Kaplan "
+        "and Meier's."
+    )
     return f"{runs}.{lower if bounds else ''}"

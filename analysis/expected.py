@@ -10,12 +10,19 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from analysis.estimates import Interval, median
 from analysis.load import StudyData, stopped_early
 from analysis.plateau import SUMMARISED, PlateauRule, plateau_of
+from analysis.verdicts import Outcome, Verdict, finite
 from analysis.wording import count, number
 
 Of = Literal["final", "best", "inside", "after"]
-Outcome = Literal["reproduced", "not reproduced", "not run at this size"]
+OUTCOMES: dict[Outcome, str] = {
+    "holds": "reproduced",
+    "does not hold": "not reproduced",
+    "not decidable": "not run at this size",
+}
+"""How the verdicts on expected numbers are called."""
 Where = dict[str, int | float | str | bool | None]
 
 
@@ -92,13 +99,15 @@ class Measured:
     """A number over the runs that match: `settings` tells how many configurations those are.
 
     A loss or error of a run that diverged counts as infinite in the median, and is left out of
-    `mean` and `sd`. None where there is no such number.
+    `mean` and `sd`. `interval` is the median's 95 % one, from five seeds on. None where there is no
+    such number.
     """
 
     runs: int
     settings: int
     diverged: int
     median: float | None
+    interval: Interval | None
     mean: float | None
     sd: float | None
 
@@ -107,16 +116,21 @@ class Measured:
 class Judged:
     """An expectation, what was measured, and the verdict.
 
+    The median alone decides, without a test: its interval (five seeds or more) is there to be seen.
     `ratio` is that of the measured median to the published value; for `times_below`, of the other
     runs' median (`other`) to it.
     """
 
     expectation: Expectation
-    outcome: Outcome
+    verdict: Verdict
     ours: Measured
     other: Measured | None
     ratio: float | None
-    text: str
+
+    @property
+    def outcome(self) -> str:
+        """The verdict's, in words of OUTCOMES."""
+        return OUTCOMES[self.verdict.outcome]
 
 
 def judge_expected(
@@ -128,16 +142,14 @@ def judge_expected(
 
 def expected_json(judged: Iterable[Judged]) -> list[dict[str, Any]]:
     """The verdicts as plain data, for claims.json: null for what is infinite or not there."""
-    return [{"expected": each.expectation.words(), **_finite(asdict(each))} for each in judged]
-
-
-def _finite(plain: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: _finite(value)
-        if isinstance(value, dict)
-        else (None if isinstance(value, float) and not isfinite(value) else value)
-        for key, value in plain.items()
-    }
+    return [
+        {
+            "expected": each.expectation.words(),
+            "outcome": each.outcome,
+            **finite(asdict(each)),
+        }
+        for each in judged
+    ]
 
 
 def where_in_words(where: Mapping[str, object]) -> str:
@@ -158,10 +170,11 @@ def _judge(data: StudyData, rule: PlateauRule, each: Expectation) -> Judged:
     if other is not None and below is not None:
         text = f"{each.model}: {text}; {below.model}: {_words_of(other)}"
     if ours.runs == 0 or (other is not None and other.runs == 0):
-        outcome: Outcome = "not run at this size"
+        outcome: Outcome = "not decidable"
     else:
-        outcome = "reproduced" if _met(each, ours.median, ratio) else "not reproduced"
-    return Judged(expectation=each, outcome=outcome, ours=ours, other=other, ratio=ratio, text=text)
+        outcome = "holds" if _met(each, ours.median, ratio) else "does not hold"
+    verdict = Verdict(outcome, ours.median, ours.interval, text)
+    return Judged(expectation=each, verdict=verdict, ours=ours, other=other, ratio=ratio)
 
 
 def _met(each: Expectation, median: float | None, ratio: float | None) -> bool:
@@ -189,11 +202,13 @@ def _measure(
     values = np.array([_value(data, rule, each, run_id) for run_id in runs.index], dtype=float)
     finite = values[np.isfinite(values)]
     counted = values[~np.isnan(values)]
+    middle = median(counted) if len(counted) else None
     return Measured(
         runs=len(runs),
         settings=runs["setting"].nunique(),
         diverged=int(runs["diverged_at"].count()),
-        median=float(np.median(counted)) if len(counted) else None,
+        median=middle.number if middle else None,
+        interval=middle.interval if middle else None,
         mean=_or_none(float(finite.mean()) if len(finite) else nan),
         sd=_or_none(float(finite.std(ddof=1)) if len(finite) > 1 else nan),
     )

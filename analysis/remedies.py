@@ -3,9 +3,11 @@
 What is compared is the way to one level for all: the smoothed curve's where the baseline has left
 its plateau, the median over its runs. (The length of a model's own plateau, the first flat stretch
 of its curve, would praise a remedy that rests early and briefly, and then again.) Runs of equal
-seed share initial weights and points, so every model is paired with the baseline over seeds. A run
-of the baseline that had not come below the level after N updates counts as N steps; one of a
-remedy, which may have had fewer, counts as no shorter than the baseline's longest.
+seed share initial weights and points, so every model is paired with the baseline over seeds.
+
+A run that never came down to the level, or that diverged, counts as having spent all that the
+baseline's longest run did, or what it did itself if that is more: a lower bound. Of a pair in which
+neither came down nothing is known, and it counts as a ratio of 1. Medians are Kaplan and Meier's.
 """
 
 from __future__ import annotations
@@ -16,16 +18,17 @@ from math import ceil, inf, isfinite, log2
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
+from analysis import estimates
+from analysis.censored import Lengths, Median
+from analysis.estimates import LEVEL, Estimate, Interval
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule, first_below, level_left, plateau_of
-from analysis.statistics import DECIDABLE, Interval, holm, interval, ratio_of_medians
-from analysis.verdicts import REGRESSION
+from analysis.verdicts import REGRESSION, Measured, Range, Verdict, decide, finite
 
-LEVEL = 0.05
+FEWER = Range("below 1", high=1)
+UNKNOWN = Verdict("not decidable")
 ERROR = "error/relative_l2"
 SECONDS = "time/step_seconds"
 SPENT = ("steps", "evaluations", "seconds")
@@ -33,42 +36,37 @@ EVALUATIONS, PRODUCTS = "work/evaluations", "work/products"
 OF_A_PRODUCT = 2
 """Evaluations that a Hessian-vector product counts as: it differentiates a gradient once more."""
 
-Values = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
     """A quantity of a model against the baseline's, over the seeds that both have.
 
-    `ratio` and its bootstrap `interval` are of the medians; `difference` is the median of the
-    differences seed by seed, with its interval. `p` is the two-sided Wilcoxon signed-rank test's,
-    `corrected` is Holm's over the remedies. What too few seeds leave open is None.
+    `ratio` is the verdict on the ratio over pairs being below 1, corrected for the number of
+    remedies; of a reference, which is not tested, it has a number and an interval alone.
+    `difference` is that over pairs, with its interval. What is not known is None.
     """
 
-    medians: tuple[float | None, float | None]
-    ratio: float | None = None
-    interval: Interval | None = None
+    medians: tuple[Median, Median] | None = None
+    ratio: Verdict = UNKNOWN
     difference: float | None = None
     difference_interval: Interval | None = None
-    p: float | None = None
-    corrected: float | None = None
 
     @property
     def significant(self) -> bool:
-        """Whether the corrected test finds a difference at the 5 % level."""
-        return self.corrected is not None and self.corrected < LEVEL
+        """Whether the corrected test finds a difference, to either side."""
+        return self.ratio.outcome != "not decidable"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Remedy:
     """A model against the baseline.
 
-    `stayed` are the runs of each, of `seeds` pairs, that never came below the level, `diverged`
-    those whose numbers ceased to be finite. Where no run of either came below, nothing spent is
-    compared. `steps`, `evaluations` (a loss with its gradient; a Hessian-vector product as two) and
-    `seconds` are those spent until then. `plateaus` are the median lengths of each model's own
-    plateau in steps, `cost` is the ratio of the median times of a step. A `reference` is trained on
-    the solution itself: it is shown, but no remedy.
+    `stayed` are the runs of each, of `seeds` pairs, that never came below the level or diverged,
+    `diverged` those whose numbers ceased to be finite. Where no run of either came below, nothing
+    spent is compared. `steps`, `evaluations` (a loss with its gradient; a Hessian-vector product as
+    two) and `seconds` are those spent until then. `plateaus` are the median lengths of each model's
+    own plateau in steps, `cost` is the ratio of the median times of a step. A `reference` is
+    trained on the solution itself: it is shown, but no remedy.
     """
 
     model: str
@@ -80,7 +78,7 @@ class Remedy:
     evaluations: Effect
     seconds: Effect
     error: Effect
-    plateaus: tuple[float, float]
+    plateaus: tuple[Median, Median]
     cost: float | None
 
 
@@ -99,7 +97,7 @@ class Remedies:
     @property
     def tested(self) -> int:
         """How many remedies the p-values are corrected for."""
-        return sum(one.steps.p is not None for one in self.ranked if not one.reference)
+        return sum(one.steps.ratio.p is not None for one in self.ranked if not one.reference)
 
     @property
     def seeds(self) -> int:
@@ -123,22 +121,23 @@ def compare_remedies(
     level = _level(data, rule, list(models.index[models == baseline]))
     table = _table(data, rule, runs, -inf if level is None else level)
     base = table[table["model"] == baseline].set_index("seed")
-    others = table[table["model"] != baseline].groupby("model", sort=False)
-    found = [_against(str(model), of.set_index("seed"), base) for model, of in others]
-    remedies = [one for one in found if not one.reference]
-    references = [one for one in found if one.reference]
-    effects = [_corrected([getattr(one, name) for one in remedies]) for name in (*SPENT, "error")]
-    tested = [
-        replace(one, steps=steps, evaluations=evaluations, seconds=seconds, error=error)
-        for one, steps, evaluations, seconds, error in zip(remedies, *effects, strict=True)
+    pairs = {
+        str(model): Pairs(of_model.set_index("seed"), base)
+        for model, of_model in table[table["model"] != baseline].groupby("model", sort=False)
+    }
+    tested = [model for model, both in pairs.items() if not both.reference]
+    effects = {quantity: _effects(pairs, tested, quantity) for quantity in (*SPENT, "error")}
+    ranked = [
+        both.remedy(model, {quantity: of[model] for quantity, of in effects.items()})
+        for model, both in pairs.items()
     ]
-    ranked = sorted([*tested, *references], key=_place)
-    return Remedies(baseline=baseline, level=level, ranked=tuple(ranked))
+    return Remedies(baseline=baseline, level=level, ranked=tuple(sorted(ranked, key=_place)))
 
 
 def remedies_json(found: Remedies) -> dict[str, Any]:
     """The comparison as plain data, for claims.json."""
-    return {**asdict(found), "tested": found.tested, "seeds_needed": found.seeds_needed}
+    plain = {**asdict(found), "tested": found.tested, "seeds_needed": found.seeds_needed}
+    return dict(finite(plain))
 
 
 def _level(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> float | None:
@@ -156,15 +155,16 @@ def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str], level: float
     for run_id in about.index:
         trajectory = data.trajectory(str(run_id))
         diverged = bool(about["diverged_at"].notna()[run_id])
-        reached = first_below(trajectory, rule, level)
-        steps = int(trajectory.index[-1]) if reached is None else reached
+        reached = None if diverged else first_below(trajectory, rule, level)
+        whole = _spent(trajectory, int(trajectory.index[-1]))
+        plateau = plateau_of(trajectory, rule)
         rows.append(
             {
-                "steps": float(steps),
-                "evaluations": _evaluations(trajectory, steps),
-                "seconds": _seconds(trajectory, steps),
+                **(whole if reached is None else _spent(trajectory, reached)),
+                **{f"whole.{quantity}": value for quantity, value in whole.items()},
                 "stayed": reached is None,
-                "plateau": float(plateau_of(trajectory, rule).length),
+                "plateau": float(plateau.length),
+                "plateau_censored": plateau.censored or (diverged and plateau.length == 0),
                 "error": _final_error(trajectory, diverged),
                 "diverged": diverged,
                 "step_seconds": _step_seconds(trajectory),
@@ -175,6 +175,15 @@ def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str], level: float
     return table.assign(
         model=about["model"], seed=about["seed"], reference=(kind == REGRESSION) | named
     )
+
+
+def _spent(trajectory: pd.DataFrame, steps: int) -> dict[str, float]:
+    """What the first steps took, by quantity of SPENT."""
+    return {
+        "steps": float(steps),
+        "evaluations": _evaluations(trajectory, steps),
+        "seconds": _seconds(trajectory, steps),
+    }
 
 
 def _final_error(trajectory: pd.DataFrame, diverged: bool) -> float:
@@ -208,81 +217,94 @@ def _step_seconds(trajectory: pd.DataFrame) -> float:
     return float(trajectory[SECONDS].iloc[1:].astype(float).median())
 
 
-def _against(model: str, runs: pd.DataFrame, base: pd.DataFrame) -> Remedy:
-    shared = runs.index.intersection(base.index)
-    one, other = _bounded(runs.loc[shared], base.loc[shared]), base.loc[shared]
-    times = runs["step_seconds"].median(), base["step_seconds"].median()
-    cost = float(times[0] / times[1])
-    spent = {name: _effect(one[name], other[name]) for name in SPENT}
-    if one["stayed"].all() and other["stayed"].all():  # all are lower bounds: nothing to compare
-        spent = {name: Effect(medians=effect.medians) for name, effect in spent.items()}
-    return Remedy(
-        model=model,
-        reference=bool(runs["reference"].any()),
-        seeds=len(shared),
-        stayed=(int(one["stayed"].sum()), int(other["stayed"].sum())),
-        diverged=(int(one["diverged"].sum()), int(other["diverged"].sum())),
-        **spent,
-        error=_effect(one["error"], other["error"]),
-        plateaus=(float(runs["plateau"].median()), float(base["plateau"].median())),
-        cost=cost if isfinite(cost) else None,
-    )
+class Pairs:
+    """The runs of a model and of the baseline, by the seeds that both have."""
+
+    def __init__(self, runs: pd.DataFrame, base: pd.DataFrame) -> None:
+        self.all = runs, base
+        shared = runs.index.intersection(base.index)
+        budget = base[[f"whole.{quantity}" for quantity in SPENT]].max()
+        self.one, self.other = (_bounded(each.loc[shared], budget) for each in (runs, base))
+        self.reference = bool(runs["reference"].any())
+
+    def estimate(self, quantity: str) -> tuple[Estimate | None, Effect]:
+        """The ratio over pairs, and what else there is to say of the quantity."""
+        spent = quantity in SPENT
+        known = self.one[quantity].notna() & self.other[quantity].notna()
+        one, other = self.one[known], self.other[known]
+        if not known.any():
+            return None, Effect()
+        stayed = one["stayed"] & spent, other["stayed"] & spent
+        effect = Effect(
+            medians=(
+                Lengths.of(one[quantity], stayed[0]).median(),
+                Lengths.of(other[quantity], stayed[1]).median(),
+            )
+        )
+        if stayed[0].all() and stayed[1].all():
+            return None, effect
+        open_pairs = stayed[0] & stayed[1]
+        values = one[quantity].where(~open_pairs, 1.0), other[quantity].where(~open_pairs, 1.0)
+        ratio = estimates.paired_ratio(*values)
+        if np.isfinite(values).all():
+            difference = estimates.pseudomedian(values[0] - values[1])
+            effect = replace(
+                effect, difference=difference.number, difference_interval=difference.interval
+            )
+        sides = {(True, False): "at least", (False, True): "at most"}
+        bound = sides.get((bool(stayed[0].any()), bool(stayed[1].any())), "")
+        return replace(ratio, bound=bound), effect
+
+    def remedy(self, model: str, effects: dict[str, Effect]) -> Remedy:
+        """The comparison of the model, given that of every quantity."""
+        times = [each["step_seconds"].median() for each in self.all]
+        cost = float(times[0] / times[1])
+        plateaus = [
+            Lengths.of(each["plateau"], each["plateau_censored"]).median() for each in self.all
+        ]
+        return Remedy(
+            model=model,
+            reference=self.reference,
+            seeds=len(self.one),
+            stayed=(int(self.one["stayed"].sum()), int(self.other["stayed"].sum())),
+            diverged=(int(self.one["diverged"].sum()), int(self.other["diverged"].sum())),
+            **effects,
+            plateaus=(plateaus[0], plateaus[1]),
+            cost=cost if isfinite(cost) else None,
+        )
 
 
-def _bounded(runs: pd.DataFrame, base: pd.DataFrame) -> pd.DataFrame:
-    """The runs, of which those that never came below are no shorter than the baseline's longest."""
+def _bounded(runs: pd.DataFrame, budget: pd.Series[float]) -> pd.DataFrame:
+    """The runs, of which those that never came below have spent no less than the budget."""
     bounded = {
-        name: runs[name].where(~runs["stayed"], runs[name].clip(lower=base[name].max()))
-        for name in SPENT
+        quantity: runs[quantity].where(
+            ~runs["stayed"],
+            np.fmax(runs[f"whole.{quantity}"], budget[f"whole.{quantity}"]),
+        )
+        for quantity in SPENT
     }
     return runs.assign(**bounded)
 
 
-def _effect(one: pd.Series[float], other: pd.Series[float]) -> Effect:
-    known = (one.notna() & other.notna()).to_numpy()
-    pair: tuple[Values, Values] = (
-        np.asarray(one, dtype=np.float64)[known],
-        np.asarray(other, dtype=np.float64)[known],
-    )
-    if not known.any():
-        return Effect(medians=(None, None))
-    medians = float(np.median(pair[0])), float(np.median(pair[1]))
-    ratio = medians[0] / medians[1] if medians[1] > 0 else inf
-    differences = _differences(*pair)
-    decidable = len(differences) >= DECIDABLE
-    return Effect(
-        medians=(_finite(medians[0]), _finite(medians[1])),
-        ratio=_finite(ratio),
-        interval=interval(ratio_of_medians, *pair, paired=True) if decidable else None,
-        difference=_finite(float(np.median(differences))),
-        difference_interval=interval(np.median, differences) if decidable else None,
-        p=_signed_rank(differences) if decidable else None,
-    )
+def _effects(pairs: dict[str, Pairs], tested: Sequence[str], quantity: str) -> dict[str, Effect]:
+    """Of every model; the verdicts of those tested are corrected for their number."""
+    found = {model: both.estimate(quantity) for model, both in pairs.items()}
+    measured = [Measured(found[model][0], f"{quantity}, ratio to the baseline") for model in tested]
+    decided = decide([(FEWER, ratio) for ratio in measured])
+    verdicts = dict(zip(tested, decided, strict=True))
+    return {
+        model: replace(effect, ratio=verdicts.get(model, _untested(estimate)))
+        for model, (estimate, effect) in found.items()
+    }
 
 
-def _differences(one: Values, other: Values) -> Values:
-    """Seed by seed; none where both are infinite."""
-    both = np.isinf(one) & np.isinf(other)
-    return np.where(both, 0.0, one) - np.where(both, 0.0, other)
-
-
-def _signed_rank(differences: Values) -> float:
-    """The p-value of Wilcoxon's signed-rank test; 1 where nothing differs."""
-    if not differences.any():
-        return 1.0
-    return float(stats.wilcoxon(differences).pvalue)
-
-
-def _finite(value: float) -> float | None:
-    return value if isfinite(value) else None
-
-
-def _corrected(effects: Sequence[Effect]) -> list[Effect]:
-    corrected = holm([effect.p for effect in effects])
-    return [replace(effect, corrected=p) for effect, p in zip(effects, corrected, strict=True)]
+def _untested(estimate: Estimate | None) -> Verdict:
+    if estimate is None:
+        return UNKNOWN
+    return Verdict("not decidable", estimate.number, estimate.interval, bound=estimate.bound)
 
 
 def _place(one: Remedy) -> tuple[float, float, str]:
     """Fewest steps first, of equal ones the smallest error."""
-    steps, error = one.steps.ratio, one.error.ratio
+    steps, error = one.steps.ratio.number, one.error.ratio.number
     return inf if steps is None else steps, inf if error is None else error, one.model

@@ -13,24 +13,22 @@ Quantities are columns of one wide table, a row per run:
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import sqrt
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from analysis import estimates
+from analysis.censored import Lengths, Median, ratio_of_lengths
+from analysis.distances import SHARED_ERROR, sketched
+from analysis.estimates import Estimate
 from analysis.load import StudyData
 from analysis.plateau import Plateau, PlateauRule, conflict_rate, plateau_of, summary_metrics
+from analysis.wording import number
 
-LEVEL = 0.95
-RESAMPLES = 2000
-SEED = 0
-DECIDABLE = 4  # seeds a model: of 3 against 3 no ranks whatever give a p-value below 0.1
-
-Interval = tuple[float, float]
+LENGTH = "plateau.length"  # the one quantity that may be a lower bound
 
 
 def run_statistics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, float]:
@@ -81,34 +79,48 @@ def distance(trajectory: pd.DataFrame, first: int, last: int) -> tuple[float, in
 
 
 def per_run(data: StudyData, rule: PlateauRule, runs: Iterable[str]) -> pd.DataFrame:
-    """The table of quantities: index `run_id`, columns `model`, `seed`, then the quantities."""
+    """The table of quantities: index `run_id`, columns `model`, `seed`, then the quantities.
+
+    A run that diverged before it had a plateau has not shown that there is none: its length of 0
+    is a lower bound.
+    """
     runs = list(runs)
     about = data.runs.loc[runs, ["model", "seed"]]
     quantities = [run_statistics(data.trajectory(run_id), rule) for run_id in runs]
-    return about.join(pd.DataFrame(quantities, index=about.index))
+    table = about.join(pd.DataFrame(quantities, index=about.index))
+    if "diverged_at" in data.runs:
+        unseen = data.runs.loc[runs, "diverged_at"].notna() & (table[LENGTH] == 0)
+        table.loc[unseen, "plateau.censored"] = 1.0
+    return table
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
     """Every quantity of every model over its seeds.
 
     Index: `model`, `quantity`. Columns: `seeds` (how many have it), `censored` (how many of those
-    never left the plateau), `mean`, `sd`, `median`, and `low`, `high`: the 95 % bootstrap interval
-    of the mean, null below three seeds.
+    never left the plateau), `mean`, `sd`, `median`, and `low`, `high`: the 95 % interval of the
+    median, null below five seeds. The median of lengths is Kaplan and Meier's, without an interval
+    where some are lower bounds; `at_least` tells that it is itself one.
     """
     rows = []
     for model, runs in table.groupby("model"):
         for quantity in runs.columns.drop(["model", "seed"]):
             values = runs[quantity].dropna()
-            low, high = interval(np.mean, values) or (np.nan, np.nan)
+            censored = runs.loc[values.index, "plateau.censored"]
+            bounds = quantity == LENGTH and censored.any()
+            median = median_of(runs, quantity)
+            interval = None if bounds or values.empty else estimates.median(values).interval
+            low, high = interval or (np.nan, np.nan)
             rows.append(
                 {
                     "model": model,
                     "quantity": quantity,
                     "seeds": len(values),
-                    "censored": int(runs.loc[values.index, "plateau.censored"].sum()),
+                    "censored": int(censored.sum()),
                     "mean": values.mean(),
                     "sd": values.std(),
-                    "median": values.median(),
+                    "median": median.value,
+                    "at_least": median.at_least,
                     "low": low,
                     "high": high,
                 }
@@ -116,118 +128,84 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["model", "quantity"])
 
 
-def interval(
-    statistic: Callable[..., Any], *samples: Iterable[float], paired: bool = False
-) -> Interval | None:
-    """The 95 % bootstrap interval of a statistic of one or more samples.
-
-    `statistic` takes the samples and `axis`, like `numpy.mean`. Samples are independent, or, value
-    by value, `paired` and drawn together. Bias-corrected and accelerated where that is defined,
-    else by percentiles; the same numbers give the same interval. None if a sample has fewer than
-    three values, or the statistic no finite value.
-    """
-    arrays = [np.asarray(list(sample), dtype=float) for sample in samples]
-    if min(len(array) for array in arrays) < 3:
-        return None
-    for method in ("BCa", "percentile"):
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # equal values: BCa warns and gives nan
-            found = stats.bootstrap(
-                arrays,
-                statistic,
-                confidence_level=LEVEL,
-                n_resamples=RESAMPLES,
-                method=method,
-                paired=paired,
-                rng=np.random.default_rng(SEED),
-            ).confidence_interval
-        if np.isfinite([found.low, found.high]).all():
-            return float(found.low), float(found.high)
-    return None
+def median_of(runs: pd.DataFrame, quantity: str = LENGTH) -> Median:
+    """The median over runs of the table of `per_run`; of lengths Kaplan and Meier's."""
+    if quantity == LENGTH:
+        return Lengths.of(runs[LENGTH], runs["plateau.censored"]).median()
+    return Median(float(runs[quantity].median()), at_least=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """One quantity, one model against another.
 
-    `ratio` (unless the quantity has negative values) and `difference` are of the medians, first to
-    second, with their 95 % intervals. `p` is the two-sided Mann-Whitney test's, `effect` its
-    rank-biserial correlation, from -1 (every first below every second) to 1. `censored` are the
-    runs of each model that never left the plateau. What too few seeds leave open is None.
+    `estimate` is the ratio or the difference, first to second, of their `centers`: in words, the
+    geometric means (of a ratio), the means (of a difference), or the medians (of lengths of which
+    some are lower bounds, or zero). It is None where a model has no run, or values without a ratio.
+    `censored` are the runs of each model that never left the plateau.
     """
 
-    quantity: str
     seeds: tuple[int, int]
     censored: tuple[int, int]
-    medians: tuple[float, float] | None = None
-    ratio: float | None = None
-    ratio_interval: Interval | None = None
-    difference: float | None = None
-    difference_interval: Interval | None = None
-    p: float | None = None
-    effect: float | None = None
+    kind: str
+    centers: tuple[str, str] = ("", "")
+    estimate: Estimate | None = None
 
 
-def compare(
+def compare_ratio(
     table: pd.DataFrame, quantity: str, first: str = "pinn", second: str = "regression"
 ) -> Comparison:
-    """Compare a quantity of the table (from `per_run`) between two models.
-
-    Medians from one seed on, intervals and the rank test from DECIDABLE seeds of each model on.
-    """
-    one, other = (_values(table, quantity, model) for model in (first, second))
-    seeds = len(one), len(other)
-    censored = _censored(table, one), _censored(table, other)
-    if min(seeds) == 0:
-        return Comparison(quantity=quantity, seeds=seeds, censored=censored)
-    medians = float(one.median()), float(other.median())
-    has_ratio = min(one.min(), other.min()) >= 0 and medians[1] > 0
-    decidable = min(seeds) >= DECIDABLE
-    test = stats.mannwhitneyu(one, other) if decidable else None
-    return Comparison(
-        quantity=quantity,
-        seeds=seeds,
-        censored=censored,
-        medians=medians,
-        ratio=medians[0] / medians[1] if has_ratio else None,
-        ratio_interval=interval(ratio_of_medians, one, other) if has_ratio and decidable else None,
-        difference=medians[0] - medians[1],
-        difference_interval=interval(_difference, one, other) if decidable else None,
-        p=float(test.pvalue) if test else None,
-        effect=float(2 * test.statistic / (seeds[0] * seeds[1]) - 1) if test else None,
+    """The ratio of a quantity of the table (from `per_run`) between two models."""
+    one, other, unknown = _samples(table, quantity, first, second)
+    positive = bool((one > 0).all() and (other > 0).all())
+    if unknown.seeds[0] == 0 or unknown.seeds[1] == 0:
+        return unknown
+    if quantity == LENGTH and (any(unknown.censored) or not positive):
+        lengths = [Lengths.of(each, table["plateau.censored"][each.index]) for each in (one, other)]
+        return replace(
+            unknown,
+            kind="medians",
+            centers=(str(lengths[0].median()), str(lengths[1].median())),
+            estimate=ratio_of_lengths(*lengths),
+        )
+    if not positive:
+        return unknown
+    return replace(
+        unknown,
+        kind="geometric means",
+        centers=(_geometric_mean(one), _geometric_mean(other)),
+        estimate=estimates.ratio(one, other, sqrt(2) * SHARED_ERROR * sketched(quantity)),
     )
+
+
+def _geometric_mean(values: pd.Series[float]) -> str:
+    return number(float(np.exp(np.log(values).mean())))
+
+
+def compare_difference(
+    table: pd.DataFrame, quantity: str, first: str = "pinn", second: str = "regression"
+) -> Comparison:
+    """The difference of a quantity of the table (from `per_run`) between two models."""
+    one, other, unknown = _samples(table, quantity, first, second)
+    if unknown.seeds[0] == 0 or unknown.seeds[1] == 0:
+        return unknown
+    return replace(
+        unknown,
+        kind="means",
+        centers=(number(float(one.mean())), number(float(other.mean()))),
+        estimate=estimates.difference_of_means(one, other),
+    )
+
+
+def _samples(
+    table: pd.DataFrame, quantity: str, first: str, second: str
+) -> tuple[pd.Series[float], pd.Series[float], Comparison]:
+    one, other = (_values(table, quantity, model) for model in (first, second))
+    censored = [int(table.loc[each.index, "plateau.censored"].sum()) for each in (one, other)]
+    seeds = (len(one), len(other))
+    return one, other, Comparison(seeds=seeds, censored=(censored[0], censored[1]), kind="")
 
 
 def _values(table: pd.DataFrame, quantity: str, model: str) -> pd.Series[float]:
     column = table[quantity] if quantity in table else pd.Series(dtype=float)
     return column[table["model"] == model].dropna() if len(column) else column
-
-
-def _censored(table: pd.DataFrame, values: pd.Series[float]) -> int:
-    return int(table.loc[values.index, "plateau.censored"].sum())
-
-
-def ratio_of_medians(one: Any, other: Any, axis: int = -1) -> Any:  # noqa: ANN401
-    """The statistic of `Comparison.ratio`, for `interval`."""
-    return np.median(one, axis=axis) / np.median(other, axis=axis)
-
-
-def _difference(one: Any, other: Any, axis: int = -1) -> Any:  # noqa: ANN401
-    return np.median(one, axis=axis) - np.median(other, axis=axis)
-
-
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """The p-values of a family of tests, corrected for their number (Holm 1979), in their order.
-
-    A test without a p-value (None) stays without and does not count.
-
-    >>> holm([0.04, None, 0.01])
-    [0.04, None, 0.02]
-    """
-    known = [place for place, p in enumerate(p_values) if p is not None]
-    corrected: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for done, place in enumerate(sorted(known, key=lambda place: p_values[place] or 0.0)):
-        largest = max(largest, (len(known) - done) * (p_values[place] or 0.0))
-        corrected[place] = min(1.0, largest)
-    return corrected

@@ -1,44 +1,59 @@
-"""How a claim is tested: the range it allows for a number, and the number with its interval.
+"""Verdicts: of the paper's claims, of remedies, of expected numbers. All are decided here.
 
-A claim gives a range for one number: a ratio above 1, a cosine below 0. It holds when the number's
-95 % bootstrap interval lies inside the range, does not hold when it lies outside, and is not
-decidable when it crosses a limit or there are too few seeds for an interval.
+A range is claimed for one number: a ratio above 1, a cosine below 0. The claim holds when a test
+finds the number inside the range, does not hold when one finds it outside, and is not decidable
+otherwise. The p-values (two-sided, of the limit that is nearest) are corrected by Holm's procedure
+for the number of tests of their family, such as a study's claims; the corrected one decides at 5 %.
+Intervals that are shown are the plain 95 % ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
-from typing import Literal, NamedTuple
+from math import ceil, inf, isfinite
+from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
+from scipy import special
 
-from analysis.statistics import DECIDABLE, Interval, compare, interval
+from analysis import estimates
+from analysis.estimates import LEVEL, SEEDS, Estimate, Interval
+from analysis.statistics import Comparison, compare_difference, compare_ratio
+from analysis.wording import number
 
 Outcome = Literal["holds", "does not hold", "not decidable"]
 
 PINN, REGRESSION = "pinn", "regression"
 NAMES = {PINN: "PINN", REGRESSION: "regression"}
+POWER = 0.8
+SMALLEST = 1e-4  # p-value that is written out
+MOST = 200  # seeds, beyond which no number of them is named
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the measurement says of a claim: the number, its 95 % interval, and a sentence."""
+    """What the measurement says of a claim.
+
+    The `number` with its plain 95 % `interval`; `bound` where it is only known to be "at least" or
+    "at most" this. `p` is the two-sided p-value of the nearest limit, `corrected` is Holm's, which
+    decided the `outcome`; both are None where nothing was tested. `text` is a sentence.
+    """
 
     outcome: Outcome
-    number: float | None
-    interval: Interval | None
-    text: str
+    number: float | None = None
+    interval: Interval | None = None
+    text: str = ""
+    p: float | None = None
+    corrected: float | None = None
+    bound: str = ""
 
 
-class Estimate(NamedTuple):
-    """A number, its 95 % interval, and the words that say what it is."""
+class Measured(NamedTuple):
+    """An estimate, None if there are no runs for it, and the words that say what it is."""
 
-    number: float | None
-    interval: Interval | None
-    text: str
+    estimate: Estimate | None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,103 +64,188 @@ class Range:
     low: float = -inf
     high: float = inf
 
-    def verdict(self, estimate: Estimate) -> Verdict:
-        """Whether an estimate lies inside, outside or across a limit."""
-        number, span, text = estimate
-        if number is None:
-            return Verdict("not decidable", None, None, text)
-        text = f"{text}; claimed: {self.words}"
-        if span is None:
-            text += f"; {DECIDABLE} seeds of each model are needed to decide"
-            return Verdict("not decidable", number, None, text)
-        if self.low < span[0] and span[1] < self.high:
-            return Verdict("holds", number, span, text)
-        if span[1] <= self.low or span[0] >= self.high:
-            return Verdict("does not hold", number, span, text)
-        side = "as claimed" if self.low < number < self.high else "not as claimed"
-        text += f"; the number is {side}, its interval crosses the limit"
-        return Verdict("not decidable", number, span, text)
+    def p_values(self, estimate: Estimate) -> tuple[float, float]:
+        """Two-sided p-values for a number inside the range, and for one outside."""
+        low = estimate.tails(self.low) if isfinite(self.low) else (0.0, 1.0)
+        high = estimate.tails(self.high) if isfinite(self.high) else (1.0, 0.0)
+        inside, outside = max(low[0], high[1]), min(low[1], high[0])
+        return min(1.0, 2 * inside), min(1.0, 2 * outside)
+
+
+def decide(claimed: Sequence[tuple[Range, Measured]]) -> list[Verdict]:
+    """The verdicts on a family of claims, whose p-values are corrected for their number.
+
+    A claim with fewer than SEEDS seeds is not tested and does not count.
+    """
+    p_values = [
+        None if estimate is None or estimate.seeds < SEEDS else min(within.p_values(estimate))
+        for within, (estimate, _) in claimed
+    ]
+    return [
+        _verdict(*claim, p, corrected, sum(p is not None and p <= (q or 0) for q in p_values))
+        for claim, p, corrected in zip(claimed, p_values, holm(p_values), strict=True)
+    ]
+
+
+def _verdict(
+    within: Range, measured: Measured, p: float | None, corrected: float | None, tests: int
+) -> Verdict:
+    """One of a family's; `tests` of it have this p-value or a larger one."""
+    estimate, text = measured
+    if estimate is None:
+        return Verdict("not decidable", text=text)
+    text = f"{text}; claimed: {within.words}"
+    outcome: Outcome = "not decidable"
+    if p is None or corrected is None:
+        text += f"; at least {SEEDS} seeds of each model are needed"
+    else:
+        text += f"; p {_p(p)}, corrected {_p(corrected).removeprefix('= ')}"
+        inside, outside = within.p_values(estimate)
+        if corrected > LEVEL:
+            text += f"; {_seeds_in_words(p, tests, estimate.seeds)}"
+        else:
+            outcome = "holds" if inside < outside else "does not hold"
+    known = isfinite(estimate.number) and estimate.bound != "unknown"
+    return Verdict(
+        outcome,
+        estimate.number if known else None,
+        estimate.interval,
+        text,
+        p,
+        corrected,
+        estimate.bound,
+    )
+
+
+def _p(value: float) -> str:
+    """The tails of no distribution are known so far out that smaller ones would mean anything."""
+    return f"= {value:.2g}" if value >= SMALLEST else f"< {SMALLEST:g}"
+
+
+def _seeds_in_words(p: float, tests: int, seeds: int) -> str:
+    """How many seeds would decide, if the number and the spread of the values stay as they are.
+
+    A normal test's deviation grows with the root of the seeds: until it is beyond its corrected
+    limit with a power of 80 %.
+    """
+    seen = float(special.ndtri(1 - p / 2))
+    wanted = float(special.ndtri(1 - LEVEL / tests / 2) + special.ndtri(POWER))
+    if seen * (MOST / seeds) ** 0.5 < wanted:
+        return f"more than {MOST} seeds like these would be needed to decide"
+    enough = max(seeds + 1, ceil(seeds * (wanted / seen) ** 2))
+    return f"about {enough} seeds would decide"
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """The p-values of a family of tests, corrected for their number (Holm 1979), in their order.
+
+    A test without a p-value (None) stays without and does not count.
+
+    >>> holm([0.04, None, 0.01])
+    [0.04, None, 0.02]
+    """
+    known = [place for place, p in enumerate(p_values) if p is not None]
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for done, place in enumerate(sorted(known, key=lambda place: p_values[place] or 0.0)):
+        largest = max(largest, (len(known) - done) * (p_values[place] or 0.0))
+        corrected[place] = min(1.0, largest)
+    return corrected
+
+
+def finite(value: Any) -> Any:  # noqa: ANN401
+    """Plain data for JSON: the same with None in the place of numbers that are not finite."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @dataclass(frozen=True)
 class Claim:
     """One claim of the paper, in our words.
 
-    `estimate` makes a number of the quantity from the table of `statistics.per_run`; the claim is
+    `measure` makes a number of the quantity from the table of `statistics.per_run`; the claim is
     that this number lies in `range`.
     """
 
     id: str
     sentence: str
     quantity: str
-    estimate: Callable[[pd.DataFrame, str], Estimate]
+    measure: Callable[[pd.DataFrame, str], Measured]
     range: Range
 
-    def test(self, table: pd.DataFrame) -> Verdict:
-        """The verdict of runs of the models `pinn` and `regression`, one row each."""
-        return self.range.verdict(self.estimate(table, self.quantity))
+
+def ratio(table: pd.DataFrame, quantity: str) -> Measured:
+    """The ratio PINN to regression: of geometric means, or of medians where lengths are bounds."""
+    return _contrast("ratio", compare_ratio(table, quantity, PINN, REGRESSION))
 
 
-def ratio(table: pd.DataFrame, quantity: str) -> Estimate:
-    """The ratio of the medians, PINN to regression."""
-    return _contrast(table, quantity, "ratio")
+def difference(table: pd.DataFrame, quantity: str) -> Measured:
+    """The difference of the means, PINN minus regression."""
+    return _contrast("difference", compare_difference(table, quantity, PINN, REGRESSION))
 
 
-def difference(table: pd.DataFrame, quantity: str) -> Estimate:
-    """The difference of the medians, PINN minus regression."""
-    return _contrast(table, quantity, "difference")
-
-
-def _contrast(table: pd.DataFrame, quantity: str, kind: Literal["ratio", "difference"]) -> Estimate:
-    found = compare(table, quantity, PINN, REGRESSION)
-    number: float | None = getattr(found, kind)
-    span: Interval | None = getattr(found, f"{kind}_interval")
+def _contrast(what: str, found: Comparison) -> Measured:
     runs = f"runs: PINN {found.seeds[0]}, regression {found.seeds[1]}"
-    if found.medians is None or number is None:
-        return Estimate(None, None, f"no {kind}; {runs}")
-    one, other = found.medians
+    if found.estimate is None:
+        return Measured(None, f"no {what}; {runs}")
+    one, other = found.centers
     text = (
-        f"{kind} {_number(number, span)}; medians: PINN {one:.3g}, regression {other:.3g}; {runs}"
+        f"{what} {in_words(found.estimate)}; {found.kind}: PINN {one}, regression {other}; {runs}"
     )
-    if found.p is not None:
-        text += f"; rank test p = {found.p:.2g}, effect {found.effect:+.2f}"
     if any(found.censored):
         text += f"; plateau never left: PINN {found.censored[0]}, regression {found.censored[1]}"
-    return Estimate(number, span, text)
+    return Measured(found.estimate, text)
 
 
-def level(model: str) -> Callable[[pd.DataFrame, str], Estimate]:
-    """The mean of the quantity over one model's seeds."""
+def level(model: str) -> Callable[[pd.DataFrame, str], Measured]:
+    """The median of a quantity over one model's seeds."""
 
-    def estimate(table: pd.DataFrame, quantity: str) -> Estimate:
-        runs = table[table["model"] == model].reindex(columns=[quantity])
-        return _mean(runs[quantity], NAMES[model])
+    def measure(table: pd.DataFrame, quantity: str) -> Measured:
+        values = table[table["model"] == model].reindex(columns=[quantity])[quantity].dropna()
+        if values.empty:
+            return Measured(None, f"no {NAMES[model]} run has a value")
+        found = estimates.median(values)
+        text = f"{NAMES[model]} {in_words(found)}; median over seeds, runs: {len(values)}"
+        return Measured(found, text)
 
-    return estimate
+    return measure
 
 
-def change(model: str) -> Callable[[pd.DataFrame, str], Estimate]:
+def change(model: str) -> Callable[[pd.DataFrame, str], Measured]:
     """The mean over one model's seeds of what the quantity is after minus inside the plateau."""
 
-    def estimate(table: pd.DataFrame, quantity: str) -> Estimate:
+    def measure(table: pd.DataFrame, quantity: str) -> Measured:
         inside, after = f"inside.{quantity}", f"after.{quantity}"
         runs = table[table["model"] == model].reindex(columns=[inside, after]).dropna()
+        if runs.empty:
+            return Measured(None, f"no {NAMES[model]} run has a value")
+        found = estimates.mean_of_differences(runs[after], runs[inside])
         what = f"{NAMES[model]} {runs[inside].mean():.3g} inside, {runs[after].mean():.3g} after"
-        return _mean(runs[after] - runs[inside], f"{what}: change")
+        text = f"{what}: change {in_words(found)}; mean over seeds, runs: {len(runs)}"
+        return Measured(found, text)
 
-    return estimate
-
-
-def _mean(values: pd.Series[float], what: str) -> Estimate:
-    values = values.dropna()
-    if values.empty:
-        return Estimate(None, None, f"no {what.split()[0]} run has a value")
-    span = interval(np.mean, values) if len(values) >= DECIDABLE else None
-    number = float(values.mean())
-    return Estimate(
-        number, span, f"{what} {_number(number, span)}; mean over seeds, runs: {len(values)}"
-    )
+    return measure
 
 
-def _number(number: float, span: Interval | None) -> str:
-    return f"{number:.3g}" + (f" [{span[0]:.3g}, {span[1]:.3g}]" if span else "")
+def in_words(estimate: Estimate) -> str:
+    """The number, its bound, and its interval if there is one."""
+    if estimate.bound == "unknown":
+        return "unknown"
+    return f"{estimate.bound} {number(estimate.number)}".strip() + span_in_words(estimate.interval)
+
+
+def ratio_in_words(verdict: Verdict) -> str:
+    """A cell: the number with its interval; ≥ or ≤ where it is a bound."""
+    bound = {"at least": "≥ ", "at most": "≤ "}.get(verdict.bound, "")
+    return bound + number(verdict.number) + span_in_words(verdict.interval)
+
+
+def span_in_words(interval: Interval | None) -> str:
+    """An interval to be set after its number; nothing if there is none."""
+    if interval is None:
+        return ""
+    low, high = (number(end) if isfinite(end) else "∞" for end in interval)
+    return f" [{low}, {high}]"

@@ -5,6 +5,7 @@
     python -m benchmarks.diagnostics   what recording costs
     python -m benchmarks.study         a whole study, from the command to its end
     python -m benchmarks.driver        the control plane, with a trainer that returns at once
+    python -m benchmarks.calibration   whether the report's intervals cover what they say
 
 Each prints its table. ``--json benchmarks/results/NAME.json`` keeps it; ``--quick`` is a look of
 less than a minute whose numbers are not for keeping. ``python -m benchmarks.page`` then writes

@@ -12,6 +12,7 @@ are fine where the numbers of the arithmetic (``pinn_core.numerics``) were raise
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,14 +24,16 @@ from benchmarks.command import say
 from pinn_core.configuration import Configuration
 from pinn_core.numerics import changed, numerics
 from pinn_core.trainer import Member, environment, train
-from sweeps.study.plan import step_flops
+from sweeps.study.plan import flops
 from sweeps.study.study import Range, configuration_at, configuration_of, load_study
 from sweeps.study.study_file import shipped_studies
 
 UPDATES = 120
 MOST = 1e9
-"""Operations of one update, above which a run is made smaller: some 0.1 s by the eager backend."""
+"""Operations of an update, its record included, above which a run is made smaller."""
 SIZES = ("points_per_axis", "points_x", "points_t")
+RARE = ("histograms_every", "curvature_every", "spectrum_every", "kernel_every")
+"""What is recorded of the loss landscape costs many steps: it is due three times at most."""
 SMALLEST = 16
 """Of a width, or of grid points along an axis."""
 
@@ -68,7 +71,9 @@ def cut(configuration: Configuration) -> Configuration:
     steps = max(2, UPDATES // (configuration.stages.count * len(configuration.phases)))
     for phase in plain["phases"]:
         phase["steps"] = min(phase["steps"], steps)
-    while step_flops(configuration_of(plain)) > MOST and _make_smaller(plain):
+    for key in RARE:
+        plain["record"][key] = plain["record"][key] and max(plain["record"][key], UPDATES // 2)
+    while flops(configuration_of(plain)) > MOST * configuration.steps and _make_smaller(plain):
         pass
     return configuration_of(plain)
 
@@ -103,11 +108,16 @@ def differences(before: Digests, now: Digests) -> tuple[list[str], list[str]]:
 
 
 def _of_commit(commit: str, arguments: Sequence[str]) -> Digests:
-    """The digests that the program of a commit gives, in a working tree of its own."""
+    """The digests that the program of a commit gives, in a working tree of its own.
+
+    A commit that does not have this file is given it.
+    """
     with tempfile.TemporaryDirectory() as folder:
         tree, file = Path(folder) / "tree", Path(folder) / "digests.json"
         _git("worktree", "add", "--detach", str(tree), commit)
         try:
+            if not (tree / "benchmarks" / "bits.py").exists():
+                shutil.copy(__file__, tree / "benchmarks")
             subprocess.run(
                 [sys.executable, "-m", "benchmarks.bits", "--json", str(file), *arguments],
                 cwd=tree,

@@ -3,8 +3,9 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +18,29 @@ Measured = list[Row] | tuple[list[Row], list[str]]
 
 def main(
     name: str,
-    measure: Callable[[bool], Measured],
+    measure: Callable[..., Measured],
     quick_help: str = "fewer cases and rounds: to see that it works, not to keep",
     arguments: Sequence[str] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Result:
     """Run ``measure(quick)``, print its rows as a table and write the result where ``--json`` says.
 
     ``measure`` returns rows (plain data, None where something could not be measured), or rows and
-    notes. Exits with code 2 where the file cannot be written, before anything is measured.
+    notes. ``options`` are further arguments of the command line (as of ``add_argument``, by their
+    names), which ``measure`` gets by keyword. Exits with code 2 where the file cannot be written,
+    before anything is measured.
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the result in FILE")
     parser.add_argument("--quick", action="store_true", help=quick_help)
+    for option, settings in (options or {}).items():
+        parser.add_argument(f"--{option}", **settings)
     chosen = parser.parse_args(arguments)
     file: Path | None = chosen.json
+    further = {option: getattr(chosen, option) for option in options or ()}
     if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
         parser.error(f"argument --json: {file} must be a file in a folder that exists")
-    result = _result(name, measure, chosen.quick, file)
+    result = _result(name, partial(measure, **further), chosen.quick, file)
     print(table(result["rows"]))
     for note in result["notes"]:
         print(f"\n{note}")
@@ -67,9 +74,7 @@ def shown(value: object) -> str:
     return str(value)
 
 
-def _result(
-    name: str, measure: Callable[[bool], Measured], quick: bool, file: Path | None
-) -> Result:
+def _result(name: str, measure: Callable[..., Measured], quick: bool, file: Path | None) -> Result:
     command = ["python", "-m", f"benchmarks.{name}", *["--quick"] * quick]
     command += ["--json", file.name] if file else []
     before = {

@@ -15,7 +15,10 @@ from typing import Any
 from benchmarks.command import Result
 from benchmarks.targets import Target, targets_table
 
-ORDER = ("step", "problems", "packs", "diagnostics", "study", "driver", "tracking", "faults")
+ORDER = (
+    *("step", "problems", "packs", "diagnostics", "study", "driver", "tracking", "faults"),
+    "calibration",
+)
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -31,6 +31,14 @@ INTERRUPTED = 130
 SHOW_CURSOR = b"\x1b[?25h\r\n"
 
 
+def interrupt_main_thread() -> None:
+    """Send the main thread a signal that it heeds, from another thread; it ends system calls."""
+    for number in SIGNALS:
+        if callable(signal.getsignal(number)):
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
+            return
+
+
 class Interrupts:
     """Heeds the signals within its block; without a block nothing ever interrupts.
 

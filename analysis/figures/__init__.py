@@ -99,7 +99,7 @@ def _draw(rows: list[Row]) -> Canvas:
         sharex="col",
         sharey="row",
         squeeze=False,
-        width_ratios=[1.9] * count + [0.45 + 0.4 * count] * len(PARTS),
+        width_ratios=[1.9] * count + [max(1.15, 0.45 + 0.4 * count)] * len(PARTS),
     )
     for axes, (quantity, curves) in zip(grid, rows, strict=True):
         for panel, model in zip(axes, models, strict=False):

@@ -112,12 +112,15 @@ def _mirrored_histogram(
 
 
 def value_axis(axes: Axes, quantity: Quantity, models: dict[str, list[Curve]]) -> None:
-    """Label and scale; a logarithmic axis begins at the lowest value from the plateau on."""
+    """Label and scale; a logarithmic axis begins at the lowest value from the plateau on.
+
+    Where no value is positive the axis stays linear.
+    """
     axes.set_ylabel(quantity.label)
     if not quantity.log:
         return
-    axes.set_yscale("log")
     curves = [curve for of_model in models.values() for curve in of_model]
     values = pd.concat([curve.values.loc[curve.line.plateau.start or 0 :] for curve in curves])
     if (values > 0).any():
+        axes.set_yscale("log")
         axes.set_ylim(bottom=values[values > 0].min() / 1.4)

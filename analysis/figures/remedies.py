@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import isfinite
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -12,18 +13,18 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from analysis.figures.saved import Drawn, save
 from analysis.figures.style import DPI, INK, OWN, PLATEAU, name_of
 from analysis.remedies import Remedies, Remedy
-from analysis.verdicts import PINN, REGRESSION
+from analysis.verdicts import PINN, REGRESSION, ratio_in_words
 from analysis.wording import NONE, number
 
 CAPTION = (
     "Steps until the smoothed curve is down to the level at which the baseline has left its "
-    "plateau: the medians' ratio and its 95 % bootstrap interval, paired over seeds; left of 1 is "
-    "earlier, a triangle at the edge: from the start. Filled: significant after Holm's correction "
-    "(Wilcoxon signed-rank test). Orange: a model that is trained on the solution itself, for "
-    "reference. Evaluations and time: those spent until then; error: the final relative L2 error; "
-    "as ratios of medians to the baseline's. Stayed: runs that never came down to it, of those "
-    "compared; each counts as no shorter than the baseline's longest, and where they are the most, "
-    "a triangle to the right marks the bound."
+    "plateau: the ratio over pairs of equal seed and its 95 % interval (Hodges and Lehmann, by "
+    "signed ranks; not corrected); left of 1 is earlier, a triangle at the edge: from the start. "
+    "Filled: significant after Holm's correction. Orange: a model that is trained on the solution "
+    "itself, for reference. Evaluations and time: those spent until then; error: the final "
+    "relative L2 error; as ratios to the baseline's. Stayed: runs that never came down to it or "
+    "diverged, of those compared; each counts as no shorter than the baseline's longest run, and "
+    "where they are the most, a triangle to the right marks the bound."
 )
 NONE_AT_ALL = 1.3  # a ratio of 0 has no place on a logarithmic axis: so far below the smallest
 HEADINGS = ("ratio [95 %]", "p (Holm)", "evaluations", "time", "error", "stayed")
@@ -32,7 +33,7 @@ PLACES = (0.0, 0.33, 0.48, 0.66, 0.77, 0.88)  # of the columns beside the panel
 
 def draw_remedies(found: Remedies, folder: Path) -> Drawn | None:
     """Draw `remedies.png` and `remedies.pdf` into the folder; None if no ratio is known."""
-    if all(one.steps.ratio is None for one in found.ranked):
+    if all(one.steps.ratio.number is None for one in found.ranked):
         return None
     baseline = "PINN" if found.baseline == PINN else found.baseline
     title = f"Remedies, by the steps until the plateau is left, against {baseline}"
@@ -63,31 +64,32 @@ def _draw(found: Remedies) -> Canvas:
 
 def _ends(rows: tuple[Remedy, ...]) -> list[float]:
     """All ratios above 0 and the ends of their intervals, and what is shown in any case."""
-    known = [end for one in rows for end in (one.steps.ratio, *(one.steps.interval or ()))]
-    return [0.8, 1.25, *(end for end in known if end)]
+    ratios = [one.steps.ratio for one in rows]
+    known = [end for ratio in ratios for end in (ratio.number, *(ratio.interval or ()))]
+    return [0.8, 1.25, *(end for end in known if end and isfinite(end))]
 
 
 def _mark(axes: Axes, place: int, one: Remedy, lowest: float) -> None:
-    if one.steps.ratio is None:
+    ratio = one.steps.ratio
+    if ratio.number is None:
         return
     colour = OWN[REGRESSION] if one.reference else OWN[PINN]
-    if one.steps.interval:
-        low, high = (max(lowest, end) for end in one.steps.interval)
+    if ratio.interval:
+        low, high = (max(lowest, end) for end in ratio.interval)
         axes.hlines(place, low, high, color=colour, linewidth=1.6)
     bound = 2 * one.stayed[0] > one.seeds
-    shape = "<" if not one.steps.ratio else ">" if bound else "D" if one.reference else "o"
+    shape = "<" if not ratio.number else ">" if bound else "D" if one.reference else "o"
     filled = colour if one.steps.significant else "white"
-    centre = max(lowest, one.steps.ratio)
+    centre = max(lowest, ratio.number)
     axes.plot(centre, place, shape, color=filled, mec=colour, mew=1.3, markersize=5.5, zorder=3)
 
 
 def _annotate(beside: Axes, place: int, one: Remedy) -> None:
-    found = one.steps
-    span = f" [{number(found.interval[0])}, {number(found.interval[1])}]" if found.interval else ""
-    ratio = "neither left" if found.ratio is None else f"{number(found.ratio)}{span}"
+    found = one.steps.ratio
+    ratio = "neither left" if found.number is None else ratio_in_words(found)
     p = "reference" if one.reference else number(found.corrected)
     ratios = [
-        NONE if effect.ratio is None else f"{effect.ratio:.2g}"
+        NONE if effect.ratio.number is None else f"{effect.ratio.number:.2g}"
         for effect in (one.evaluations, one.seconds, one.error)
     ]
     cells = (ratio, p, *ratios, f"{one.stayed[0]} of {one.seeds}")

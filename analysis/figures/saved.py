@@ -16,12 +16,13 @@ from analysis.figures.style import STYLE
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure that was drawn, and its two files."""
+    """A figure that was drawn, its two files, and how many inches wide it is."""
 
     title: str
     caption: str
     png: Path
     pdf: Path
+    inches: float
 
 
 def save(slug: str, title: str, caption: str, folder: Path, draw: Callable[[], Canvas]) -> Drawn:
@@ -34,4 +35,4 @@ def save(slug: str, title: str, caption: str, folder: Path, draw: Callable[[], C
         FigureCanvasPdf(canvas).print_pdf(  # type: ignore[no-untyped-call]
             pdf, metadata={"CreationDate": None}
         )
-    return Drawn(title, caption, png, pdf)
+    return Drawn(title, caption, png, pdf, canvas.get_figwidth())

@@ -11,10 +11,14 @@ ALWAYS = (
     "plateaus and whose claims are used here.",
     "Raissi, Perdikaris, Karniadakis (2019): Physics-informed neural networks. Journal of "
     "Computational Physics 378, 686-707.",
-    "Efron (1987): Better bootstrap confidence intervals. Journal of the American Statistical "
-    "Association 82, 171-185.",
-    "Mann, Whitney (1947): On a test of whether one of two random variables is stochastically "
-    "larger than the other. Annals of Mathematical Statistics 18, 50-60.",
+    'Welch (1947): The generalization of "Student\'s" problem when several different population '
+    "variances are involved. Biometrika 34, 28-35.",
+    "Kaplan, Meier (1958): Nonparametric estimation from incomplete observations. Journal of the "
+    "American Statistical Association 53, 457-481.",
+    "Brookmeyer, Crowley (1982): A confidence interval for the median survival time. Biometrics "
+    "38, 29-41.",
+    "Holm (1979): A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
+    "Statistics 6, 65-70.",
 )
 
 # Of runs in which some key that ends so has the value.
@@ -60,8 +64,8 @@ IF_USED = {
 
 OF_REMEDIES = (
     "Wilcoxon (1945): Individual comparisons by ranking methods. Biometrics Bulletin 1, 80-83.",
-    "Holm (1979): A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
-    "Statistics 6, 65-70.",
+    "Hodges, Lehmann (1963): Estimates of location based on rank tests. Annals of Mathematical "
+    "Statistics 34, 598-611.",
 )
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 
-from analysis.expected import Judged, Outcome, where_in_words
+from analysis.early_ends import early_ends, ended_early
+from analysis.estimates import SEEDS
+from analysis.expected import OUTCOMES, Judged, where_in_words
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule, summary_metrics
 from analysis.remedies import Effect, Remedies, Remedy
 from analysis.report.rows import Rows, name, text
-from analysis.statistics import DECIDABLE, compare
-from analysis.verdicts import PINN, REGRESSION
+from analysis.statistics import LENGTH, compare_ratio, median_of
+from analysis.verdicts import PINN, REGRESSION, in_words, ratio_in_words, span_in_words
 from analysis.wording import NONE, count, number, plus_minus
 
 EXPECTED: tuple[str, ...] = (
@@ -22,17 +24,19 @@ EXPECTED: tuple[str, ...] = (
 )
 FEW = 3  # models that a sentence can name
 OF = {"final": "", "best": ", best", "inside": ", mean in plateau", "after": ", mean after it"}
-BY_SETTING = {"final.error/relative_l2": "Final relative L2 error", "plateau.length": "Plateau"}
+BY_SETTING = {"final.error/relative_l2": "Final relative L2 error", LENGTH: "Plateau"}
 
 
 def headline(
     table: pd.DataFrame, judged: Sequence[Judged] = (), remedies: Remedies | None = None
 ) -> str:
     """The result in a few words, from the table of `statistics.per_run` and what was compared."""
-    sentences = [_lengths(table)]
+    seen = table[~ended_early(table)]
+    sentences = [] if seen.empty else [_lengths(seen)]
+    sentences += filter(None, [early_ends(table)])
     if judged:
         outcomes = Counter(each.outcome for each in judged)
-        each = ", ".join(f"{outcomes[one]} {one}" for one in get_args(Outcome) if outcomes[one])
+        each = ", ".join(f"{outcomes[one]} {one}" for one in OUTCOMES.values() if outcomes[one])
         sentences.append(f"Of {count(len(judged), 'expected number')}: {each}.")
     if remedies is not None:
         sentences.append(_shortened(remedies))
@@ -43,33 +47,31 @@ def _lengths(table: pd.DataFrame) -> str:
     models = dict(iter(table.groupby("model", sort=False)))
     if len(models) > FEW:
         return _range_of_lengths(models)
-    lasted = []
-    for model, runs in models.items():
-        length = plus_minus(runs["plateau.length"].mean(), runs["plateau.length"].std())
-        bound = "at least " if runs["plateau.censored"].any() else ""
-        lasted.append(f"{name(model)} {bound}{length} ({count(len(runs), 'run')})")
+    lasted = [f"{name(model)} {_lasted(runs)}" for model, runs in models.items()]
     sentence = f"Steps on the plateau: {', '.join(lasted)}."
-    found = compare(table, "plateau.length", PINN, REGRESSION)
-    if found.ratio is None:
+    found = compare_ratio(table, LENGTH, PINN, REGRESSION)
+    if found.estimate is None:
         return sentence
-    span = found.ratio_interval
-    sure = f" (95 % interval {number(span[0])} to {number(span[1])})" if span else ""
-    return f"{sentence} Ratio of the medians, PINN to regression: {number(found.ratio)}{sure}."
+    return f"{sentence} Ratio of the {found.kind}, PINN to regression: {in_words(found.estimate)}."
+
+
+def _lasted(runs: pd.DataFrame) -> str:
+    """Mean and spread of a model's lengths, or their median where some are lower bounds."""
+    if runs["plateau.censored"].any():
+        return f"median {median_of(runs)} ({count(len(runs), 'run')})"
+    length = plus_minus(runs[LENGTH].mean(), runs[LENGTH].std())
+    return f"{length} ({count(len(runs), 'run')})"
 
 
 def _range_of_lengths(models: dict[Any, pd.DataFrame]) -> str:
     stayed = [model for model, runs in models.items() if runs["plateau.censored"].all()]
-    left = {
-        name(model): runs["plateau.length"].median()
-        for model, runs in models.items()
-        if model not in stayed
-    }
+    left = {name(model): median_of(runs) for model, runs in models.items() if model not in stayed}
     words = f"{len(models)} models."
     if left:
         shortest, longest = min(left, key=left.__getitem__), max(left, key=left.__getitem__)
-        words += f" Median steps on the plateau: {number(left[shortest])}"
+        words += f" Median steps on the plateau: {left[shortest]}"
         differ = left[shortest] < left[longest]
-        words += f" ({shortest}) to {number(left[longest])} ({longest})." if differ else "."
+        words += f" ({shortest}) to {left[longest]} ({longest})." if differ else "."
     if stayed:
         words += f" No run left its plateau: {', '.join(map(name, stayed))}."
     return words
@@ -82,7 +84,7 @@ def _shortened(remedies: Remedies) -> str:
     words = f"{len(candidates)} remedies; significantly earlier off the plateau in steps: {shorter}"
     for quantity in ("evaluations", "seconds"):
         found = [one for one in candidates if _shorter(getattr(one, quantity))]
-        if any(getattr(one, quantity).p is not None for one in candidates):
+        if any(getattr(one, quantity).ratio.p is not None for one in candidates):
             words += f"; in {quantity}: {_named(found)}"
     return f"{words}."
 
@@ -92,7 +94,7 @@ def _named(remedies: Sequence[Remedy]) -> str:
 
 
 def _shorter(effect: Effect) -> bool:
-    return effect.significant and effect.difference is not None and effect.difference < 0
+    return effect.ratio.outcome == "holds"
 
 
 def expected_rows(judged: Sequence[Judged]) -> Rows:
@@ -104,10 +106,10 @@ def expected_rows(judged: Sequence[Judged]) -> Rows:
             name(each.expectation.model),
             _number_in_words(each),
             each.expectation.words(),
-            number(each.ours.median),
+            number(each.ours.median) + span_in_words(each.ours.interval),
             NONE if each.ours.mean is None else _spread(each.ours.mean, each.ours.sd),
             number(each.ratio),
-            each.text,
+            each.verdict.text,
         )
         for each in judged
     ]
@@ -136,8 +138,8 @@ def remedies_in_words(found: Remedies) -> str:
         _to_the_level(found, baseline),
         _shortened(found),
     ]
-    if found.seeds < DECIDABLE:
-        words.append(f"At least {DECIDABLE} seeds are needed for a test.")
+    if found.seeds < SEEDS:
+        words.append(f"At least {SEEDS} seeds are needed for a test.")
     elif found.seeds < found.seeds_needed:
         words.append(
             f"With {found.seeds} seeds no remedy can become significant after the correction, "
@@ -149,15 +151,17 @@ def remedies_in_words(found: Remedies) -> str:
     stayed = max((one.stayed[1] for one in found.ranked), default=0)
     if stayed:
         words.append(
-            f"{count(stayed, 'run')} of {baseline} never came down to it within the run; each "
-            "counts with all its steps, so that true ratios are smaller."
+            f"{count(stayed, 'run')} of {baseline} never came down to it or diverged; each counts "
+            "with the steps of the longest, so that true ratios are smaller."
         )
     of_remedies = [one.model for one in found.ranked if one.stayed[0]]
     if of_remedies:
         words.append(
             f"Some runs of {', '.join(map(name, of_remedies))} never did; each counts as no "
-            "shorter than the baseline's longest: true ratios may be larger."
+            "shorter than the baseline's longest run: true ratios may be larger."
         )
+    if stayed and of_remedies:
+        words.append("A pair in which neither did counts as a ratio of 1.")
     return " ".join(words)
 
 
@@ -199,8 +203,8 @@ def _baseline(found: Remedies) -> tuple[str, ...]:
     return (
         f"{name(found.baseline)} (baseline)",
         str(most.seeds),
-        number(most.plateaus[1]),
-        number(most.steps.medians[1]),
+        str(most.plateaus[1]),
+        _median(most.steps, 1),
         "1",
         NONE,
         NONE,
@@ -216,15 +220,15 @@ def _remedy(one: Remedy) -> tuple[str, ...]:
     return (
         f"{name(one.model)} (reference)" if one.reference else name(one.model),
         str(one.seeds),
-        number(one.plateaus[0]),
-        number(steps.medians[0]),
-        _with_interval(steps.ratio, steps.interval),
-        _with_interval(steps.difference, steps.difference_interval),
-        _p(steps.corrected),
+        str(one.plateaus[0]),
+        _median(steps, 0),
+        ratio_in_words(steps.ratio),
+        number(steps.difference) + span_in_words(steps.difference_interval),
+        _p(steps.ratio.corrected),
         *(
             cell
             for effect in (one.evaluations, one.seconds, one.error)
-            for cell in (_with_interval(effect.ratio, effect.interval), _p(effect.corrected))
+            for cell in (ratio_in_words(effect.ratio), _p(effect.ratio.corrected))
         ),
         NONE if one.cost is None else f"× {one.cost:.2g}",
         f"{one.stayed[0]} of {one.seeds}",
@@ -232,8 +236,8 @@ def _remedy(one: Remedy) -> tuple[str, ...]:
     )
 
 
-def _with_interval(value: float | None, span: tuple[float, float] | None) -> str:
-    return number(value) + (f" [{number(span[0])}, {number(span[1])}]" if span else "")
+def _median(effect: Effect, place: int) -> str:
+    return NONE if effect.medians is None else str(effect.medians[place])
 
 
 def _p(value: float | None) -> str:
@@ -296,9 +300,10 @@ def _order(value: Any) -> tuple[int, float, str]:  # noqa: ANN401
 
 
 def _cell(runs: pd.DataFrame, quantity: str, alike: bool) -> str:
-    values = runs[quantity].dropna()
+    values = runs.loc[~ended_early(runs), quantity].dropna()
     if values.empty:
         return f"{len(runs)} diverged" if runs["diverged_at"].notna().any() else NONE
-    bound = "≥ " if quantity == "plateau.length" and runs["plateau.censored"].any() else ""
     some = "" if alike and len(values) == len(runs) else f" ({len(values)})"
-    return bound + plus_minus(values.mean(), values.std()) + some
+    if quantity == LENGTH and runs["plateau.censored"].any():
+        return f"median {median_of(runs)}{some}"
+    return plus_minus(values.mean(), values.std()) + some

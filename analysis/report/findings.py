@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from analysis.censored import Lengths
 from analysis.claims import CLAIMS, applies, compare_readings, judge
 from analysis.load import StudyData
 from analysis.plateau import SCALES, PlateauRule
@@ -63,11 +64,12 @@ def reading_rows(table: pd.DataFrame, rule: PlateauRule) -> Rows:
 
 
 def _lengths(runs: pd.DataFrame, scale: str) -> str:
-    lengths, stayed = runs[f"{scale}.length"], int(runs[f"{scale}.censored"].sum())
+    lengths, censored = runs[f"{scale}.length"], runs[f"{scale}.censored"]
+    median = f"median {Lengths.of(lengths, censored).median()}"
+    if censored.any():
+        return f"{median}, {int(censored.sum())} of {len(runs)} never left"
     words = plus_minus(lengths.mean(), lengths.std())
-    if len(runs) > 1:
-        words += f", median {number(lengths.median())}"
-    return f"{words}, {stayed} of {len(runs)} never left" if stayed else words
+    return f"{words}, {median}" if len(runs) > 1 else words
 
 
 def lengths_by_seed(table: pd.DataFrame, rule: PlateauRule) -> Rows:
@@ -87,7 +89,7 @@ def lengths_by_seed(table: pd.DataFrame, rule: PlateauRule) -> Rows:
 
 def _plateau(start: int | None, length: int, censored: bool) -> str:
     if pd.isna(start):
-        return "none"
+        return "ended too early" if censored else "none"
     if censored:
         return f"≥ {length} (from {start}, never left)"
     return f"{length} (from {start} to {start + length})"

@@ -131,7 +131,7 @@ class Soap:
 
     def _epsilon(self, step: int | Int[Tensor, ""]) -> float:
         """What Adam has to add to sqrt(v_hat) where the authors add epsilon to sqrt(v)."""
-        return self.epsilon / (1 - self.beta2 ** int(step)) ** 0.5
+        return float(self.epsilon / (1 - self.beta2 ** int(step)) ** 0.5)
 
     def _remember(self, state: State, gradient: Tensor, matrices: Sequence[Matrix]) -> None:
         """The gradient's squares in the running means L and R, which begin at zero."""

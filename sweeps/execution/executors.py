@@ -21,6 +21,7 @@ from sweeps.execution.machines import (
     this_machine,
 )
 from sweeps.execution.nodes import ask_nodes, refuse_strangers
+from sweeps.execution.own_ray import watched
 from sweeps.execution.patience import Patience, lacking
 from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
@@ -155,13 +156,14 @@ class RayTune:
 
         searcher = PackSearcher(itertools.chain([first], remaining), self._place, self._room)
         patience = Patience(partial(lacking, first.resources), say)
-        ticks = [self._interrupts.check, tick]
-        events = PackEvents(searcher, patience, ticks, one_machine=not self._address)
         needs = {"cpu": first.resources.cpus, "gpu": first.resources.gpus}
         with (
             tempfile.TemporaryDirectory(prefix="pinn-sweep-") as scratch,
             self._interrupts.asked_for(),
+            watched(say),
         ):
+            ticks = [self._interrupts.check, tick]
+            events = PackEvents(searcher, patience, ticks, one_machine=not self._address)
             tune.Tuner(
                 tune.with_resources(PackTrainable, needs),
                 tune_config=tune.TuneConfig(

@@ -9,11 +9,13 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sweeps.errors import StudyError
+from sweeps.interrupts import interrupt_main_thread
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,12 @@ interface. It reads this once, when it is first imported.
 
 LONGEST_FOLDER = 38
 """Bytes of a folder's path: Ray's sockets in it have 64 more, and macOS takes 103."""
+
+NEEDED = ("gcs_server", "raylet")
+"""Ray's processes without which nothing is trained."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at them."""
 
 
 @contextmanager
@@ -46,8 +54,46 @@ def own_ray(cpus: int, gpus: int) -> Iterator[None]:
         _start(cpus, gpus, files)
         yield
     finally:
+        ended = _ended()
         ray.shutdown()
-    shutil.rmtree(files, ignore_errors=True)
+    if not ended:
+        shutil.rmtree(files, ignore_errors=True)
+
+
+@contextmanager
+def watched(say: Callable[[str], None]) -> Iterator[None]:
+    """A block in which a thread looks after the processes of a Ray of our own, if there is one.
+
+    Without one of them nothing is trained, and calls of Ray wait for minutes: it says which one
+    ended, and interrupts the main thread.
+    """
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(LOOK_EVERY):
+            if what := _ended():
+                try:
+                    say(what)
+                finally:
+                    interrupt_main_thread()
+                return
+
+    threading.Thread(target=look, name="watch Ray", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _ended() -> str:
+    """Which of the processes needed ended, and where Ray's logs are; empty if all run."""
+    import ray._private.worker
+
+    node: Any = ray._private.worker._global_node
+    for kind, process in node.dead_processes() if node else ():
+        if kind in NEEDED:
+            return f"Ray's {kind} ended, status {process.poll()}; logs: {node.get_logs_dir_path()}"
+    return ""
 
 
 def keep_screen_and_signals() -> None:

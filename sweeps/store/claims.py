@@ -1,9 +1,11 @@
 """One at a time on an object store, which knows no locks: whoever wants to be alone puts a claim.
 
 A claim is an object of its own. Its owner puts it, lists the others for the same subject, and is
-alone if there are none; otherwise it takes its claim back. A listing shows every put that returned
-before (S3 promises that since 2020), so of two that claim at once never both are alone; it may be
-neither. A claim counts no more when its process is seen to be dead, which only the same machine
+alone if there are none. A listing shows every put that returned before (S3 promises that since
+2020), so of two that claim at once never both are alone. Where others are there, it takes its claim
+back if one of them goes first, by name; otherwise it looks again a few times: who claims now takes
+its claim back, who was alone before stays. So of several that claim at once one is alone in the
+end. A claim counts no more when its process is seen to be dead, which only the same machine
 can see, or when it was not renewed for ``LIFE`` seconds by the store's own clock.
 
 A conditional put would do in one request, but pyarrow has none (apache/arrow issue 44281). The
@@ -11,7 +13,6 @@ limit of this: a process that was suspended for longer than ``LIFE`` goes on bes
 until it renews its claim.
 """
 
-import _thread
 import json
 import os
 import socket
@@ -26,11 +27,16 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from sweeps.interrupts import interrupt_main_thread
+
 LIFE = 120.0
 """Seconds after which a claim that nobody renews counts no more."""
 
 BEAT = 20.0
 """Seconds between two renewals."""
+
+LOOKS, PAUSE = 10, 0.3
+"""How often a claim looks for others that go after it, and the seconds between two looks."""
 
 
 class Shelf(Protocol):
@@ -96,18 +102,29 @@ class Claim:
     def take(self) -> None:
         """Be alone; raises ``Taken``, or ``OSError`` if the store cannot be written."""
         self._put()
-        self._look()
-
-    def _look(self) -> None:
-        """Raise ``Taken``, and take the claim back, unless no other one counts."""
+        looks = 1
         try:
-            stamps = self._shelf.stamps(self._folder)
-            for name in stamps.keys() - {self._own}:
-                if name.startswith(f"{self._subject}."):
-                    self._yield_to(name, stamps.get(self._own, 0.0) - stamps[name])
+            while taken := self._look():
+                if looks == LOOKS:
+                    raise taken
+                looks += 1
+                time.sleep(PAUSE)
         except BaseException:
             self.release()
             raise
+
+    def _look(self) -> Taken | None:
+        """Another claim that counts, None if there is none; raises it if it goes first."""
+        stamps = self._shelf.stamps(self._folder)
+        now = stamps.get(self._own, 0.0)
+        for name in sorted(stamps.keys() - {self._own}):
+            if name.startswith(f"{self._subject}."):
+                taken = self._counts(name, now - stamps[name])
+                if taken and name < self._own:
+                    raise taken
+                if taken:
+                    return taken
+        return None
 
     def renew(self) -> bool:
         """Show that the owner lives; False if others took it for dead."""
@@ -121,14 +138,14 @@ class Claim:
         with suppress(OSError):
             self._shelf.remove(self._path(self._own))
 
-    def _yield_to(self, other: str, idle: float) -> None:
-        """Raise ``Taken`` if another claim counts, remove it if it does not."""
+    def _counts(self, other: str, idle: float) -> Taken | None:
+        """Another claim, None if it is gone; one that does not count any more is removed."""
         holder = _holder(self._shelf, self._path(other))
-        if holder is None:
-            return
-        if idle <= LIFE and not holder.is_dead:
-            raise Taken(holder, max(idle, 0.0))
-        self._shelf.remove(self._path(other))
+        if holder and idle <= LIFE and not holder.is_dead:
+            return Taken(holder, max(idle, 0.0))
+        if holder:
+            self._shelf.remove(self._path(other))
+        return None
 
     def _put(self) -> None:
         self._shelf.put(self._path(self._own), self._note)
@@ -150,7 +167,7 @@ def renewed(claim: Claim) -> Iterator[threading.Event]:
             with suppress(OSError):  # the store may answer again before the claim ends
                 if not claim.renew():
                     lost.set()
-                    _thread.interrupt_main()
+                    interrupt_main_thread()
                     return
 
     thread = threading.Thread(target=renew, name="claim", daemon=True)

@@ -172,8 +172,10 @@ def _has_lost_its_files(artifacts: str) -> bool:
     """Whether the artifacts of a published run belong on this machine and are not there."""
     from mlflow.utils.file_utils import local_file_uri_to_path
 
-    local = artifacts.startswith("file:")
-    return local and not Path(local_file_uri_to_path(artifacts), "trajectory").is_dir()
+    if not artifacts.startswith("file:"):
+        return False
+    folder = local_file_uri_to_path(artifacts)  # type: ignore[no-untyped-call]
+    return not Path(folder, "trajectory").is_dir()
 
 
 def _is_ours_elsewhere(before: str, now: str, study: str) -> bool:

@@ -21,9 +21,10 @@ from analysis.claims import (
     readings,
     write_claims,
 )
+from analysis.estimates import median
 from analysis.load import StudyData
 from analysis.plateau import SCALES, PlateauRule
-from analysis.verdicts import Estimate, Range
+from analysis.verdicts import Measured, Range, decide
 
 RULE = PlateauRule(spans=())
 
@@ -43,7 +44,7 @@ AS_PUBLISHED = {
 }
 
 
-def table(seeds: int = 5, **changed: tuple[float, float]) -> pd.DataFrame:
+def table(seeds: int = 12, **changed: tuple[float, float]) -> pd.DataFrame:
     """Runs whose quantities spread by 2 % around those of the published study."""
     quantities = AS_PUBLISHED | changed
     around = 1 + 0.02 * np.linspace(-1, 1, seeds)
@@ -119,7 +120,7 @@ def test_what_was_measured_otherwise_does_not_hold(
     assert {claim for claim, outcome in found.items() if outcome == "does not hold"} == refuted
 
 
-@pytest.mark.parametrize("seeds", [0, 1, 2, 3])
+@pytest.mark.parametrize("seeds", [0, 1, 2, 3, 4])
 def test_too_few_seeds_decide_nothing_and_say_so(seeds: int) -> None:
     assert set(outcomes(table(seeds)).values()) == {"not decidable"}
 
@@ -129,7 +130,7 @@ def test_a_study_of_one_model_decides_only_what_is_about_that_model() -> None:
     found = judge(runs[runs["model"] == "pinn"])
     assert found["gradient-cosine-pinn-negative"].outcome == "holds"
     assert found["plateau-longer"].outcome == "not decidable"
-    assert found["plateau-longer"].text == "no ratio; runs: PINN 5, regression 0"
+    assert found["plateau-longer"].text == "no ratio; runs: PINN 12, regression 0"
     assert found["gradient-cosine-regression-rises"].text == "no regression run has a value"
 
 
@@ -141,10 +142,33 @@ def test_a_quantity_that_was_not_recorded_is_not_decidable() -> None:
 
 
 def test_an_interval_across_the_limit_decides_nothing() -> None:
-    crossing = Range("above 1", low=1).verdict(Estimate(1.2, (0.9, 1.5), "ratio 1.2"))
-    assert crossing.outcome == "not decidable"
-    assert crossing.number == 1.2
-    assert "as claimed, its interval crosses the limit" in crossing.text
+    sample = median([0.9, 1.2, 1.3, 1.4, 1.1, 1.5, 1.6, 1.2])
+    (crossing,) = decide([(Range("above 1", low=1), Measured(sample, "number 1.25"))])
+    assert (crossing.outcome, crossing.number) == ("not decidable", 1.25)
+    assert crossing.p == crossing.corrected == pytest.approx(2 * 9 / 2**8)
+    # (1.96 + 0.84)^2 / 1.81^2 times as many, 1.81 being the deviation of p = 0.070
+    assert crossing.text.endswith("p = 0.07, corrected 0.07; about 20 seeds would decide")
+
+
+def test_what_one_claim_would_decide_many_do_not() -> None:
+    """Of nine seeds all above the limit p is 2/2^9; thirteen such are too many for it."""
+    within = Range("above 0", low=0)
+    measured = Measured(median(np.arange(1.0, 10)), "5")
+    (alone,) = decide([(within, measured)])
+    assert (alone.outcome, alone.p) == ("holds", 2 / 2**9)
+    among = decide([(within, measured)] * 13)
+    assert {verdict.outcome for verdict in among} == {"not decidable"}
+    assert among[0].corrected == pytest.approx(13 * 2 / 2**9)
+    assert "about 16 seeds would decide" in among[0].text
+    untested = Measured(median([1.0, 2, 3]), "2")
+    assert decide([(within, measured), *[(within, untested)] * 12])[0].outcome == "holds"
+
+
+def test_five_seeds_leave_a_median_open_however_clear_it_is() -> None:
+    found = judge(table(5))
+    assert found["gradient-cosine-pinn-negative"].p == 0.0625
+    assert found["gradient-cosine-pinn-negative"].outcome == "not decidable"
+    assert found["plateau-longer"].outcome == "holds"
 
 
 def test_a_verdict_gives_the_number_its_interval_and_the_runs() -> None:
@@ -152,8 +176,8 @@ def test_a_verdict_gives_the_number_its_interval_and_the_runs() -> None:
     assert verdict.number == pytest.approx(2.0)
     assert verdict.interval is not None
     assert verdict.interval[0] < 2.0 < verdict.interval[1]
-    assert "medians: PINN 560, regression 280; runs: PINN 5, regression 5" in verdict.text
-    assert "claimed: above 1" in verdict.text
+    assert "geometric means: PINN 560, regression 280; runs: PINN 12, regression 12" in verdict.text
+    assert verdict.text.endswith("claimed: above 1; p < 0.0001, corrected < 0.0001")
 
 
 def test_runs_that_never_left_the_plateau_are_mentioned() -> None:
@@ -173,6 +197,8 @@ def test_the_three_readings_stand_side_by_side(study: StudyData) -> None:
     assert short.loc["ln", "ratio"] == pytest.approx(290 / short.loc["ln", "regression"])
     # An absolute fall of 0.15 is more than all that is left of this loss: nobody ever leaves.
     assert short.loc["absolute", ["pinn.censored", "regression.censored"]].tolist() == [2, 2]
+    assert short.loc["absolute", ["pinn.at_least", "regression.at_least"]].all()
+    assert np.isnan(short.loc["absolute", "ratio"])
 
 
 def test_readings_of_one_model_have_no_ratio(study: StudyData) -> None:
@@ -197,7 +223,7 @@ def test_the_file_is_plain_json(study: StudyData, tmp_path: Path) -> None:
     assert document["note"] == OUR_READING
     longer = document["claims"][0]
     assert longer["outcome"] == "not decidable"
-    assert longer["number"] == pytest.approx(290 / 137.5)
+    assert longer["number"] == pytest.approx((285 * 295 / (135 * 140)) ** 0.5)
     assert longer["interval"] is None
 
 

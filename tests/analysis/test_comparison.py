@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from analysis.comparison import ComparisonTable, comparison_table
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
+from analysis.report.compared import headline
 from analysis.statistics import per_run
-from analysis.wording import count, duration, number, plus_minus
+from analysis.wording import NONE, count, duration, number, plus_minus
 
 Study = Callable[..., StudyData]
 
@@ -59,13 +61,13 @@ def test_many_models_have_a_line_each(study: Study, models: int) -> None:
 
 def test_lower_bounds_are_said_to_be_so(study: Study) -> None:
     table = compared(study("pinn"), PlateauRule(scale="absolute", drop=10))
-    assert cell(table, "plateau lasts", "pinn", "inside").startswith("≥ ")
+    assert cell(table, "plateau lasts", "pinn", "inside").startswith("median ≥ ")
     assert "3 of 3 ended in the plateau" in table.caption
 
 
-def test_the_rank_test_needs_both_models_and_seeds(study: Study) -> None:
-    assert compared(study("pinn", "regression", seeds=4)).tested
-    assert not compared(study("pinn", "regression", seeds=3)).tested
+def test_the_test_needs_both_models_and_seeds(study: Study) -> None:
+    assert compared(study("pinn", "regression", seeds=5)).tested
+    assert not compared(study("pinn", "regression", seeds=4)).tested
     assert not compared(study("pinn", seeds=4)).tested
 
 
@@ -74,6 +76,25 @@ def test_what_no_run_has_is_no_row(study: Study) -> None:
     words = [row.words for row in table.rows]
     assert "gradient cosine" not in words
     assert "update length" in words
+
+
+def test_of_runs_that_ended_early_no_plateau_is_said(study: Study) -> None:
+    data = study("pinn", "regression", seeds=2)
+    whole = per_run(data, PlateauRule(), data.runs.index)
+    early = whole["model"] == "pinn"
+    table = whole.mask(early, other=np.nan).fillna({"model": "pinn", "plateau.censored": 1.0})
+    table = table.assign(**{"plateau.length": table["plateau.length"].fillna(0.0)})
+    found = comparison_table(table)
+    assert found.models == ("pinn", "regression")
+    assert cell(found, "plateau lasts", "pinn", "inside") == NONE
+    assert cell(found, "plateau lasts", "regression", "inside") != NONE
+    assert found.caption.endswith("PINN 2 of 2 ended before a plateau could be seen.")
+    assert "lower bound" not in found.caption
+    assert "at least 0" not in headline(table)
+    nothing = comparison_table(table[early])
+    assert nothing.rows == ()
+    assert "PINN 2 of 2 ended before" in " ".join(shown(nothing).split())
+    assert headline(table[early]) == "PINN 2 of 2 ended before a plateau could be seen."
 
 
 def test_names_are_no_markup(study: Study) -> None:

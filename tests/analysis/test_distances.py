@@ -11,9 +11,9 @@ import torch
 from numpy import ndarray
 from scipy import stats
 
-from analysis.distances import RELATIVE_ERROR, SHARED_ERROR, sketched, widened
+from analysis.distances import RELATIVE_ERROR, SHARED_ERROR, sketched
 from analysis.plateau import PlateauRule
-from analysis.statistics import run_statistics
+from analysis.statistics import compare_ratio, run_statistics
 from pinn_core.sketch import Sketch
 
 SIZE = 2100
@@ -60,14 +60,21 @@ def test_the_spread_over_seeds_contains_the_errors_of_single_runs() -> None:
     assert 0.93 < np.mean(covered) < 0.97
 
 
-def test_an_interval_is_widened_by_what_all_seeds_share() -> None:
-    low, high = widened((0.9, 1.2), 1.0)
-    assert 0.899 < low < 0.9 and 1.2 < high < 1.201  # wide: the spread over seeds decides
-    low, high = widened((2.0, 2.0), 2.0, models=2)
-    assert np.log(high / 2) == pytest.approx(1.96 * 2**0.5 * SHARED_ERROR)
-    assert low * high == pytest.approx(4)
-    assert widened((1.004, 1.006), 1.005, models=2)[0] < 1  # too close to 1 to be decided
-    assert widened((0.0, 1.0), 0.5)[0] == 0
+def test_a_ratio_of_distances_allows_for_what_all_seeds_share() -> None:
+    """Ten seeds each that agree to a ten-thousandth, 0.5 % apart: sketches cannot tell that."""
+    near = np.linspace(0.9999, 1.0001, 10)
+    models = np.repeat(["pinn", "regression"], 10)
+    runs = pd.DataFrame({"model": models, "seed": [*range(10)] * 2})
+    runs["plateau.censored"] = False
+    spans = {}
+    for quantity in ("inside.distance", "inside.mean.update/norm"):
+        runs[quantity] = np.concatenate([1.005 * near, near])
+        estimate = compare_ratio(runs, quantity).estimate
+        assert estimate is not None and estimate.interval is not None
+        spans[quantity] = np.log(estimate.interval)
+    assert spans["inside.distance"][0] < 0 < spans["inside.mean.update/norm"][0]
+    reach = np.ptp(spans["inside.distance"]) / 2
+    assert reach == pytest.approx(1.96 * 2**0.5 * SHARED_ERROR, rel=0.01)
 
 
 def test_the_quantities_that_come_from_sketches_are_known(

@@ -92,11 +92,17 @@ def test_what_was_measured_stands_beside_the_verdict() -> None:
     assert (ours.runs, ours.settings, ours.median) == (3, 1, pytest.approx(0.3))
     assert (ours.mean, ours.sd) == (pytest.approx(0.3), pytest.approx(0.1))
     assert expected_json([found])[0]["ours"]["median"] == ours.median
+    assert (found.verdict.outcome, found.verdict.number) == ("holds", ours.median)
+    assert found.verdict.p is None  # the median decides, without a test
 
 
 def test_a_run_that_diverged_has_an_infinite_error() -> None:
     one = judged(study(("M1-0",)), value=0.4, within=1.01)
-    assert (one.outcome, one.ours.median, one.text) == ("reproduced", 0.4, "3 runs, 1 diverged")
+    assert (one.outcome, one.ours.median, one.verdict.text) == (
+        "reproduced",
+        0.4,
+        "3 runs, 1 diverged",
+    )
     most = judged(study(("M1-0", "M1-1")), value=0.4)
     assert (most.outcome, most.ours.median) == ("not reproduced", inf)
     assert expected_json([most])[0]["ours"]["median"] is None

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import matplotlib as mpl
 import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from analysis.figures import FIGURES, _draw, draw_figures
-from analysis.figures.curves import Curve, Line, lines_of
-from analysis.figures.style import OTHERS, colours, name_of
+from analysis.figures.curves import PARTS, Curve, Line, lines_of
+from analysis.figures.style import OTHERS, STYLE, colours, name_of
 from analysis.load import StudyData
 from analysis.plateau import Plateau, PlateauRule
 from analysis.statistics import run_statistics
 
 Study = Callable[..., StudyData]
 RULE = PlateauRule()
+HEADINGS = set(PARTS.values())
 
 
 def lines(data: StudyData) -> dict[str, list[Line]]:
@@ -60,6 +64,31 @@ def test_many_models_are_drawn_in_lines(
     assert len(panels) == models + 2
     assert all(panel.lines or panel.collections or panel.texts for panel in panels)
     assert canvas.get_figwidth() < 10
+
+
+@pytest.mark.parametrize("models", [1, 2, 3])
+def test_no_heading_covers_another(study: Study, models: int) -> None:
+    data = study(*(f"M{place}" for place in range(models)), seeds=2, steps=250)
+    with mpl.rc_context(STYLE):
+        canvas = _draw(FIGURES[1].curves(lines(data)))
+        canvas.draw_without_rendering()
+    headings = sorted(
+        (text.get_window_extent() for text in canvas.findobj(Text) if text.get_text() in HEADINGS),
+        key=lambda box: box.x0,
+    )
+    assert len(headings) == 2
+    assert headings[0].x1 + 0.15 * canvas.dpi < headings[1].x0
+    assert headings[1].x1 <= canvas.bbox.x1
+
+
+def test_where_nothing_is_positive_no_axis_is_logarithmic(study: Study) -> None:
+    data = study("pinn", seeds=2, steps=250)
+    curves = lines(data)["pinn"]
+    zeros = [Curve(line, 0.0 * line.column("update/norm")) for line in curves]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        canvas = _draw([(FIGURES[1].rows[0], {"pinn": zeros})])
+    assert canvas.axes[0].get_yscale() == "linear"
 
 
 @pytest.mark.parametrize("diverged_at", [0, 60])

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.censored import Median
 from analysis.figures import draw_remedies
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
 from analysis.remedies import Remedies, Remedy, compare_remedies, remedies_json
 from analysis.report.compared import remedies_in_words, remedy_rows
-from analysis.statistics import holm
+from analysis.verdicts import holm
 
 RULE = PlateauRule(spans=())
 STEPS = 400
@@ -72,6 +73,10 @@ def by_name(found: Remedies) -> dict[str, Remedy]:
     return {one.model: one for one in found.ranked}
 
 
+def exactly(*medians: float) -> tuple[Median, ...]:
+    return tuple(Median(median, at_least=False) for median in medians)
+
+
 TEN = list(range(200, 300, 10))
 LEFT = 30 + 4
 """A curve that rests for n steps from step 30 on has fallen by 0.16 so many steps later."""
@@ -88,8 +93,8 @@ def test_a_short_rest_above_the_baselines_plateau_is_no_escape(curve: Curve) -> 
             frame["loss/regression"] = np.minimum(early, frame["loss/regression"] * np.e**3 / 20)
             frame.loc[:60, "loss/regression"] = early[:61]
     (slow,) = compared(StudyData("remedies", data.runs, [], frames.__getitem__)).ranked
-    assert slow.plateaus[0] < 30 < slow.plateaus[1]
-    assert slow.steps.ratio is not None and slow.steps.ratio > 1
+    assert slow.plateaus[0].value < 30 < slow.plateaus[1].value
+    assert slow.steps.ratio.number is not None and slow.steps.ratio.number > 1
 
 
 def test_remedies_are_ranked_by_the_steps_until_they_leave(curve: Curve) -> None:
@@ -104,19 +109,20 @@ def test_remedies_are_ranked_by_the_steps_until_they_leave(curve: Curve) -> None
     assert [one.model for one in found.ranked] == ["solution", "half", "same", "worse"]
     half = by_name(found)["half"]
     # Of n steps of rest n - 15 are the plateau: see test_plateau.
-    assert half.plateaus == (122.5 - 15, 245 - 15)
+    assert half.plateaus == exactly(122.5 - 15, 245 - 15)
     assert found.level == pytest.approx(np.exp(-3 - 0.16))
-    assert half.steps.medians == (122.5 + LEFT, 245 + LEFT)
-    assert half.steps.ratio == pytest.approx(156.5 / 279)
-    assert half.steps.interval is not None
-    assert half.steps.interval[0] < 156.5 / 279 < half.steps.interval[1]
-    assert half.steps.p == pytest.approx(2 / 2**10)
-    assert half.steps.corrected == pytest.approx(3 * 2 / 2**10)
+    assert half.steps.medians == exactly(122.5 + LEFT, 245 + LEFT)
+    assert half.steps.ratio.number == pytest.approx(156.5 / 279, rel=2e-3)
+    assert half.steps.ratio.interval is not None
+    assert half.steps.ratio.interval[0] < 156.5 / 279 < half.steps.ratio.interval[1]
+    assert half.steps.ratio.outcome == "holds"
+    assert half.steps.ratio.p == pytest.approx(2 / 2**10)
+    assert half.steps.ratio.corrected == pytest.approx(3 * 2 / 2**10)
     assert half.steps.significant
     assert half.cost == pytest.approx(1.5)
-    assert half.error.ratio is not None
-    assert half.error.ratio < 1
-    assert by_name(found)["same"].steps.p == 1
+    assert half.error.ratio.number is not None
+    assert half.error.ratio.number < 1
+    assert by_name(found)["same"].steps.ratio.p == 1
     assert not by_name(found)["same"].steps.significant
 
 
@@ -126,9 +132,9 @@ def test_fewer_steps_need_not_be_fewer_evaluations_nor_less_time(curve: Curve) -
     )
     (half,) = compared(data).ranked
     assert half.steps.significant
-    assert half.evaluations.medians == (3 * 156.5, 279)
-    assert half.evaluations.ratio == pytest.approx(3 * 156.5 / 279)
-    assert half.seconds.ratio == pytest.approx(2.5 * 155.5 / 278)
+    assert half.evaluations.medians == exactly(3 * 156.5, 279)
+    assert half.evaluations.ratio.number == pytest.approx(3 * 156.5 / 279, rel=2e-3)
+    assert half.seconds.ratio.number == pytest.approx(2.5 * 155.5 / 278, rel=2e-3)
     words = remedies_in_words(compared(data))
     assert "earlier off the plateau in steps: half; in evaluations: none; in seconds: none" in words
 
@@ -140,7 +146,7 @@ def test_a_product_with_a_hessian_counts_as_two_evaluations(curve: Curve) -> Non
         if name.startswith("newton"):
             frame["work/products"] = 10.0 * np.arange(STEPS + 1)
     (newton,) = compared(StudyData("remedies", data.runs, [], frames.__getitem__)).ranked
-    assert newton.evaluations.medians == (21 * (100 + LEFT), 200 + LEFT)
+    assert newton.evaluations.medians == exactly(21 * (100 + LEFT), 200 + LEFT)
 
 
 def test_the_solutions_model_is_a_reference_and_not_corrected_for(curve: Curve) -> None:
@@ -148,14 +154,14 @@ def test_the_solutions_model_is_a_reference_and_not_corrected_for(curve: Curve) 
     assert found.tested == 1
     solution = by_name(found)["solution"]
     assert solution.reference
-    assert solution.steps.corrected is None
+    assert solution.steps.ratio.corrected is None
 
 
 def test_pairing_sees_what_the_spread_over_seeds_hides(curve: Curve) -> None:
     wide = [40, 80, 120, 160, 200, 240, 280, 300]
     found = compared(study(curve, {"plain": wide, "bit": [rest - 6 for rest in wide]}))
     (bit,) = found.ranked
-    assert bit.steps.p == pytest.approx(2 / 2**8)
+    assert bit.steps.ratio.p == pytest.approx(2 / 2**8)
     assert bit.steps.difference == -6
     assert bit.steps.difference_interval is None or bit.steps.difference_interval[1] < 0
 
@@ -166,7 +172,8 @@ def test_a_plateau_never_left_counts_as_all_steps_and_is_told(curve: Curve) -> N
     found = compared(study(curve, flat))
     stuck, out = by_name(found)["stuck"], by_name(found)["out"]
     assert stuck.stayed == (4, 2)
-    assert stuck.steps.medians[0] == STEPS
+    assert stuck.steps.medians is not None
+    assert stuck.steps.medians[0] == Median(STEPS, at_least=True)
     assert out.stayed == (0, 2)
     words = remedies_in_words(found)
     assert "2 runs of plain never came down to it" in words
@@ -179,9 +186,12 @@ def test_a_run_that_ended_on_its_plateau_is_not_a_short_one(curve: Curve) -> Non
     frames = {n: f.loc[:60] if n.startswith("brief") else f for n, f in frames.items()}
     (brief,) = compared(StudyData("remedies", data.runs, [], frames.__getitem__)).ranked
     assert brief.stayed == (10, 0)
-    longest = max(TEN) + LEFT
-    assert brief.steps.medians[0] == brief.evaluations.medians[0] == longest
-    assert brief.steps.ratio is not None and brief.steps.ratio > 1
+    assert brief.steps.medians is not None
+    assert brief.evaluations.medians is not None
+    bound = Median(STEPS, at_least=True)  # the baseline's longest run, not the 60 steps of its own
+    assert brief.steps.medians[0] == brief.evaluations.medians[0] == bound
+    assert brief.steps.ratio.bound == "at least"
+    assert brief.steps.ratio.number is not None and brief.steps.ratio.number > 1
     assert "significantly earlier off the plateau in steps: none" in remedies_in_words(
         compared(StudyData("remedies", data.runs, [], frames.__getitem__))
     )
@@ -190,7 +200,7 @@ def test_a_run_that_ended_on_its_plateau_is_not_a_short_one(curve: Curve) -> Non
 def test_where_no_run_left_lengths_are_not_compared(curve: Curve, tmp_path: Path) -> None:
     found = compared(study(curve, {"plain": [STEPS - 30] * 4, "stuck": [STEPS - 30] * 4}))
     (stuck,) = found.ranked
-    assert (stuck.steps.ratio, stuck.steps.p) == (None, None)
+    assert (stuck.steps.ratio.number, stuck.steps.ratio.p) == (None, None)
     assert "nothing can be compared" in remedies_in_words(found)
     assert draw_remedies(found, tmp_path) is None
 
@@ -200,7 +210,7 @@ def test_a_diverged_run_has_no_error_to_be_proud_of(curve: Curve) -> None:
     found = compared(study(curve, flat, diverged=("mad-0", "mad-1", "mad-2")))
     (mad,) = found.ranked
     assert mad.diverged == (3, 0)
-    assert mad.error.ratio is None
+    assert mad.error.ratio.number is None
     assert mad.error.difference is None
     json.dumps(remedies_json(found), allow_nan=False)
 
@@ -212,8 +222,34 @@ def test_seeds_that_cannot_decide_are_said_to_be_too_few(curve: Curve) -> None:
     assert "With 5 seeds no remedy can become significant" in remedies_in_words(found)
     assert not by_name(found)["a"].steps.significant
     few = compared(study(curve, {"plain": [200, 210], "a": [100, 110]}))
-    assert few.ranked[0].steps.p is None
-    assert "At least 4 seeds are needed" in remedies_in_words(few)
+    assert few.ranked[0].steps.ratio.p is None
+    assert "At least 5 seeds are needed" in remedies_in_words(few)
+
+
+@pytest.mark.parametrize("rows_after", [0, STEPS - 49])
+def test_a_baseline_run_that_diverged_was_not_quick(curve: Curve, rows_after: int) -> None:
+    """A remedy 200 steps faster on every seed, and half of the baseline dead at step 50."""
+    rests = list(range(280, 330, 5))
+    data = study(curve, {"plain": rests, "faster": [rest - 200 for rest in rests]})
+    dead = [f"plain-{seed}" for seed in range(5)]
+    data.runs.loc[dead, "diverged_at"] = 50
+    frames = {name: data.trajectory(name) for name in data.runs.index}
+    frames |= {name: frames[name].loc[:49].reindex(range(50 + rows_after)) for name in dead}
+    (faster,) = compared(StudyData("remedies", data.runs, [], frames.__getitem__)).ranked
+    for effect in (faster.steps, faster.evaluations, faster.seconds):
+        assert effect.ratio.outcome == "holds"
+        assert effect.ratio.bound == "at most"
+        assert effect.ratio.number is not None
+        assert effect.ratio.number < 0.45
+    assert (faster.stayed, faster.diverged) == ((0, 5), (0, 5))
+    assert faster.steps.medians == (Median(102.5 + LEFT, False), Median(325 + LEFT, True))
+
+
+def test_pairs_in_which_neither_came_down_tell_nothing(curve: Curve) -> None:
+    stays = STEPS - 30
+    found = compared(study(curve, {"plain": [200, *[stays] * 9], "stuck": [100, *[stays] * 9]}))
+    (stuck,) = found.ranked
+    assert (stuck.steps.ratio.number, stuck.steps.ratio.outcome) == (1, "not decidable")
 
 
 def test_only_seeds_of_both_are_paired(curve: Curve) -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
-from analysis.statistics import compare, distance, interval, over_seeds, per_run, run_statistics
+from analysis.statistics import (
+    LENGTH,
+    compare_difference,
+    compare_ratio,
+    distance,
+    over_seeds,
+    per_run,
+    run_statistics,
+)
 
 RULE = PlateauRule(spans=())
 Make = Callable[..., pd.DataFrame]
@@ -102,84 +110,92 @@ def test_the_table_has_a_row_per_run(trajectory: Make) -> None:
     assert pd.isna(table.loc["a", "after.mean.update/norm"])
 
 
-def test_over_seeds_gives_mean_spread_median_and_an_interval_around_the_mean() -> None:
+def test_a_run_that_diverged_before_its_plateau_does_not_count_as_one_without(
+    trajectory: Make,
+) -> None:
+    about = {"model": ["pinn"] * 2, "seed": [0, 1], "diverged_at": [40, None]}
+    runs = pd.DataFrame(about, index=pd.Index(["a", "b"], name="run_id"))
+    falling = trajectory(flat=0)
+    read = {"a": falling.loc[:25].reindex(falling.index), "b": falling}
+    table = per_run(StudyData("rest", runs, [], read.__getitem__), RULE, ["a", "b"])
+    assert table["plateau.length"].tolist()[0] == 0
+    assert table["plateau.censored"].tolist() == [1, 0]
+
+
+def test_over_seeds_gives_mean_spread_and_median_with_its_interval() -> None:
     lengths = [350.0, 486, 553, 384, 435]
     found = over_seeds(seeds("pinn", lengths)).loc[("pinn", "plateau.length")]
     assert found["seeds"] == 5
     assert found["mean"] == pytest.approx(441.6)
     assert found["sd"] == pytest.approx(80.83, abs=0.01)
-    assert found["median"] == 435
-    assert 350 < found["low"] < 441.6 < found["high"] < 553
+    assert (found["low"], found["median"], found["high"]) == (350, 435, 553)
 
 
-def test_censored_runs_are_counted() -> None:
-    found = over_seeds(seeds("pinn", [300.0, 310, 980], censored=1))
-    assert found.loc[("pinn", "plateau.length"), "censored"] == 1
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_one_or_two_seeds_have_no_interval(count: int) -> None:
-    found = over_seeds(seeds("pinn", [300.0, 310][:count])).loc[("pinn", "plateau.length")]
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_fewer_than_five_seeds_have_no_interval(count: int) -> None:
+    found = over_seeds(seeds("pinn", [300.0, 310, 320, 330][:count])).loc[
+        ("pinn", "plateau.length")
+    ]
     assert found[["low", "high"]].isna().all()
-    assert found["mean"] == pytest.approx(np.mean([300, 310][:count]))
+    assert found["mean"] == pytest.approx(np.mean([300, 310, 320, 330][:count]))
 
 
-def test_the_same_numbers_have_the_same_interval() -> None:
-    sample = [1.0, 4.0, 2.0, 8.0, 5.0]
-    assert interval(np.mean, sample) == interval(np.mean, sample)
+def test_a_median_of_lower_bounds_is_one() -> None:
+    found = over_seeds(seeds("pinn", [200.0, 900, 900, 900, 900], censored=3))
+    row = found.loc[("pinn", "plateau.length")]
+    assert (row["censored"], row["median"], row["at_least"]) == (3, 900, True)
+    assert pd.isna(row["low"])
 
 
-def test_equal_values_have_an_interval_of_no_width() -> None:
-    assert interval(np.mean, [2.0, 2.0, 2.0]) == (2.0, 2.0)
+def test_models_are_compared_by_geometric_means() -> None:
+    one, other = [400.0, 420, 440, 460, 430], [200.0, 210, 190, 205, 195]
+    found = compare_ratio(pd.concat([seeds("pinn", one), seeds("regression", other)]), LENGTH)
+    assert found.kind == "geometric means"
+    assert found.centers == ("430", "200")
+    assert found.estimate is not None
+    assert found.estimate.number == pytest.approx(stats.gmean(one) / stats.gmean(other))
+    test = stats.ttest_ind(np.log(one), np.log(other), equal_var=False)
+    assert found.estimate.p(1) == pytest.approx(test.pvalue)
+    low, high = test.confidence_interval()
+    assert found.estimate.interval == pytest.approx((np.exp(low), np.exp(high)))
 
 
-def test_intervals_cover_the_mean_about_as_often_as_they_say() -> None:
-    draws = np.random.default_rng(1).normal(size=(200, 30))
-    spans = [interval(np.mean, draw) for draw in draws]
-    covered = np.mean([span is not None and span[0] < 0 < span[1] for span in spans])
-    assert 0.9 < covered < 0.99
-
-
-def test_models_are_compared_by_medians_and_ranks() -> None:
-    table = pd.concat([seeds("pinn", [400.0, 420, 440, 460]), seeds("regression", [200.0] * 4)])
-    found = compare(table, "plateau.length")
-    assert found.medians == (430, 200)
-    assert found.ratio == 2.15
-    assert found.difference == 230
-    assert found.ratio_interval is not None
-    assert found.ratio_interval[0] >= 2.0
-    assert found.ratio_interval[1] <= 2.3
-    assert found.effect == 1
-    assert found.p is not None
-    assert found.p < 0.05
-
-
-def test_the_rank_test_is_scipys_exact_one() -> None:
-    table = pd.concat([seeds("pinn", [5.0, 6, 7, 8]), seeds("regression", [1.0, 2, 3, 4])])
-    assert compare(table, "plateau.length").p == pytest.approx(2 / 70)
-    assert compare(table, "plateau.length", "regression", "pinn").effect == -1
-
-
-@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_few_seeds_give_a_ratio_and_no_certainty(count: int) -> None:
     table = pd.concat([seeds("pinn", [400.0] * count), seeds("regression", [200.0] * count)])
-    found = compare(table, "plateau.length")
-    assert found.ratio == 2
-    assert found.ratio_interval is None
-    assert found.p is None
-    assert found.effect is None
+    found = compare_ratio(table, LENGTH).estimate
+    assert found is not None
+    assert found.number == pytest.approx(2)
+    assert found.interval is None
 
 
 def test_quantities_of_either_sign_have_a_difference_and_no_ratio() -> None:
     table = pd.concat([seeds("pinn", [-0.4] * 4), seeds("regression", [0.4] * 4)])
-    found = compare(table, "plateau.length")
-    assert found.ratio is None
-    assert found.difference == pytest.approx(-0.8)
+    table = table.rename(columns={"plateau.length": "cosine"})
+    assert compare_ratio(table, "cosine").estimate is None
+    found = compare_difference(table, "cosine").estimate
+    assert found is not None
+    assert found.number == pytest.approx(-0.8)
+
+
+def test_lengths_that_are_bounds_are_compared_by_their_medians() -> None:
+    table = pd.concat([seeds("pinn", [900.0] * 5, 5), seeds("regression", [400.0, 450, 450, 500])])
+    found = compare_ratio(table, LENGTH)
+    assert (found.kind, found.centers) == ("medians", ("≥ 900", "450"))
+    assert found.estimate is not None
+    assert (found.estimate.bound, found.estimate.number) == ("at least", 2)
+    assert found.estimate.interval is None
+
+
+def test_a_run_without_a_plateau_leaves_a_ratio_of_medians() -> None:
+    table = pd.concat([seeds("pinn", [0.0, 400, 420]), seeds("regression", [200.0] * 3)])
+    found = compare_ratio(table, LENGTH)
+    assert (found.kind, found.centers) == ("medians", ("400", "200"))
 
 
 @pytest.mark.parametrize("quantity", ["plateau.length", "inside.mean.unheard/of"])
 def test_a_model_or_quantity_that_is_not_there_leaves_everything_open(quantity: str) -> None:
-    found: Any = compare(seeds("pinn", [400.0]), quantity)
-    assert found.seeds[1] == 0
-    assert found.medians is None
-    assert found.ratio is None
+    for compare in (compare_ratio, compare_difference):
+        found = compare(seeds("pinn", [400.0]), quantity)
+        assert found.seeds[1] == 0
+        assert found.estimate is None

@@ -27,6 +27,9 @@ models:
     space: {phases.0.learning_rate: [1.0e-3, 1.0e-2]}
 """
 
+VERIFIED = "10 runs replayed to the bit\n10 committed runs: all is well\n"
+"""What ``pinn-sweep verify`` says of the study when it is done, with two seeds."""
+
 
 def sample_study(folder: Path, *overrides: str) -> Study:
     file = folder / "sample.yaml"

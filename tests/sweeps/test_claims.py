@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from itertools import permutations
 
 import pytest
@@ -44,6 +43,11 @@ class Shelf:
         }
 
 
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "PAUSE", 0.0)
+
+
 @pytest.fixture
 def shelf() -> Shelf:
     return Shelf()
@@ -74,20 +78,44 @@ def test_subjects_do_not_disturb_each_other(shelf: Shelf) -> None:
     claim(shelf, "two").take()
 
 
-@pytest.mark.parametrize("order", sorted(set(permutations("aabb"))))
-def test_of_two_at_once_never_both_are_alone(shelf: Shelf, order: tuple[str, ...]) -> None:
-    """Each puts its claim, then looks: in every order of these four steps."""
-    both = {name: claim(shelf) for name in "ab"}
-    alone = []
-    for place, name in enumerate(order):
-        if name not in order[:place]:
-            both[name]._put()
-            continue
-        with suppress(Taken):
-            both[name]._look()
-            alone.append(name)
-    assert len(alone) <= 1
-    assert len(shelf.files) == len(alone)
+class Claimant:
+    """Does what ``take`` does step by step: puts its claim, then looks until it is decided."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.claim, self.put = claim(shelf), False
+        self.alone: bool | None = None
+
+    def step(self) -> None:
+        if not self.put:
+            self.claim._put()
+            self.put = True
+        elif self.alone is None:
+            try:
+                self.alone = None if self.claim._look() else True
+            except Taken:
+                self.claim.release()
+                self.alone = False
+
+
+@pytest.mark.parametrize("order", [*sorted(set(permutations("aaabbb"))), tuple("abcabc")])
+def test_of_several_at_once_one_is_alone(shelf: Shelf, order: tuple[str, ...]) -> None:
+    """Whatever the order of their steps, and whichever goes first."""
+    for _ in range(4):
+        shelf.files.clear()
+        claimants = {name: Claimant(shelf) for name in sorted(set(order))}
+        for name in [*order, *claimants, *claimants]:
+            claimants[name].step()
+        assert [one.alone for one in claimants.values()].count(True) == 1
+
+
+def test_who_was_alone_before_stays_alone(shelf: Shelf) -> None:
+    first = claim(shelf)
+    first.take()
+    for _ in range(8):  # half of them go first, by name
+        with pytest.raises(Taken):
+            claim(shelf).take()
+    assert first.renew()
+    assert len(shelf.files) == 1
 
 
 def test_a_claim_that_nobody_renews_ends(shelf: Shelf) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from sweeps.cli import app
 from sweeps.launch import run_study
-from tests.sweeps.samples import sample_study
+from tests.sweeps.samples import VERIFIED, sample_study
 
 SMALL = ("base.phases.0.steps=6", "rerun.seeds=2")
 
@@ -50,7 +50,7 @@ def test_every_verb_works_on_the_copy(copied: tuple[Path, Path]) -> None:
     assert json.loads(pinn_sweep("status", *here, "--json"))["complete"]
     assert "10 runs written" in pinn_sweep("sync", *here)
     assert "0 runs written, 10 were there" in pinn_sweep("sync", *here)
-    assert pinn_sweep("verify", *here) == "10 committed runs: all is well\n"
+    assert pinn_sweep("verify", *here) == VERIFIED
     page = after / "sample" / "report" / "index.html"
     page.unlink()
     assert pinn_sweep("report", *here) == f"report: {page}\n"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from rich.console import Console
 
+from benchmarks.processes import family
 from sweeps import launch
 from sweeps.search.search import ModelSearch
 from sweeps.store.folder import StudyFolder
@@ -142,3 +145,25 @@ def test_workers_that_cannot_import_end_the_study_at_once_and_say_why(tmp_path: 
     assert output.count("libbroken") == 1
     assert "lost" not in output
     assert "\x1b" not in output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("daemon", ["gcs_server", "raylet"])
+def test_the_end_of_one_of_rays_daemons_ends_the_study_soon(daemon: str, tmp_path: Path) -> None:
+    (tmp_path / "sample.yaml").write_text(STUDY)
+    process = start(tmp_path, "base.phases.0.steps=300000")
+    assert process.stdout
+    next(line for line in process.stdout if "in training" in line)
+    (victim,) = (
+        int(member.name)
+        for member in family(process.pid)
+        if (member / "cmdline").read_bytes().split(b"\0")[0].endswith(daemon.encode())
+    )
+    os.kill(victim, signal.SIGKILL)
+    rest, _ = process.communicate(timeout=100)
+    assert process.returncode == 130, rest
+    assert f"Ray's {daemon} ended, status -9; logs: " in rest
+    assert "To go on: pinn-sweep run sample.yaml" in rest.splitlines()[-1]
+    assert f"Ray's {daemon} ended" in (tmp_path / "runs" / "sample" / "log.txt").read_text()
+    rmtree(re.search(r"logs: (\S+/ray-\w+)/", rest)[1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
@@ -13,7 +15,8 @@ import pytest
 import ray
 
 from sweeps.errors import StudyError
-from sweeps.execution.own_ray import keep_token_private, own_ray
+from sweeps.execution import own_ray as own_ray_module
+from sweeps.execution.own_ray import keep_token_private, own_ray, watched
 
 
 @pytest.fixture
@@ -67,6 +70,51 @@ def test_its_files_are_for_this_user_alone_and_go_with_it(
         folder.chmod(0o777)  # as Ray does
         assert mode(folder.parent) == 0o700
     assert not folder.parent.exists()
+
+
+class Node:
+    """A Ray of which one process has ended."""
+
+    def __init__(self, kind: str) -> None:
+        self.looks = 0
+        self._process = subprocess.Popen(["sh", "-c", "exit 3"])
+        self._process.wait()
+        self._kind = kind
+
+    def dead_processes(self) -> list[tuple[str, subprocess.Popen[bytes]]]:
+        self.looks += 1
+        return [(self._kind, self._process)]
+
+    def get_logs_dir_path(self) -> str:
+        return "/tmp/ray-1/logs"
+
+
+@pytest.mark.parametrize("kind", ["gcs_server", "raylet"])
+def test_the_end_of_a_process_it_needs_is_said_and_interrupts(
+    kind: str, calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(own_ray_module, "LOOK_EVERY", 0.01)
+    with own_ray(1, 0):
+        monkeypatch.setattr(ray._private.worker, "_global_node", Node(kind))
+        with pytest.raises(KeyboardInterrupt), watched(said.append):
+            time.sleep(60)
+        left = Path(calls[0]["_temp_dir"]).parent
+    assert said == [f"Ray's {kind} ended, status 3; logs: /tmp/ray-1/logs"]
+    assert left.is_dir()  # with its logs
+
+
+def test_processes_that_ray_can_do_without_may_end(
+    calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    node = Node("dashboard")
+    monkeypatch.setattr(own_ray_module, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(ray._private.worker, "_global_node", node)
+    with own_ray(1, 0), watched(said.append):
+        while node.looks < 3:
+            time.sleep(0.01)
+    assert said == []
 
 
 @pytest.fixture
