@@ -49,11 +49,11 @@ WIDE = "base.network={kind: mlp, width: 30000, depth: 2}"
     ("override", "most"),
     [
         (
-            "base.problem={kind: heat, points_per_axis: 900, interior_points: 9}",
+            "base.problem={kind: poisson, points_per_axis: 1000000, interior_points: 9}",
             "most is for the grid: change the problem's points",
         ),
         (
-            "base.problem={kind: heat, points_per_axis: 400}",
+            "base.problem={kind: poisson, points_per_axis: 100000}",
             "most is for the layers: change network.width",
         ),
         (WIDE, "most is for the parameters: change network.width"),
@@ -66,9 +66,10 @@ WIDE = "base.network={kind: mlp, width: 30000, depth: 2}"
 def test_a_run_that_fits_into_no_memory_is_refused_with_numbers(
     override: str, most: str, tmp_path: Path
 ) -> None:
-    little = [Machine("here", 2.0, 0.0, memory=2**28)] if "space" in override else HERE
-    wider = ["base.network.width=40"] if "depth=" in override else []
-    found = refusal(tmp_path, override, *wider, machines=little)
+    little = "space" in override or "poisson" in override
+    machines = [Machine("here", 2.0, 0.0, memory=2**25 if little else 2**33)]
+    wider = ["base.network.width=40"] if "depth=" in override or "100000}" in override else []
+    found = refusal(tmp_path, override, *wider, machines=machines)
     assert "one run takes about " in found
     assert "here has " in found
     assert most in found
