@@ -4,7 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pinn_core.trajectory import Manifest
+import pyarrow as pa
+
+from analysis.plateau import PlateauRule
+from pinn_core.trajectory import Manifest, Trajectory
 from sweeps.store.store import Store
 from sweeps.tracking import rows
 from sweeps.tracking.mlflow_client import open_client, search_runs
@@ -51,7 +54,12 @@ def _run_problems(
         yield manifest.run_id, f"one FINISHED run expected in MLflow, found {described}"
         return
     (run,) = found
-    problems = (*_description_problems(run, manifest), *_curve_problems(client, run, store))
+    trajectory = store.read(manifest.run_id)
+    problems = (
+        *_description_problems(run, manifest),
+        *_latest_problems(run, manifest, trajectory),
+        *_curve_problems(client, run, trajectory.table),
+    )
     for problem in problems[:1]:
         yield manifest.run_id, problem
 
@@ -66,9 +74,17 @@ def _description_problems(run: "Run", manifest: Manifest) -> Iterator[str]:
                 yield f"{what} {key} is {published.get(key)!r} in MLflow, {value!r} in the store"
 
 
-def _curve_problems(client: "MlflowClient", run: "Run", store: Store) -> Iterator[str]:
+def _latest_problems(run: "Run", manifest: Manifest, trajectory: Trajectory) -> Iterator[str]:
+    """The numbers of MLflow's table: summaries and last points, but for what the rule decides."""
+    told = rows.metrics(manifest, trajectory, PlateauRule())
+    expected = {one.key: one.value for one in told if not one.key.startswith("plateau.")}
+    for key in expected.keys() & run.data.metrics.keys():
+        if run.data.metrics[key] != expected[key]:
+            yield f"{key} is {run.data.metrics[key]!r} in MLflow, {expected[key]!r} stored"
+
+
+def _curve_problems(client: "MlflowClient", run: "Run", table: pa.Table) -> Iterator[str]:
     """Every logged point must be the Parquet's number at that step, once, and none missing."""
-    table = store.read(run.data.tags["run_id"]).table
     curves = {}
     for name in rows.curve_columns(table):
         recorded = dict(zip(table["step"].to_pylist(), table[name].to_pylist(), strict=True))

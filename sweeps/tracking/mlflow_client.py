@@ -41,6 +41,15 @@ def open_client(tracking_uri: str) -> "MlflowClient":
     return MlflowClient(tracking_uri)
 
 
+def sqlite_address(file: Path) -> str:
+    """The address of an SQLite database; in a path as such, ``?`` and ``%`` would mean more.
+
+    >>> sqlite_address(Path("/runs/10% off?/mlflow.db"))
+    'sqlite:////runs/10%25 off%3F/mlflow.db'
+    """
+    return f"sqlite:///{file.absolute()}".replace("%", "%25").replace("?", "%3F")
+
+
 def make_database(file: Path) -> None:
     """A new SQLite database with MLflow's tables: whole or, if it is cut short, not at all.
 
@@ -51,7 +60,7 @@ def make_database(file: Path) -> None:
         if folder.exists(file.name):
             return
         made = Path(elsewhere, file.name)
-        open_client(f"sqlite:///{made}").search_experiments(max_results=1)
+        open_client(sqlite_address(made)).search_experiments(max_results=1)
         folder.write(file.name, made.read_bytes())
 
 

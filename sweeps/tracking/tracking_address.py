@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 
 from sweeps.deadline import problem_within
 from sweeps.errors import StudyError, closest, quoted
-from sweeps.tracking.mlflow_client import open_client, reason
+from sweeps.tracking.mlflow_client import open_client, reason, sqlite_address
 
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -19,7 +19,7 @@ DEADLINE = 8.0
 
 def default_tracking_uri(runs_root: Path) -> str:
     """An SQLite database in the folder of all studies; artifacts lie beside it."""
-    return f"sqlite:///{runs_root.absolute()}/mlflow.db"
+    return sqlite_address(runs_root / "mlflow.db")
 
 
 def sqlite_file(tracking_uri: str) -> Path | None:

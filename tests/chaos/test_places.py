@@ -8,9 +8,15 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from sweeps import launch as launch_module
-from tests.sweeps.test_launch import digests, launch, sample, store_of
+from sweeps.checking.verify import verify
+from sweeps.errors import StudyError
+from sweeps.launch import run_study
+from sweeps.store.lock import lock_holder, study_lock
+from sweeps.tracking.tracking import default_tracking_uri
+from tests.sweeps.test_launch import digests, launch, planned, sample, store_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,3 +64,37 @@ def test_a_store_removed_in_the_middle_is_said_and_done_again(
     assert "run the same command again" in said
     assert launch(sample(tmp_path), tmp_path)[0] == 0
     assert digests(sample(tmp_path), tmp_path) == quiet
+
+
+@pytest.mark.parametrize("name", ["à côté, mit Leerzeichen", "100%20 done?", "#1 [b] 'c'"])
+def test_a_folder_may_have_any_name(name: str, quiet: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    study, screen = sample(folder), Console(file=StringIO())
+    assert run_study(study, runs_dir=folder / "runs", executor="inline", console=screen) == 0
+    assert digests(study, folder) == quiet
+    uri = default_tracking_uri(folder / "runs")
+    assert verify(study, store_of(study, folder), planned(study, folder), uri).findings == []
+    assert (folder / "runs" / "mlflow.db").is_file()
+    assert len(list((folder / "runs" / "artifacts").rglob("*.parquet"))) == len(quiet)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("content", ["", "\0\xff" * 40, "another:1 since 2020-01-01\n"])
+def test_what_stands_in_the_lock_does_not_matter(
+    content: str, quiet: dict[str, str], tmp_path: Path
+) -> None:
+    lock = tmp_path / "runs" / "sample" / "lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(content, encoding="latin-1")
+    assert lock_holder(lock.parent) == ""
+    assert launch(sample(tmp_path), tmp_path)[0] == 0
+    assert digests(sample(tmp_path), tmp_path) == quiet
+
+
+def test_a_damaged_lock_that_is_held_refuses_all_the_same(tmp_path: Path) -> None:
+    home = tmp_path / "runs" / "sample"
+    with study_lock(home):
+        (home / "lock").write_bytes(b"\xff\xfe")
+        with pytest.raises(StudyError, match="is locked by"):
+            launch(sample(tmp_path), tmp_path)

@@ -132,6 +132,24 @@ def test_a_claim_that_nobody_renews_ends(shelf: Shelf) -> None:
     assert second.renew()
 
 
+def test_a_store_whose_clock_jumps_back_lets_nobody_in(shelf: Shelf) -> None:
+    first, second = claim(shelf), claim(shelf)
+    first.take()
+    shelf.now -= 86400
+    with pytest.raises(Taken) as taken:
+        second.take()
+    assert taken.value.idle == 0
+    assert first.renew()
+
+
+def test_a_store_whose_clock_jumps_on_lets_the_owner_know(shelf: Shelf) -> None:
+    first, second = claim(shelf), claim(shelf)
+    first.take()
+    shelf.now += 86400
+    second.take()
+    assert not first.renew()
+
+
 def test_the_claim_of_a_process_that_died_here_ends_at_once(shelf: Shelf) -> None:
     claim(shelf).take()
     (name,) = shelf.files

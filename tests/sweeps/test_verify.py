@@ -348,6 +348,16 @@ def change_point(client: MlflowClient, experiment: str, run: str) -> None:
     in_database(client, f"{statement} and step = 40 and run_uuid = ?", run)
 
 
+def change_summary(client: MlflowClient, experiment: str, run: str) -> None:
+    statement = "update latest_metrics set value = value * 1.0000001 where key = 'final.{}'"
+    in_database(client, f"{statement.format('loss/regression')} and run_uuid = ?", run)
+
+
+def change_last_point(client: MlflowClient, experiment: str, run: str) -> None:
+    statement = "update latest_metrics set value = value * 1.0000001 where key = 'loss/regression'"
+    in_database(client, f"{statement} and run_uuid = ?", run)
+
+
 def shift_point(client: MlflowClient, experiment: str, run: str) -> None:
     statement = "update metrics set step = 19 where key = 'full/loss/residual'"
     in_database(client, f"{statement} and step = 20 and run_uuid = ?", run)
@@ -370,6 +380,8 @@ def remove_point(client: MlflowClient, experiment: str, run: str) -> None:
         change_parameter,
         add_point,
         change_point,
+        change_summary,
+        change_last_point,
         shift_point,
         kill,
     ],
