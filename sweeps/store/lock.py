@@ -40,7 +40,7 @@ def lock_holder(home: str | Path) -> str:
     file = Path(home) / "lock"
     if not file.is_file():
         return ""
-    with file.open() as lock:
+    with file.open(errors="replace") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,7 +52,7 @@ def lock_holder(home: str | Path) -> str:
 def _flock(directory: Path) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / "lock").open("a+")
+        file = (directory / "lock").open("a+", errors="replace")
     except OSError as error:
         raise StudyError(
             f"{excerpt(directory)} cannot be written: {error.strerror or error}"
