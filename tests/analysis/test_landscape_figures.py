@@ -57,7 +57,9 @@ def surveyed(study: StudyData, terms: list[str], without: str = "nothing") -> St
     return replace(study, read=read, runs=runs)
 
 
-@pytest.mark.parametrize("terms", [["residual", "boundary"], ["regression"]])
+@pytest.mark.parametrize(
+    "terms", [["residual", "boundary"], pytest.param(["regression"], marks=pytest.mark.slow)]
+)
 def test_each_is_drawn_from_what_was_recorded(
     study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terms: list[str]
 ) -> None:

@@ -65,15 +65,17 @@ def test_it_verifies(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "runs"), [("old-search", 13), ("old-mixed", 6)])
-def test_it_reports_and_syncs(name: str, runs: int, tmp_path: Path) -> None:
+def test_it_syncs(name: str, runs: int, tmp_path: Path) -> None:
     copytree(STORES / name, tmp_path / name)
-    written, there = f"{runs} runs written", f"{runs} were there"
-    for verb, words in (("sync", written), ("report", "index.html"), ("sync", there)):
-        result = CliRunner().invoke(app, [verb, name, "--runs-dir", str(tmp_path)])
+    for words in (f"{runs} runs written", f"{runs} were there"):
+        result = CliRunner().invoke(app, ["sync", name, "--runs-dir", str(tmp_path)])
         assert (result.exit_code, words in result.output) == (0, True), result.output
 
 
-def test_the_seeds_of_a_model_without_a_search_stay_those_of_its_rule(tmp_path: Path) -> None:
+def test_the_seeds_of_a_model_without_a_search_stay_those_of_its_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.launch.bring_report_up_to_date", lambda *_: None)  # takes seconds
     copytree(STORES / "old-mixed", tmp_path / "old-mixed")
     study, store, results = opened("old-mixed", tmp_path)
     committed = store.committed()
