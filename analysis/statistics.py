@@ -64,18 +64,16 @@ def distance(trajectory: pd.DataFrame, first: int, last: int) -> tuple[float, in
     """How far the parameters of two steps lie apart, and the number of steps that was taken over.
 
     From the sketches nearest to the two steps: random projections, which keep a run's distance with
-    a standard error of 3.1 % (`analysis.distances` says what that does to intervals). Without
-    sketches: the difference of the distances from the initial parameters, a lower bound. None if
-    neither is there.
+    a standard error of 3.1 % (`analysis.distances` says what that does to intervals). None without
+    sketches: distances from the initial parameters tell only how far apart two steps are at least.
     """
-    for column in ("sketch", "update/distance"):
-        recorded = trajectory[column].dropna() if column in trajectory else pd.Series()
-        if len(recorded):
-            steps = recorded.index.to_numpy()
-            begin, end = (int(steps[np.abs(steps - step).argmin()]) for step in (first, last))
-            apart = np.linalg.norm(np.asarray(recorded[end], dtype=float) - recorded[begin])
-            return (float(apart), end - begin) if end > begin else None
-    return None
+    recorded = trajectory["sketch"].dropna() if "sketch" in trajectory else pd.Series()
+    if not len(recorded):
+        return None
+    steps = recorded.index.to_numpy()
+    begin, end = (int(steps[np.abs(steps - step).argmin()]) for step in (first, last))
+    apart = np.linalg.norm(np.asarray(recorded[end], dtype=float) - recorded[begin])
+    return (float(apart), end - begin) if end > begin else None
 
 
 def per_run(data: StudyData, rule: PlateauRule, runs: Iterable[str]) -> pd.DataFrame:

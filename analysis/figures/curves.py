@@ -16,7 +16,6 @@ from analysis.statistics import distance
 
 Part = Literal["inside", "after"]
 PARTS: dict[Part, str] = {"inside": "in the plateau", "after": "after it"}
-WITHOUT_SKETCHES = 20  # steps between two points of a distance that is only a lower bound
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,9 @@ class Line:
         return pd.Series(found, dtype=float)
 
     def _looked(self, first: int, last: int) -> list[int]:
-        """The steps between two at which a distance is known: those with a sketch, if there are."""
+        """The steps between two at which a distance is known: those with a sketch."""
         sketches = self.trajectory.get("sketch", pd.Series(dtype=float)).dropna().index
-        steps = sketches if len(sketches) else self.trajectory.index[::WITHOUT_SKETCHES]
-        return [int(step) for step in steps if first < step < last]
+        return [int(step) for step in sketches if first < step < last]
 
 
 @dataclass(frozen=True)

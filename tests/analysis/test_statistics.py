@@ -71,10 +71,10 @@ def test_a_sketched_distance_is_that_between_the_parameters_not_the_length_of_th
     assert distance(there_and_back, 0, 2) == (0.0, 2)
 
 
-def test_without_sketches_the_distance_from_the_start_gives_a_lower_bound(trajectory: Make) -> None:
+def test_without_sketches_there_is_no_distance(trajectory: Make) -> None:
     run = trajectory(speed=0.5).drop(columns="sketch")
-    assert distance(run, 29, 214) == (0.5 * 185, 185)
-    assert distance(run.drop(columns="update/distance"), 29, 214) is None
+    assert "update/distance" in run
+    assert distance(run, 29, 214) is None
 
 
 def test_steps_nearest_to_the_same_sketch_have_no_distance(trajectory: Make) -> None:

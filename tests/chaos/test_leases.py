@@ -21,6 +21,8 @@ from tests.processes import running
 from tests.sweeps.s3 import S3
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 
+pytestmark = pytest.mark.slow  # leases have to run out
+
 LIFE = 3.0
 """Seconds that a claim lives in these tests."""
 

@@ -1,4 +1,4 @@
-"""Places that stop being what they were: removed, read-only, without inodes, oddly named."""
+"""Places that stop being what they were, have odd names, or a damaged lock."""
 
 from __future__ import annotations
 
@@ -67,9 +67,8 @@ def test_a_store_removed_in_the_middle_is_said_and_done_again(
     assert digests(sample(tmp_path), tmp_path) == quiet
 
 
-@pytest.mark.parametrize("name", ["à côté, mit Leerzeichen", "100%20 done?", "#1 [b] 'c'"])
-def test_a_folder_may_have_any_name(name: str, quiet: dict[str, str], tmp_path: Path) -> None:
-    folder = tmp_path / name
+def test_a_folder_may_have_any_name(quiet: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "à côté 100%20 done? #1 [b] 'c'"
     folder.mkdir()
     study, screen = sample(folder), Console(file=StringIO())
     assert run_study(study, runs_dir=folder / "runs", executor="inline", console=screen) == 0

@@ -357,5 +357,5 @@ def test_klein_gordons_source_is_the_papers() -> None:
 )
 def test_impossible_settings_are_named(problem: Any, bad: dict[str, float]) -> None:
     ((name, value),) = bad.items()
-    with pytest.raises(ValueError, match=f"{name} must be .*, found {value}"):
+    with pytest.raises(ValueError, match=f"{name} must .*, found {value}"):
         problem(**bad)
