@@ -193,6 +193,11 @@ class Life:
         return REPORTING in self._screen.read_text()
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it has committed a run, or had none to commit and writes the report."""
+        return self._trial.committed > self._before or self.is_reporting
+
+    @property
     def is_publishing(self) -> bool:
         """Whether it is writing a run into MLflow: one that no driver before it left half-made."""
         return bool(self._trial.half_published - self._half_published)
@@ -219,23 +224,23 @@ class Life:
         return True
 
     def has_committed(self, runs: int) -> bool:
-        """Whether so many runs more are committed than when it began, or all."""
-        return self._trial.committed >= min(self._before + runs, RUNS)
+        """Whether so many runs more are committed than when it began, or none is left to be."""
+        return self.has_begun and self._trial.committed >= min(self._before + runs, RUNS)
 
     def reaches(self, aim: str, chance: random.Random, pace: Pace) -> bool:
-        """Wait for a moment of a phase; False if the driver ends before it."""
+        """Wait for a moment of a phase, at random but not after it; False if the driver ends."""
         if aim == "start":
-            return self._waits(chance.uniform(0, pace.start))
+            age = chance.uniform(0, pace.start)
+            return self.comes_to(lambda: self.seconds >= age or self.has_begun)
         if aim == "training":
             runs = chance.randint(1, RUNS - 1)
             return self.comes_to(lambda: self.has_committed(runs))
         if aim == "publishing":
-            return self.comes_to(lambda: self.is_publishing)
+            return self.comes_to(lambda: self.is_publishing or self.is_reporting)
         if not self.comes_to(lambda: self.is_reporting):
             return False
-        if aim == "report":
-            return self._waits(self.seconds + chance.uniform(0, pace.report))
-        return self.comes_to(lambda: self._trial.is_reported)
+        age = self.seconds + (chance.uniform(0, pace.report) if aim == "report" else HANGS)
+        return self.comes_to(lambda: self.seconds >= age or self._trial.is_reported)
 
     def kill(self, aim: str) -> Kill:
         """End all of it at once, and look at what is there."""
@@ -248,9 +253,6 @@ class Life:
         """Its processes, each with its command line."""
         found = family(self.process.pid)
         return dict(zip(found, commands(found), strict=True))
-
-    def _waits(self, age: float) -> bool:
-        return self.comes_to(lambda: self.seconds >= age)
 
 
 class Campaign:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -98,3 +99,50 @@ def test_a_damaged_lock_that_is_held_refuses_all_the_same(tmp_path: Path) -> Non
         (home / "lock").write_bytes(b"\xff\xfe")
         with pytest.raises(StudyError, match="is locked by"):
             launch(sample(tmp_path), tmp_path)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own under ``runs``; returns the folder with it."""
+    disk = tmp_path / "runs"
+    disk.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", disk], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip("mounting needs root")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def remount(folder: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", folder / "runs"], check=True)
+
+
+@pytest.mark.parametrize("inodes", [2, 4, 8, 12, 16, 20, 24])
+def test_a_disk_without_inodes_is_said_and_the_study_goes_on_later(
+    inodes: int, quiet: dict[str, str], small_disk: Path
+) -> None:
+    remount(small_disk, f"nr_inodes={inodes}")
+    try:
+        code, said = launch(sample(small_disk), small_disk)
+    except StudyError as refused:
+        code, said = 2, str(refused)
+    assert code in (1, 2)
+    assert "No space left" in said or "no room" in said
+    assert str(small_disk / "runs") in said
+    remount(small_disk, "nr_inodes=1000")
+    assert launch(sample(small_disk), small_disk)[0] == 0
+    assert digests(sample(small_disk), small_disk) == quiet
+
+
+def test_a_read_only_disk_is_refused_and_the_study_is_as_before(
+    quiet: dict[str, str], small_disk: Path
+) -> None:
+    remount(small_disk, "ro")
+    with pytest.raises(StudyError, match="Read-only file system"):
+        launch(sample(small_disk), small_disk)
+    remount(small_disk, "rw")
+    assert launch(sample(small_disk), small_disk)[0] == 0
+    remount(small_disk, "ro")
+    with pytest.raises(StudyError, match="Read-only file system"):
+        launch(sample(small_disk), small_disk)
+    assert digests(sample(small_disk), small_disk) == quiet

@@ -94,7 +94,7 @@ def hosts(names: Sequence[str], disks: Path, shared: Path) -> Iterator[dict[str,
 
 @contextmanager
 def _host(name: str, address: str, switch: int, disks: Path, shared: Path) -> Iterator[Host]:
-    with _space(_mounts(disks / name, shared), "--mount", "--pid", "--mount-proc") as space:
+    with _space(_mounts(disks / name, shared), "--mount", "--mount-proc") as space:
         _call(switch, f"ip link add {name} type veth peer name eth0 netns {space}")
         _call(switch, f"ip link set {name} master bridge up")
         for order in (
@@ -110,7 +110,7 @@ def _host(name: str, address: str, switch: int, disks: Path, shared: Path) -> It
 @contextmanager
 def _space(script: str, *kinds: str) -> Iterator[int]:
     """Namespaces and their first process, which runs a script and stays to collect the dead."""
-    unshare = ("unshare", "--net", *kinds, "--fork", "--kill-child")
+    unshare = ("unshare", "--net", "--pid", *kinds, "--fork", "--kill-child")  # all ends with it
     holder = subprocess.Popen(
         ["setpriv", "--pdeathsig=KILL", *unshare, "bash", "-euc", f"{script}\n{STAY}"],
         stdout=subprocess.PIPE,
