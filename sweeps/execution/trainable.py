@@ -13,7 +13,7 @@ from ray.tune import Trainable
 
 from sweeps.errors import StudyError
 from sweeps.execution.software import differences, installed
-from sweeps.execution.training import Workplace, train_pack, trainer_at
+from sweeps.execution.training import TooLarge, Workplace, train_pack, trainer_at
 from sweeps.store.results import Pruned, Value
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack, Run
@@ -48,7 +48,7 @@ class PackTrainable(Trainable):
             values = train_pack(self._pack, self._place)
         except CannotWrite as error:
             return {"done": True, "full": str(error)}
-        except MemoryError as error:  # of one run alone: another try asks for as much
+        except TooLarge as error:
             return {"done": True, "lost": str(error)}
         plain = [list(one) if isinstance(one, Pruned) else one for one in values.values()]
         return {"done": True, "run_ids": list(values), "values": plain}

@@ -68,13 +68,17 @@ class Workplace:
     """The driver's versions, which the worker's have to equal; None: they are one machine's."""
 
 
+class TooLarge(MemoryError):
+    """One run alone does not fit into memory: another try would ask for as much."""
+
+
 def train_pack(pack: Pack, place: Workplace) -> dict[str, Value]:
     """Train the runs of a pack that the store lacks and commit them one by one.
 
     A pack for which memory is too small is trained in parts, down to single runs: it changes no
     number on a CPU, and the manifests say what was trained together. Returns what every run of the
     pack reached, by run id. Raises ``CannotWrite`` if the store
-    has no room, ``MemoryError`` if there is no memory for one run alone.
+    has no room, ``TooLarge`` if there is no memory for one run alone.
     """
     store = Store(place.store)
     held = [run.run_id for run in pack.runs if run.run_id in store]
@@ -141,7 +145,7 @@ def _train_together(
 ) -> list[Trajectory] | None:
     """Train runs side by side; None if there is no memory for so many.
 
-    Raises ``MemoryError`` if there is none for one alone.
+    Raises ``TooLarge`` if there is none for one alone.
     """
     try:
         for run in runs:
@@ -158,7 +162,7 @@ def _train_together(
         if not is_exhausted(error):
             raise
         if len(runs) == 1:
-            raise MemoryError(_too_large(runs[0], place.device)) from error
+            raise TooLarge(_too_large(runs[0], place.device)) from error
         log.warning("%d runs do not fit into memory: in halves (%s)", len(runs), error)
     release(place.device)  # not above: while it is handled, the error holds the training's tensors
     return None

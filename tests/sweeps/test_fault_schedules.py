@@ -35,8 +35,9 @@ ORDERED = "was ordered by SWEEP_FAULT"
 
 WRITES = st.sampled_from(["before_write", "after_write", "after_rename"])
 DAMAGED = st.sampled_from(["after_write", "after_rename"])
-ELSEWHERE = st.sampled_from(["before_publish", "in_step:1", "in_step:2", "in_step:3"])
+STEPS = st.sampled_from(["in_step:1", "in_step:2", "in_step:3"])
 TROUBLE = st.sampled_from(["kill9", "raise", "enospc", "enomem", "interrupt"])
+IN_TRAINING = st.sampled_from(["kill9", "raise", "enospc", "interrupt"])
 DAMAGE = st.sampled_from(["flip", "truncate"])
 
 
@@ -47,7 +48,10 @@ def fault(site: str, occurrence: int, action: str) -> str:
 FAULTS = (
     st.builds(fault, WRITES, st.integers(1, 12), TROUBLE)
     | st.builds(fault, DAMAGED, st.integers(1, 12), DAMAGE)
-    | st.builds(fault, ELSEWHERE, st.integers(1, 4), TROUBLE)
+    | st.builds(fault, st.just("before_publish"), st.integers(1, 4), TROUBLE)
+    | st.builds(fault, STEPS, st.integers(1, 4), IN_TRAINING)
+    # a pack is halved; a single run would be given up, and the study would choose without it
+    | st.builds(fault, STEPS, st.just(1), st.just("enomem"))
 )
 DATABASE = Path("runs", "mlflow.db")
 DRIVER = st.tuples(st.lists(FAULTS, min_size=1, max_size=2), st.booleans())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import time
@@ -91,10 +92,15 @@ class Node:
 
 @pytest.mark.parametrize("kind", ["gcs_server", "raylet"])
 def test_the_end_of_a_process_it_needs_is_said_and_interrupts(
-    kind: str, calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    kind: str,
+    calls: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr(own_ray_module, "LOOK_EVERY", 0.01)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored here
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with own_ray(1, 0):
         monkeypatch.setattr(ray._private.worker, "_global_node", Node(kind))
         with pytest.raises(KeyboardInterrupt), watched(said.append):
