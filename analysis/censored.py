@@ -70,7 +70,7 @@ class Lengths(NamedTuple):
         return median(self.values)
 
     def at_most(self) -> Estimate:
-        """The median if the runs with bounds had gone on for ever."""
+        """The median if the runs with bounds had never ended."""
         return median(np.where(self.censored, inf, self.values))
 
 

@@ -6,6 +6,7 @@
     python -m benchmarks.study         a whole study, from the command to its end
     python -m benchmarks.driver        the control plane, with a trainer that returns at once
     python -m benchmarks.calibration   whether the report's intervals cover what they say
+    python -m benchmarks.bits          whether two commits train to the same bits (no table is kept)
 
 Each prints its table. ``--json benchmarks/results/NAME.json`` keeps it; ``--quick`` is a look of
 less than a minute whose numbers are not for keeping. ``python -m benchmarks.page`` then writes

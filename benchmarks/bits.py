@@ -32,6 +32,7 @@ UPDATES = 120
 MOST = 1e9
 """Operations of an update, its record included, above which a run is made smaller."""
 SIZES = ("points_per_axis", "points_x", "points_t")
+"""What problems call the number of grid points along an axis."""
 RARE = ("histograms_every", "curvature_every", "spectrum_every", "kernel_every")
 """What is recorded of the loss landscape costs many steps: it is due three times at most."""
 SMALLEST = 16
@@ -66,29 +67,29 @@ def _configurations(name: str) -> Iterator[tuple[str, Configuration]]:
 
 
 def cut(configuration: Configuration) -> Configuration:
-    """The configuration with about ``UPDATES`` updates over all its phases, of at most ``MOST``."""
+    """The configuration with about ``UPDATES`` updates in all, and as small as ``MOST`` asks."""
     plain = configuration.to_dict()
     steps = max(2, UPDATES // (configuration.stages.count * len(configuration.phases)))
     for phase in plain["phases"]:
         phase["steps"] = min(phase["steps"], steps)
     for key in RARE:
         plain["record"][key] = plain["record"][key] and max(plain["record"][key], UPDATES // 2)
-    while flops(configuration_of(plain)) > MOST * configuration.steps and _make_smaller(plain):
-        pass
-    return configuration_of(plain)
+    while True:
+        smaller = configuration_of(plain)
+        if flops(smaller) <= MOST * smaller.steps or not _make_smaller(plain):
+            return smaller
 
 
 def _make_smaller(plain: dict[str, Any]) -> bool:
     """Halve the largest of width and axes of the grid; whether there was anything to halve."""
     network, problem = plain["network"], plain["problem"]
-    sizes = {(key, part["kind"]): (part, key) for part, keys in
-             ((network, ("width",)), (problem, SIZES)) for key in keys if key in part}  # fmt: skip
-    part, key = max(sizes.values(), key=lambda size: size[0][size[1]])
+    sizes = [(network, "width"), *((problem, key) for key in SIZES if key in problem)]
+    part, key = max(sizes, key=lambda size: size[0][size[1]])
     if part[key] < 2 * SMALLEST:
         return False
     part[key] //= 2
-    if problem["interior_points"] != "all":
-        problem["interior_points"] //= 2 if part is problem else 1
+    if part is problem and problem["interior_points"] != "all":
+        problem["interior_points"] //= 2
     return True
 
 
@@ -100,7 +101,7 @@ def differences(before: Digests, now: Digests) -> tuple[list[str], list[str]]:
             continue
         raised = changed(before[name]["numerics"], now[name]["numerics"])
         if raised:
-            listed = ", ".join(f"{part} {was}, now {is_}" for part, (was, is_) in raised.items())
+            listed = ", ".join(f"{part} {was}, now {new}" for part, (was, new) in raised.items())
             explained.append(f"{name}: other bits, as its numbers say ({listed})")
         else:
             unexplained.append(f"{name}: other bits, and no number was raised")
