@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pinn_core.trajectory import Manifest
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
 from sweeps.store.results import Results
@@ -34,11 +35,24 @@ def planned_ids(study: Study, store: Store, results: Results) -> set[str]:
     """Ids of the runs that a study asks for.
 
     What a search that is not over will ask for is open: then all settled runs of that model count.
+    So do reruns of another searched configuration: it was the best while a better one had failed.
     """
     plans = planned_runs(study, store, results)
-    undecided = {model for model, plan in plans.items() if not plan.searched}
-    settled = {one for one in results.committed if store.manifest(one).model in undecided}
-    return settled | {run.run_id for plan in plans.values() for run in plan.search + plan.rerun}
+    asked = {run.run_id for plan in plans.values() for run in plan.search + plan.rerun}
+    return asked | {
+        run_id
+        for run_id in results.committed - asked
+        if _settled(study, plans, store.manifest(run_id))
+    }
+
+
+def _settled(study: Study, plans: dict[str, Planned], manifest: Manifest) -> bool:
+    """Whether the study may have asked for a run although it would not do so now."""
+    plan = plans.get(manifest.model)
+    if plan is None or not plan.searched:
+        return plan is not None
+    same = [run for run in plan.search if run.varied == manifest.varied]
+    return manifest.run_id in {run.run_id for run in rerun_runs(study, manifest.model, same)}
 
 
 def open_search(
