@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.load import StudyData
-from pinn_core.trajectory import PRECONDITIONED, read_spectrum
+from pinn_core.records.trajectory import PRECONDITIONED, read_spectrum
 
 RESOLVED = 1e-4
 """Eigenvalues whose size is below so much of the largest count as zeros."""

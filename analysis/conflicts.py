@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.load import StudyData
 
-# Columns of a trajectory (``pinn_core.trajectory.CONFLICT``) and what their mean over steps is.
+# Columns of a trajectory (``CONFLICT`` of its record) and what their mean over steps is.
 RATES = {
     "conflict/raw": "R_g, gradients",
     "conflict/direction": "R_a, direction",

@@ -1,8 +1,9 @@
 """How exact distances are that come from sketches, and what that does to an interval over seeds.
 
-A sketch (`pinn_core.sketch`) is a random projection of the parameters to 512 numbers. A squared
-distance between two sketches is right on average, with a relative variance of at most 2 / 512 (none
-where a network has no more than 512 parameters). A distance is its root: half that relative error.
+A sketch (`pinn_core.probes.sketch`) is a random projection of the parameters to 512 numbers. A
+squared distance between two sketches is right on average, with a relative variance of at most
+2 / 512 (none where a network has no more than 512 parameters). A distance is its root: half that
+relative error.
 
 All runs of networks of one size are projected alike, so that the errors of two runs are
 correlated, by cos^2 of the angle between their displacements. Those of different seeds are all but
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from pinn_core.trajectory import SKETCH_SIZE
+from pinn_core.records.trajectory import SKETCH_SIZE
 
 RELATIVE_ERROR = 1 / sqrt(2 * SKETCH_SIZE)
 """The relative standard error of one run's distance, at most: 3.1 %."""

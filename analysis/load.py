@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import fs
 
-from pinn_core.trajectory import Manifest, TrajectoryError, read_parquet
+from pinn_core.records.trajectory import Manifest, TrajectoryError, read_parquet
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.load import StudyData
-from pinn_core.trajectory import STOP_REASONS
+from pinn_core.records.trajectory import STOP_REASONS
 
 REASON = "work/stopped"
 

@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.command import say
 from pinn_core.configuration import Configuration
 from pinn_core.numerics import changed, numerics
-from pinn_core.trainer import Member, environment, train
+from pinn_core.training.trainer import Member, environment, train
 from sweeps.study.plan import flops
 from sweeps.study.study import Range, configuration_at, configuration_of, load_study
 from sweeps.study.study_file import shipped_studies

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from benchmarks.peers import Task
 from pinn_core import Configuration
-from pinn_core.allocation import keep_freed_memory
-from pinn_core.field import Field
+from pinn_core.discretization.discretization import Field
+from pinn_core.engine.allocation import keep_freed_memory
 from pinn_core.objectives import Evaluation
 
 

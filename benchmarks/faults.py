@@ -34,10 +34,10 @@ from benchmarks.markdown import markdown_table
 from benchmarks.plotting import PALETTE, saved, subplots
 from benchmarks.processes import commands, family
 from benchmarks.targets import Target
-from pinn_core.trainer import Member
-from sweeps import launch
+from pinn_core.training.trainer import Member
 from sweeps.checking.verify_tracking import tracking_problems
 from sweeps.display.audience import Audience
+from sweeps.execution import launch
 from sweeps.search.planned import planned_runs
 from sweeps.store.folder import StudyFolder
 from sweeps.store.results import Results

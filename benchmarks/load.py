@@ -17,9 +17,9 @@ from rich.console import Console
 from benchmarks import recorded
 from benchmarks.command import Row, say
 from benchmarks.stopwatch import timed
-from pinn_core.trainer import Member
-from sweeps import launch
+from pinn_core.training.trainer import Member
 from sweeps.display.audience import Audience
+from sweeps.execution import launch
 from sweeps.search.search import ModelSearch
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store

@@ -19,7 +19,7 @@ from benchmarks.sizes import MID, SMALL
 from benchmarks.timing import interleaved
 from benchmarks.training import WARM_UP, pack_of, step_seconds
 from pinn_core import Adam, Configuration, Heat, Mlp, Pinn, Regression
-from pinn_core.backends import library
+from pinn_core.engine.backends import library
 from pinn_core.objectives import Objective
 
 PACKS = (1, 2, 4, 6, 12, 24, 48, 64)

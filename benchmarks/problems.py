@@ -21,11 +21,11 @@ from benchmarks.plotting import grouped_bars, plain_log, saved, subplots
 from benchmarks.targets import Target
 from benchmarks.timing import Case, clocked, interleaved, paired, spread
 from pinn_core import PROBLEMS, Mlp, Pinn
-from pinn_core.allocation import keep_freed_memory
-from pinn_core.field import Field
+from pinn_core.discretization.discretization import Field
+from pinn_core.engine.allocation import keep_freed_memory
+from pinn_core.engine.precision import Precision
 from pinn_core.networks import ModifiedMlp
 from pinn_core.objectives import Batch, Evaluation
-from pinn_core.precision import Precision
 
 POINTS = 128
 WIDTH, DEPTH = 50, 4

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks import recorded
 from benchmarks.command import Row
 from benchmarks.load import study_of
-from pinn_core.trainer import Member
+from pinn_core.training.trainer import Member
 from sweeps.checking.verify_tracking import tracking_problems
 from sweeps.store.store import Store
 from sweeps.study.plan import search_run

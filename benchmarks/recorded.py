@@ -9,14 +9,14 @@ from math import log10
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pinn_core import trainer
 from pinn_core.configuration import Configuration, run_id
 from pinn_core.networks import Mlp
 from pinn_core.objectives import Pinn
 from pinn_core.optimizers import Adam
 from pinn_core.problems import Heat
-from pinn_core.trainer import Member
-from pinn_core.trajectory import Trajectory
+from pinn_core.records.trajectory import Trajectory
+from pinn_core.training import trainer
+from pinn_core.training.trainer import Member
 
 METRIC = "loss/regression"
 """The column that differs from run to run."""
@@ -30,9 +30,9 @@ def train(
 ) -> list[Trajectory]:
     """A recorded trajectory for each member, as long as its training would have been.
 
-    Has the signature of ``pinn_core.trainer.train``. The losses of each are multiplied by a number
-    that depends on its learning rate (best near 1e-3) and a little on all the rest, so that a
-    sampler has something to learn and no two runs are alike.
+    Has the signature of ``pinn_core.training.trainer.train``. The losses of each are multiplied by
+    a number that depends on its learning rate (best near 1e-3) and a little on all the rest, so
+    that a sampler has something to learn and no two runs are alike.
     """
     steps = members[0].configuration.steps
     record = _recorded(steps)

@@ -33,8 +33,8 @@ from benchmarks.targets import Target
 from benchmarks.timing import Case, Times, clocked, interleaved, paired, spread
 from benchmarks.training import pack_of, step_seconds
 from pinn_core import Configuration
-from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import library
+from pinn_core.engine.activations import ACTIVATIONS
+from pinn_core.engine.backends import library
 
 SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
 """Of the square products that measure the peak."""

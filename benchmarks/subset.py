@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from pinn_core import Heat
-from pinn_core.operators import Operator
+from pinn_core.engine.operators import Operator
 from pinn_core.problems import Box, Conditions, Grid, Hard, Points
 from pinn_core.randomness import generator
 

@@ -13,18 +13,18 @@
 4
 """
 
-from pinn_core.aggregation import AGGREGATIONS
-from pinn_core.alignment import ALIGNMENTS
-from pinn_core.checkpoint import Checkpointing
+from pinn_core.aggregations import AGGREGATIONS
+from pinn_core.alignments import ALIGNMENTS
 from pinn_core.configuration import Configuration, Record, canonical_json, run_id
+from pinn_core.curricula import STAGES, Curriculum, Marching, Unstaged
 from pinn_core.networks import NETWORKS, Mlp
 from pinn_core.objectives import OBJECTIVES, Pinn, Regression
 from pinn_core.optimizers import OPTIMIZERS, Adam
 from pinn_core.problems import PROBLEMS, Heat
-from pinn_core.stages import STAGES, Curriculum, Marching, Unstaged
-from pinn_core.trainer import Member, environment, train
-from pinn_core.trajectory import Manifest, Trajectory, TrajectoryError
-from pinn_core.weighting import WEIGHTINGS, Fixed
+from pinn_core.records.trajectory import Manifest, Trajectory, TrajectoryError
+from pinn_core.training.checkpoint import Checkpointing
+from pinn_core.training.trainer import Member, environment, train
+from pinn_core.weightings import WEIGHTINGS, Fixed
 
 __all__ = [
     "AGGREGATIONS",

@@ -5,21 +5,21 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
-from pinn_core.aggregation import Aggregation, Sum
-from pinn_core.alignment import Alignment, Unaligned
+from pinn_core.aggregations import Aggregation, Sum
+from pinn_core.alignments import Alignment, Unaligned
 from pinn_core.checks import at_least
-from pinn_core.field import Constraints, stack_of, trained_conditions
+from pinn_core.curricula import Stages, Unstaged
+from pinn_core.discretization.discretization import Constraints, stack_of, trained_conditions
+from pinn_core.engine.precision import Precision
+from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
 from pinn_core.objectives import Objective, Pinn
 from pinn_core.optimizers import Optimizer
 from pinn_core.optimizers.optimizer import Demanding
-from pinn_core.precision import Precision
 from pinn_core.problems.problem import Problem, grid_size
 from pinn_core.registry import UnknownName
-from pinn_core.stack import Stack
-from pinn_core.stages import Stages, Unstaged
-from pinn_core.weighting import Fixed, Weighting
+from pinn_core.weightings import Fixed, Weighting
 
 MOST = 10**9
 """Points, parameters and steps that a run may have at most; what a machine takes is far below."""

@@ -8,16 +8,16 @@ whether today's program would repeat it. Version 0.1.0 wrote no numbers: they al
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pinn_core.aggregation import AGGREGATIONS
-from pinn_core.alignment import ALIGNMENTS
+from pinn_core.aggregations import AGGREGATIONS
+from pinn_core.alignments import ALIGNMENTS
+from pinn_core.curricula import STAGES
 from pinn_core.inputs import INPUTS
 from pinn_core.networks import NETWORKS
 from pinn_core.objectives import OBJECTIVES
 from pinn_core.optimizers import OPTIMIZERS
 from pinn_core.problems import PROBLEMS
 from pinn_core.registry import Registry
-from pinn_core.stages import STAGES
-from pinn_core.weighting import WEIGHTINGS
+from pinn_core.weightings import WEIGHTINGS
 
 KERNELS = {"eager": 1, "native": 1, "recording": 1}
 """Both backends of the derivative engine, and what is recorded of every run."""
@@ -43,8 +43,8 @@ def numerics(configuration: Mapping[str, Any], backend: str) -> dict[str, int]:
     """Today's numbers of what a run uses, by ``family/kind`` or ``kernel/name``.
 
     ``configuration`` is plain data, as ``Configuration.to_dict`` makes it and a manifest holds it;
-    ``backend`` is named as in ``pinn_core.trainer.environment``. Parts that this program does not
-    know are left out.
+    ``backend`` is named as in ``pinn_core.training.trainer.environment``. Parts that this program
+    does not know are left out.
     """
     parts = {
         f"{family.family}/{kind}": family.numerics(kind)

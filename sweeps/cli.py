@@ -106,7 +106,7 @@ def run(
     store: StoreAt = None,
 ) -> None:
     """Carry out a study; the same command again does what is missing."""
-    from sweeps.interrupts import INTERRUPTED, Interrupts
+    from sweeps.process.interrupts import INTERRUPTED, Interrupts
     from sweeps.tracking.tracking_address import masked
 
     again = shlex.join(["pinn-sweep", *map(masked, sys.argv[1:])])
@@ -116,8 +116,8 @@ def run(
             from rich.console import Console
 
             from sweeps.display.reporting import show_outcome
-            from sweeps.finding import study_to_run
-            from sweeps.launch import DONE, run_study
+            from sweeps.execution.launch import DONE, run_study
+            from sweeps.store.locate import study_to_run
 
             found = study_to_run(study, overrides or [], runs_dir, store)
             console = Console(highlight=False)
@@ -147,7 +147,7 @@ def status(
     from rich.console import Console
 
     from sweeps.display.status import status_table, study_status
-    from sweeps.finding import study_that_ran
+    from sweeps.store.locate import study_that_ran
 
     found, folder = study_that_ran(study, runs_dir, store)
     state = study_status(found, folder)
@@ -170,8 +170,8 @@ def verify(
 ) -> None:
     """Prove that nothing is lost, twice, swapped or altered; exit code 1 if anything is."""
     from sweeps.checking.verify import verify as find_problems
-    from sweeps.finding import study_that_ran
     from sweeps.search.planned import planned_ids
+    from sweeps.store.locate import study_that_ran
     from sweeps.store.results import Results
     from sweeps.store.store import Store
     from sweeps.tracking.tracking import check_tracking, default_tracking_uri
@@ -204,7 +204,7 @@ def sync(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Bring MLflow up to the store, whatever it holds; twice gives the same as once."""
-    from sweeps.finding import study_that_ran
+    from sweeps.store.locate import study_that_ran
     from sweeps.store.store import Store
     from sweeps.tracking.tracking import default_tracking_uri, masked
     from sweeps.tracking.tracking import sync as bring_up_to_date
@@ -225,7 +225,7 @@ def sync(
 def report(study: StudyName, runs_dir: RunsDir = RUNS, store: StoreAt = None) -> None:
     """Write the report anew from the runs there are."""
     from sweeps.display.reporting import write_report_of
-    from sweeps.finding import study_that_ran
+    from sweeps.store.locate import study_that_ran
 
     found, folder = study_that_ran(study, runs_dir, store)
     typer.echo(f"report: {write_report_of(found, folder, missing={})}")
@@ -240,7 +240,7 @@ def ui(
     port: Port = 5000,
 ) -> None:
     """Serve MLflow's pages on a study, on this machine, until Ctrl-C."""
-    from sweeps.finding import study_that_ran
+    from sweeps.store.locate import study_that_ran
     from sweeps.tracking.tracking import check_tracking, default_tracking_uri, masked
     from sweeps.tracking.tracking_ui import serve
 
@@ -256,7 +256,7 @@ def ui(
 @app.command(name="list")
 def list_(family: Family, as_json: AsJson = False) -> None:
     """What a study file can name."""
-    from sweeps.known import known
+    from sweeps.display.catalogue import known
 
     parts = known(family)
     if as_json:
@@ -282,11 +282,11 @@ def doctor(
     """
     from itertools import chain
 
-    from sweeps.doctor import examine, room, size
-    from sweeps.doctor_cluster import examine_cluster
+    from sweeps.checking.doctor import examine, room, size
+    from sweeps.checking.doctor_cluster import examine_cluster
     from sweeps.execution.machines import this_machine
-    from sweeps.finding import study_to_run
     from sweeps.store.address import below
+    from sweeps.store.locate import study_to_run
     from sweeps.tracking.tracking import default_tracking_uri
 
     found = study_to_run(study, overrides or [], runs_dir, store) if study else None

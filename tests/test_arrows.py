@@ -20,7 +20,7 @@ PACKAGE = ROOMS[:3]
 CORE_NEEDS = {"torch", "numpy", "pyarrow", "scipy", "jaxtyping", "safetensors"}
 """All that one training run may use from outside; not Ray, MLflow, Optuna, pydantic or pandas."""
 
-MAY_READ = "pinn_core.trajectory"
+MAY_READ = "pinn_core.records.trajectory"
 """All of pinn_core that analysis may know: how a trajectory is read and written."""
 
 
@@ -66,7 +66,7 @@ def trespasses(room: str, allowed: set[str]) -> list[str]:
         ("from sweeps.study.plan import Run", ["sweeps.study.plan.Run"]),
         ("def f():\n    import mlflow", ["mlflow"]),
         ("from . import heat", ["pinn_core.problems.heat"]),
-        ("from ..trainer import train", ["pinn_core.trainer.train"]),
+        ("from ..trainer import train", ["pinn_core.training.trainer.train"]),
     ],
 )
 def test_every_way_of_importing_is_seen(source: str, found: list[str]) -> None:

@@ -13,7 +13,7 @@ from pinn_core.networks import Mlp
 from pinn_core.objectives import Pinn
 from pinn_core.optimizers import Adam
 from pinn_core.problems import PROBLEMS
-from pinn_core.trainer import Member, train
+from pinn_core.training.trainer import Member, train
 from sweeps.errors import StudyError
 from sweeps.study.study import load_study
 

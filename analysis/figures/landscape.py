@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.figures.curves import Line
 from analysis.figures.style import DPI, INK, OTHERS, colours, name_of, turns
-from pinn_core.trajectory import PRECONDITIONED, read_histograms, read_spectrum
+from pinn_core.records.trajectory import PRECONDITIONED, read_histograms, read_spectrum
 
 Models = Mapping[str, Sequence[Line]]
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.peers.task import ACTIVATIONS
-from pinn_core.field import Cloud, Field
-from pinn_core.operators import Operator
+from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.engine.operators import Operator
+from pinn_core.engine.stack import Stack
 from pinn_core.problems import Condition
-from pinn_core.stack import Stack
 
 
 class Equations:

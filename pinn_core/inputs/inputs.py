@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Protocol, runtime_checkable
 
-from pinn_core.features import Features
+from pinn_core.engine.features import Features
 from pinn_core.problems import Problem
 from pinn_core.registry import Registry
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pinn_core.checks import at_least, at_most
-from pinn_core.features import Features, Wave
+from pinn_core.engine.features import Features, Wave
 from pinn_core.inputs.inputs import INPUTS, MOST_FEATURES
 from pinn_core.problems import Problem
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pinn_core.features import Features
+from pinn_core.engine.features import Features
 from pinn_core.inputs.inputs import INPUTS
 from pinn_core.problems import Problem
 

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
+from pinn_core.engine.stack import Stack
 from pinn_core.randomness import generator
-from pinn_core.stack import Stack
 
 Init = Literal["torch", "glorot"]
 

@@ -6,12 +6,12 @@ from typing import Any, ClassVar, Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.activations import ACTIVATIONS
 from pinn_core.checks import at_least, at_most
+from pinn_core.engine.activations import ACTIVATIONS
+from pinn_core.engine.parametrization import PARAMETRIZATIONS, Parametrization
+from pinn_core.engine.stack import Stack
 from pinn_core.networks.initial import drawn
 from pinn_core.networks.network import MOST_LAYERS, MOST_UNITS, NETWORKS
-from pinn_core.parametrization import PARAMETRIZATIONS, Parametrization
-from pinn_core.stack import Stack
 
 
 @NETWORKS.register("mlp")

@@ -5,9 +5,9 @@ from typing import ClassVar, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.parametrization import Parametrization
+from pinn_core.engine.parametrization import Parametrization
+from pinn_core.engine.stack import Stack
 from pinn_core.registry import Registry
-from pinn_core.stack import Stack
 
 MOST_LAYERS, MOST_UNITS = 10_000, 1_000_000
 """Hidden layers, and units in one of them, that any network may have: absurd on any machine."""

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.field import Cloud, Field
+from pinn_core.discretization.discretization import Cloud, Field
 from pinn_core.objectives.terms import Factors, Term, no_factors
 from pinn_core.registry import Registry
 

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.checks import at_least
-from pinn_core.field import Field
+from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.sampling import draw
 from pinn_core.objectives.objective import OBJECTIVES, Batch, Evaluation
 from pinn_core.objectives.terms import Factors, fit_term, no_factors
-from pinn_core.sampling import draw
 
 
 @dataclass(frozen=True)

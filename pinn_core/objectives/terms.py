@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.field import Cloud, Field
+from pinn_core.discretization.discretization import Cloud, Field
 from pinn_core.problems import Condition, Problem
-from pinn_core.squares import misfit
+from pinn_core.vectors.squares import misfit
 
 Factors = Callable[[str, Tensor, Tensor], Tensor | None]
 """A weighting's factors of the squared mismatches (m, n), by term and points; None means ones."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from pinn_core.checks import above, at_least, below
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
 from pinn_core.optimizers.schedule import check_decay, decayed
-from pinn_core.rows import adam
+from pinn_core.vectors.rows import adam
 
 
 @OPTIMIZERS.register("adam")

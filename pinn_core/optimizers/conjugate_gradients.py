@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.rows import dots
+from pinn_core.vectors.rows import dots
 
 Apply = Callable[[Tensor, list[int]], Tensor]
 """From vectors (j, P) of the named members to their images."""

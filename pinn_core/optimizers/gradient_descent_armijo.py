@@ -16,7 +16,7 @@ from pinn_core.checks import above, at_least, below
 from pinn_core.optimizers.line_search import Trial, armijo, together
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
-from pinn_core.rows import dots
+from pinn_core.vectors.rows import dots
 
 
 @OPTIMIZERS.register("gradient_descent_armijo")

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.optimizers.optimizer import Descent
-from pinn_core.rows import dots
+from pinn_core.vectors.rows import dots
 
 
 class Trial(NamedTuple):

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.randomness import generator
-from pinn_core.rows import combined, inner
+from pinn_core.vectors.rows import combined, inner
 
 
 def probes(seed: int, step: int, rank: int, like: Float[Tensor, " p"]) -> Float[Tensor, "r p"]:

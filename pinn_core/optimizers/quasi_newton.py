@@ -15,7 +15,7 @@ from torch import Tensor
 from pinn_core.optimizers.line_search import Trial, strong_wolfe, together
 from pinn_core.optimizers.optimizer import Descent, State
 from pinn_core.optimizers.stopping import CHANGE, GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
-from pinn_core.rows import dots
+from pinn_core.vectors.rows import dots
 
 
 class Line(NamedTuple):

@@ -20,7 +20,7 @@ from pinn_core.checks import above, at_least, below
 from pinn_core.optimizers.adam import move, root
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Matrix, Settings, State
 from pinn_core.optimizers.schedule import check_decay, decayed
-from pinn_core.rows import adam
+from pinn_core.vectors.rows import adam
 
 SIDES = ("left", "right")
 

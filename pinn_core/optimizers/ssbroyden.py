@@ -20,11 +20,11 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from pinn_core.checks import above, at_least
+from pinn_core.engine.stack import padded
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
 from pinn_core.optimizers.quasi_newton import Tolerances, no_moves, search_lines
 from pinn_core.optimizers.stopping import RUNNING
-from pinn_core.rows import dots
-from pinn_core.stack import padded
+from pinn_core.vectors.rows import dots
 
 Rule = Literal["ssbroyden", "ssbfgs", "bfgs"]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pinn_core.optimizers.optimizer import State
-from pinn_core.rows import combined, dots, inner
+from pinn_core.vectors.rows import combined, dots, inner
 
 LEAST_CURVATURE = 1e-10
 """Pairs whose y . s is not above this are not kept (torch.optim.LBFGS)."""

@@ -16,13 +16,13 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.checks import all_or_up_to, at_least, within
-from pinn_core.operators import Derivatives, Operator
+from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.taylor import sin
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
 from pinn_core.problems.problem import PROBLEMS, Grid
 from pinn_core.solvers import cole_hopf
-from pinn_core.taylor import sin
 
 STRIP = Box((-1.0, 0.0), (1.0, 1.0))
 """x from -1 to 1, t from 0 to 1."""

@@ -20,7 +20,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.checks import all_or_up_to, at_least, within
-from pinn_core.operators import Derivatives, Operator
+from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice

@@ -16,7 +16,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.checks import all_or_up_to, at_least, within
-from pinn_core.operators import Derivatives, Operator
+from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.problems.cavity import SHARE, SQUARE, walls
 from pinn_core.problems.conditions import Box, Condition, Conditions
 from pinn_core.problems.hard import Hard

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from pinn_core.operators import Operator
+from pinn_core.engine.operators import Operator
 
 Demand = Callable[[ndarray], ndarray]
 IDENTITY = Operator(zeroth=1.0)

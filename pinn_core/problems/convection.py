@@ -14,14 +14,14 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core import taylor
 from pinn_core.checks import all_or_up_to, at_least, finite
-from pinn_core.operators import Derivatives, Operator
+from pinn_core.engine import taylor
+from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
 from pinn_core.problems.problem import PROBLEMS, Grid
-from pinn_core.taylor import Taylor
 
 PERIOD = 2 * np.pi
 """Length of the x axis."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pinn_core.taylor import Taylor
+from pinn_core.engine.taylor import Taylor
 
 Form = Callable[..., Taylor]
 """A function of the coordinates, one argument each, made of Taylor's arithmetic."""

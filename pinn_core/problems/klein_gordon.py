@@ -16,14 +16,14 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core import taylor
 from pinn_core.checks import all_or_up_to, at_least, finite
-from pinn_core.operators import Derivatives, Operator
+from pinn_core.engine import taylor
+from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import IDENTITY, Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
 from pinn_core.problems.problem import PROBLEMS, Grid
-from pinn_core.taylor import Taylor
 
 OMEGA = 5 * np.pi
 """Angular frequency of the solution's oscillation."""

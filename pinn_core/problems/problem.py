@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.operators import Operator
+from pinn_core.engine.operators import Operator
 from pinn_core.problems.conditions import Box, Conditions
 from pinn_core.problems.hard import Hard
 from pinn_core.registry import Registry

@@ -16,13 +16,13 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.checks import all_or_up_to, at_least, within
-from pinn_core.operators import Derivatives, Operator
+from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.taylor import exp
 from pinn_core.problems.conditions import IDENTITY, Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
 from pinn_core.problems.problem import PROBLEMS, Grid
 from pinn_core.solvers import split_reaction_diffusion
-from pinn_core.taylor import exp
 
 STRIP = Box((0.0, 0.0), (2 * pi, 1.0))
 """x from 0 to 2 pi, t from 0 to 1."""

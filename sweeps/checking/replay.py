@@ -9,8 +9,8 @@ import pyarrow as pa
 import torch
 
 from pinn_core.numerics import changed, numerics
-from pinn_core.trainer import Member, environment, train
-from pinn_core.trajectory import Manifest, Trajectory
+from pinn_core.records.trajectory import Manifest, Trajectory
+from pinn_core.training.trainer import Member, environment, train
 from sweeps.store.store import Store
 from sweeps.study.study import configuration_of
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinn_core.configuration import run_id as identity
-from pinn_core.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryError
+from pinn_core.records.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryError
 from sweeps.checking.replay import replay
 from sweeps.checking.verify_tracking import tracking_problems
 from sweeps.errors import StudyError
-from sweeps.search.pruners import Pruner
 from sweeps.store.store import Store
+from sweeps.study.pruners import Pruner
 from sweeps.study.space import value_at
 from sweeps.study.study import Study, configuration_of
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from analysis.plateau import PlateauRule
-from pinn_core.trajectory import Manifest, Trajectory
+from pinn_core.records.trajectory import Manifest, Trajectory
 from sweeps.store.store import Store
 from sweeps.tracking import rows
 from sweeps.tracking.mlflow_client import open_client, search_runs

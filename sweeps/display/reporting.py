@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from analysis.load import NoRuns, StudyData, from_store
-from pinn_core.trajectory import TrajectoryError
+from pinn_core.records.trajectory import TrajectoryError
 from sweeps.errors import StudyError
 from sweeps.store.folder import StudyFolder, write_whole
 from sweeps.store.places import beside_of, place_at

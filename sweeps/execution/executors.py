@@ -27,7 +27,7 @@ from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
 from sweeps.execution.training import TooLarge, Workplace, train_pack
-from sweeps.interrupts import Interrupts
+from sweeps.process.interrupts import Interrupts
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Pack
 from sweeps.study.study import Resources

@@ -43,7 +43,7 @@ class Machine:
 
 def this_machine(*, with_gpus: bool) -> Machine:
     """The cores and memory this process may use and, if asked for, the GPUs that torch sees."""
-    from pinn_core.memory import memory_of
+    from pinn_core.training.memory import memory_of
 
     gpus, on_gpu = 0, None
     if with_gpus:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import StudyError
-from sweeps.interrupts import interrupt_main_thread
+from sweeps.process.interrupts import interrupt_main_thread
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy import ndarray
 
-from pinn_core.pruning import Pruning
-from pinn_core.trajectory import Manifest, TrajectoryError
-from sweeps.search.pruners import PRUNERS, Pruner
+from pinn_core.records.trajectory import Manifest, TrajectoryError
+from pinn_core.training.pruning import Pruning
 from sweeps.store.cohorts import cohort_of
 from sweeps.store.places import READERS
 from sweeps.store.store import Store
 from sweeps.study.plan import Run
+from sweeps.study.pruners import PRUNERS, Pruner
 from sweeps.study.validation import read_part
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Rivals:
 
 @dataclass(frozen=True)
 class Judge:
-    """Which members of a pack stop, as ``pinn_core.pruning`` asks; models are judged apart."""
+    """Which members of a pack stop early; the models of a study are judged apart."""
 
     pruner: Pruner
     rungs: Sequence[int]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pinn_core.configuration import Configuration
-from pinn_core.footprint import grid_bytes, member_needs, trajectory_bytes
 from pinn_core.problems.problem import grid_size
+from pinn_core.training.footprint import grid_bytes, member_needs, trajectory_bytes
 from sweeps.errors import StudyError
 from sweeps.execution.machines import Machine, with_room
 from sweeps.search.search import planned_total

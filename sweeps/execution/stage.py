@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from pinn_core.trajectory import TrajectoryError
+from pinn_core.records.trajectory import TrajectoryError
 from sweeps.store.results import Results, Value
 from sweeps.study.plan import Pack, Run, make_pack, make_packs
 from sweeps.study.study import Resources

@@ -15,13 +15,13 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from pinn_core.checkpoint import Checkpointing, every_seconds
-from pinn_core.footprint import most_members
-from pinn_core.memory import is_exhausted, release
 from pinn_core.problems.problem import grid_size
-from pinn_core.pruning import Pruning
-from pinn_core.trainer import Member, environment
-from pinn_core.trajectory import Trajectory
+from pinn_core.records.trajectory import Trajectory
+from pinn_core.training.checkpoint import Checkpointing, every_seconds
+from pinn_core.training.footprint import most_members
+from pinn_core.training.memory import is_exhausted, release
+from pinn_core.training.pruning import Pruning
+from pinn_core.training.trainer import Member, environment
 from sweeps.errors import StudyError
 from sweeps.execution.pruning import pruning_of
 from sweeps.store.checkpoints import StoredCheckpoint
@@ -32,7 +32,7 @@ from sweeps.study.plan import Pack, Run, flops
 
 log = logging.getLogger(__name__)
 
-TRAINER = "pinn_core.trainer:train"
+TRAINER = "pinn_core.training.trainer:train"
 """What trains a pack: a function's module and name."""
 
 CHECKPOINT_EVERY = 300.0

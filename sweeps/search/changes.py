@@ -10,9 +10,9 @@ from sweeps.errors import StudyError
 from sweeps.search.planned import planned_runs
 from sweeps.store.checkpoints import begun
 from sweeps.store.folder import StudyFolder
+from sweeps.store.kept_study import load_sealed
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.kept import load_sealed
 from sweeps.study.study import RULE, Study
 from sweeps.study.validation import shown
 

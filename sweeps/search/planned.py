@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pinn_core.trajectory import Manifest
+from pinn_core.records.trajectory import Manifest
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
 from sweeps.store.results import Results

@@ -5,8 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import parse_qsl, urlsplit
 
-from sweeps.deadline import problem_within
 from sweeps.errors import StudyError, closest, excerpt, quoted
+from sweeps.process.deadline import problem_within
 from sweeps.store.bucket import bucket_at
 
 OPTIONS = ("endpoint_override", "region", "scheme")

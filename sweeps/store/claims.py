@@ -27,7 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from sweeps.interrupts import interrupt_main_thread
+from sweeps.process.interrupts import interrupt_main_thread
 
 LIFE = 120.0
 """Seconds after which a claim that nobody renews counts no more."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pinn_core.trajectory import Trajectory
+from pinn_core.records.trajectory import Trajectory
 from sweeps.errors import StudyError
 from sweeps.store.checkpoints import begun
 from sweeps.store.cohorts import cohorts

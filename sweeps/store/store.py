@@ -16,7 +16,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from pinn_core.numerics import numerics
-from pinn_core.trajectory import (
+from pinn_core.records.trajectory import (
     Manifest,
     Trajectory,
     TrajectoryError,

@@ -10,7 +10,7 @@ import numpy as np
 from pinn_core.objectives import OBJECTIVES, Regression
 from pinn_core.problems import Grid, Problem
 from pinn_core.problems.problem import grid_size
-from pinn_core.trajectory import COMPARED, columns
+from pinn_core.records.trajectory import COMPARED, columns
 from sweeps.study.plain_yaml import Keys
 from sweeps.study.validation import Wrong, shown
 

@@ -8,19 +8,19 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
-from pinn_core.aggregation import AGGREGATIONS, Aggregation, Sum
-from pinn_core.alignment import ALIGNMENTS, Alignment, Unaligned
+from pinn_core.aggregations import AGGREGATIONS, Aggregation, Sum
+from pinn_core.alignments import ALIGNMENTS, Alignment, Unaligned
 from pinn_core.configuration import Configuration, Record
-from pinn_core.field import Constraints
+from pinn_core.curricula import STAGES, Stages, Unstaged
+from pinn_core.discretization.discretization import Constraints
+from pinn_core.engine.precision import Precision
 from pinn_core.inputs import INPUTS, Inputs, Raw
 from pinn_core.networks import NETWORKS, Network
 from pinn_core.objectives import OBJECTIVES, Objective
 from pinn_core.optimizers import OPTIMIZERS, Optimizer
-from pinn_core.precision import Precision
 from pinn_core.problems import PROBLEMS, Problem
 from pinn_core.registry import Registry
-from pinn_core.stages import STAGES, Stages, Unstaged
-from pinn_core.weighting import WEIGHTINGS, Fixed, Weighting
+from pinn_core.weightings import WEIGHTINGS, Fixed, Weighting
 from sweeps.errors import StudyError
 from sweeps.study.study_file import dotted_key
 from sweeps.study.validation import Section, Wrong, first_error, read, read_part

@@ -9,12 +9,12 @@ from math import ceil
 from typing import Any, Literal, get_args
 
 from pinn_core.configuration import Configuration, canonical_json, run_id
-from pinn_core.footprint import stage_problem
-from pinn_core.landscape import keeps_pairs
-from pinn_core.landscape.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, SPECTRUM_STEPS
+from pinn_core.engine.operators import Channels
 from pinn_core.objectives import Pinn, Regression
-from pinn_core.operators import Channels
+from pinn_core.probes import keeps_pairs
+from pinn_core.probes.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, SPECTRUM_STEPS
 from pinn_core.problems.problem import Problem, grid_size
+from pinn_core.training.footprint import stage_problem
 from sweeps.errors import StudyError
 from sweeps.study.schedule import in_order, latest_first
 from sweeps.study.space import grid_values, value_at

@@ -13,14 +13,14 @@ from analysis.outcomes import WrongSolutionRule
 from analysis.plateau import PlateauRule
 from pinn_core.configuration import Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
-from pinn_core.trajectory import CONFLICT, columns, landscape_columns
-from pinn_core.unpacking import recorded_every
+from pinn_core.records.trajectory import CONFLICT, columns, landscape_columns
+from pinn_core.training.columns import recorded_every
 from sweeps.errors import StudyError, closest, quoted
-from sweeps.search.pruners import PRUNERS, NoPruner, Pruner
 from sweeps.study.grids import check_grids
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_configuration
 from sweeps.study.plain_yaml import Keys, dump
+from sweeps.study.pruners import PRUNERS, NoPruner, Pruner
 from sweeps.study.space import (
     MAX_GRID,
     Choices,

@@ -1,7 +1,7 @@
 """What an optimizer's step costs beside the evaluation that every step brings, in operations."""
 
+from pinn_core.engine.stack import Stack
 from pinn_core.optimizers import LBFGS, NNCG, Optimizer, Soap, SSBroyden
-from pinn_core.stack import Stack
 
 EVALUATIONS = {"gradient_descent_armijo": 9.0, "lbfgs": 2.1, "nncg": 3.0, "ssbroyden": 2.1}
 """Of a step, those of its line search included, on average; other optimizers make one."""

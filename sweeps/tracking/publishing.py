@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pinn_core.trajectory import Manifest
+from pinn_core.records.trajectory import Manifest
 from sweeps.store.address import is_address
 from sweeps.store.faults import reach
 from sweeps.store.store import Store

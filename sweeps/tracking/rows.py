@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.plateau import PlateauRule, summary_metrics
-from pinn_core.trajectory import Manifest, Trajectory
+from pinn_core.records.trajectory import Manifest, Trajectory
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric

@@ -7,8 +7,8 @@ from pathlib import Path
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import make_url
 
-from sweeps.deadline import problem_within
 from sweeps.errors import StudyError, closest, quoted
+from sweeps.process.deadline import problem_within
 from sweeps.tracking.mlflow_client import open_client, reason, sqlite_address
 
 SERVERS = ("http", "https")

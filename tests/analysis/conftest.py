@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from analysis.load import StudyData
-from pinn_core.trajectory import Manifest, Trajectory, write_parquet
+from pinn_core.records.trajectory import Manifest, Trajectory, write_parquet
 
 Commit = Callable[..., Manifest]
 

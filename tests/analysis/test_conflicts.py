@@ -12,7 +12,7 @@ import pytest
 from analysis.conflicts import RATES, conflict_rates
 from analysis.load import StudyData
 from analysis.report.conflicts import conflict_rows
-from pinn_core.trajectory import CONFLICT
+from pinn_core.records.trajectory import CONFLICT
 
 Study = Callable[..., StudyData]
 

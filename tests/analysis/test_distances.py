@@ -14,7 +14,7 @@ from scipy import stats
 from analysis.distances import RELATIVE_ERROR, SHARED_ERROR, sketched
 from analysis.plateau import PlateauRule
 from analysis.statistics import compare_ratio, run_statistics
-from pinn_core.sketch import Sketch
+from pinn_core.probes.sketch import Sketch
 
 SIZE = 2100
 

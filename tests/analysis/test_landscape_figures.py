@@ -17,7 +17,7 @@ from analysis.figures.landscape import learning_rates
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule, conflict_rate
 from analysis.statistics import run_statistics
-from pinn_core.trajectory import HISTOGRAM_EDGES
+from pinn_core.records.trajectory import HISTOGRAM_EDGES
 
 Study = Callable[..., StudyData]
 RULE = PlateauRule()

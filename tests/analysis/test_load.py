@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.load import NoRuns, StudyData, from_mlflow, from_store
-from pinn_core.trajectory import Manifest, TrajectoryError
+from pinn_core.records.trajectory import Manifest, TrajectoryError
 
 Make = Callable[..., pd.DataFrame]
 Commit = Callable[..., Manifest]

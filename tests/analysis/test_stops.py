@@ -14,7 +14,7 @@ from analysis.plateau import PlateauRule, summary_metrics
 from analysis.report import setting
 from analysis.stops import Stop, stops_of
 from pinn_core.optimizers.stopping import CHANGE, NO_DESCENT
-from pinn_core.trajectory import STOP_REASONS
+from pinn_core.records.trajectory import STOP_REASONS
 
 Study = Callable[..., StudyData]
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from sweeps import launch as launch_module
 from sweeps.checking.verify import verify
 from sweeps.errors import StudyError
-from sweeps.launch import run_study
+from sweeps.execution.launch import run_study
 from sweeps.store.lock import lock_holder, study_lock
 from sweeps.tracking.tracking import default_tracking_uri
 from tests.sweeps.test_launch import digests, launch, planned, sample, store_of

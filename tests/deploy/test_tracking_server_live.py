@@ -20,7 +20,7 @@ import pytest
 
 from sweeps.checking.verify import verify
 from sweeps.errors import StudyError
-from sweeps.launch import run_study
+from sweeps.execution.launch import run_study
 from sweeps.search.planned import planned_ids
 from sweeps.store.folder import StudyFolder
 from sweeps.store.results import Results

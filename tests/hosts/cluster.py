@@ -89,7 +89,7 @@ def started(folder: Path) -> Iterator[Cluster]:
 ALONE = """
 import sys
 from pathlib import Path
-from sweeps.launch import run_study
+from sweeps.execution.launch import run_study
 from sweeps.study.study import load_study
 study = load_study("sample.yaml", sys.argv[1:])
 sys.exit(run_study(study, runs_dir=Path("runs"), executor="inline"))

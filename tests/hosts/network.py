@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from pinn_core.backends.build import cache_folder
+from pinn_core.engine.backends.build import cache_folder
 from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[2]

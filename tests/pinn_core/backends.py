@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pinn_core.backends import library
+from pinn_core.engine.backends import library
 
 needs_native = pytest.mark.skipif(
     library.missing() is not None, reason=f"native backend: {library.missing()}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pinn_core.operators import Operator
-from pinn_core.stack import Stack
+from pinn_core.engine.operators import Operator
+from pinn_core.engine.stack import Stack
 
 
 def network(stack: Stack, parameters: Tensor, points: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pinn_core.activations import ACTIVATIONS
+from pinn_core.engine.activations import ACTIVATIONS
 
 LINE = torch.linspace(-9, 9, 1001, dtype=torch.float64)
 

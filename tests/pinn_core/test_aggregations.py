@@ -11,10 +11,10 @@ import torch
 from numpy import ndarray
 from scipy.optimize import minimize, nnls
 
-from pinn_core.aggregation import AGGREGATIONS, IMTLG, CAGrad, ConFIG, PCGrad, UPGrad
-from pinn_core.cone import multipliers
-from pinn_core.gramian import combined, gramian_of, solved
+from pinn_core.aggregations import AGGREGATIONS, IMTLG, CAGrad, ConFIG, PCGrad, UPGrad
 from pinn_core.randomness import generator
+from pinn_core.vectors.cone import multipliers
+from pinn_core.vectors.gramian import combined, gramian_of, solved
 
 KINDS = ("cagrad", "config", "imtl_g", "pcgrad", "sum", "upgrad")
 SEED, STEP = 7, 3

@@ -12,18 +12,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from tests.pinn_core.engine.backends import needs_native
 
-from pinn_core.backends import build
-from tests.pinn_core.backends import needs_native
+from pinn_core.engine.backends import build
 from tests.processes import running
 
 TRY = """
 import logging, torch
 logging.basicConfig(format="%(message)s")
-from pinn_core.backends import choose, identity
-from pinn_core.activations import ACTIVATIONS
-from pinn_core.propagation import propagate
-from pinn_core.stack import Stack
+from pinn_core.engine.backends import choose, identity
+from pinn_core.engine.activations import ACTIVATIONS
+from pinn_core.engine.propagation import propagate
+from pinn_core.engine.stack import Stack
 stack = Stack((2, 4, 1), ACTIVATIONS["tanh"])
 for _ in range(2):
     value = propagate(stack, torch.ones(1, stack.size), torch.ones(1, 3, 2))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pinn_core import Checkpointing, train
-from pinn_core.checkpoint import Folder, every_seconds, every_steps
+from pinn_core.training.checkpoint import Folder, every_seconds, every_steps
 from tests.pinn_core.packs import configuration, members
 
 PACK = members(configuration(batch=20), [1e-3, 3e-3])

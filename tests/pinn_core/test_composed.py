@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import eager, featured, library, native, third_order
-from pinn_core.backends.eager import CHUNK
-from pinn_core.features import Features
-from pinn_core.operators import Derivatives, Operator
-from pinn_core.propagation import differentiable_channels, propagate
-from pinn_core.stack import Stack, padded
+from pinn_core.engine.activations import ACTIVATIONS
+from pinn_core.engine.backends import eager, featured, library, native, third_order
+from pinn_core.engine.backends.eager import CHUNK
+from pinn_core.engine.features import Features
+from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.propagation import differentiable_channels, propagate
+from pinn_core.engine.stack import Stack, padded
 from tests.pinn_core.nesting import derivatives
 
 D = Derivatives("x", "y")
@@ -225,7 +225,7 @@ def test_gates_that_do_not_fit_are_refused() -> None:
 
 
 def test_the_backend_is_native_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pinn_core import backends
+    from pinn_core.engine import backends
 
     if library.missing():
         pytest.skip("no native backend here")

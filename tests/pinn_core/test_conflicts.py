@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from pinn_core import Adam, Configuration, Member, Mlp, Pinn, Record, Regression, train
-from pinn_core.aggregation import AGGREGATIONS, CAGrad, ConFIG, PCGrad, Sum
-from pinn_core.alignment import ALIGNMENTS, GUA, Proposal, Unaligned
-from pinn_core.checkpoint import Checkpointing, Folder, every_steps
-from pinn_core.conflict import Gradients
+from pinn_core.aggregations import AGGREGATIONS, CAGrad, ConFIG, PCGrad, Sum
+from pinn_core.alignments import ALIGNMENTS, GUA, Proposal, Unaligned
 from pinn_core.optimizers import LBFGS, Descent, GradientDescent, Optimizer, Soap
 from pinn_core.problems import Burgers, KleinGordon
-from pinn_core.trajectory import CONFLICT
-from pinn_core.weighting import Annealing
+from pinn_core.records.trajectory import CONFLICT
+from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
+from pinn_core.training.conflict import Gradients
+from pinn_core.weightings import Annealing
 
 RATES = ("conflict/raw", "conflict/direction", "conflict/proposal", "conflict/applied")
 

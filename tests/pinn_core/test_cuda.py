@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import eager, fused
-from pinn_core.footprint import most_members
-from pinn_core.operators import Channels, Derivatives
-from pinn_core.precision import matrix_products
-from pinn_core.stack import Stack, padded
+from pinn_core.engine.activations import ACTIVATIONS
+from pinn_core.engine.backends import eager, fused
+from pinn_core.engine.operators import Channels, Derivatives
+from pinn_core.engine.precision import matrix_products
+from pinn_core.engine.stack import Stack, padded
+from pinn_core.training.footprint import most_members
 from tests.pinn_core.packs import configuration
 
 pytestmark = [

@@ -19,8 +19,8 @@ from numpy import ndarray
 from scipy.optimize import nnls
 
 from pinn_core import Adam, Member, Mlp, Pinn, Record, train
-from pinn_core.aggregation import IMTLG, CAGrad, ConFIG, PCGrad, UPGrad
-from pinn_core.alignment import GUA, Proposal
+from pinn_core.aggregations import IMTLG, CAGrad, ConFIG, PCGrad, UPGrad
+from pinn_core.alignments import GUA, Proposal
 from pinn_core.configuration import Configuration
 from pinn_core.optimizers import Descent
 from pinn_core.problems import Wave

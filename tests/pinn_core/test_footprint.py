@@ -9,7 +9,9 @@ import pytest
 from torch.profiler import ProfilerActivity, profile
 
 from pinn_core import Adam, Configuration, Heat, Marching, Member, Record, train
-from pinn_core.footprint import (
+from pinn_core.optimizers import LBFGS, GradientDescent, Soap
+from pinn_core.problems import Convection
+from pinn_core.training.footprint import (
     MARGIN,
     estimated_bytes,
     members_that_fit,
@@ -17,10 +19,8 @@ from pinn_core.footprint import (
     points_with_channels,
     state_bytes,
 )
-from pinn_core.memory import Memory, memory_of
-from pinn_core.optimizers import LBFGS, GradientDescent, Soap
-from pinn_core.pack import Pack
-from pinn_core.problems import Convection
+from pinn_core.training.memory import Memory, memory_of
+from pinn_core.training.pack import Pack
 from tests.pinn_core.packs import configuration
 
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import eager, jets
-from pinn_core.backends.fused import Fused
-from pinn_core.operators import Channels, Derivatives
-from pinn_core.stack import Stack, padded
+from pinn_core.engine.activations import ACTIVATIONS
+from pinn_core.engine.backends import eager, jets
+from pinn_core.engine.backends.fused import Fused
+from pinn_core.engine.operators import Channels, Derivatives
+from pinn_core.engine.stack import Stack, padded
 
 D = Derivatives("x", "y", "t")
 HEAT = D.xx + D.yy - D.t

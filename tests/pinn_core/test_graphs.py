@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from pinn_core import Member, Pinn, Regression, train
-from pinn_core.graphs import Graphs
-from pinn_core.pack import Pack
+from pinn_core.training.cuda_graphs import Graphs
+from pinn_core.training.pack import Pack
 from tests.pinn_core.packs import configuration
 
 OBJECTIVES = [Pinn(batch="full"), Pinn(batch=20), Regression(batch=20), Regression(batch="full")]

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinn_core import taylor
-from pinn_core.activations import ACTIVATIONS
-from pinn_core.hard_form import HardForm
-from pinn_core.operators import Derivatives, Operator
+from pinn_core.discretization.hard_form import HardForm
+from pinn_core.engine import taylor
+from pinn_core.engine.activations import ACTIVATIONS
+from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.propagation import forward, propagate
+from pinn_core.engine.stack import Stack
+from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.hard import Hard
-from pinn_core.propagation import forward, propagate
-from pinn_core.stack import Stack
-from pinn_core.taylor import Taylor
 from tests.pinn_core.nesting import network
 
 D = Derivatives("x", "t")

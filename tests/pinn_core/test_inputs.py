@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from pinn_core.features import Features, scaled
+from pinn_core.engine.features import Features, scaled
+from pinn_core.engine.operators import Derivatives
+from pinn_core.engine.propagation import propagate
 from pinn_core.inputs import INPUTS, Fourier, Periodic, Raw, Scaled
-from pinn_core.operators import Derivatives
 from pinn_core.problems import Condition, Heat, Segment
 from pinn_core.problems.conditions import Box, Conditions
-from pinn_core.propagation import propagate
 from tests.pinn_core.test_composed import MIXED, SCALES, WAVES, example, stack_of
 
 D = Derivatives("x", "y")

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 from pinn_core import Adam, Configuration, Heat, Member, Mlp, Pinn, Record, Regression, train
-from pinn_core.field import Field
-from pinn_core.footprint import estimated_bytes
-from pinn_core.kernel import jacobian
-from pinn_core.landscape import hessian, histograms, lanczos, largest, quadrature
-from pinn_core.landscape.tangent import kernel_eigenvalues
+from pinn_core.discretization.discretization import Field
+from pinn_core.engine.stack import padded
+from pinn_core.objectives.tangent_kernel import jacobian
 from pinn_core.objectives.terms import condition_term, differentiable_loss, fit_term, residual_term
+from pinn_core.probes import hessian, histograms, lanczos, largest, quadrature
+from pinn_core.probes.tangent import kernel_eigenvalues
 from pinn_core.problems import Burgers, Helmholtz, KleinGordon, Problem
-from pinn_core.stack import padded
-from pinn_core.trajectory import landscape_columns, read_histograms, read_spectrum
+from pinn_core.records.trajectory import landscape_columns, read_histograms, read_spectrum
+from pinn_core.training.footprint import estimated_bytes
 from tests.pinn_core.nesting import derivatives
 
 NET = Mlp(width=4, depth=2, activation="tanh", init="glorot")
@@ -46,8 +46,8 @@ EVERY = Record(
 @pytest.fixture
 def few_products(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that trainings which only ask what is recorded take no time."""
-    monkeypatch.setattr("pinn_core.landscape.landscape.CURVATURE_STEPS", 3)
-    monkeypatch.setattr("pinn_core.landscape.landscape.SPECTRUM_STEPS", 4)
+    monkeypatch.setattr("pinn_core.probes.landscape.CURVATURE_STEPS", 3)
+    monkeypatch.setattr("pinn_core.probes.landscape.SPECTRUM_STEPS", 4)
 
 
 def field_of(problem: str) -> Field:

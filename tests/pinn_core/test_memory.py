@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pinn_core import memory
-from pinn_core.memory import Memory, is_exhausted, memory_of, release
+from pinn_core.training import memory
+from pinn_core.training.memory import Memory, is_exhausted, memory_of, release
 
 
 def test_this_machine_says_what_it_has() -> None:

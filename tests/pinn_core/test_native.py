@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 import scipy.special
 import torch
+from tests.pinn_core.engine.backends import needs_native
 from torch import Tensor
 
-from pinn_core import backends
-from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import library, native
-from pinn_core.operators import Derivatives, Operator
-from pinn_core.propagation import propagate
+from pinn_core.engine import backends
+from pinn_core.engine.activations import ACTIVATIONS
+from pinn_core.engine.backends import library, native
+from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.propagation import propagate
+from pinn_core.engine.stack import Stack, padded
 from pinn_core.registry import UnknownName
-from pinn_core.stack import Stack, padded
-from tests.pinn_core.backends import needs_native
 
 D = Derivatives("x", "y", "t")
 HEAT = D.xx + D.yy - D.t

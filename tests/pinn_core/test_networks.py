@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from pinn_core.activations import tanh
+from pinn_core.engine.activations import tanh
+from pinn_core.engine.parametrization import Factorised, NeuralTangent
+from pinn_core.engine.propagation import propagate
+from pinn_core.engine.stack import Stack, padded
 from pinn_core.networks import Mlp, ModifiedMlp
-from pinn_core.parametrization import Factorised, NeuralTangent
-from pinn_core.propagation import propagate
-from pinn_core.stack import Stack, padded
 
 NETWORKS = (Mlp, ModifiedMlp)
 

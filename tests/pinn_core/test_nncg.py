@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from pinn_core import Adam, Checkpointing, Configuration, Member, Mlp, Pinn, Record, train
-from pinn_core.balance import Balance
-from pinn_core.checkpoint import Folder, every_steps
-from pinn_core.curvature import Curvature
-from pinn_core.field import Field
+from pinn_core.discretization.discretization import Field
 from pinn_core.objectives import Batch, Regression
 from pinn_core.optimizers import LBFGS, NNCG
 from pinn_core.optimizers.conjugate_gradients import conjugate_gradients
 from pinn_core.optimizers.nystrom import nystrom, preconditioned, probes
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.problems import Burgers, Helmholtz, Poisson
-from pinn_core.weighting import Causal, Fixed, Weighting
+from pinn_core.training.checkpoint import Folder, every_steps
+from pinn_core.training.hessian_products import Curvature
+from pinn_core.training.loss_weights import Balance
+from pinn_core.weightings import Causal, Fixed, Weighting
 from tests.pinn_core.walking import Walk, fit, rosenbrock
 
 NET = Mlp(width=5, depth=2, activation="tanh", init="glorot")

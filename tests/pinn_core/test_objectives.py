@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from pinn_core import Heat, Pinn, Regression
-from pinn_core.field import Field
-from pinn_core.propagation import propagate
+from pinn_core.discretization.discretization import Field
+from pinn_core.engine.propagation import propagate
 from tests.pinn_core.packs import configuration
 
 FULL = replace(configuration(precision="float64"), problem=Heat())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pinn_core.operators import Derivatives
+from pinn_core.engine.operators import Derivatives
 
 
 def test_an_unknown_derivative_is_named() -> None:

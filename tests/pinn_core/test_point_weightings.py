@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pinn_core import WEIGHTINGS
 from pinn_core.problems import Reaction
-from pinn_core.weighting import Causal, ResidualAttention, SelfAdaptive
+from pinn_core.weightings import Causal, ResidualAttention, SelfAdaptive
 from tests.pinn_core.weighing import HEAT, STEADY, random, row
 
 

@@ -7,7 +7,7 @@ import torch
 
 from pinn_core import train
 from pinn_core.configuration import run_id
-from pinn_core.precision import matrix_products
+from pinn_core.engine.precision import matrix_products
 from tests.pinn_core.packs import configuration, members
 
 

@@ -23,16 +23,16 @@ from pinn_core import (
     Regression,
     train,
 )
-from pinn_core.checkpoint import Folder, every_steps
-from pinn_core.footprint import estimated_bytes
-from pinn_core.landscape import hessian, lanczos, quadrature, root_of
-from pinn_core.landscape.preconditioning import Root
 from pinn_core.objectives.terms import differentiable_loss
 from pinn_core.optimizers import LBFGS
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
-from pinn_core.pack import Pack
+from pinn_core.probes import hessian, lanczos, quadrature, root_of
+from pinn_core.probes.preconditioning import Root
 from pinn_core.problems import Helmholtz
-from pinn_core.trajectory import landscape_columns, read_spectrum
+from pinn_core.records.trajectory import landscape_columns, read_spectrum
+from pinn_core.training.checkpoint import Folder, every_steps
+from pinn_core.training.footprint import estimated_bytes
+from pinn_core.training.pack import Pack
 from tests.pinn_core.test_optimizers import Pack as Walkers
 from tests.pinn_core.test_optimizers import network, starts
 
@@ -132,8 +132,8 @@ def configuration(*phases: Any, **more: Any) -> Configuration:
 def test_a_training_records_the_spectrum_between_its_own_pairs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pinn_core.landscape.landscape.SPECTRUM_STEPS", 16)
-    monkeypatch.setattr("pinn_core.landscape.landscape.PROBES", 1)
+    monkeypatch.setattr("pinn_core.probes.landscape.SPECTRUM_STEPS", 16)
+    monkeypatch.setattr("pinn_core.probes.landscape.PROBES", 1)
     one = configuration(Adam(steps=3), LBFGS(steps=8, history=4), precision="float32")
     one = replace(one, record=replace(one.record, spectrum_every=11))
     with torch.no_grad():
@@ -165,7 +165,7 @@ def test_a_training_records_the_spectrum_between_its_own_pairs(
 
 @pytest.fixture
 def few_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pinn_core.landscape.landscape.SPECTRUM_STEPS", 2)
+    monkeypatch.setattr("pinn_core.probes.landscape.SPECTRUM_STEPS", 2)
 
 
 @pytest.mark.usefixtures("few_products")

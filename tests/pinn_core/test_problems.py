@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinn_core import taylor
-from pinn_core.operators import Operator
+from pinn_core.engine import taylor
+from pinn_core.engine.operators import Operator
+from pinn_core.engine.taylor import Taylor
 from pinn_core.problems import (
     PROBLEMS,
     Condition,
@@ -27,7 +28,6 @@ from pinn_core.problems import (
     Wave,
 )
 from pinn_core.problems.conditions import IDENTITY
-from pinn_core.taylor import Taylor
 
 PI = np.pi
 

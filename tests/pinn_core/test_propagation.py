@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.pinn_core.engine.backends import BACKENDS
 from torch import Tensor
 
-from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends.eager import CHUNK
-from pinn_core.operators import Derivatives, Operator
-from pinn_core.propagation import propagate
-from pinn_core.stack import Stack, padded
-from tests.pinn_core.backends import BACKENDS
+from pinn_core.engine.activations import ACTIVATIONS
+from pinn_core.engine.backends.eager import CHUNK
+from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.propagation import propagate
+from pinn_core.engine.stack import Stack, padded
 
 D = Derivatives("x", "y", "t")
 HEAT = D.xx + D.yy - D.t

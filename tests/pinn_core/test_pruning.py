@@ -12,13 +12,13 @@ import pytest
 from numpy import ndarray
 
 from pinn_core import Adam, Configuration, Marching, Member, Mlp, Pinn, Record, Regression, train
-from pinn_core.aggregation import ConFIG
-from pinn_core.alignment import GUA
-from pinn_core.checkpoint import Checkpointing, Folder, every_steps
+from pinn_core.aggregations import ConFIG
+from pinn_core.alignments import GUA
 from pinn_core.optimizers import LBFGS, Soap
 from pinn_core.problems import Convection, KleinGordon, Reaction
-from pinn_core.pruning import Pruning
-from pinn_core.weighting import Annealing, Causal, SelfAdaptive
+from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
+from pinn_core.training.pruning import Pruning
+from pinn_core.weightings import Annealing, Causal, SelfAdaptive
 
 RECORD = Record(points=20, gradients_every=2, gradient_points=10, full_every=3, sketch_every=2)
 RUNGS = (3, 5)

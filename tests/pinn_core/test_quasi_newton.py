@@ -13,14 +13,14 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core import Adam, Checkpointing, Configuration, Member, Mlp, Pinn, Record, train
-from pinn_core.checkpoint import Folder, every_steps
-from pinn_core.field import Field
+from pinn_core.discretization.discretization import Field
 from pinn_core.objectives.terms import condition_term, residual_term
 from pinn_core.optimizers import LBFGS, SSBroyden
 from pinn_core.optimizers.line_search import Trial, strong_wolfe
 from pinn_core.optimizers.ssbroyden import MOST_PARAMETERS
 from pinn_core.optimizers.stopping import NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.problems import Poisson
+from pinn_core.training.checkpoint import Folder, every_steps
 from tests.pinn_core.walking import Walk, fit, rosenbrock
 
 Both = Callable[[ndarray], tuple[float, ndarray]]

@@ -8,7 +8,7 @@ import pytest
 
 from pinn_core import Heat, Member, train
 from pinn_core.problems import Grid, Points
-from pinn_core.trajectory import COLUMNS, COMPARED
+from pinn_core.records.trajectory import COLUMNS, COMPARED
 from tests.pinn_core.packs import configuration, members
 
 

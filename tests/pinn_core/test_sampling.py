@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from pinn_core import Mlp, Pinn
-from pinn_core.field import Field
+from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.sampling import Fresh
 from pinn_core.problems import Convection, Helmholtz, KleinGordon, Wave
-from pinn_core.sampling import Fresh
 
 NETWORK = Mlp(width=4, depth=1)
 SEEDS = (3, 8)

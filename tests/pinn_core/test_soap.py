@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.pinn_core.engine.backends import BACKENDS
 from torch import Tensor
 
 from pinn_core import Checkpointing, Member, train
-from pinn_core.aggregation import ConFIG
-from pinn_core.alignment import GUA, Proposal
-from pinn_core.checkpoint import Folder, every_steps
+from pinn_core.aggregations import ConFIG
+from pinn_core.alignments import GUA, Proposal
+from pinn_core.engine.stack import Stack
 from pinn_core.optimizers import Descent, Soap
-from pinn_core.stack import Stack
-from tests.pinn_core.backends import BACKENDS
+from pinn_core.training.checkpoint import Folder, every_steps
 from tests.pinn_core.packs import configuration
 
 STACK = Stack((4, 4, 4, 4), torch.tanh)  # type: ignore[arg-type]

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinn_core.operators import Operator
+from pinn_core.engine.operators import Operator
+from pinn_core.engine.taylor import Taylor, sin
 from pinn_core.problems import (
     AllenCahn,
     Burgers,
@@ -17,7 +18,6 @@ from pinn_core.problems import (
     Problem,
     ReactionDiffusion,
 )
-from pinn_core.taylor import Taylor, sin
 
 PROBLEMS = [
     Burgers(),

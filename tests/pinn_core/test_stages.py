@@ -23,11 +23,9 @@ from pinn_core import (
     canonical_json,
     train,
 )
-from pinn_core.checkpoint import Checkpointing, Folder, every_steps
-from pinn_core.field import Field
+from pinn_core.discretization.discretization import Field
 from pinn_core.objectives.terms import quantities
 from pinn_core.optimizers import LBFGS
-from pinn_core.pack import Pack
 from pinn_core.problems import (
     AllenCahn,
     Convection,
@@ -39,7 +37,9 @@ from pinn_core.problems import (
     Wave,
 )
 from pinn_core.registry import UnknownName
-from pinn_core.weighting import Annealing, ResidualAttention
+from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
+from pinn_core.training.pack import Pack
+from pinn_core.weightings import Annealing, ResidualAttention
 
 RECORD = Record(points=30, gradients_every=2, gradient_points=10, full_every=3, sketch_every=0)
 CURRICULUM = Curriculum(coefficient="beta", values=(1, 2))

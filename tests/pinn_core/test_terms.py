@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from pinn_core import Mlp, Pinn
-from pinn_core.field import Cloud, Field
-from pinn_core.kernel import jacobian, traces
+from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.engine.operators import Operator
+from pinn_core.objectives.tangent_kernel import jacobian, traces
 from pinn_core.objectives.terms import condition_term, no_factors, quantities, residual_term
-from pinn_core.operators import Operator
 from pinn_core.problems import Convection, Helmholtz, KleinGordon, Problem, Wave
 
 NETWORK = Mlp(width=5, depth=2, activation="tanh", init="glorot")

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinn_core.activations import ACTIVATIONS
-from pinn_core.backends import eager
-from pinn_core.operators import Derivatives, Operator
-from pinn_core.propagation import differentiable_channels, propagate
-from pinn_core.stack import Stack
+from pinn_core.engine.activations import ACTIVATIONS
+from pinn_core.engine.backends import eager
+from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.propagation import differentiable_channels, propagate
+from pinn_core.engine.stack import Stack
 from tests.pinn_core.test_composed import (
     MIXED,
     STACKS,

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from pinn_core import Adam, Configuration, Fixed, Member, Mlp, Pinn, Record, Regression, train
-from pinn_core.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.inputs import Fourier, Periodic, Scaled
 from pinn_core.networks import ModifiedMlp
 from pinn_core.optimizers import OPTIMIZERS
@@ -23,7 +22,8 @@ from pinn_core.problems import (
     Reaction,
     Wave,
 )
-from pinn_core.weighting import WEIGHTINGS, Annealing, Causal, Ntk, SelfAdaptive
+from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
+from pinn_core.weightings import WEIGHTINGS, Annealing, Causal, Ntk, SelfAdaptive
 
 SMALL: dict[str, dict[str, Any]] = {
     "allen_cahn": {"points_x": 8, "points_t": 6},

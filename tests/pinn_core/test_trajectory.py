@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 import pytest
 
 from pinn_core import Manifest, Member, Trajectory, TrajectoryError, train
-from pinn_core.trajectory import read_parquet, write_parquet
+from pinn_core.records.trajectory import read_parquet, write_parquet
 from tests.pinn_core.packs import configuration
 
 WILD = train([Member(configuration(learning_rate=1e36), 0)])[0]

@@ -9,9 +9,9 @@ import pytest
 from pinn_core import Mlp, Pinn
 from pinn_core.configuration import Configuration
 from pinn_core.optimizers import OPTIMIZERS, Adam
-from pinn_core.pack import Pack
 from pinn_core.problems import Helmholtz
-from pinn_core.trainer import Member, train
+from pinn_core.training.pack import Pack
+from pinn_core.training.trainer import Member, train
 
 SEARCHING = [name for name in OPTIMIZERS.names() if OPTIMIZERS[name].searches]
 STEPS = 6

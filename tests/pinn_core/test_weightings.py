@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from pinn_core import WEIGHTINGS, Mlp, Pinn
-from pinn_core.balance import Balance
-from pinn_core.field import Field
+from pinn_core.discretization.discretization import Field
+from pinn_core.engine.stack import padded
 from pinn_core.problems import Poisson
-from pinn_core.stack import padded
-from pinn_core.weighting import (
+from pinn_core.training.loss_weights import Balance
+from pinn_core.weightings import (
     Annealing,
     Causal,
     GradientAdaptive,

@@ -11,7 +11,6 @@ import pytest
 from torch import Tensor
 
 from pinn_core import Adam, Checkpointing, Configuration, Curriculum, Member, Mlp, Pinn, train
-from pinn_core.checkpoint import Folder, every_steps
 from pinn_core.optimizers import LBFGS, GradientDescentArmijo, Optimizer, Soap
 from pinn_core.optimizers.stopping import (
     CHANGE,
@@ -20,11 +19,12 @@ from pinn_core.optimizers.stopping import (
     NOT_FINITE,
     RUNNING,
 )
-from pinn_core.pack import Pack
 from pinn_core.problems import Convection
-from pinn_core.trajectory import STOP_REASONS
-from pinn_core.weighting import GradientNorm
-from pinn_core.work import work_columns
+from pinn_core.records.trajectory import STOP_REASONS
+from pinn_core.training.checkpoint import Folder, every_steps
+from pinn_core.training.pack import Pack
+from pinn_core.training.work import work_columns
+from pinn_core.weightings import GradientNorm
 from tests.pinn_core.packs import configuration
 
 

@@ -98,7 +98,7 @@ def _drive(folder: Path, faults: str, checkpoints: bool) -> int:
 
     from sweeps.errors import StudyError
     from sweeps.execution import training
-    from sweeps.launch import run_study
+    from sweeps.execution.launch import run_study
     from sweeps.study.study import load_study
 
     os.environ["SWEEP_FAULT"] = faults

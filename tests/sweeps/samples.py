@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pinn_core.trajectory import COLUMNS, SKETCH_SIZE, SKETCH_TYPE, Manifest, Trajectory
+from pinn_core.records.trajectory import COLUMNS, SKETCH_SIZE, SKETCH_TYPE, Manifest, Trajectory
 from sweeps.store.store import Store
 from sweeps.study.plan import Run, search_run
 from sweeps.study.study import Study, load_study

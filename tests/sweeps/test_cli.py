@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from sweeps import launch
 from sweeps.cli import app
 from sweeps.display import reporting
-from sweeps.known import known
+from sweeps.display.catalogue import known
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotWrite

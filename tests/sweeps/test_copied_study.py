@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from sweeps.cli import app
-from sweeps.launch import run_study
+from sweeps.execution.launch import run_study
 from tests.sweeps.samples import VERIFIED, sample_study
 
 SMALL = ("base.phases.0.steps=6", "rerun.seeds=2")

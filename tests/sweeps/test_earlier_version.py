@@ -14,12 +14,12 @@ from pinn_core import numerics
 from sweeps.checking.verify import Verification, verify
 from sweeps.cli import app
 from sweeps.errors import LaterVersion, StudyError
-from sweeps.launch import run_study
+from sweeps.execution.launch import run_study
 from sweeps.search.planned import planned_ids
 from sweeps.store.folder import StudyFolder
+from sweeps.store.kept_study import load_sealed
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.kept import load_sealed
 from sweeps.study.study import RULE, Study, load_study
 
 STORES = Path(__file__).parents[1] / "data" / "stores-0.1.0"
@@ -75,7 +75,9 @@ def test_it_syncs(name: str, runs: int, tmp_path: Path) -> None:
 def test_the_seeds_of_a_model_without_a_search_stay_those_of_its_rule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweeps.launch.bring_report_up_to_date", lambda *_: None)  # takes seconds
+    monkeypatch.setattr(
+        "sweeps.execution.launch.bring_report_up_to_date", lambda *_: None
+    )  # takes seconds
     copytree(STORES / "old-mixed", tmp_path / "old-mixed")
     study, store, results = opened("old-mixed", tmp_path)
     committed = store.committed()

@@ -12,8 +12,8 @@ import pytest
 from pinn_core.problems import Grid, Helmholtz, Points
 from sweeps.errors import StudyError
 from sweeps.store.document import Document
+from sweeps.store.kept_study import load_sealed, sealed
 from sweeps.store.places import place_at
-from sweeps.study.kept import load_sealed, sealed
 from sweeps.study.study import load_study
 
 TEXT = """\

@@ -13,7 +13,7 @@ import pytest
 PREPARED = """
 import os, signal, sys, time, weakref
 from sweeps import interrupts
-from sweeps.interrupts import INTERRUPTED, Interrupts
+from sweeps.process.interrupts import INTERRUPTED, Interrupts
 
 class Anything: pass
 

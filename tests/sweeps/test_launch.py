@@ -20,15 +20,15 @@ from analysis.load import StudyData
 from sweeps import launch as launch_module
 from sweeps.display import reporting
 from sweeps.errors import StudyError
-from sweeps.launch import run_study
+from sweeps.execution.launch import run_study
 from sweeps.search.planned import planned_ids
 from sweeps.store import faults
 from sweeps.store.checkpoints import StoredCheckpoint, begun
 from sweeps.store.folder import StudyFolder
+from sweeps.store.kept_study import load_sealed, sealed
 from sweeps.store.lock import study_lock
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.kept import load_sealed, sealed
 from sweeps.study.plan import model_points, rerun_runs, search_run
 from sweeps.study.study import Study, load_study
 from tests.sweeps.samples import pinn_run, sample_study
@@ -434,7 +434,7 @@ def test_a_model_of_which_every_run_diverges_is_reported(tmp_path: Path) -> None
     ("trainer", "reason"),
     [
         ("no_such_module:train", "ModuleNotFoundError: No module named 'no_such_module'"),
-        ("pinn_core.trainer:fly", "AttributeError: .* 'fly'"),
+        ("pinn_core.training.trainer:fly", "AttributeError: .* 'fly'"),
         ("tests", "AttributeError: "),
     ],
 )

@@ -124,7 +124,7 @@ import sys
 
 class Broken:
     def find_spec(self, name, path=None, target=None):
-        if name == "pinn_core.pruning" and "default_worker" in sys.argv[0]:
+        if name == "pinn_core.training.pruning" and "default_worker" in sys.argv[0]:
             raise ImportError("libbroken.so.1: cannot open shared object file")
 
 sys.meta_path.insert(0, Broken())

@@ -11,7 +11,7 @@ from numpy import ndarray
 from optuna.pruners import BasePruner, MedianPruner, SuccessiveHalvingPruner
 from optuna.trial import create_trial
 
-from sweeps.search.pruners import Median, NoPruner, SuccessiveHalving
+from sweeps.study.pruners import Median, NoPruner, SuccessiveHalving
 
 STEPS = 200
 

@@ -17,17 +17,17 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from rich.console import Console
 
-from pinn_core.trainer import Member, environment, train
-from pinn_core.trajectory import Manifest, Trajectory
+from pinn_core.records.trajectory import Manifest, Trajectory
+from pinn_core.training.trainer import Member, environment, train
 from sweeps import launch as launch_module
 from sweeps.checking.verify import verify
 from sweeps.display.status import study_status
 from sweeps.errors import StudyError
+from sweeps.execution.launch import run_study
 from sweeps.execution.pruning import pruning_of
 from sweeps.execution.stage import Listed, Stage
 from sweeps.execution.trainable import values_of
 from sweeps.execution.training import Workplace, train_pack
-from sweeps.launch import run_study
 from sweeps.search.planned import planned_ids
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection

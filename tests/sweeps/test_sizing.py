@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.doctor import size
+from sweeps.checking.doctor import size
 from sweeps.errors import StudyError
+from sweeps.execution.launch import run_study
 from sweeps.execution.machines import Machine
 from sweeps.execution.sizing import refuse_too_large, sizes
-from sweeps.launch import run_study
 from sweeps.study.study import load_study
 from tests.sweeps.samples import sample_study
 

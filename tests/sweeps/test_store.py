@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pinn_core.trajectory import Trajectory, TrajectoryError, UnknownSchema
+from pinn_core.records.trajectory import Trajectory, TrajectoryError, UnknownSchema
 from sweeps.errors import StudyError
 from sweeps.store import faults
 from sweeps.store.store import Store

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from analysis.plateau import PlateauRule
-from pinn_core.activations import ACTIVATIONS
 from pinn_core.configuration import Configuration, Record
+from pinn_core.curricula import Curriculum
+from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.networks import Mlp
 from pinn_core.objectives import Pinn, Regression
 from pinn_core.optimizers import Adam
 from pinn_core.problems import Heat
-from pinn_core.stages import Curriculum
-from pinn_core.weighting import Annealing, Fixed
+from pinn_core.weightings import Annealing, Fixed
 from sweeps.errors import StudyError
-from sweeps.search.pruners import Median, NoPruner
-from sweeps.study.kept import load_sealed, sealed
+from sweeps.store.kept_study import load_sealed, sealed
+from sweeps.study.pruners import Median, NoPruner
 from sweeps.study.study import (
     Range,
     configuration_at,

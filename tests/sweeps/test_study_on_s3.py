@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from sweeps import launch as launch_module
 from sweeps.cli import app
 from sweeps.errors import StudyError
-from sweeps.launch import run_study
+from sweeps.execution.launch import run_study
 from sweeps.store import faults
 from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import lock_holder, study_lock

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pinn_core import trainer
-from pinn_core.trainer import Member
-from pinn_core.trajectory import Trajectory
+from pinn_core.records.trajectory import Trajectory
+from pinn_core.training import trainer
+from pinn_core.training.trainer import Member
 from sweeps.execution.training import Workplace, train_pack
 from sweeps.store.results import final_value
 from sweeps.store.store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pinn_core.checkpoint import Due, every_seconds
+from pinn_core.training.checkpoint import Due, every_seconds
 from sweeps.execution import training
 from sweeps.execution.training import Workplace, train_pack
 from sweeps.search.search import ModelSearch

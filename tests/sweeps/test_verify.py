@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 from mlflow import MlflowClient
 
-from pinn_core.trainer import Member, environment, train
-from pinn_core.trajectory import Manifest, Trajectory
+from pinn_core.records.trajectory import Manifest, Trajectory
+from pinn_core.training.trainer import Member, environment, train
 from sweeps.checking.verify import verify
 from sweeps.errors import StudyError
+from sweeps.store.kept_study import load_sealed, sealed
 from sweeps.store.store import Store
-from sweeps.study.kept import load_sealed, sealed
 from sweeps.study.plan import Run, model_points, search_run
 from sweeps.study.study import Study
 from sweeps.tracking.mlflow_client import open_client, search_runs

@@ -1,0 +1,36 @@
+"""The sum of the weighted gradients: the gradient of what is optimised."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from pinn_core.aggregations.aggregation import AGGREGATIONS, Aggregation, Settings, Terms
+
+
+@AGGREGATIONS.register("sum")
+@dataclass(frozen=True, kw_only=True)
+class Sum(Aggregation):
+    """The gradient of the weighted sum of the losses, conflicts or not.
+
+    ``terms`` says what counts as one term where conflicts are recorded or an alignment asks.
+    """
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset()
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    terms: Terms = "each"
+
+    def weights(
+        self,
+        settings: Settings,  # noqa: ARG002
+        gramian: Float[ndarray, "m t t"],
+        seeds: Sequence[int],  # noqa: ARG002
+        step: int,  # noqa: ARG002
+    ) -> Float[ndarray, "m t"]:
+        """Ones."""
+        return np.ones(gramian.shape[:2])

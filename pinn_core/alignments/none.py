@@ -1,0 +1,32 @@
+"""Updates as the optimizer proposes them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.alignments.alignment import ALIGNMENTS, Alignment, Proposal
+from pinn_core.optimizers.optimizer import Optimizer, Settings
+
+
+@ALIGNMENTS.register("none")
+@dataclass(frozen=True, kw_only=True)
+class Unaligned(Alignment):
+    """The optimizer's update is applied as it is."""
+
+    kind: ClassVar[str]
+    member_fields: ClassVar[frozenset[str]] = frozenset()
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    def check(self, phases: Sequence[Optimizer]) -> None:
+        """Nothing to refuse."""
+
+    def aligned(
+        self,
+        settings: Settings,  # noqa: ARG002
+        proposal: Proposal,
+    ) -> Float[Tensor, "m p"]:
+        """The update itself."""
+        return proposal.update

@@ -1,0 +1,1 @@
+"""A problem on points: what a pack of networks is trained and measured on."""

@@ -1,0 +1,329 @@
+"""A pack's networks on a problem's points: values, residuals and the clouds of points they need."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from pinn_core.discretization.hard_form import HardForm
+from pinn_core.engine.backends import settled
+from pinn_core.engine.operators import Operator
+from pinn_core.engine.precision import DTYPES
+from pinn_core.engine.propagation import differentiable_channels, forward
+from pinn_core.engine.stack import Stack
+from pinn_core.inputs import Inputs, Periodic, Raw
+from pinn_core.networks import Network
+from pinn_core.problems import Condition, Points, Problem
+from pinn_core.randomness import generator
+
+Constraints = Literal["soft", "hard"]
+"""Whether conditions are terms of the loss, or kept by the form of the solution where they can."""
+
+RAW = Raw()
+
+FIXED_POINTS_SEED = 0
+"""Fixed subsets of points are the same for every run, so that runs differ in what they study."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Points and what is known or demanded there, by name.
+
+    ``tables`` are (1, N, k) for what members share and (m, N, k) for what is their own; ``rows``
+    (m, n) chooses among the points, member by member. ``coordinates`` and the like are
+    (m or 1, n, k), gathered when they are first asked for.
+    """
+
+    tables: Mapping[str, Float[Tensor, "_ _ _"]]
+    rows: Int[Tensor, "m n"] | None = None
+    _gathered: dict[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        chosen = self.tables["coordinates"] if self.rows is None else self.rows
+        return chosen.shape[1]
+
+    def __getitem__(self, name: str) -> Float[Tensor, "_ n _"]:
+        """A table at the cloud's points."""
+        if name not in self._gathered:
+            self._gathered[name] = _gathered(self.tables[name], self.rows)
+        return self._gathered[name]
+
+    @property
+    def coordinates(self) -> Float[Tensor, "_ n d"]:
+        """Where the points lie."""
+        return self["coordinates"]
+
+    def at(self, rows: Int[Tensor, "m n"]) -> "Cloud":
+        """The cloud in which member i has the points ``rows[i]`` of all that are known."""
+        return Cloud(self.tables, rows)
+
+    def anew(self) -> "Cloud":
+        """The same cloud with nothing gathered yet, for when its rows have changed in place."""
+        return self if self.rows is None else Cloud(self.tables, self.rows)
+
+    def copied(self) -> "Cloud":
+        """The cloud with a copy of what ``take`` changes."""
+        if self.rows is not None:
+            return Cloud(self.tables, self.rows.clone())
+        return Cloud({name: table.clone() for name, table in self.tables.items()})
+
+    def take(self, other: "Cloud") -> None:
+        """Become another cloud of as many points, in place: a graph that is replayed reads it."""
+        if self.rows is not None and other.rows is not None:
+            self.rows.copy_(other.rows)
+            return
+        for name, table in self.tables.items():
+            table.copy_(other.tables[name])
+
+    def of(self, members: Sequence[int]) -> "Cloud":
+        """The cloud of some members."""
+        own = {
+            name: table if len(table) == 1 else table[list(members)]
+            for name, table in self.tables.items()
+        }
+        return Cloud(own, None if self.rows is None else self.rows[list(members)])
+
+    def thinned(self, count: int, purpose: str) -> "Cloud":
+        """A fixed subset of ``count`` points, drawn once without replacement, in grid order."""
+        if count >= len(self):
+            return self
+        rng = generator(FIXED_POINTS_SEED, f"points/{purpose}/{len(self)}")
+        rows = torch.from_numpy(np.sort(rng.choice(len(self), count, replace=False)))
+        chosen = rows.to(self.coordinates.device)
+        return Cloud({name: table[:, chosen] for name, table in self.tables.items()})
+
+    def joined(self, other: "Cloud") -> "Cloud":
+        """All of these points and then all of the other's."""
+        return Cloud(
+            {name: torch.cat([self.tables[name], other.tables[name]], 1) for name in self.tables}
+        )
+
+
+def _gathered(table: Tensor, rows: Tensor | None) -> Tensor:
+    if rows is None:
+        return table
+    if len(table) > 1:
+        return table.gather(1, rows[..., None].expand(*rows.shape, table.shape[2]))
+    return table[0].index_select(0, rows.flatten()).view(*rows.shape, table.shape[2])
+
+
+@dataclass(frozen=True)
+class Way:
+    """Channels (m, c, n, k) of a pack's networks: value, operators; and the way back.
+
+    ``reverse`` gives the gradient (m, P) of sum(channels * adjoint) by the trained parameters.
+    """
+
+    channels: Tensor
+    reverse: Callable[[Tensor], Tensor]
+
+
+class Field:
+    """The networks of a pack as functions of their flat parameters (m, P).
+
+    ``grid`` is the whole grid, ``interior`` points first, then ``supervised``; ``collocation`` are
+    the interior points that the problem trains on. ``conditions`` are what is trained besides the
+    equation, ``demands`` the grid's points of each.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        network: Network,
+        precision: str = "float32",
+        device: str = "cpu",
+        threads: int = 1,
+        backend: str = "auto",
+        inputs: Inputs = RAW,
+        constraints: Constraints = "soft",
+    ) -> None:
+        self.problem = problem
+        self.dtype = DTYPES[precision]
+        self.device = device
+        self.threads = threads
+        self.operators = problem.operators
+        self.stack = stack_of(problem, network, inputs)
+        self.parametrization = network.parametrization_of(self.stack)
+        self._hard = problem.hard if constraints == "hard" else None
+        grid = problem.grid()
+        self.interior = self._known(grid.interior)
+        self.backend = settled(backend, self.stack, self.interior.coordinates)
+        self.conditions = trained_conditions(problem, inputs, constraints)
+        self.supervised = self._known(grid.supervised, judged(problem, grid.supervised))
+        self.grid = self.interior.joined(self.supervised)
+        self.demands = {
+            name: self.cloud(demanded(condition, grid.supervised.coordinates))
+            for name, condition in self.conditions.items()
+        }
+        self.judged: tuple[tuple[Operator, int], ...] = getattr(problem, "judged", ())
+        unknown = np.isnan(grid.interior.reference)
+        self.partly_known = bool(unknown.any() and not unknown.all())
+        wanted = problem.interior_points
+        self.collocation = (
+            self.interior
+            if isinstance(wanted, str)
+            else self.interior.thinned(wanted, "collocation")
+        )
+
+    def demand(self, name: str, demanded: Float[Tensor, "m n q"]) -> None:
+        """Demand of every member something of its own at a condition's points."""
+        own = {**self.demands[name].tables, "demanded": demanded}
+        self.demands[name] = Cloud(own)
+
+    @cached_property
+    def one_plain_condition(self) -> bool:
+        """Whether the supervised points are, in their order, those of the only condition."""
+        conditions = list(self.problem.conditions.values())
+        alone = len(conditions) == 1 and len(conditions[0].segments) == 1
+        return alone and conditions[0].plain and len(self.conditions) == 1
+
+    def _known(self, points: Points, more: Mapping[str, ndarray] | None = None) -> Cloud:
+        found = {**vars(points), **(more or {})}
+        return self.cloud({name: table[None] for name, table in found.items()})
+
+    def cloud(self, tables: Mapping[str, Float[ndarray, "_ _ _"]]) -> Cloud:
+        """A cloud of float64 arrays, in the precision and on the device of the training."""
+        return Cloud(
+            {name: torch.from_numpy(t).to(self.device, self.dtype) for name, t in tables.items()}
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of parameters that are trained, of one member."""
+        return self.parametrization.size
+
+    def initial(self, network: Network, seed: int) -> Float[Tensor, " p"]:
+        """First parameters of a member, float64."""
+        return network.initial(self.stack.widths[0], self.problem.outputs, seed)
+
+    def carry(
+        self,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+        operators: Sequence[Operator] = (),
+        keep: bool = True,
+    ) -> "Way":
+        """Value and operators at the points and, if ``keep``, the way back."""
+        effective, pullback = self.parametrization.effective(parameters)
+        form = None if self._hard is None else HardForm(self._hard, tuple(operators))
+        asked = tuple(operators) if form is None else form.asked
+        way = forward(self.stack, effective, points, asked, self.threads, self.backend, keep)
+        if form is None:
+            return Way(way.channels, lambda adjoint: pullback(way.reverse(adjoint)))
+        kept = form.at(points)
+        return Way(
+            kept(way.channels), lambda adjoint: pullback(way.reverse(kept.transpose(adjoint)))
+        )
+
+    def differentiable(
+        self,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+        operators: Sequence[Operator] = (),
+    ) -> Float[Tensor, "m c n k"]:
+        """The channels of ``carry``, differentiable by autograd to any order in the parameters."""
+        effective, _ = self.parametrization.effective(parameters)
+        form = None if self._hard is None else HardForm(self._hard, tuple(operators))
+        asked = tuple(operators) if form is None else form.asked
+        channels = differentiable_channels(self.stack, effective, points, asked)
+        return channels if form is None else form.at(points)(channels)
+
+    def values(self, parameters: Float[Tensor, "m p"], cloud: Cloud) -> Float[Tensor, "m n k"]:
+        """The networks' values at the cloud's points."""
+        return self.carry(parameters, cloud.coordinates, keep=False).channels[:, 0]
+
+    def judged_values(
+        self, parameters: Float[Tensor, "m p"], cloud: Cloud
+    ) -> Float[Tensor, "m n q"]:
+        """What errors are measured of, where that is not the networks' values."""
+        operators = tuple(dict.fromkeys(op for op, _ in self.judged))
+        channels = self.carry(parameters, cloud.coordinates, operators, keep=False).channels
+        place = {op: channel for channel, op in enumerate(operators, start=1)}
+        return torch.stack([channels[:, place[op], :, output] for op, output in self.judged], 2)
+
+    def residual(
+        self, parameters: Float[Tensor, "m p"], cloud: Cloud
+    ) -> tuple[Float[Tensor, "m n k"], Float[Tensor, "m n r"]]:
+        """The networks' values and the problem's residuals at the cloud's points."""
+        channels = self.carry(parameters, cloud.coordinates, self.operators, keep=False).channels
+        return channels[:, 0], self.problem.residual(channels, cloud.coordinates)
+
+
+def stack_of(problem: Problem, network: Network, inputs: Inputs) -> Stack:
+    """The network's layers between a problem's coordinates, or features of them, and its outputs.
+
+    Raises ``ValueError`` where the inputs need what the problem has not.
+    """
+    features = inputs.features(problem)
+    count = len(problem.coordinates) if features is None else features.count
+    return replace(network.stack(count, problem.outputs), features=features)
+
+
+def trained_conditions(
+    problem: Problem, inputs: Inputs, constraints: Constraints
+) -> dict[str, Condition]:
+    """The conditions that are not kept by form: by a hard constraint or periodic inputs."""
+    kept = set(problem.hard.conditions) if constraints == "hard" and problem.hard else set()
+    return {
+        name: condition
+        for name, condition in problem.conditions.items()
+        if name not in kept and not (isinstance(inputs, Periodic) and condition.shift)
+    }
+
+
+def judged(problem: Problem, supervised: Points) -> dict[str, Float[ndarray, "n _"]]:
+    """What each condition on values alone demands at the supervised points, and their shares.
+
+    The mean over all these points of share times squared mismatch is the condition's loss.
+    """
+    points = supervised.coordinates
+    found: dict[str, ndarray] = {}
+    for name, condition in problem.conditions.items():
+        if not condition.plain:
+            continue
+        targets, shares = np.zeros((2, len(points), problem.outputs))
+        outputs = [output for _, output in condition.quantities]
+        for segment in condition.segments:
+            on = segment.holds(points)
+            where = np.ix_(np.flatnonzero(on), np.asarray(outputs))
+            shares[where] += len(points) / on.sum()
+            targets[where] = segment.demand(points[on])
+        found |= {f"target/{name}": targets, f"share/{name}": shares}
+    return found
+
+
+def demanded(
+    condition: Condition, supervised: Float[ndarray, "n d"]
+) -> dict[str, Float[ndarray, "1 _ _"]]:
+    """Points of the condition's segments, what is demanded there, and the share of each point.
+
+    The mean over all points of share times squared mismatch is the sum of the segments' means. A
+    point may lie on several segments. One segment needs no shares.
+    """
+    own = [supervised[segment.holds(supervised)] for segment in condition.segments]
+    return tables(condition, [points[None] for points in own])
+
+
+def tables(
+    condition: Condition, segments: Sequence[Float[ndarray, "m _ d"]]
+) -> dict[str, Float[ndarray, "_ n _"]]:
+    """The same for given points of every segment, which members may share (m = 1) or not."""
+    total = sum(points.shape[1] for points in segments)
+    demands = [
+        segment.demand(points.reshape(-1, points.shape[2])).reshape(*points.shape[:2], -1)
+        for segment, points in zip(condition.segments, segments, strict=True)
+    ]
+    found = {
+        "coordinates": np.concatenate(segments, axis=1),
+        "demanded": np.concatenate(demands, axis=1),
+    }
+    if len(segments) == 1:
+        return found
+    shares = [np.full((1, points.shape[1], 1), total / points.shape[1]) for points in segments]
+    return {**found, "share": np.concatenate(shares, axis=1)}

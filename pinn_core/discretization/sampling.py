@@ -1,0 +1,109 @@
+"""Where a step's points come from: drawn among the grid's, or new ones in the domain.
+
+What is drawn is keyed by (seed, what for, step) alone, and drawn for many steps at once, because a
+generator costs more than the numbers it makes.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from pinn_core.discretization.discretization import Cloud, Field, tables
+from pinn_core.problems import Condition
+from pinn_core.randomness import generator
+
+Scheme = Literal["grid", "uniform", "latin"]
+DRAWN_TOGETHER = 1 << 14
+"""Points that are drawn at once, for as many steps as they serve."""
+
+
+def draw(cloud: Cloud, count: int, seeds: Sequence[int], purpose: str, step: int) -> Cloud:
+    """``count`` points of the cloud for each seed, independently and uniformly drawn."""
+    together = max(1, DRAWN_TOGETHER // count)
+    first = step - step % together
+    rows = _rows(len(cloud), count, tuple(seeds), purpose, first, together)[step - first]
+    return cloud.at(torch.from_numpy(rows).to(cloud.coordinates.device))
+
+
+@lru_cache(maxsize=8)
+def _rows(
+    among: int, count: int, seeds: tuple[int, ...], purpose: str, first: int, together: int
+) -> Int[ndarray, "steps m n"]:
+    each = [generator(seed, purpose, first).integers(0, among, (together, count)) for seed in seeds]
+    return np.stack(each, axis=1)
+
+
+class Fresh:
+    """New points for a step: of the domain, and of every segment of the conditions.
+
+    ``scheme`` is ``uniform`` or ``latin`` (a Latin hypercube; McKay, Beckman, Conover 1979).
+    """
+
+    def __init__(self, field: Field, scheme: Scheme, seeds: Sequence[int]) -> None:
+        self._field, self._scheme, self._seeds = field, scheme, tuple(seeds)
+        self._drawn: dict[str, tuple[int, Mapping[str, Tensor]]] = {}
+
+    def interior(self, count: int, step: int) -> Cloud:
+        """``count`` points of the domain for each seed."""
+        domain = self._field.problem.domain
+        return self._cloud(
+            "interior", (1, count), step, lambda unit: {"coordinates": domain.at(unit[:, 0, :, 1:])}
+        )
+
+    def condition(self, name: str, count: int, step: int) -> Cloud:
+        """``count`` points of each of the condition's segments for each seed."""
+        condition = self._field.conditions[name]
+        shape = (len(condition.segments), count)
+        return self._cloud(name, shape, step, lambda unit: _placed(condition, unit))
+
+    def _cloud(
+        self,
+        name: str,
+        shape: tuple[int, int],
+        step: int,
+        place: Callable[[ndarray], dict[str, ndarray]],
+    ) -> Cloud:
+        together = max(1, DRAWN_TOGETHER // math.prod(shape))
+        first, members = step - step % together, len(self._seeds)
+        if name not in self._drawn or self._drawn[name][0] != first:
+            unit = self._unit(f"points/{self._scheme}/{name}", first, (together, *shape))
+            placed = place(unit.reshape(together * members, *unit.shape[2:]))
+            self._drawn[name] = first, self._field.cloud(placed).tables
+        own = slice((step - first) * members, (step - first + 1) * members)
+        tables = self._drawn[name][1].items()
+        return Cloud({key: table if len(table) == 1 else table[own] for key, table in tables})
+
+    def _unit(
+        self, purpose: str, first: int, shape: tuple[int, int, int]
+    ) -> Float[ndarray, "steps m s n e"]:
+        """Numbers in [0, 1): which box of a segment, and where in it."""
+        numbers = 1 + len(self._field.problem.coordinates)
+
+        def of(seed: int) -> ndarray:
+            rng = generator(seed, purpose, first)
+            offset = rng.random((*shape, numbers))
+            if self._scheme == "uniform":
+                return offset
+            slices = np.broadcast_to(np.arange(shape[2])[:, None], offset.shape)
+            return (rng.permuted(slices, axis=2) + offset) / shape[2]
+
+        return np.stack([of(seed) for seed in self._seeds], axis=1)
+
+
+def _placed(condition: Condition, unit: Float[ndarray, "m s n e"]) -> dict[str, ndarray]:
+    members, _, count, _ = unit.shape
+    return tables(
+        condition,
+        [
+            segment.at(own[:, 1:], own[:, 0]).reshape(members, count, -1)
+            for place, segment in enumerate(condition.segments)
+            for own in [unit[:, place].reshape(members * count, -1)]
+        ],
+    )

@@ -1,0 +1,1 @@
+"""How derivatives travel forward through packed networks, and back to their parameters."""

@@ -1,0 +1,69 @@
+"""The activations' elementwise functions as one kernel each on a GPU.
+
+``torch.compile`` makes it at first use, for any number of members and points, and keeps it on disk
+for the next process. Where that fails, for want of a compiler say, plain torch serves, slower.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinn_core.engine.backends import jets
+
+VARIANTS = 256
+"""Kernels of one function at most: activations, channels, layers with and without slopes."""
+
+logger = logging.getLogger(__name__)
+
+
+class Fused:
+    """A function whose first argument is a tensor: compiled where that is on a GPU."""
+
+    def __init__(self, function: Callable[..., Tensor], backend: str = "inductor") -> None:
+        self._function, self._backend = function, backend
+        self._compiled: Callable[..., Tensor] | None = None
+        self._failed = False
+
+    def __call__(self, *arguments: Any) -> Tensor:  # noqa: ANN401
+        """The function's result."""
+        if self._failed or not arguments[0].is_cuda:
+            return self._function(*arguments)
+        try:
+            return self.compiled(*arguments)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # whatever the compiler, its compiler or its driver raise
+            self._failed = True
+            reason = str(error).strip().partition("\n")[0]
+            logger.warning("No fused kernel for %s, plain torch serves: %s", self.name, reason)
+            return self._function(*arguments)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether nothing has gone wrong so far."""
+        return not self._failed
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self._function.__name__
+
+    @property
+    def compiled(self) -> Callable[..., Tensor]:
+        """The function compiled, whatever the device."""
+        if self._compiled is None:
+            self._compiled = torch.compile(  # type: ignore[call-overload]  # recompile_limit
+                self._function,
+                fullgraph=True,
+                dynamic=True,
+                backend=self._backend,
+                recompile_limit=VARIANTS,
+            )
+        return self._compiled
+
+
+activate, activate_reverse = Fused(jets.activate), Fused(jets.activate_reverse)
+gate, gate_reverse = Fused(jets.gate), Fused(jets.gate_reverse)

@@ -1,0 +1,74 @@
+"""The compiled library: loaded once, its functions with their types."""
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinn_core.engine.backends import build
+
+PRECISIONS = {torch.float32: "float", torch.float64: "double"}
+_POINTER, _COUNT, _NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "plan": (_POINTER, ctypes.c_int),
+    "free": (_POINTER,),
+    "kept": (_POINTER,),
+    "forward": (_POINTER,) * 5,
+    "reverse": (_POINTER,) * 6,
+    "activate": (_POINTER,) * 3,
+    "activate_reverse": (_POINTER, _POINTER, _POINTER, _COUNT, _POINTER),
+    "gate": (_POINTER,) * 5,
+    "gate_reverse": (_POINTER,) * 4,
+    "adam": (*(_POINTER,) * 5, _COUNT, _COUNT, *(_NUMBER,) * 5),
+    "dots": (_POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
+    "misfit": (_POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _COUNT, _POINTER, _POINTER),
+    "squares": (_POINTER, _POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
+}
+_RESULTS: dict[str, Any] = {
+    "plan": _POINTER,
+    "kept": _COUNT,
+    "forward": ctypes.c_int,
+    "reverse": ctypes.c_int,
+}
+
+
+@cache
+def missing() -> str | None:
+    """Why there is no library, or None if there is one."""
+    try:
+        _built()
+    except build.BuildError as error:
+        return str(error)
+    return None
+
+
+def obstacle(like: Tensor) -> str | None:
+    """Why it cannot serve for this device and precision, or None if it can."""
+    if not like.is_cpu:
+        return f"it runs on CPUs, not on {like.device.type}"
+    if like.dtype not in PRECISIONS:
+        return f"it has float32 and float64, not {like.dtype}"
+    return missing()
+
+
+def identity() -> str:
+    """What the library's bits depend on: source, flags, compiler and CPU."""
+    return f"native {_built().key}"
+
+
+@cache
+def function(name: str, precision: torch.dtype) -> Callable[..., Any]:
+    """A function of cpp/native.cpp for one precision. Raises ``build.BuildError``."""
+    found = getattr(_built().functions, f"pinn_{name}_{PRECISIONS[precision]}")
+    found.argtypes = _ARGUMENTS[name]
+    found.restype = _RESULTS.get(name)
+    typed: Callable[..., Any] = found
+    return typed
+
+
+@cache
+def _built() -> build.Built:
+    return build.load()

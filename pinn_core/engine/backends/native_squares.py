@@ -1,0 +1,60 @@
+"""Sums of squares in C++ (``cpp/squares.hpp``): one call and one pass over memory for a pack."""
+
+import torch
+from torch import Tensor
+
+from pinn_core.engine.backends import library
+
+
+def misfit(values: Tensor, demanded: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean squared distance (m,) in float64 and its derivative (m, n, k) by the values.
+
+    ``demanded`` has the values' shape, or 1 in place of m.
+    """
+    values, demanded = values.contiguous(), demanded.contiguous()
+    members, points, components = values.shape
+    if demanded.shape[1:] != values.shape[1:] or demanded.shape[0] not in (1, members):
+        raise ValueError(f"demanded {tuple(demanded.shape)} beside values {tuple(values.shape)}")
+    _alike(values, demanded)
+    loss = torch.empty(members, dtype=torch.float64)
+    slope = torch.empty_like(values)
+    library.function("misfit", values.dtype)(
+        values.data_ptr(),
+        demanded.data_ptr(),
+        members,
+        points * components,
+        demanded.shape[0] == 1,
+        points,
+        slope.data_ptr(),
+        loss.data_ptr(),
+    )
+    return loss, slope
+
+
+def weighted_squares(values: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Sums (t, m) in float64 of weights (t, n k) times squared distances from targets (t, n k)."""
+    values, targets, weights = values.contiguous(), targets.contiguous(), weights.contiguous()
+    members, size = values.shape[0], values.shape[1] * values.shape[2]
+    if targets.shape != weights.shape or targets.shape[1] != size:
+        raise ValueError(
+            f"targets {tuple(targets.shape)} and weights {tuple(weights.shape)} beside "
+            f"{size} values"
+        )
+    _alike(values, targets)
+    _alike(values, weights)
+    sums = torch.empty(len(targets), members, dtype=torch.float64)
+    library.function("squares", values.dtype)(
+        values.data_ptr(),
+        targets.data_ptr(),
+        weights.data_ptr(),
+        members,
+        size,
+        len(targets),
+        sums.data_ptr(),
+    )
+    return sums
+
+
+def _alike(values: Tensor, other: Tensor) -> None:
+    if other.dtype is not values.dtype or not other.is_cpu:
+        raise ValueError(f"found {other.dtype} on {other.device} beside {values.dtype} on the CPU")

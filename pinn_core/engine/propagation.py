@@ -1,0 +1,122 @@
+"""The derivative engine: networks of a pack and operators on them, one way forward and one back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.engine.backends import Backend, choose, differentiable
+from pinn_core.engine.features import scaled
+from pinn_core.engine.operators import Channels, Operator
+from pinn_core.engine.stack import Stack
+
+
+@dataclass(frozen=True)
+class Propagation:
+    """One way forward: its channels (m, c, n, k), and the way back.
+
+    Channel 0 is the value, channels 1, 2, ... are the operators.
+    """
+
+    channels: Tensor
+    operators: tuple[Operator, ...]
+    backend: Backend
+    saved: Any
+
+    def reverse(self, adjoint: Float[Tensor, "m c n k"]) -> Float[Tensor, "m p"]:
+        """Gradient of sum(channels * adjoint) with respect to the parameters."""
+        for index, factor in _zeroth(self.operators):
+            adjoint = adjoint.clone()
+            adjoint[:, 0] += factor * adjoint[:, index]
+        return self.backend.reverse(self.saved, adjoint)
+
+
+def forward(
+    stack: Stack,
+    parameters: Float[Tensor, "m p"],
+    points: Float[Tensor, "#m n d"],
+    operators: Sequence[Operator] = (),
+    threads: int = 1,
+    backend: str = "auto",
+    keep: bool = True,
+) -> Propagation:
+    """Value (channel 0) and every operator (channels 1, 2, ...) of each member's network.
+
+    Parameters may be longer than ``stack.size`` (padding: its gradient is zero); points with a
+    leading 1 are shared by the members. Without ``keep`` there is no way back. ``backend`` is
+    ``auto`` or a name in ``pinn_core.engine.backends``.
+    """
+    operators = tuple(operators)
+    serves = choose(backend, stack, parameters, operators)
+    stack, points, carried = _straightened(stack, points, operators)
+    channels, saved = serves.forward(
+        stack, Channels(carried, points.shape[2]), parameters.detach(), points, threads, keep
+    )
+    for index, factor in _zeroth(operators):
+        channels[:, index] += factor * channels[:, 0]
+    return Propagation(channels, operators, serves, saved)
+
+
+def propagate(
+    stack: Stack,
+    parameters: Float[Tensor, "m p"],
+    points: Float[Tensor, "#m n d"],
+    operators: Sequence[Operator] = (),
+    threads: int = 1,
+    backend: str = "auto",
+) -> Float[Tensor, "m c n k"]:
+    """The channels of ``forward``, differentiable once by autograd in the parameters."""
+    keep = parameters.requires_grad and torch.is_grad_enabled()
+    arguments = (stack, operators, threads, backend, keep)
+    output: Tensor = _Propagate.apply(parameters, points, arguments)  # type: ignore[no-untyped-call]
+    return output
+
+
+def differentiable_channels(
+    stack: Stack,
+    parameters: Float[Tensor, "m p"],
+    points: Float[Tensor, "#m n d"],
+    operators: Sequence[Operator] = (),
+) -> Float[Tensor, "m c n k"]:
+    """The channels of ``forward``, differentiable by autograd to any order in the parameters.
+
+    Slower than ``propagate``; for derivatives of the gradient.
+    """
+    operators = tuple(operators)
+    stack, points, carried = _straightened(stack, points, operators)
+    carrying = Channels(carried, points.shape[2])
+    parts = list(differentiable.channels(stack, carrying, parameters, points).unbind(1))
+    for index, factor in _zeroth(operators):
+        parts[index] = parts[index] + factor * parts[0]
+    return torch.stack(parts, dim=1)
+
+
+class _Propagate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, parameters: Tensor, points: Tensor, arguments: Any) -> Tensor:  # noqa: ANN401
+        stack, operators, threads, backend, keep = arguments
+        ctx.way = forward(stack, parameters, points, operators, threads, backend, keep)
+        channels: Tensor = ctx.way.channels
+        return channels
+
+    @staticmethod
+    def backward(ctx: Any, *adjoints: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+        return ctx.way.reverse(adjoints[0]), None, None
+
+
+def _straightened(
+    stack: Stack, points: Tensor, operators: tuple[Operator, ...]
+) -> tuple[Stack, Tensor, tuple[Operator, ...]]:
+    """Features that only shift and scale become a change of coordinates."""
+    if stack.features is None or not stack.features.affine:
+        return stack, points, operators
+    mapped, carried = scaled(points, operators, stack.features)
+    return replace(stack, features=None), mapped, carried
+
+
+def _zeroth(operators: Sequence[Operator]) -> list[tuple[int, float]]:
+    """Channel and coefficient of the operators that have a multiple of the value."""
+    return [(index, op.zeroth) for index, op in enumerate(operators, start=1) if op.zeroth]

@@ -1,0 +1,79 @@
+"""The neural tangent kernel of a pack's loss terms: Jacobians of what is squared, and traces.
+
+For a term with quantities q_i (residuals at points, values at a boundary), K = J J^T with
+J = d q / d theta (Wang, Yu, Perdikaris 2022, section 3). A point is given to the engine as a member
+of its own, so that its gradient comes alone.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.objectives import Batch
+from pinn_core.objectives.terms import quantities
+
+AT_ONCE = 1 << 24
+"""Numbers of Jacobians that are made at once: 64 MiB in float32."""
+
+
+def cloud_of(term: str) -> str:
+    """The batch's cloud at whose points a term is evaluated."""
+    return "interior" if term == "residual" else term
+
+
+def jacobian(
+    field: Field, parameters: Float[Tensor, "m p"], term: str, cloud: Cloud, member: int
+) -> Float[Tensor, "q p"]:
+    """Gradients of one member's quantities, point after point."""
+    points = cloud.of([member]).coordinates[0][:, None]
+    rows = []
+    for part in points.split(max(1, AT_ONCE // parameters.shape[1])):
+        own = parameters[member].expand(len(part), -1)
+        found, back = quantities(field, own, term, part)
+        for place in range(found.shape[2]):
+            seed = torch.zeros_like(found)
+            seed[:, :, place] = 1.0
+            rows.append(back(seed))
+    return torch.cat(rows)
+
+
+def traces(
+    field: Field,
+    parameters: Float[Tensor, "m p"],
+    batch: Batch,
+    names: Sequence[str],
+    probes: int | None,
+) -> Float[Tensor, "t m"]:
+    """Trace of K for every term and member: exact for None, else from so many random probes.
+
+    A probe is a vector of random signs; the mean of |J^T v|^2 over probes is unbiased (Hutchinson
+    1990). The signs are the same for all members.
+    """
+    found = parameters.new_zeros(len(names), parameters.shape[0], dtype=torch.float64)
+    for row, name in enumerate(names):
+        cloud = batch[cloud_of(name)]
+        found[row] = (
+            _exact(field, parameters, name, cloud)
+            if probes is None
+            else _estimated(field, parameters, name, cloud, probes)
+        )
+    return found
+
+
+def _exact(field: Field, parameters: Tensor, name: str, cloud: Cloud) -> Tensor:
+    own = [jacobian(field, parameters, name, cloud, i) for i in range(parameters.shape[0])]
+    return torch.stack([table.square().sum(1, dtype=torch.float64).sum() for table in own])
+
+
+def _estimated(field: Field, parameters: Tensor, name: str, cloud: Cloud, probes: int) -> Tensor:
+    found, back = quantities(field, parameters, name, cloud.coordinates)
+    signs = torch.Generator().manual_seed(len(cloud))
+    total = parameters.new_zeros(parameters.shape[0], dtype=torch.float64)
+    for _ in range(probes):
+        probe = torch.randint(0, 2, (1, *found.shape[1:]), generator=signs) * 2.0 - 1.0
+        gradient = back(probe.to(found).expand_as(found).contiguous())
+        total += gradient.square().sum(1, dtype=torch.float64)
+    return total / probes

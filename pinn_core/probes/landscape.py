@@ -1,0 +1,288 @@
+"""What a pack records of its loss landscape, each kind at a cadence of its own."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from pinn_core.configuration import Record
+from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.objectives.terms import (
+    condition_term,
+    differentiable_loss,
+    fit_term,
+    residual_term,
+)
+from pinn_core.optimizers.optimizer import State
+from pinn_core.probes.hessian import hessian
+from pinn_core.probes.histograms import histograms
+from pinn_core.probes.lanczos import lanczos, largest, quadrature
+from pinn_core.probes.preconditioning import Root, holds_pairs, root_of
+from pinn_core.probes.tangent import kernel_eigenvalues
+from pinn_core.randomness import generator
+from pinn_core.records.trajectory import HISTOGRAM_EDGES, LANDSCAPE, PRECONDITIONED
+
+CURVATURE_STEPS = 24
+"""Products with a Hessian, from the first probe, for its largest eigenvalue."""
+SPECTRUM_STEPS = 40
+"""The same per probe for a spectrum, which so many nodes stand for."""
+PROBES = 2
+"""Random vectors over which a spectrum is averaged."""
+KERNEL_POINTS = 128
+"""Of each term, at most; Wang, Yu, Perdikaris 2022 take 100."""
+TOGETHER = 16
+"""Members whose Hessians share a graph on a GPU; on a CPU each goes alone, as alone its bits."""
+
+
+class Landscape:
+    """Tables of the numbers that are due at some steps, in float64, NaN where nothing was yet.
+
+    Hessians are made in float64 whatever the training's precision, of the losses at ``residual``'s
+    points for the equation and at all of the grid's for each condition; a regression's at as many
+    points of the grid. The total has the terms' weights of the step, not a weighting's factors of
+    single points. With ``keeps_pairs`` (some phase is L-BFGS) a spectrum has a second one beside
+    it, as L-BFGS sees it: in the rows to which an iteration led that had pairs already.
+    """
+
+    def __init__(
+        self,
+        field: Field,
+        record: Record,
+        terms: Sequence[str],
+        residual: Cloud,
+        rows: int,
+        members: int,
+        keeps_pairs: bool,
+    ) -> None:
+        self._terms, self._points = terms, record.gradient_points
+        self._every = {
+            kind: getattr(record, cadence)
+            for kind, cadence in LANDSCAPE.items()
+            if keeps_pairs or kind != PRECONDITIONED
+        }
+        self._rows, self._members = rows, members
+        self.enter(field, residual)
+        self._layers = [weights for weights, _ in field.stack.places()]
+        self._probes = _probes(field)
+        self.tables = {
+            f"{kind}/{name}": torch.full(
+                ((rows - 1) // self._every[kind] + 1, members, *shape),
+                torch.nan,
+                dtype=torch.float64,
+                device=field.device,
+            )
+            for kind in self.kinds
+            for name, shape in self._shapes(kind).items()
+        }
+
+    def enter(self, field: Field, residual: Cloud) -> None:
+        """Look at this field from now on."""
+        self._field = field
+        grid = field.grid.thinned(self._points, "gradient")
+        known = {"residual": residual, "regression": grid, **field.demands}
+        self._clouds = {name: known[name] for name in self._terms}
+        self._few = {
+            name: cloud.thinned(KERNEL_POINTS, "kernel") for name, cloud in self._clouds.items()
+        }
+
+    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+        """Go on with the members in these rows; ``enter`` has to follow."""
+        self._members = len(rows)
+        self.tables = {name: table.index_select(1, rows) for name, table in self.tables.items()}
+
+    @property
+    def kinds(self) -> list[str]:
+        """What is recorded at all."""
+        return [kind for kind, every in self._every.items() if every]
+
+    def _shapes(self, kind: str) -> dict[str, tuple[int, ...]]:
+        """Numbers of a member at a step, by term."""
+        names = [*self._clouds] if kind == "histogram" else ["total", *self._clouds]
+        if kind == "histogram":
+            return dict.fromkeys(names, (len(self._layers), len(HISTOGRAM_EDGES)))
+        if kind != "kernel":
+            shape = (1, CURVATURE_STEPS) if kind == "curvature" else (PROBES, SPECTRUM_STEPS)
+            return dict.fromkeys(names, (shape[0], 2, shape[1]))
+        sizes = {name: len(cloud) * self._width(name) for name, cloud in self._few.items()}
+        return {name: (sizes.get(name, sum(sizes.values())),) for name in names}
+
+    def _width(self, term: str) -> int:
+        """Quantities of a term at a point."""
+        field = self._field
+        if term in field.conditions:
+            return len(field.conditions[term].quantities)
+        if term != "residual":
+            return field.problem.outputs
+        start = torch.zeros(1, field.size, device=field.device, dtype=field.dtype)
+        return field.residual(start, self._few[term])[1].shape[2]
+
+    def due(self, step: int) -> frozenset[str]:
+        """The kinds that this row has."""
+        return frozenset(kind for kind in self.kinds if step % self._every[kind] == 0)
+
+    def state(
+        self,
+        step: int,
+        parameters: Float[Tensor, "m p"],
+        weights: Float[Tensor, "t m"],
+        optimizer: State,
+    ) -> None:
+        """Record what is due of these parameters, with the terms' weights in their order.
+
+        ``optimizer`` is the state that the update into this row left.
+        """
+        due = self.due(step)
+        if "histogram" in due:
+            self._put("histogram", step, slice(None), self._histograms(parameters))
+        if due & {"curvature", "spectrum"}:
+            together = TOGETHER if parameters.is_cuda else 1
+            for first in range(0, len(parameters), together):
+                own = slice(first, first + together)
+                there = parameters[own].double().clone()
+                self._curve(step, due, own, there, weights[:, own])
+                if PRECONDITIONED in due and holds_pairs(optimizer):
+                    self._precondition(step, own, there, weights[:, own], optimizer)
+        if "kernel" in due:
+            for member in range(len(parameters)):
+                found = kernel_eigenvalues(self._field, parameters, self._few, member)
+                self._put("kernel", step, member, found)
+
+    def _put(self, kind: str, step: int, own: slice | int, found: Mapping[str, Tensor]) -> None:
+        for name, numbers in found.items():
+            table = self.tables[f"{kind}/{name}"]
+            room = min(numbers.shape[-1], table.shape[-1])  # a stage may have more or fewer points
+            table[step // self._every[kind], own, ..., :room] = numbers[..., :room]
+
+    def _histograms(self, parameters: Tensor) -> dict[str, Tensor]:
+        return {
+            name: histograms(self._gradient(name, parameters, cloud), self._layers)
+            for name, cloud in self._clouds.items()
+        }
+
+    def _gradient(self, name: str, parameters: Tensor, cloud: Cloud) -> Tensor:
+        if name == "residual":
+            return residual_term(self._field, parameters, cloud)[0].gradient
+        if name in self._field.conditions:
+            return condition_term(self._field, parameters, name, cloud)[0].gradient
+        return fit_term(self._field, parameters, cloud, cloud["reference"])[0].gradient
+
+    def _curve(
+        self, step: int, due: frozenset[str], own: slice, parameters: Tensor, weights: Tensor
+    ) -> None:
+        """Lanczos' matrices of every Hessian of some members.
+
+        The curvature's are the beginning of the spectrum's first.
+        """
+        asked = (
+            (self._probes, SPECTRUM_STEPS)
+            if "spectrum" in due
+            else (self._probes[:1], CURVATURE_STEPS)
+        )
+        for name, matrices in self._matrices(own, parameters, weights, *asked).items():
+            if "spectrum" in due:
+                self._put("spectrum", step, own, {name: matrices})
+            if "curvature" in due:
+                self._put("curvature", step, own, {name: matrices[:, :1, :, :CURVATURE_STEPS]})
+
+    def _precondition(
+        self, step: int, own: slice, parameters: Tensor, weights: Tensor, optimizer: State
+    ) -> None:
+        """The same of every Hessian between the roots of the inverse that L-BFGS carries."""
+        known = optimizer["pairs"][own] > 0
+        if not known.any():
+            return
+        asked, root = (self._probes, SPECTRUM_STEPS), root_of(optimizer, own)
+        for name, matrices in self._matrices(own, parameters, weights, *asked, root).items():
+            kept = torch.where(known[:, None, None, None], matrices, torch.nan)
+            self._put(PRECONDITIONED, step, own, {name: kept})
+
+    def _matrices(
+        self,
+        own: slice,
+        parameters: Tensor,
+        weights: Tensor,
+        probes: Float[Tensor, "probes size"],
+        steps: int,
+        root: Root | None = None,
+    ) -> dict[str, Float[Tensor, "m probes 2 k"]]:
+        """Of what is optimised, ``total``, and of each term."""
+        members = range(self._members)[own]
+        clouds = {name: cloud.of(members) for name, cloud in self._clouds.items()}
+        found = {
+            name: self._lanczos({name: cloud}, parameters, probes, steps, root)
+            for name, cloud in clouds.items()
+        }
+        total = (
+            found[self._terms[0]] * weights[0][:, None, None, None]
+            if len(clouds) == 1
+            else self._lanczos(clouds, parameters, probes, steps, root, weights)
+        )
+        return {"total": total, **found}
+
+    def _lanczos(
+        self,
+        clouds: Mapping[str, Cloud],
+        parameters: Tensor,
+        probes: Float[Tensor, "probes size"],
+        steps: int,
+        root: Root | None,
+        weights: Float[Tensor, "t m"] | None = None,
+    ) -> Float[Tensor, "m probes 2 k"]:
+        def losses(own: Tensor) -> Tensor:
+            each = [
+                differentiable_loss(self._field, own, name, cloud) for name, cloud in clouds.items()
+            ]
+            if weights is not None:
+                each = [weight * loss for weight, loss in zip(weights, each, strict=True)]
+            return torch.stack(each).sum(0)
+
+        product = hessian(losses, parameters)
+        if root:
+            product = partial(root.between, product)
+        missing = parameters.shape[1] - probes.shape[1]
+        starts = torch.nn.functional.pad(probes, (0, missing))[:, None].expand(
+            -1, len(parameters), -1
+        )
+        found = [torch.stack(lanczos(product, start, steps), dim=1) for start in starts]
+        return torch.stack(found, dim=1)
+
+    def cells(self, rows: int, member: int) -> dict[str, list[float | list[float] | None]]:
+        """A member's columns of rows 0 to rows - 1; None where nothing was due or it is not finite.
+
+        ``pinn_core.records.trajectory.landscape_columns`` says what they hold.
+        """
+        found = {}
+        for name, table in self.tables.items():
+            kind = name.partition("/")[0]
+            own = table[:, member].cpu().numpy()
+            column: list[float | list[float] | None] = [None] * rows
+            for step in range(0, rows, self._every[kind]):
+                column[step] = _cell(kind, own[step // self._every[kind]])
+            found[name] = column
+        return found
+
+
+def _probes(field: Field) -> Float[Tensor, "probes size"]:
+    """The same for every run of as many parameters."""
+    rng = generator(0, f"landscape/{field.size}")
+    return torch.from_numpy(rng.standard_normal((PROBES, field.size))).to(field.device)
+
+
+def _cell(kind: str, numbers: ndarray) -> float | list[float] | None:
+    """What is kept of the numbers of a member at a step."""
+    if not numbers.shape[-1] or not _finite(numbers):
+        return None
+    if kind == "curvature":
+        return largest(*numbers[0])
+    if kind in ("spectrum", PRECONDITIONED):
+        rules = [quadrature(*matrix) for matrix in numbers]
+        nodes = [node for rule in rules for node in rule[0]]
+        return [*nodes, *(weight / len(rules) for rule in rules for weight in rule[1])]
+    return [float(number) for number in numbers.ravel()]
+
+
+def _finite(numbers: ndarray) -> bool:
+    return bool((abs(numbers) < float("inf")).all())

@@ -1,0 +1,38 @@
+"""Eigenvalues of the neural tangent kernel K = J J^T of every loss term and of all together.
+
+J holds the gradients of what a term squares at its points, without weights (Wang, Yu, Perdikaris
+2022, section 3).
+"""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.objectives.tangent_kernel import jacobian
+
+
+def kernel_eigenvalues(
+    field: Field, parameters: Float[Tensor, "m p"], clouds: Mapping[str, Cloud], member: int
+) -> dict[str, Float[Tensor, " _"]]:
+    """Of one member, falling, float64: by term, and ``total``; NaN where the kernel is not finite.
+
+    ``clouds`` are the points of each term.
+    """
+    tables = {
+        name: jacobian(field, parameters, name, cloud, member).double()
+        for name, cloud in clouds.items()
+    }
+    found = {name: _eigenvalues(table) for name, table in tables.items()}
+    if len(tables) == 1:
+        return {"total": found[next(iter(tables))], **found}
+    return {"total": _eigenvalues(torch.cat(list(tables.values()))), **found}
+
+
+def _eigenvalues(table: Float[Tensor, "q p"]) -> Float[Tensor, " q"]:
+    kernel = table @ table.T
+    sound = kernel.isfinite().all()
+    found = torch.linalg.eigvalsh(torch.where(sound, kernel, 0.0)).flip(0)
+    return torch.where(sound, found, torch.nan)

@@ -1,0 +1,1 @@
+"""The training loop of a pack: its state, its step, its record and its memory."""

@@ -1,0 +1,185 @@
+"""From a pack's record to one trajectory per member: nulls, divergence, the sketch column."""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from torch import Tensor
+
+from pinn_core.configuration import Configuration
+from pinn_core.objectives import Regression
+from pinn_core.records.trajectory import (
+    LIST_TYPE,
+    SKETCH_TYPE,
+    Trajectory,
+    read_parquet,
+    write_parquet,
+)
+from pinn_core.training.recording import Recorder
+
+
+def trajectories(
+    recorder: Recorder, rows: int, members: Sequence[int] | None = None
+) -> list[Trajectory]:
+    """Rows 0 to rows - 1 of every member, or of those named."""
+    with np.errstate(all="ignore"):  # after a divergence there is anything
+        columns = _columns(recorder, rows)
+    sketches = recorder.sketches.cpu().numpy()
+    every = recorder.record.sketch_every
+    return [
+        _trajectory(
+            {name: table[:, i] for name, table in columns.items()},
+            sketches[:, i],
+            every,
+            recorder.landscape.cells(rows, i),
+        )
+        for i in (range(recorder.members) if members is None else members)
+    ]
+
+
+def pruned(recorder: Recorder, step: int, members: Sequence[int]) -> list[Trajectory]:
+    """Of members that stop at a recorded row: all up to it, and no update that leaves it."""
+    recorder.forget_update(step, members)
+    return [replace(one, pruned_at=step) for one in trajectories(recorder, step + 1, members)]
+
+
+def kept(trajectory: Trajectory) -> UInt8[Tensor, " bytes"]:
+    """A trajectory as a tensor, for a checkpoint."""
+    sink = pa.BufferOutputStream()
+    write_parquet(trajectory, sink)
+    return torch.frombuffer(bytearray(sink.getvalue()), dtype=torch.uint8)
+
+
+def unkept(content: UInt8[Tensor, " bytes"]) -> Trajectory:
+    """The trajectory that ``kept`` made a tensor of."""
+    return read_parquet(pa.BufferReader(content.numpy().tobytes()), "checkpoint")
+
+
+def recorded_every(configuration: Configuration, column: str) -> int:
+    """After how many steps a column of losses, errors, gradients or weights comes again; 0: never.
+
+    It is in row 0 if it is in any.
+    """
+    record, objective = configuration.record, configuration.objective
+    if column.startswith("full/"):
+        return record.full_every
+    equation = not isinstance(objective, Regression)
+    free = equation and objective.batch == "full"
+    conditions = configuration.problem.conditions
+    derived = {f"loss/{name}" for name, condition in conditions.items() if not condition.plain}
+    derived |= {"loss/residual"} | ({"loss/total"} if equation else set())
+    if not free and (column in derived or column.startswith("gradient/")):
+        return record.gradients_every
+    return 1
+
+
+def latest(recorder: Recorder, column: str, step: int) -> Float[ndarray, " m"]:
+    """A column's value in the last row so far, NaN where there is none."""
+    every = recorder.record.full_every
+    first = max(step - 1, 0)
+    first -= first % every if every else 0  # what is due in the window is due in the whole
+    window = copy(recorder)
+    window.tables = {name: table[first : step + 1] for name, table in recorder.tables.items()}
+    window.seconds = recorder.seconds[first:]
+    with np.errstate(all="ignore"):
+        values = _columns(window, step + 1 - first)[column][-1]
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _columns(recorder: Recorder, rows: int) -> dict[str, Float[ndarray, "rows m"]]:
+    """Every column, NaN where nothing was due."""
+    sums = recorder.sums(rows)
+    nothing = np.full((rows, recorder.members), np.nan)
+    lengths = {name: np.sqrt(sums[name]) for name in ("away", "update")}
+    norms = {name: np.sqrt(sums[f"gradient/{name}"]) for name in ("residual", "conditions")}
+    before = np.concatenate([nothing[:1], lengths["update"][:-1]])
+    conditions = recorder.conditions
+    losses = {
+        f"loss/{name}": sums.get(name, nothing) for name in ("residual", *conditions, "regression")
+    }
+    weights = {
+        f"weight/{name}": sums.get(f"weight/{name}", nothing) for name in ("residual", *conditions)
+    }
+    each = {
+        f"gradient/norm/{name}": np.sqrt(sums.get(f"gradient/{name}", nothing))
+        for name in conditions
+    }
+    found = {
+        **losses,
+        "error/relative_l2": np.sqrt(sums["error"]),
+        "update/norm": lengths["update"],
+        "update/cosine": sums["turn"] / (lengths["update"] * before),
+        "update/distance": lengths["away"],
+        "gradient/cosine": sums["gradient/both"] / (norms["residual"] * norms["conditions"]),
+        "gradient/norm_residual": norms["residual"],
+        "gradient/norm_boundary": norms["conditions"],
+        **weights,
+        **each,
+        "loss/batch": _weighted(sums, {name: sums[f"term/{name}"] for name in recorder.terms}),
+        "loss/total": _weighted(sums, {name: sums[name] for name in recorder.terms}),
+        "time/step_seconds": np.tile(recorder.seconds[:rows, None].numpy(), (1, recorder.members)),
+        **_full(recorder, sums, rows),
+        **_work(recorder, rows),
+        **{name: sums[name] for name in recorder.names.get("conflict", ())},
+    }
+    return {name: found.get(name, nothing) for name in recorder.columns}
+
+
+def _work(recorder: Recorder, rows: int) -> dict[str, ndarray]:
+    work = recorder.work
+    return {
+        f"work/{name}": work.table[:rows, place].cpu().numpy()
+        for place, name in enumerate(work.names)
+    }
+
+
+def _weighted(sums: Mapping[str, ndarray], losses: Mapping[str, ndarray]) -> ndarray:
+    total: ndarray = sum(sums[f"weight/{name}"] * loss for name, loss in losses.items())
+    return total
+
+
+def _full(recorder: Recorder, sums: Mapping[str, ndarray], rows: int) -> dict[str, ndarray]:
+    """The columns of the whole grid, which may be those of the row."""
+    names = ("residual", *recorder.conditions, "regression", "error")
+    full = {name: sums[f"full/{name}"] for name in names if f"full/{name}" in sums}
+    every = recorder.record.full_every
+    if recorder.full_is_free and every:
+        due = (np.arange(rows) % every == 0)[:, None]
+        full = {name: np.where(due, sums[name], np.nan) for name in full}
+    error = np.sqrt(full.pop("error"))
+    columns = {f"full/loss/{name}": loss for name, loss in full.items()}
+    return {**columns, "full/error/relative_l2": error}
+
+
+def _trajectory(
+    columns: dict[str, ndarray],
+    sketches: ndarray,
+    every: int,
+    landscape: Mapping[str, Sequence[float | list[float] | None]],
+) -> Trajectory:
+    rows = len(columns["loss/batch"])
+    sound = np.isfinite(columns["loss/batch"]) & np.isfinite(columns["update/distance"])
+    diverged_at = None if sound.all() else int(np.argmin(sound))
+    kept = np.arange(rows) <= (rows if diverged_at is None else diverged_at)
+    arrays: dict[str, pa.Array] = {"step": pa.array(np.arange(rows, dtype=np.int32))}
+    for name, values in columns.items():
+        arrays[name] = pa.array(values, mask=~(kept & np.isfinite(values)))
+    for name, cells in landscape.items():
+        alive = [cell if good else None for cell, good in zip(cells, kept, strict=True)]
+        type_ = pa.float64() if name.startswith("curvature/") else LIST_TYPE
+        arrays[name] = pa.array(alive, type=type_)
+    arrays["sketch"] = _sketch_column(sketches, every, kept)
+    return Trajectory(pa.table(arrays), diverged_at)
+
+
+def _sketch_column(sketches: ndarray, every: int, kept: ndarray) -> pa.Array:
+    cells: list[ndarray | None] = [None] * len(kept)
+    for place, step in enumerate(range(0, len(kept), every) if every else ()):
+        if kept[step] and np.isfinite(sketches[place]).all():
+            cells[step] = sketches[place]
+    return pa.array(cells, type=SKETCH_TYPE)

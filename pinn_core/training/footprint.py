@@ -1,0 +1,193 @@
+"""What a member of a pack takes of memory, and how many members fit."""
+
+import torch
+
+from pinn_core.configuration import Configuration
+from pinn_core.engine.precision import DTYPES
+from pinn_core.objectives import Pinn
+from pinn_core.optimizers import NNCG, Optimizer, Soap
+from pinn_core.optimizers.soap import numbers_of
+from pinn_core.probes import keeps_pairs
+from pinn_core.probes.landscape import (
+    CURVATURE_STEPS,
+    KERNEL_POINTS,
+    PROBES,
+    SPECTRUM_STEPS,
+)
+from pinn_core.problems.problem import Problem, grid_size
+from pinn_core.records.trajectory import COLUMNS, HISTOGRAM_EDGES, SKETCH_SIZE
+from pinn_core.training.memory import Memory, memory_of, release
+from pinn_core.training.trainer import Member, train
+
+MARGIN = 0.8
+"""Part of the memory that a pack may plan with; allocators leave gaps, others come and go."""
+COPIES = 10
+"""Tables of a member's parameters: its own, gradients, updates, temporaries."""
+PER_UNIT = 2
+"""Numbers that stay of a channel of one unit at one point: before and after its activation."""
+PER_TERM = 6
+"""Tables of a member's parameters for each loss term where conflicts are looked at, some double."""
+PER_HESSIAN = 8
+"""The same where the gradient's own derivatives stay too."""
+
+
+def most_members(configuration: Configuration, device: str, share: float = 1.0) -> int | None:
+    """How many members of this shape fit into a part of the device's memory, at least 1.
+
+    ``share`` is that part, in (0, 1]. On a GPU one member makes its first step and is measured, on
+    a CPU its need is estimated. None where the memory is not known.
+    """
+    if device != "cpu":
+        release(device)
+    memory = memory_of(device)
+    if memory is None:
+        return None
+    each = estimated_bytes(configuration) if device == "cpu" else _probed(configuration, device)
+    return members_that_fit(memory, share, each)
+
+
+def members_that_fit(memory: Memory, share: float, each: int) -> int:
+    """How many times ``each`` bytes are in the share, or in what is free if that is less."""
+    return max(1, int(MARGIN * min(memory.free, share * memory.total)) // each)
+
+
+def estimated_bytes(configuration: Configuration) -> int:
+    """What a member needs on a CPU, in bytes."""
+    return sum(member_needs(configuration).values())
+
+
+def member_needs(configuration: Configuration) -> dict[str, int]:
+    """Bytes of a member on a CPU by what they are for.
+
+    ``layers`` kept for the way back, ``parameters`` with what the optimizer keeps of them, the
+    ``record`` of all rows, and what the loss ``landscape`` takes.
+    """
+    stack, itemsize = configuration.stack(), DTYPES[configuration.precision].itemsize
+    curved = any(isinstance(phase, NNCG) for phase in configuration.phases)
+    each = PER_UNIT + PER_HESSIAN * curved
+    units = each * sum(stack.widths[1:-1]) * points_with_channels(configuration)
+    conditions = len(configuration.problem.conditions)
+    apart = PER_TERM * (1 + conditions) if configuration.looks_at_conflicts else 0
+    states = max(state_bytes(configuration, phase) for phase in configuration.phases)
+    rows, sketches = configuration.steps + 1, _sketches(configuration)
+    return {
+        "layers": units * itemsize,
+        "parameters": (COPIES + apart) * stack.size * itemsize + states,
+        "record": (rows * len(COLUMNS) + sketches * SKETCH_SIZE) * itemsize,
+        "landscape": _landscape(configuration),
+    }
+
+
+def grid_bytes(problem: Problem) -> int:
+    """What the problem's grid takes, which all members share: points, solutions, and a copy."""
+    numbers = len(problem.coordinates) + 2 * problem.outputs
+    return 2 * 8 * numbers * sum(grid_size(problem))
+
+
+def trajectory_bytes(configuration: Configuration) -> int:
+    """What a run's trajectory holds, before it is compressed for the store."""
+    rows, sketches = configuration.steps + 1, _sketches(configuration)
+    return 8 * (rows * len(COLUMNS) + _landscape_cells(configuration)) + 4 * sketches * SKETCH_SIZE
+
+
+def _sketches(configuration: Configuration) -> int:
+    every = configuration.record.sketch_every
+    return (configuration.steps + 1) // every + 1 if every else 0
+
+
+def state_bytes(configuration: Configuration, optimizer: Optimizer) -> int:
+    """What an optimizer keeps for a member; a phase's state is gone when the next one begins."""
+    stack, dtype = configuration.stack(), DTYPES[configuration.precision]
+    state = optimizer.start(torch.empty(1, stack.size, dtype=dtype, device="meta"))
+    more = numbers_of(stack.matrices()) * dtype.itemsize if isinstance(optimizer, Soap) else 0
+    return more + sum(tensor.nbytes for tensor in state.values())
+
+
+def stage_problem(configuration: Configuration) -> Problem:
+    """What is trained on at a time: a part of the problem where stages divide it."""
+    problem, stages = configuration.problem, configuration.stages
+    return stages.problem(problem, 0) if stages.continues else problem
+
+
+def _landscape(configuration: Configuration) -> int:
+    """Bytes for a member's Hessians and tangent kernels, in float64, and for what is kept of them.
+
+    A Hessian's graph holds the derivatives of all that a gradient's way there and back holds.
+    """
+    problem, record = stage_problem(configuration), configuration.record
+    stack, points = configuration.stack(), grid_size(problem)
+    inside = min(record.gradient_points, points[0])
+    numbers = 0
+    if record.curvature_every or record.spectrum_every:
+        channels = 1 + len(problem.coordinates) + len(problem.operators)
+        numbers += PER_HESSIAN * sum(stack.widths[1:-1]) * (channels * inside + points[1])
+        numbers += SPECTRUM_STEPS * stack.size
+    if record.spectrum_every and keeps_pairs(configuration.phases):
+        history = max(getattr(phase, "history", 0) for phase in configuration.phases)
+        numbers += 2 * history * stack.size
+    if record.kernel_every:
+        numbers += 2 * _terms(configuration) * KERNEL_POINTS * stack.size
+    return 8 * (numbers + _landscape_cells(configuration))
+
+
+def _landscape_cells(configuration: Configuration) -> int:
+    """Numbers that a member's record holds of the loss landscape."""
+    record, stack = configuration.record, configuration.stack()
+    preconditioned = record.spectrum_every if keeps_pairs(configuration.phases) else 0
+    kept = [
+        (record.histograms_every, len(stack.shapes) * len(HISTOGRAM_EDGES)),
+        (record.curvature_every, 2 * CURVATURE_STEPS),
+        (record.spectrum_every, 2 * PROBES * SPECTRUM_STEPS),
+        (preconditioned, 2 * PROBES * SPECTRUM_STEPS),
+        (record.kernel_every, 2 * KERNEL_POINTS),
+    ]
+    steps = configuration.steps
+    cells = sum((steps // every + 1) * size for every, size in kept if every)
+    return _terms(configuration) * cells
+
+
+def _terms(configuration: Configuration) -> int:
+    """Loss terms that the landscape is looked at for: the residual, the conditions, their sum."""
+    return 2 + len(configuration.problem.conditions)
+
+
+def points_with_channels(configuration: Configuration) -> int:
+    """Points of a step times the channels that travel through them, diagnostics included.
+
+    At interior points of a PINN, and where its gradients are only watched, these are the value,
+    the slopes and the operators; elsewhere the value alone.
+    """
+    problem, record = stage_problem(configuration), configuration.record
+    objective = configuration.objective
+    channels = 1 + len(problem.coordinates) + len(problem.operators)
+    interior, supervised = grid_size(problem)
+    watched = channels * min(record.gradient_points, interior) + supervised
+    if not isinstance(objective, Pinn):
+        trained = interior + supervised if objective.batch == "full" else objective.batch
+    elif objective.batch == "full":
+        inside = problem.interior_points
+        trained = channels * (interior if inside == "all" else int(inside)) + supervised
+        watched = 0  # a full batch gives both gradients for nothing
+    else:
+        trained = channels * objective.batch
+        if objective.points != "grid":
+            segments = sum(len(one.segments) for one in problem.conditions.values())
+            trained += segments * (objective.condition_batch or objective.batch)
+    return trained + (watched if record.gradients_every else 0)
+
+
+_probes: dict[tuple[str, str], int] = {}
+
+
+def _probed(configuration: Configuration, device: str) -> int:
+    """Bytes on a GPU at the peak of one member's first step, in which every diagnostic is due."""
+    key = (configuration.shape_key(), device)
+    if key not in _probes:
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        train([Member(configuration, 0)], device=device, stop_after=1)
+        held = torch.cuda.max_memory_allocated(device) - before
+        states = [state_bytes(configuration, phase) for phase in configuration.phases]
+        _probes[key] = max(1, held + max(states) - states[0])  # the first phase's was there
+        release(device)
+    return _probes[key]

@@ -1,0 +1,124 @@
+"""How a pack's loss terms are weighed against each other, step by step."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pinn_core.discretization.discretization import Field
+from pinn_core.objectives import Batch, Evaluation
+from pinn_core.objectives.tangent_kernel import cloud_of, traces
+from pinn_core.objectives.terms import Factors, no_factors
+from pinn_core.weightings import Fixed, View, Weighting
+
+
+class Balance:
+    """The terms' weights of every member and, where the weighting has them, factors of points.
+
+    ``table`` (t, m) holds the weights in float64, the terms in the order of ``names``.
+    """
+
+    def __init__(
+        self,
+        field: Field,
+        weighting: Weighting,
+        weights: Mapping[str, Float[Tensor, " m"]],
+        batch: Batch,
+    ) -> None:
+        self.names = tuple(weights)
+        self._field = field
+        self._weighting = weighting if "residual" in weights else Fixed()
+        self._set(torch.stack(list(weights.values())).double())
+        sizes = {name: len(batch[cloud_of(name)]) for name in self.names if cloud_of(name) in batch}
+        self.state = self._weighting.start(sizes, self.table)
+        self._asked: dict[str, Tensor | None] = {}
+
+    def _set(self, table: Float[Tensor, "t m"]) -> None:
+        self.table = table
+        self._own = table.to(self._field.dtype)[..., None]
+
+    @property
+    def factors(self) -> Factors:
+        """The factors of a step's points; asking for them may change the state."""
+        if type(self._weighting).factors is Weighting.factors:
+            return no_factors
+        problem = self._field.problem
+
+        def asked(name: str, squares: Tensor, points: Tensor) -> Tensor | None:
+            found = self._weighting.factors(self.state, name, squares, points, problem)
+            self._asked[name] = found
+            return found
+
+        return asked
+
+    def factors_again(self, members: Sequence[int]) -> Factors:
+        """The factors that were asked for last, for some members."""
+        if not self._asked:
+            return no_factors
+
+        def known(name: str, squares: Tensor, points: Tensor) -> Tensor | None:  # noqa: ARG001
+            found = self._asked.get(name)
+            return None if found is None else found[list(members)]
+
+        return known
+
+    def total(
+        self, evaluation: Evaluation, members: Sequence[int] | slice = slice(None)
+    ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m p"]]:
+        """What is optimised, and its gradient, from an evaluation of all or some members."""
+        terms = [evaluation.terms[name] for name in self.names]
+        weights = self._own[:, members]
+        gradient = weights[0] * terms[0].gradient
+        for weight, term in zip(weights[1:], terms[1:], strict=True):
+            gradient.addcmul_(weight, term.gradient)
+        losses = torch.stack([term.loss for term in terms], dim=1)
+        loss: Tensor = (self.table[:, members].T * losses).sum(1)
+        return loss, gradient
+
+    def parts(self, evaluation: Evaluation) -> list[Float[Tensor, "m p"]]:
+        """The terms' gradients with their weights, in the order of ``names``."""
+        gradients = [evaluation.terms[name].gradient for name in self.names]
+        return [weight * each for weight, each in zip(self._own, gradients, strict=True)]
+
+    def due(self, step: int) -> bool:
+        """Whether the weights are set anew after the update that leaves row ``step``."""
+        return self._weighting.due(step)
+
+    def update(
+        self, parameters: Float[Tensor, "m p"], batch: Batch, evaluation: Evaluation
+    ) -> None:
+        """Set the weights anew from an evaluation at the updated parameters."""
+        terms = [evaluation.terms[name] for name in self.names]
+        matrices, biases = zip(*self._field.stack.places(), strict=True)
+        view = View(
+            self.names,
+            torch.stack([term.loss for term in terms]),
+            [term.gradient for term in terms],
+            self.table,
+            matrices,
+            biases,
+            self._field.size,
+            partial(traces, self._field, parameters, batch, self.names),
+        )
+        self._set(self._weighting.update(self.state, view).double())
+
+    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+        """Go on with the members in these rows."""
+        self._set(self.table.index_select(1, rows))
+        self.state = {name: tensor.index_select(0, rows) for name, tensor in self.state.items()}
+        self._asked = {}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that a resumed training needs, by name."""
+        return {"weights": self.table, **{f"own/{name}": t for name, t in self.state.items()}}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on where ``tensors`` were saved."""
+        self._set(tensors["weights"])
+        self.state = {
+            name.removeprefix("own/"): tensor
+            for name, tensor in tensors.items()
+            if name.startswith("own/")
+        }

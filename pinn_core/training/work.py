@@ -1,0 +1,82 @@
+"""What a pack's training has cost so far, row by row: evaluations, Hessian products, who stopped.
+
+An optimizer whose state counts for itself holds, of shape (m,), ``evaluations`` (of loss and
+gradient, beyond those at the phase's first parameters), ``products`` (Hessian-vector products) or
+``stopped`` (0, else the number of one of ``STOP_REASONS``). Any other takes one evaluation a step.
+Counted is what the method needs: a step that follows a search has the loss and gradient that the
+search ended with, though a pack makes them again.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from pinn_core.optimizers import Optimizer, State
+from pinn_core.records.trajectory import STOP_REASONS
+
+COUNTS = ("products", "stopped")
+"""What only some optimizers count."""
+
+
+def counted(optimizer: Optimizer) -> frozenset[str]:
+    """Which counts the optimizer's state holds."""
+    state = optimizer.start(torch.zeros(1, 1))
+    return frozenset(name for name in ("evaluations", *COUNTS) if _is_count(state, name))
+
+
+def work_columns(phases: Sequence[Optimizer]) -> dict[str, str]:
+    """The columns that a run has besides ``work/evaluations``, which all have."""
+    names = {name for phase in phases for name in counted(phase)}
+    reasons = ", ".join(f"{number} {words}" for number, words in STOP_REASONS.items())
+    meaning = {
+        "products": "Hessian-vector products made up to this row",
+        "stopped": f"why the run had stopped for good at this row: 0 running, {reasons}",
+    }
+    return {f"work/{name}": meaning[name] for name in COUNTS if name in names}
+
+
+class Work:
+    """The table (steps + 1, counts, m) of what was done to come to every row, in float64.
+
+    ``names`` are its counts: ``evaluations`` and those that some phase's optimizer makes.
+    Evaluations that only serve the record are not counted, those that a weighting asks for are.
+    """
+
+    def __init__(self, phases: Sequence[Optimizer], rows: int, members: int, device: str) -> None:
+        own = [column.removeprefix("work/") for column in work_columns(phases)]
+        self.names = ["evaluations", *own]
+        shape = rows, len(self.names), members
+        self.table = torch.zeros(shape, dtype=torch.float64, device=device)
+
+    def enter(self, row: int, optimizer: Optimizer, weighs: Callable[[int], bool]) -> None:
+        """Fill the rows of a phase with what is known when it begins at ``row``.
+
+        ``weighs`` says whether the weighting makes an evaluation after the update out of a row.
+        """
+        end = min(row + optimizer.steps, len(self.table) - 1)
+        updates = np.arange(1, end - row + 1)
+        steps = np.ones_like(updates) if "evaluations" in counted(optimizer) else updates
+        steps = steps + np.cumsum([weighs(step) for step in range(row, end)], dtype=int)
+        added = torch.from_numpy(steps).to(self.table)[:, None]
+        self.table[row + 1 : end + 1] = self.table[row]
+        self.table[row + 1 : end + 1, 0] += added
+        if "stopped" in self.names:
+            self.table[row + 1 : end + 1, self.names.index("stopped")] = 0
+
+    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+        """Go on with the members in these rows."""
+        self.table = self.table.index_select(2, rows)
+
+    def count(self, row: int, state: State) -> None:
+        """Add what the optimizer counted in its phase up to ``row``."""
+        for place, name in enumerate(self.names):
+            if _is_count(state, name):
+                self.table[row, place] += state[name]
+
+
+def _is_count(state: State, name: str) -> bool:
+    """Whether the state has such a number of every member; L-BFGS has other ``products``."""
+    return name in state and state[name].ndim == 1

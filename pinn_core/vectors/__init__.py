@@ -1,0 +1,1 @@
+"""Arithmetic on the flat parameters of a pack: inner products, Adam, Gramians, cones."""

@@ -1,0 +1,25 @@
+"""Loss weightings, one file each."""
+
+from pinn_core.weightings.annealing import Annealing
+from pinn_core.weightings.causal import Causal
+from pinn_core.weightings.fixed import Fixed
+from pinn_core.weightings.gradient_adaptive import GradientAdaptive
+from pinn_core.weightings.gradient_norm import GradientNorm
+from pinn_core.weightings.ntk import Ntk
+from pinn_core.weightings.residual_attention import ResidualAttention
+from pinn_core.weightings.self_adaptive import SelfAdaptive
+from pinn_core.weightings.weighting import WEIGHTINGS, View, Weighting
+
+__all__ = [
+    "WEIGHTINGS",
+    "Annealing",
+    "Causal",
+    "Fixed",
+    "GradientAdaptive",
+    "GradientNorm",
+    "Ntk",
+    "ResidualAttention",
+    "SelfAdaptive",
+    "View",
+    "Weighting",
+]

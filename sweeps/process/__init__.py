@@ -1,0 +1,1 @@
+"""What befalls the process that runs a study: signals and deadlines."""

@@ -1,0 +1,66 @@
+"""Which study a person means who names one on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sweeps.errors import StudyError, closest, quoted
+from sweeps.store.address import check_store
+from sweeps.store.folder import StudyFolder
+from sweeps.store.kept_study import load_sealed
+from sweeps.study.study import Study, load_study, study_from
+from sweeps.study.study_file import shipped_studies
+
+
+def study_to_run(
+    source: str, overrides: list[str], runs_dir: Path, store: str | None = None
+) -> Study:
+    """The study in a file, a shipped one, or else one that has run; raises ``StudyError``."""
+    known = source in shipped_studies() or Path(source).is_file()
+    if not known and "/" not in source:
+        before = _folder(source, runs_dir, store).study_file
+        if before.is_file():
+            load_sealed(before)
+            return study_from(before.read_text(), str(before), overrides)
+    return load_study(source, overrides)
+
+
+def study_that_ran(
+    source: str, runs_dir: Path, store: str | None = None
+) -> tuple[Study, StudyFolder]:
+    """A study as it last ran, by its name or its file, and its folder.
+
+    Raises ``StudyError`` if it has not been run under ``runs_dir``, nor with its home in ``store``.
+    """
+    folder = None if "/" in source else _folder(source, runs_dir, store)
+    if folder is None or not folder.study_file.is_file():
+        there = studies_in(runs_dir)
+        if not Path(source).is_file() and source not in shipped_studies():
+            raise StudyError(
+                f"no study {quoted(source)} in {_searched(runs_dir, store)}: "
+                f"there are {', '.join(there) or 'none'}{closest(source, there)}"
+            )
+        folder = _folder(load_study(source).name, runs_dir, store)
+    if not folder.study_file.is_file():
+        raise StudyError(
+            f"study {folder.path.name!r} has not been run in {_searched(runs_dir, store)}; "
+            f"start it: pinn-sweep run {source}"
+        )
+    return load_sealed(folder.study_file), folder
+
+
+def studies_in(runs_dir: Path) -> list[str]:
+    """Names of the studies that have run under a folder."""
+    notes = [*runs_dir.glob("*/study.yaml"), *runs_dir.glob("*/store.txt")]
+    return sorted({note.parent.name for note in notes})
+
+
+def _folder(name: str, runs_dir: Path, store: str | None) -> StudyFolder:
+    """The study's folder, whose home can be reached."""
+    folder = StudyFolder.of(runs_dir, name, store)
+    check_store(folder.home)
+    return folder
+
+
+def _searched(runs_dir: Path, store: str | None) -> str:
+    return f"{runs_dir.absolute()} or {store}" if store else str(runs_dir.absolute())
