@@ -7,7 +7,7 @@ from torch import Tensor
 
 from benchmarks.peers import Task
 from pinn_core import Configuration
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.allocation import keep_freed_memory
 from pinn_core.objectives import Evaluation
 
@@ -17,7 +17,7 @@ class Engine:
     """A pack of runs of one configuration, at its first parameters (m, P)."""
 
     configuration: Configuration
-    field: Field
+    disc: Discretization
     parameters: Tensor
 
     @classmethod
@@ -32,35 +32,35 @@ class Engine:
         """The engine for ``pack`` runs with the seeds 0, 1, ..."""
         keep_freed_memory()  # as a training does; the peers in this process have it too
         problem, network = configuration.problem, configuration.network
-        field = Field(problem, network, configuration.precision, device, threads, backend)
+        disc = Discretization(problem, network, configuration.precision, device, threads, backend)
         rows = [network.initial(len(problem.coordinates), problem.outputs, i) for i in range(pack)]
-        parameters = torch.stack(rows).to(field.device, field.dtype)
-        return cls(configuration, field, parameters)
+        parameters = torch.stack(rows).to(disc.device, disc.dtype)
+        return cls(configuration, disc, parameters)
 
     @torch.no_grad()
     def both(self) -> Evaluation:
         """Both terms of the full batch: each loss (m,) and each gradient (m, P)."""
-        objective, field = self.configuration.objective, self.field
-        return objective.evaluate(field, self.parameters, objective.batches(field, []).at(0))
+        objective, disc = self.configuration.objective, self.disc
+        return objective.evaluate(disc, self.parameters, objective.batches(disc, []).at(0))
 
     @torch.no_grad()
     def propagation(self) -> None:
         """The way forward and back of both gradients alone: no losses, nothing kept."""
-        field = self.field
-        batch = self.configuration.objective.batches(field, []).at(0)
-        for name, operators in (("interior", field.operators), ("boundary", ())):
-            way = field.carry(self.parameters, batch[name].coordinates, operators)
+        disc = self.disc
+        batch = self.configuration.objective.batches(disc, []).at(0)
+        for name, operators in (("interior", disc.operators), ("boundary", ())):
+            way = disc.linearize(self.parameters, batch[name].coordinates, operators)
             way.reverse(torch.ones_like(way.channels))
 
     def task(self, member: int = 0) -> Task:
         """What a peer needs to do the same for one run of the pack."""
-        field, network = self.field, self.configuration.network
+        disc, network = self.disc, self.configuration.network
         return Task(
-            widths=field.stack.widths,
+            widths=disc.stack.widths,
             activation=getattr(network, "activation"),  # noqa: B009
-            parameters=self.parameters[member, : field.stack.size].detach().clone(),
-            interior=field.collocation.coordinates[0],
-            boundary=field.supervised.coordinates[0],
-            target=field.demands["boundary"]["demanded"][0],
+            parameters=self.parameters[member, : disc.stack.size].detach().clone(),
+            interior=disc.collocation.coordinates[0],
+            boundary=disc.supervised.coordinates[0],
+            target=disc.condition_points["boundary"]["target"][0],
             lambda_b=float(getattr(self.configuration.objective, "lambda_b")),  # noqa: B009
         )

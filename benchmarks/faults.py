@@ -36,13 +36,13 @@ from benchmarks.processes import commands, family
 from benchmarks.targets import Target
 from pinn_core.training.trainer import Member
 from sweeps.checking.verify_tracking import tracking_problems
-from sweeps.display.audience import Audience
+from sweeps.display.callbacks import Callbacks
 from sweeps.execution import launch
 from sweeps.search.planned import planned_runs
 from sweeps.store.folder import StudyFolder
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.plan import Pack, Run
+from sweeps.study.plan import PackPlan, Run
 from sweeps.study.study import Study
 from sweeps.tracking import rows
 from sweeps.tracking.tracking import default_tracking_uri
@@ -120,7 +120,7 @@ class Course:
     waiting: dict[str, tuple[float, set[str]]] = field(default_factory=dict)
     recoveries: list[float] = field(default_factory=list)
 
-    def retried(self, pack: Pack) -> None:
+    def retried(self, pack: PackPlan) -> None:
         """The pack of a killed worker is tried again."""
         if self.kills:
             runs = {run.run_id for run in pack.runs}
@@ -139,7 +139,7 @@ class Course:
 def _killing(pause: float) -> Iterator[Course]:
     """Kill a worker of this process every so many seconds, and note what follows."""
     course, over = Course(), threading.Event()
-    finished, retried = Audience.finished, Audience.retried
+    finished, retried = Callbacks.finished, Callbacks.retried
     chance = random.Random(0)
 
     def kill() -> None:
@@ -153,15 +153,15 @@ def _killing(pause: float) -> Iterator[Course]:
                     os.kill(chance.choice(workers), signal.SIGKILL)
                 say(f"kill {len(course.kills)}")
 
-    def on_finished(self: Audience, run: Run, *rest: Any) -> None:  # noqa: ANN401
+    def on_finished(self: Callbacks, run: Run, *rest: Any) -> None:  # noqa: ANN401
         finished(self, run, *rest)
         course.finished(run)
 
-    def on_retried(self: Audience, pack: Pack, *rest: Any) -> None:  # noqa: ANN401
+    def on_retried(self: Callbacks, pack: PackPlan, *rest: Any) -> None:  # noqa: ANN401
         retried(self, pack, *rest)
         course.retried(pack)
 
-    Audience.finished, Audience.retried = on_finished, on_retried  # type: ignore[method-assign, assignment]
+    Callbacks.finished, Callbacks.retried = on_finished, on_retried  # type: ignore[method-assign, assignment]
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     try:
@@ -169,7 +169,7 @@ def _killing(pause: float) -> Iterator[Course]:
     finally:
         over.set()
         thread.join()
-        Audience.finished, Audience.retried = finished, retried  # type: ignore[method-assign]
+        Callbacks.finished, Callbacks.retried = finished, retried  # type: ignore[method-assign]
 
 
 def section(result: Result) -> str:

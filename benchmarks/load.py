@@ -18,7 +18,7 @@ from benchmarks import recorded
 from benchmarks.command import Row, say
 from benchmarks.stopwatch import timed
 from pinn_core.training.trainer import Member
-from sweeps.display.audience import Audience
+from sweeps.display.callbacks import Callbacks
 from sweeps.execution import launch
 from sweeps.search.search import ModelSearch
 from sweeps.store.folder import StudyFolder
@@ -124,7 +124,7 @@ class Course:
 def _watched(runs: int) -> Iterator[Course]:
     """Note the course of a study, and say now and then how far it is."""
     course = Course(time.perf_counter())
-    finished = Audience.finished
+    finished = Callbacks.finished
     said = 0.0
 
     def noted(*event: Any) -> None:  # noqa: ANN401
@@ -135,11 +135,11 @@ def _watched(runs: int) -> Iterator[Course]:
             said = course.seconds[-1]
             say(f"{len(course.seconds)} of {runs}: {said:.0f} s, {course.megabytes[-1]:.0f} MB")
 
-    Audience.finished = noted  # type: ignore[method-assign, assignment]
+    Callbacks.finished = noted  # type: ignore[method-assign, assignment]
     try:
         yield course
     finally:
-        Audience.finished = finished  # type: ignore[method-assign]
+        Callbacks.finished = finished  # type: ignore[method-assign]
 
 
 def resident_megabytes() -> float:

@@ -21,7 +21,7 @@ from benchmarks.plotting import grouped_bars, plain_log, saved, subplots
 from benchmarks.targets import Target
 from benchmarks.timing import Case, clocked, interleaved, paired, spread
 from pinn_core import PROBLEMS, Mlp, Pinn
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.allocation import keep_freed_memory
 from pinn_core.engine.precision import Precision
 from pinn_core.networks import ModifiedMlp
@@ -40,7 +40,7 @@ CARRIED = 1.3
 class Ours:
     """A pack of networks on one batch of a problem."""
 
-    field: Field
+    disc: Discretization
     objective: Pinn
     parameters: torch.Tensor
     batch: Batch
@@ -49,21 +49,21 @@ class Ours:
     def of(cls, problem: str, network: str, pack: int, precision: Precision = "float32") -> "Ours":
         """The problem with its defaults."""
         made = NETWORK_KINDS[network](width=WIDTH, depth=DEPTH, activation="tanh")
-        field = Field(PROBLEMS[problem](), made, precision)
+        disc = Discretization(PROBLEMS[problem](), made, precision)
         objective = Pinn(lambda_b=1.0, batch=POINTS, points="uniform")
-        rows = torch.stack([field.initial(made, seed) for seed in range(pack)])
-        batch = objective.batches(field, range(pack)).at(0)
-        return cls(field, objective, rows.to(field.dtype), batch)
+        rows = torch.stack([disc.initial(made, seed) for seed in range(pack)])
+        batch = objective.batches(disc, range(pack)).at(0)
+        return cls(disc, objective, rows.to(disc.dtype), batch)
 
     @torch.no_grad()
     def terms(self) -> Evaluation:
         """Every term's loss (m,) and gradient (m, P)."""
-        return self.objective.evaluate(self.field, self.parameters, self.batch)
+        return self.objective.evaluate(self.disc, self.parameters, self.batch)
 
     def peer(self, member: int = 0) -> Equations:
         """The same for one of the runs, by nested autograd."""
-        batch = {name: cloud.of([member]) for name, cloud in self.batch.items()}
-        return Equations(self.field, "tanh", self.parameters[member], batch)
+        batch = {name: point_set.of([member]) for name, point_set in self.batch.items()}
+        return Equations(self.disc, "tanh", self.parameters[member], batch)
 
 
 def measure(quick: bool) -> Measured:

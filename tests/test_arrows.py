@@ -20,8 +20,34 @@ PACKAGE = ROOMS[:3]
 CORE_NEEDS = {"torch", "numpy", "pyarrow", "scipy", "jaxtyping", "safetensors"}
 """All that one training run may use from outside; not Ray, MLflow, Optuna, pydantic or pandas."""
 
-MAY_READ = "pinn_core.records.trajectory"
-"""All of pinn_core that analysis may know: how a trajectory is read and written."""
+MAY_READ = "pinn_core.records"
+"""All of pinn_core that analysis may know: what a run leaves behind, and how it is read."""
+
+FLOORS = {
+    "pinn_core": [
+        ["checks", "randomness", "registry", "records"],
+        ["engine", "solvers"],
+        ["problems", "vectors", "networks"],
+        ["inputs", "weightings", "optimizers", "aggregations"],
+        ["discretization", "alignments"],
+        ["objectives"],
+        ["curricula"],
+        ["configuration", "numerics"],
+        ["probes"],
+        ["training"],
+    ],
+    "sweeps": [
+        ["errors", "process"],
+        ["study"],
+        ["store"],
+        ["search", "tracking"],
+        ["display"],
+        ["execution"],
+        ["checking"],
+        ["cli"],
+    ],
+}
+"""The rooms of a package, ground floor first: a room knows of those on lower floors alone."""
 
 
 def module_name(file: Path) -> str:
@@ -66,7 +92,7 @@ def trespasses(room: str, allowed: set[str]) -> list[str]:
         ("from sweeps.study.plan import Run", ["sweeps.study.plan.Run"]),
         ("def f():\n    import mlflow", ["mlflow"]),
         ("from . import heat", ["pinn_core.problems.heat"]),
-        ("from ..trainer import train", ["pinn_core.training.trainer.train"]),
+        ("from ..training.trainer import train", ["pinn_core.training.trainer.train"]),
     ],
 )
 def test_every_way_of_importing_is_seen(source: str, found: list[str]) -> None:
@@ -82,6 +108,30 @@ def test_relative_imports_of_a_package_start_at_itself() -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_is_there(room: str) -> None:
     assert list(imports_of(room))
+
+
+def own_room(name: str) -> str:
+    """The folder or module directly inside a package; empty for the package itself."""
+    return name.split(".")[1] if "." in name else ""
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_every_room_of_a_package_has_its_floor(package: str) -> None:
+    rooms = {own_room(module) for module, _ in imports_of(package)} - {""}
+    assert rooms == {room for floor in FLOORS[package] for room in floor}
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_no_arrow_runs_up_or_along_a_floor(package: str) -> None:
+    floor_of = {room: floor for floor, rooms in enumerate(FLOORS[package]) for room in rooms}
+    upward = [
+        f"{module} imports {target}"
+        for module, target in imports_of(package)
+        for room, known in [(own_room(module), own_room(target))]
+        if target.startswith(f"{package}.") and room and room != known
+        if floor_of[known] >= floor_of[room]
+    ]
+    assert upward == []
 
 
 def test_one_training_run_knows_nothing_of_where_it_runs() -> None:

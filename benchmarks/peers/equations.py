@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.peers.task import ACTIVATIONS
-from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.operators import Operator
 from pinn_core.engine.stack import Stack
 from pinn_core.problems import Condition
@@ -19,34 +19,38 @@ class Equations:
     """One run's loss terms at flat parameters (P,) on the points of one batch, in plain torch."""
 
     def __init__(
-        self, field: Field, activation: str, parameters: Tensor, batch: Mapping[str, Cloud]
+        self,
+        disc: Discretization,
+        activation: str,
+        parameters: Tensor,
+        batch: Mapping[str, PointSet],
     ) -> None:
-        self._field, self._stack = field, field.stack
+        self._disc, self._stack = disc, disc.stack
         layers, encoders = (
             [part[0].clone().requires_grad_() for pair in own for part in pair]
             for own in (
-                field.stack.layers(parameters[None]),
-                field.stack.encoders(parameters[None]),
+                disc.stack.layers(parameters[None]),
+                disc.stack.encoders(parameters[None]),
             )
         )
         self._layers, self._encoders = layers, encoders
         self.parameters = [*layers, *encoders]
         self._activation = ACTIVATIONS[activation]
         self._points = {name: batch[name].coordinates[0].clone() for name in batch}
-        self._demanded = {name: batch[name]["demanded"][0] for name in field.conditions}
+        self._demanded = {name: batch[name]["target"][0] for name in disc.conditions}
         self._shares = {
             name: batch[name]["share"][0] if "share" in batch[name].tables else 1.0
-            for name in field.conditions
+            for name in disc.conditions
         }
-        self._used = _used(field)
+        self._used = _used(disc)
 
     def losses(self) -> Iterator[Tensor]:
         """The mean square of the residual, then of every condition."""
-        problem, points = self._field.problem, self._points["interior"]
+        problem, points = self._disc.problem, self._points["interior"]
         partials = _Partials(self._values, points)
-        channels = partials.channels(self._field.operators, self._used)
+        channels = partials.channels(self._disc.operators, self._used)
         yield problem.residual(channels[None], points[None])[0].square().sum(1).mean()
-        for name, condition in self._field.conditions.items():
+        for name, condition in self._disc.conditions.items():
             found = self._quantities(condition, self._points[name])
             squares = (found - self._demanded[name]).square() * self._shares[name]
             yield squares.sum(1).mean()
@@ -144,11 +148,11 @@ class _Partials:
         return self._slopes[key][:, axes[-1]]
 
 
-def _used(field: Field) -> Tensor:
+def _used(disc: Discretization) -> Tensor:
     """Which channels (c, k) the residual depends on."""
-    shape = 1, 1 + len(field.operators), 8, field.problem.outputs
+    shape = 1, 1 + len(disc.operators), 8, disc.problem.outputs
     rng = torch.Generator().manual_seed(0)
     channels = torch.randn(shape, generator=rng, requires_grad=True)
-    residual = field.problem.residual(channels, field.interior.coordinates[:, :8].float())
+    residual = disc.problem.residual(channels, disc.interior.coordinates[:, :8].float())
     (slope,) = torch.autograd.grad(residual.square().sum(), channels)
     return (slope != 0).any(2)[0]

@@ -15,7 +15,7 @@ Settings = Mapping[str, Float[ndarray, "m 1"]]
 
 @runtime_checkable
 class Aggregation(Protocol):
-    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs.
+    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
 
     The gradients are the terms' own times the weights of the run's weighting. The direction, which
     the optimizer is given in place of their sum, is a combination of them, whose weights depend on

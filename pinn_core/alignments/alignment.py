@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pinn_core.optimizers.optimizer import Descent, Optimizer, Settings, State
+from pinn_core.optimizers.optimizer import Optimizer, Settings, State, StepContext
 from pinn_core.registry import Registry
 
 
@@ -23,24 +23,24 @@ class Preconditioned(Protocol):
         self,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         vector: Float[Tensor, "m p"],
         step: int | Int[Tensor, ""],
     ) -> Float[Tensor, "m p"]:
         """M^-1 vector, in float64; M is that of the update that was made at ``step``.
 
-        ``descent`` is what that update was made of.
+        ``context`` is what that update was made of.
         """
 
     def follow(
         self,
         state: State,
-        descent: Descent,
+        context: StepContext,
         change: Float[Tensor, "m p"],
         step: int | Int[Tensor, ""],
         shares: tuple[Float[Tensor, "m 1"], Float[Tensor, "m 1"]],
     ) -> None:
-        """Move the moments, which ``descent`` led to, towards those of the applied update.
+        """Move the moments, which ``context`` led to, towards those of the applied update.
 
         That is the update with ``change`` (float64) added to the average that M^-1 is applied to.
         The first and second moment go their ``shares`` of the way. A change of zero moves nothing.
@@ -53,7 +53,7 @@ class Proposal:
 
     update: Float[Tensor, "m p"]
     gradients: Sequence[Float[Tensor, "m p"]]
-    descent: Descent
+    context: StepContext
     optimizer: Optimizer
     settings: Settings
     state: State
@@ -63,7 +63,7 @@ class Proposal:
 
 @runtime_checkable
 class Alignment(Protocol):
-    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs.
+    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
 
     Nothing in it may make one member's numbers depend on another's.
     """

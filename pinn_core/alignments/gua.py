@@ -78,7 +78,7 @@ class GUA(Alignment):
             optimizer.precondition(
                 proposal.settings,
                 proposal.state,
-                proposal.descent,
+                proposal.context,
                 gradient.double(),
                 proposal.step,
             )
@@ -91,7 +91,7 @@ class GUA(Alignment):
         change = combined(weights, gradients)
         optimizer.follow(
             proposal.state,
-            proposal.descent,
+            proposal.context,
             change,
             proposal.step,
             (settings["rho_m"], settings["rho_v"]),

@@ -9,7 +9,7 @@ from pinn_core.registry import Registry
 
 @runtime_checkable
 class Stages(Protocol):
-    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs.
+    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
 
     Every stage begins with the parameters that the one before ended with, a new state of the
     optimizer and of the weighting, and runs through all phases. Its losses and errors are those of

@@ -1,4 +1,4 @@
-"""A pack's networks on a problem's points: values, residuals and the clouds of points they need."""
+"""A pack's networks on a problem's points: values, residuals and the sets of points they need."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ FIXED_POINTS_SEED = 0
 
 
 @dataclass(frozen=True)
-class Cloud:
+class PointSet:
     """Points and what is known or demanded there, by name.
 
     ``tables`` are (1, N, k) for what members share and (m, N, k) for what is their own; ``rows``
@@ -49,7 +49,7 @@ class Cloud:
         return chosen.shape[1]
 
     def __getitem__(self, name: str) -> Float[Tensor, "_ n _"]:
-        """A table at the cloud's points."""
+        """A table at the points."""
         if name not in self._gathered:
             self._gathered[name] = _gathered(self.tables[name], self.rows)
         return self._gathered[name]
@@ -59,48 +59,48 @@ class Cloud:
         """Where the points lie."""
         return self["coordinates"]
 
-    def at(self, rows: Int[Tensor, "m n"]) -> "Cloud":
-        """The cloud in which member i has the points ``rows[i]`` of all that are known."""
-        return Cloud(self.tables, rows)
+    def at(self, rows: Int[Tensor, "m n"]) -> "PointSet":
+        """The point set in which member i has the points ``rows[i]`` of all that are known."""
+        return PointSet(self.tables, rows)
 
-    def anew(self) -> "Cloud":
-        """The same cloud with nothing gathered yet, for when its rows have changed in place."""
-        return self if self.rows is None else Cloud(self.tables, self.rows)
+    def anew(self) -> "PointSet":
+        """The same points with nothing gathered yet, for when its rows have changed in place."""
+        return self if self.rows is None else PointSet(self.tables, self.rows)
 
-    def copied(self) -> "Cloud":
-        """The cloud with a copy of what ``take`` changes."""
+    def copied(self) -> "PointSet":
+        """The points with a copy of what ``take`` changes."""
         if self.rows is not None:
-            return Cloud(self.tables, self.rows.clone())
-        return Cloud({name: table.clone() for name, table in self.tables.items()})
+            return PointSet(self.tables, self.rows.clone())
+        return PointSet({name: table.clone() for name, table in self.tables.items()})
 
-    def take(self, other: "Cloud") -> None:
-        """Become another cloud of as many points, in place: a graph that is replayed reads it."""
+    def take(self, other: "PointSet") -> None:
+        """Become other points, as many, in place: a graph that is replayed reads it."""
         if self.rows is not None and other.rows is not None:
             self.rows.copy_(other.rows)
             return
         for name, table in self.tables.items():
             table.copy_(other.tables[name])
 
-    def of(self, members: Sequence[int]) -> "Cloud":
-        """The cloud of some members."""
+    def of(self, members: Sequence[int]) -> "PointSet":
+        """The points of some members."""
         own = {
             name: table if len(table) == 1 else table[list(members)]
             for name, table in self.tables.items()
         }
-        return Cloud(own, None if self.rows is None else self.rows[list(members)])
+        return PointSet(own, None if self.rows is None else self.rows[list(members)])
 
-    def thinned(self, count: int, purpose: str) -> "Cloud":
+    def thinned(self, count: int, purpose: str) -> "PointSet":
         """A fixed subset of ``count`` points, drawn once without replacement, in grid order."""
         if count >= len(self):
             return self
         rng = generator(FIXED_POINTS_SEED, f"points/{purpose}/{len(self)}")
         rows = torch.from_numpy(np.sort(rng.choice(len(self), count, replace=False)))
         chosen = rows.to(self.coordinates.device)
-        return Cloud({name: table[:, chosen] for name, table in self.tables.items()})
+        return PointSet({name: table[:, chosen] for name, table in self.tables.items()})
 
-    def joined(self, other: "Cloud") -> "Cloud":
+    def joined(self, other: "PointSet") -> "PointSet":
         """All of these points and then all of the other's."""
-        return Cloud(
+        return PointSet(
             {name: torch.cat([self.tables[name], other.tables[name]], 1) for name in self.tables}
         )
 
@@ -114,7 +114,7 @@ def _gathered(table: Tensor, rows: Tensor | None) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Way:
+class Linearization:
     """Channels (m, c, n, k) of a pack's networks: value, operators; and the way back.
 
     ``reverse`` gives the gradient (m, P) of sum(channels * adjoint) by the trained parameters.
@@ -124,12 +124,12 @@ class Way:
     reverse: Callable[[Tensor], Tensor]
 
 
-class Field:
+class Discretization:
     """The networks of a pack as functions of their flat parameters (m, P).
 
     ``grid`` is the whole grid, ``interior`` points first, then ``supervised``; ``collocation`` are
     the interior points that the problem trains on. ``conditions`` are what is trained besides the
-    equation, ``demands`` the grid's points of each.
+    equation, ``condition_points`` the grid's points of each.
     """
 
     def __init__(
@@ -155,13 +155,13 @@ class Field:
         self.interior = self._known(grid.interior)
         self.backend = settled(backend, self.stack, self.interior.coordinates)
         self.conditions = trained_conditions(problem, inputs, constraints)
-        self.supervised = self._known(grid.supervised, judged(problem, grid.supervised))
+        self.supervised = self._known(grid.supervised, supervised_targets(problem, grid.supervised))
         self.grid = self.interior.joined(self.supervised)
-        self.demands = {
-            name: self.cloud(demanded(condition, grid.supervised.coordinates))
+        self.condition_points = {
+            name: self.point_set(condition_tables(condition, grid.supervised.coordinates))
             for name, condition in self.conditions.items()
         }
-        self.judged: tuple[tuple[Operator, int], ...] = getattr(problem, "judged", ())
+        self.error_outputs: tuple[tuple[Operator, int], ...] = getattr(problem, "error_outputs", ())
         unknown = np.isnan(grid.interior.reference)
         self.partly_known = bool(unknown.any() and not unknown.all())
         wanted = problem.interior_points
@@ -171,10 +171,10 @@ class Field:
             else self.interior.thinned(wanted, "collocation")
         )
 
-    def demand(self, name: str, demanded: Float[Tensor, "m n q"]) -> None:
-        """Demand of every member something of its own at a condition's points."""
-        own = {**self.demands[name].tables, "demanded": demanded}
-        self.demands[name] = Cloud(own)
+    def set_target(self, name: str, target: Float[Tensor, "m n q"]) -> None:
+        """Target of every member something of its own at a condition's points."""
+        own = {**self.condition_points[name].tables, "target": target}
+        self.condition_points[name] = PointSet(own)
 
     @cached_property
     def one_plain_condition(self) -> bool:
@@ -183,13 +183,13 @@ class Field:
         alone = len(conditions) == 1 and len(conditions[0].segments) == 1
         return alone and conditions[0].plain and len(self.conditions) == 1
 
-    def _known(self, points: Points, more: Mapping[str, ndarray] | None = None) -> Cloud:
+    def _known(self, points: Points, more: Mapping[str, ndarray] | None = None) -> PointSet:
         found = {**vars(points), **(more or {})}
-        return self.cloud({name: table[None] for name, table in found.items()})
+        return self.point_set({name: table[None] for name, table in found.items()})
 
-    def cloud(self, tables: Mapping[str, Float[ndarray, "_ _ _"]]) -> Cloud:
-        """A cloud of float64 arrays, in the precision and on the device of the training."""
-        return Cloud(
+    def point_set(self, tables: Mapping[str, Float[ndarray, "_ _ _"]]) -> PointSet:
+        """A point set of float64 arrays, in the precision and on the device of the training."""
+        return PointSet(
             {name: torch.from_numpy(t).to(self.device, self.dtype) for name, t in tables.items()}
         )
 
@@ -202,22 +202,22 @@ class Field:
         """First parameters of a member, float64."""
         return network.initial(self.stack.widths[0], self.problem.outputs, seed)
 
-    def carry(
+    def linearize(
         self,
         parameters: Float[Tensor, "m p"],
         points: Float[Tensor, "#m n d"],
         operators: Sequence[Operator] = (),
         keep: bool = True,
-    ) -> "Way":
+    ) -> "Linearization":
         """Value and operators at the points and, if ``keep``, the way back."""
         effective, pullback = self.parametrization.effective(parameters)
         form = None if self._hard is None else HardForm(self._hard, tuple(operators))
         asked = tuple(operators) if form is None else form.asked
         way = forward(self.stack, effective, points, asked, self.threads, self.backend, keep)
         if form is None:
-            return Way(way.channels, lambda adjoint: pullback(way.reverse(adjoint)))
+            return Linearization(way.channels, lambda adjoint: pullback(way.reverse(adjoint)))
         kept = form.at(points)
-        return Way(
+        return Linearization(
             kept(way.channels), lambda adjoint: pullback(way.reverse(kept.transpose(adjoint)))
         )
 
@@ -227,32 +227,38 @@ class Field:
         points: Float[Tensor, "#m n d"],
         operators: Sequence[Operator] = (),
     ) -> Float[Tensor, "m c n k"]:
-        """The channels of ``carry``, differentiable by autograd to any order in the parameters."""
+        """The channels of ``linearize``, which autograd can differentiate to any order."""
         effective, _ = self.parametrization.effective(parameters)
         form = None if self._hard is None else HardForm(self._hard, tuple(operators))
         asked = tuple(operators) if form is None else form.asked
         channels = differentiable_channels(self.stack, effective, points, asked)
         return channels if form is None else form.at(points)(channels)
 
-    def values(self, parameters: Float[Tensor, "m p"], cloud: Cloud) -> Float[Tensor, "m n k"]:
-        """The networks' values at the cloud's points."""
-        return self.carry(parameters, cloud.coordinates, keep=False).channels[:, 0]
+    def values(
+        self, parameters: Float[Tensor, "m p"], point_set: PointSet
+    ) -> Float[Tensor, "m n k"]:
+        """The networks' values at the points."""
+        return self.linearize(parameters, point_set.coordinates, keep=False).channels[:, 0]
 
-    def judged_values(
-        self, parameters: Float[Tensor, "m p"], cloud: Cloud
+    def error_values(
+        self, parameters: Float[Tensor, "m p"], point_set: PointSet
     ) -> Float[Tensor, "m n q"]:
         """What errors are measured of, where that is not the networks' values."""
-        operators = tuple(dict.fromkeys(op for op, _ in self.judged))
-        channels = self.carry(parameters, cloud.coordinates, operators, keep=False).channels
+        operators = tuple(dict.fromkeys(op for op, _ in self.error_outputs))
+        channels = self.linearize(parameters, point_set.coordinates, operators, keep=False).channels
         place = {op: channel for channel, op in enumerate(operators, start=1)}
-        return torch.stack([channels[:, place[op], :, output] for op, output in self.judged], 2)
+        return torch.stack(
+            [channels[:, place[op], :, output] for op, output in self.error_outputs], 2
+        )
 
     def residual(
-        self, parameters: Float[Tensor, "m p"], cloud: Cloud
+        self, parameters: Float[Tensor, "m p"], point_set: PointSet
     ) -> tuple[Float[Tensor, "m n k"], Float[Tensor, "m n r"]]:
-        """The networks' values and the problem's residuals at the cloud's points."""
-        channels = self.carry(parameters, cloud.coordinates, self.operators, keep=False).channels
-        return channels[:, 0], self.problem.residual(channels, cloud.coordinates)
+        """The networks' values and the problem's residuals at the points."""
+        channels = self.linearize(
+            parameters, point_set.coordinates, self.operators, keep=False
+        ).channels
+        return channels[:, 0], self.problem.residual(channels, point_set.coordinates)
 
 
 def stack_of(problem: Problem, network: Network, inputs: Inputs) -> Stack:
@@ -277,7 +283,7 @@ def trained_conditions(
     }
 
 
-def judged(problem: Problem, supervised: Points) -> dict[str, Float[ndarray, "n _"]]:
+def supervised_targets(problem: Problem, supervised: Points) -> dict[str, Float[ndarray, "n _"]]:
     """What each condition on values alone demands at the supervised points, and their shares.
 
     The mean over all these points of share times squared mismatch is the condition's loss.
@@ -293,12 +299,12 @@ def judged(problem: Problem, supervised: Points) -> dict[str, Float[ndarray, "n 
             on = segment.holds(points)
             where = np.ix_(np.flatnonzero(on), np.asarray(outputs))
             shares[where] += len(points) / on.sum()
-            targets[where] = segment.demand(points[on])
+            targets[where] = segment.target(points[on])
         found |= {f"target/{name}": targets, f"share/{name}": shares}
     return found
 
 
-def demanded(
+def condition_tables(
     condition: Condition, supervised: Float[ndarray, "n d"]
 ) -> dict[str, Float[ndarray, "1 _ _"]]:
     """Points of the condition's segments, what is demanded there, and the share of each point.
@@ -315,13 +321,13 @@ def tables(
 ) -> dict[str, Float[ndarray, "_ n _"]]:
     """The same for given points of every segment, which members may share (m = 1) or not."""
     total = sum(points.shape[1] for points in segments)
-    demands = [
-        segment.demand(points.reshape(-1, points.shape[2])).reshape(*points.shape[:2], -1)
+    targets = [
+        segment.target(points.reshape(-1, points.shape[2])).reshape(*points.shape[:2], -1)
         for segment, points in zip(condition.segments, segments, strict=True)
     ]
     found = {
         "coordinates": np.concatenate(segments, axis=1),
-        "demanded": np.concatenate(demands, axis=1),
+        "target": np.concatenate(targets, axis=1),
     }
     if len(segments) == 1:
         return found

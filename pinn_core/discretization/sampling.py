@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Cloud, Field, tables
+from pinn_core.discretization.discretization import Discretization, PointSet, tables
 from pinn_core.problems import Condition
 from pinn_core.randomness import generator
 
@@ -24,12 +24,14 @@ DRAWN_TOGETHER = 1 << 14
 """Points that are drawn at once, for as many steps as they serve."""
 
 
-def draw(cloud: Cloud, count: int, seeds: Sequence[int], purpose: str, step: int) -> Cloud:
-    """``count`` points of the cloud for each seed, independently and uniformly drawn."""
+def draw(
+    point_set: PointSet, count: int, seeds: Sequence[int], purpose: str, step: int
+) -> PointSet:
+    """``count`` of the points for each seed, independently and uniformly drawn."""
     together = max(1, DRAWN_TOGETHER // count)
     first = step - step % together
-    rows = _rows(len(cloud), count, tuple(seeds), purpose, first, together)[step - first]
-    return cloud.at(torch.from_numpy(rows).to(cloud.coordinates.device))
+    rows = _rows(len(point_set), count, tuple(seeds), purpose, first, together)[step - first]
+    return point_set.at(torch.from_numpy(rows).to(point_set.coordinates.device))
 
 
 @lru_cache(maxsize=8)
@@ -46,45 +48,45 @@ class Fresh:
     ``scheme`` is ``uniform`` or ``latin`` (a Latin hypercube; McKay, Beckman, Conover 1979).
     """
 
-    def __init__(self, field: Field, scheme: Scheme, seeds: Sequence[int]) -> None:
-        self._field, self._scheme, self._seeds = field, scheme, tuple(seeds)
+    def __init__(self, disc: Discretization, scheme: Scheme, seeds: Sequence[int]) -> None:
+        self._disc, self._scheme, self._seeds = disc, scheme, tuple(seeds)
         self._drawn: dict[str, tuple[int, Mapping[str, Tensor]]] = {}
 
-    def interior(self, count: int, step: int) -> Cloud:
+    def interior(self, count: int, step: int) -> PointSet:
         """``count`` points of the domain for each seed."""
-        domain = self._field.problem.domain
-        return self._cloud(
+        domain = self._disc.problem.domain
+        return self._point_set(
             "interior", (1, count), step, lambda unit: {"coordinates": domain.at(unit[:, 0, :, 1:])}
         )
 
-    def condition(self, name: str, count: int, step: int) -> Cloud:
+    def condition(self, name: str, count: int, step: int) -> PointSet:
         """``count`` points of each of the condition's segments for each seed."""
-        condition = self._field.conditions[name]
+        condition = self._disc.conditions[name]
         shape = (len(condition.segments), count)
-        return self._cloud(name, shape, step, lambda unit: _placed(condition, unit))
+        return self._point_set(name, shape, step, lambda unit: _placed(condition, unit))
 
-    def _cloud(
+    def _point_set(
         self,
         name: str,
         shape: tuple[int, int],
         step: int,
         place: Callable[[ndarray], dict[str, ndarray]],
-    ) -> Cloud:
+    ) -> PointSet:
         together = max(1, DRAWN_TOGETHER // math.prod(shape))
         first, members = step - step % together, len(self._seeds)
         if name not in self._drawn or self._drawn[name][0] != first:
             unit = self._unit(f"points/{self._scheme}/{name}", first, (together, *shape))
             placed = place(unit.reshape(together * members, *unit.shape[2:]))
-            self._drawn[name] = first, self._field.cloud(placed).tables
+            self._drawn[name] = first, self._disc.point_set(placed).tables
         own = slice((step - first) * members, (step - first + 1) * members)
         tables = self._drawn[name][1].items()
-        return Cloud({key: table if len(table) == 1 else table[own] for key, table in tables})
+        return PointSet({key: table if len(table) == 1 else table[own] for key, table in tables})
 
     def _unit(
         self, purpose: str, first: int, shape: tuple[int, int, int]
     ) -> Float[ndarray, "steps m s n e"]:
         """Numbers in [0, 1): which box of a segment, and where in it."""
-        numbers = 1 + len(self._field.problem.coordinates)
+        numbers = 1 + len(self._disc.problem.coordinates)
 
         def of(seed: int) -> ndarray:
             rng = generator(seed, purpose, first)

@@ -12,7 +12,7 @@ MOST_FEATURES = 100_000
 
 @runtime_checkable
 class Inputs(Protocol):
-    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs."""
+    """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
 
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]]

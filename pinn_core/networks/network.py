@@ -15,7 +15,7 @@ MOST_LAYERS, MOST_UNITS = 10_000, 1_000_000
 
 @runtime_checkable
 class Network(Protocol):
-    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs."""
+    """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
 
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]]

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.checks import at_least
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import Fresh, Scheme, draw
 from pinn_core.objectives.objective import OBJECTIVES, Batch, Batches, Evaluation
 from pinn_core.objectives.terms import Factors, condition_term, no_factors, residual_term
@@ -59,38 +59,36 @@ class Pinn:
         """Whether every step has the same points."""
         return self.batch == "full" or (self.points != "grid" and self.resample == 0)
 
-    def weights(self, field: Field) -> Mapping[str, float]:
+    def weights(self, disc: Discretization) -> Mapping[str, float]:
         """Residual 1 and conditions as given; for sums times the grid's points of either kind."""
-        lambdas = {name: self.lambdas.get(name, self.lambda_b) for name in field.conditions}
+        lambdas = {name: self.lambdas.get(name, self.lambda_b) for name in disc.conditions}
         if self.reduction == "mean":
             return {"residual": 1.0, **lambdas}
         each = {
-            name: len(field.demands[name]) / len(condition.segments)
-            for name, condition in field.conditions.items()
+            name: len(disc.condition_points[name]) / len(condition.segments)
+            for name, condition in disc.conditions.items()
         }
         sums = {name: weight * each[name] for name, weight in lambdas.items()}
-        return {"residual": float(len(field.interior)), **sums}
+        return {"residual": float(len(disc.interior)), **sums}
 
-    def batches(self, field: Field, seeds: Sequence[int]) -> Batches:
+    def batches(self, disc: Discretization, seeds: Sequence[int]) -> Batches:
         """Interior points, and points of every condition."""
         if self.points != "grid":
-            return _NewPoints(self, field, Fresh(field, self.points, seeds))
-        return _GridPoints(self, field, seeds)
+            return _NewPoints(self, disc, Fresh(disc, self.points, seeds))
+        return _GridPoints(self, disc, seeds)
 
     def evaluate(
         self,
-        field: Field,
+        disc: Discretization,
         parameters: Float[Tensor, "m p"],
         batch: Batch,
         factors: Factors = no_factors,
     ) -> Evaluation:
         """All terms; their points are disjoint, so all gradients cost what one would."""
-        residual, inside = residual_term(field, parameters, batch["interior"], factors)
+        residual, inside = residual_term(disc, parameters, batch["interior"], factors)
         terms, values = {"residual": residual}, {"interior": inside}
-        for name in field.conditions:
-            terms[name], values[name] = condition_term(
-                field, parameters, name, batch[name], factors
-            )
+        for name in disc.conditions:
+            terms[name], values[name] = condition_term(disc, parameters, name, batch[name], factors)
         return Evaluation(terms, values)
 
 
@@ -99,7 +97,7 @@ class _GridPoints:
     """The grid's points: all that the problem trains on, or drawn anew each step."""
 
     objective: Pinn
-    field: Field
+    disc: Discretization
     seeds: Sequence[int]
 
     @property
@@ -109,20 +107,20 @@ class _GridPoints:
 
     def at(self, step: int) -> Batch:
         """Interior points and every condition's."""
-        clouds = {"interior": self.field.collocation, **self.field.demands}
+        point_sets = {"interior": self.disc.collocation, **self.disc.condition_points}
         if self.objective.batch == "full":
-            return clouds
+            return point_sets
         counts = self._counts(self.objective.batch)
         return {
-            name: draw(cloud, counts[name], self.seeds, f"batch/{_drawn_as(name)}", step)
-            for name, cloud in clouds.items()
+            name: draw(point_set, counts[name], self.seeds, f"batch/{_drawn_as(name)}", step)
+            for name, point_set in point_sets.items()
         }
 
     def _counts(self, batch: int) -> dict[str, int]:
         """The batch in the grid's proportion, no part of it empty."""
-        sizes = {name: len(cloud) for name, cloud in self.field.demands.items()}
+        sizes = {name: len(point_set) for name, point_set in self.disc.condition_points.items()}
         outside = sum(sizes.values())
-        interior = round(batch * len(self.field.interior) / (len(self.field.interior) + outside))
+        interior = round(batch * len(self.disc.interior) / (len(self.disc.interior) + outside))
         interior = min(max(interior, 1), batch - 1)
         left, counts = batch - interior, {"interior": interior}
         for name, size in sizes.items():
@@ -141,7 +139,7 @@ class _NewPoints:
     """New points of the domain and of the conditions' segments."""
 
     objective: Pinn
-    field: Field
+    disc: Discretization
     fresh: Fresh
 
     @property
@@ -159,6 +157,6 @@ class _NewPoints:
             "interior": self.fresh.interior(count, drawing),
             **{
                 name: self.fresh.condition(name, on_segments, drawing)
-                for name in self.field.conditions
+                for name in self.disc.conditions
             },
         }

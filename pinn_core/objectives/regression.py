@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.checks import at_least
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import draw
 from pinn_core.objectives.objective import OBJECTIVES, Batch, Evaluation
 from pinn_core.objectives.terms import Factors, fit_term, no_factors
@@ -18,7 +18,7 @@ from pinn_core.objectives.terms import Factors, fit_term, no_factors
 class _GridBatches:
     """Points of the whole grid: all, or drawn anew each step."""
 
-    field: Field
+    disc: Discretization
     seeds: Sequence[int]
     batch: int | Literal["full"]
 
@@ -30,8 +30,8 @@ class _GridBatches:
     def at(self, step: int) -> Batch:
         """This step's points."""
         if self.batch == "full":
-            return {"grid": self.field.grid}
-        return {"grid": draw(self.field.grid, self.batch, self.seeds, "batch/grid", step)}
+            return {"grid": self.disc.grid}
+        return {"grid": draw(self.disc.grid, self.batch, self.seeds, "batch/grid", step)}
 
 
 @OBJECTIVES.register("regression")
@@ -50,22 +50,22 @@ class Regression:
         if self.batch != "full":
             at_least(1, batch=self.batch)
 
-    def weights(self, field: Field) -> Mapping[str, float]:
+    def weights(self, disc: Discretization) -> Mapping[str, float]:
         """One, or for sums the points of the grid."""
-        return {"regression": 1.0 if self.reduction == "mean" else float(len(field.grid))}
+        return {"regression": 1.0 if self.reduction == "mean" else float(len(disc.grid))}
 
-    def batches(self, field: Field, seeds: Sequence[int]) -> _GridBatches:
+    def batches(self, disc: Discretization, seeds: Sequence[int]) -> _GridBatches:
         """Points of the whole grid."""
-        return _GridBatches(field, seeds, self.batch)
+        return _GridBatches(disc, seeds, self.batch)
 
     def evaluate(
         self,
-        field: Field,
+        disc: Discretization,
         parameters: Float[Tensor, "m p"],
         batch: Batch,
         factors: Factors = no_factors,  # noqa: ARG002
     ) -> Evaluation:
         """The one term."""
-        cloud = batch["grid"]
-        loss, values = fit_term(field, parameters, cloud, cloud["reference"])
+        point_set = batch["grid"]
+        loss, values = fit_term(disc, parameters, point_set, point_set["reference"])
         return Evaluation({"regression": loss}, {"grid": values})

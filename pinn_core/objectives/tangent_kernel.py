@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Batch
 from pinn_core.objectives.terms import quantities
 
@@ -19,20 +19,24 @@ AT_ONCE = 1 << 24
 """Numbers of Jacobians that are made at once: 64 MiB in float32."""
 
 
-def cloud_of(term: str) -> str:
-    """The batch's cloud at whose points a term is evaluated."""
+def point_set_of(term: str) -> str:
+    """The batch's point set on which a term is evaluated."""
     return "interior" if term == "residual" else term
 
 
 def jacobian(
-    field: Field, parameters: Float[Tensor, "m p"], term: str, cloud: Cloud, member: int
+    disc: Discretization,
+    parameters: Float[Tensor, "m p"],
+    term: str,
+    point_set: PointSet,
+    member: int,
 ) -> Float[Tensor, "q p"]:
     """Gradients of one member's quantities, point after point."""
-    points = cloud.of([member]).coordinates[0][:, None]
+    points = point_set.of([member]).coordinates[0][:, None]
     rows = []
     for part in points.split(max(1, AT_ONCE // parameters.shape[1])):
         own = parameters[member].expand(len(part), -1)
-        found, back = quantities(field, own, term, part)
+        found, back = quantities(disc, own, term, part)
         for place in range(found.shape[2]):
             seed = torch.zeros_like(found)
             seed[:, :, place] = 1.0
@@ -41,7 +45,7 @@ def jacobian(
 
 
 def traces(
-    field: Field,
+    disc: Discretization,
     parameters: Float[Tensor, "m p"],
     batch: Batch,
     names: Sequence[str],
@@ -54,23 +58,25 @@ def traces(
     """
     found = parameters.new_zeros(len(names), parameters.shape[0], dtype=torch.float64)
     for row, name in enumerate(names):
-        cloud = batch[cloud_of(name)]
+        point_set = batch[point_set_of(name)]
         found[row] = (
-            _exact(field, parameters, name, cloud)
+            _exact(disc, parameters, name, point_set)
             if probes is None
-            else _estimated(field, parameters, name, cloud, probes)
+            else _estimated(disc, parameters, name, point_set, probes)
         )
     return found
 
 
-def _exact(field: Field, parameters: Tensor, name: str, cloud: Cloud) -> Tensor:
-    own = [jacobian(field, parameters, name, cloud, i) for i in range(parameters.shape[0])]
+def _exact(disc: Discretization, parameters: Tensor, name: str, point_set: PointSet) -> Tensor:
+    own = [jacobian(disc, parameters, name, point_set, i) for i in range(parameters.shape[0])]
     return torch.stack([table.square().sum(1, dtype=torch.float64).sum() for table in own])
 
 
-def _estimated(field: Field, parameters: Tensor, name: str, cloud: Cloud, probes: int) -> Tensor:
-    found, back = quantities(field, parameters, name, cloud.coordinates)
-    signs = torch.Generator().manual_seed(len(cloud))
+def _estimated(
+    disc: Discretization, parameters: Tensor, name: str, point_set: PointSet, probes: int
+) -> Tensor:
+    found, back = quantities(disc, parameters, name, point_set.coordinates)
+    signs = torch.Generator().manual_seed(len(point_set))
     total = parameters.new_zeros(parameters.shape[0], dtype=torch.float64)
     for _ in range(probes):
         probe = torch.randint(0, 2, (1, *found.shape[1:]), generator=signs) * 2.0 - 1.0

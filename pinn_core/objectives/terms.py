@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.problems import Condition, Problem
 from pinn_core.vectors.squares import misfit
 
@@ -28,62 +28,68 @@ class Term:
 
 
 def residual_term(
-    field: Field, parameters: Float[Tensor, "m p"], cloud: Cloud, factors: Factors = no_factors
+    disc: Discretization,
+    parameters: Float[Tensor, "m p"],
+    point_set: PointSet,
+    factors: Factors = no_factors,
 ) -> tuple[Term, Float[Tensor, "m n k"]]:
     """Mean squared residual, and the values at the same points."""
-    points = cloud.coordinates
-    way = field.carry(parameters, points, field.operators)
-    residual, to_channels = _residual(field.problem, way.channels, points)
+    points = point_set.coordinates
+    way = disc.linearize(parameters, points, disc.operators)
+    residual, to_channels = _residual(disc.problem, way.channels, points)
     nothing = residual.new_zeros(1, *residual.shape[1:])
-    loss, slope = _misfit("residual", residual, nothing, points, factors, None, field.backend)
+    loss, slope = _misfit("residual", residual, nothing, points, factors, None, disc.backend)
     return Term(loss, way.reverse(to_channels(slope))), way.channels[:, 0]
 
 
 def quantities(
-    field: Field, parameters: Float[Tensor, "m p"], name: str, points: Float[Tensor, "#m n d"]
+    disc: Discretization,
+    parameters: Float[Tensor, "m p"],
+    name: str,
+    points: Float[Tensor, "#m n d"],
 ) -> tuple[Float[Tensor, "m _ q"], Callable[[Tensor], Float[Tensor, "m p"]]]:
     """What a term squares at given points, and the gradient that belongs to an adjoint of it."""
     if name == "residual":
-        way = field.carry(parameters, points, field.operators)
-        found, to_channels = _residual(field.problem, way.channels, points)
-    elif name in field.conditions:
-        condition = field.conditions[name]
-        way = field.carry(parameters, _with_partners(condition, points), condition.operators)
+        way = disc.linearize(parameters, points, disc.operators)
+        found, to_channels = _residual(disc.problem, way.channels, points)
+    elif name in disc.conditions:
+        condition = disc.conditions[name]
+        way = disc.linearize(parameters, _with_partners(condition, points), condition.operators)
         found, to_channels = _quantities(condition, way.channels)
     else:
-        way = field.carry(parameters, points)
+        way = disc.linearize(parameters, points)
         found, to_channels = way.channels[:, 0], lambda slope: slope[:, None]
     return found, lambda adjoint: way.reverse(to_channels(adjoint))
 
 
 def differentiable_loss(
-    field: Field,
+    disc: Discretization,
     parameters: Float[Tensor, "m p"],
     name: str,
-    cloud: Cloud,
+    point_set: PointSet,
     factors: Factors = no_factors,
 ) -> Float[Tensor, " m"]:
-    """A term's loss at a cloud's points, differentiable by autograd to any order.
+    """A term's loss at given points, differentiable by autograd to any order.
 
     In the precision of the parameters; the factors are constants. Terms that are no condition's and
     not the residual's fit the reference.
     """
-    points = cloud.coordinates.to(parameters.dtype)
+    points = point_set.coordinates.to(parameters.dtype)
     if name == "residual":
-        channels = field.differentiable(parameters, points, field.operators)
-        mismatch = field.problem.residual(channels, points)
-    elif name in field.conditions:
-        condition = field.conditions[name]
+        channels = disc.differentiable(parameters, points, disc.operators)
+        mismatch = disc.problem.residual(channels, points)
+    elif name in disc.conditions:
+        condition = disc.conditions[name]
         places = _with_partners(condition, points)
-        channels = field.differentiable(parameters, places, condition.operators)
-        mismatch = _quantities(condition, channels)[0] - cloud["demanded"]
+        channels = disc.differentiable(parameters, places, condition.operators)
+        mismatch = _quantities(condition, channels)[0] - point_set["target"]
     else:
-        values = field.differentiable(parameters, points)[:, 0]
-        mismatch = values - _as_far_as_known(field, cloud["reference"], values)
+        values = disc.differentiable(parameters, points)[:, 0]
+        mismatch = values - _as_far_as_known(disc, point_set["reference"], values)
     squares = mismatch.square()
-    if name in field.conditions and "share" in cloud.tables:
-        squares = squares * cloud["share"]
-    weights = factors(name, mismatch.detach().square().sum(2), cloud.coordinates)
+    if name in disc.conditions and "share" in point_set.tables:
+        squares = squares * point_set["share"]
+    weights = factors(name, mismatch.detach().square().sum(2), point_set.coordinates)
     if weights is not None:
         squares = squares * weights[..., None]
     return squares.flatten(1).sum(1) / points.shape[1]
@@ -112,20 +118,20 @@ def _residual(
 
 
 def condition_term(
-    field: Field,
+    disc: Discretization,
     parameters: Float[Tensor, "m p"],
     name: str,
-    cloud: Cloud,
+    point_set: PointSet,
     factors: Factors = no_factors,
 ) -> tuple[Term, Float[Tensor, "m n k"]]:
-    """The loss of one of the field's conditions on a cloud of its points, and the values there."""
-    condition = field.conditions[name]
-    points = _with_partners(condition, cloud.coordinates)
-    way = field.carry(parameters, points, condition.operators)
+    """The loss of one of the problem's conditions on some of its points, and the values there."""
+    condition = disc.conditions[name]
+    points = _with_partners(condition, point_set.coordinates)
+    way = disc.linearize(parameters, points, condition.operators)
     found, to_channels = _quantities(condition, way.channels)
-    share = cloud["share"][..., 0] if "share" in cloud.tables else None
+    share = point_set["share"][..., 0] if "share" in point_set.tables else None
     loss, slope = _misfit(
-        name, found, cloud["demanded"], cloud.coordinates, factors, share, field.backend
+        name, found, point_set["target"], point_set.coordinates, factors, share, disc.backend
     )
     return Term(loss, way.reverse(to_channels(slope))), way.channels[:, 0]
 
@@ -158,31 +164,34 @@ def _quantities(
 
 
 def fit_term(
-    field: Field, parameters: Float[Tensor, "m p"], cloud: Cloud, demanded: Float[Tensor, "#m n k"]
+    disc: Discretization,
+    parameters: Float[Tensor, "m p"],
+    point_set: PointSet,
+    target: Float[Tensor, "#m n k"],
 ) -> tuple[Term, Float[Tensor, "m n k"]]:
-    """Mean squared distance from what is demanded at the cloud's points, and the values there.
+    """Mean squared distance from what is demanded at the points, and the values there.
 
     Of a component that is not known (NaN) nothing is demanded; NaN if none is known.
     """
-    way = field.carry(parameters, cloud.coordinates)
+    way = disc.linearize(parameters, point_set.coordinates)
     values = way.channels[:, 0]
-    loss, slope = misfit(values, _as_far_as_known(field, demanded, values), field.backend)
+    loss, slope = misfit(values, _as_far_as_known(disc, target, values), disc.backend)
     return Term(loss, way.reverse(slope[:, None])), values
 
 
 def _as_far_as_known(
-    field: Field, demanded: Float[Tensor, "#m n k"], values: Float[Tensor, "m n k"]
+    disc: Discretization, target: Float[Tensor, "#m n k"], values: Float[Tensor, "m n k"]
 ) -> Float[Tensor, "_ n k"]:
     """What is demanded, with the networks' own values in components that are not known."""
-    if not field.partly_known:
-        return demanded
-    return torch.where(demanded.isnan(), values, demanded)
+    if not disc.partly_known:
+        return target
+    return torch.where(target.isnan(), values, target)
 
 
 def _misfit(
     name: str,
     found: Float[Tensor, "m n q"],
-    demanded: Float[Tensor, "#m n q"],
+    target: Float[Tensor, "#m n q"],
     points: Float[Tensor, "_ n d"],
     factors: Factors,
     share: Float[Tensor, "_ n"] | None,
@@ -190,13 +199,13 @@ def _misfit(
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m n q"]]:
     """Mean over points of factor times share times squared mismatch, and its derivative."""
     if factors is no_factors and share is None:
-        return misfit(found, demanded, backend)
-    mismatch = found - demanded
+        return misfit(found, target, backend)
+    mismatch = found - target
     squares = mismatch.square().sum(2)
     weights = factors(name, squares, points)
     if share is not None:
         weights = share if weights is None else weights * share
     if weights is None:
-        return misfit(found, demanded, backend)
+        return misfit(found, target, backend)
     loss = (weights * squares).sum(1, dtype=torch.float64) / squares.shape[1]
     return loss, (2 / squares.shape[1]) * weights[..., None] * mismatch

@@ -6,7 +6,7 @@ from pinn_core.optimizers.gradient_descent import GradientDescent
 from pinn_core.optimizers.gradient_descent_armijo import GradientDescentArmijo
 from pinn_core.optimizers.lbfgs import LBFGS
 from pinn_core.optimizers.nncg import NNCG
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Optimizer, State
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Optimizer, State, StepContext
 from pinn_core.optimizers.soap import Soap
 from pinn_core.optimizers.ssbroyden import SSBroyden
 
@@ -16,11 +16,11 @@ __all__ = [
     "OPTIMIZERS",
     "Adam",
     "AdamW",
-    "Descent",
     "GradientDescent",
     "GradientDescentArmijo",
     "Optimizer",
     "SSBroyden",
     "Soap",
     "State",
+    "StepContext",
 ]

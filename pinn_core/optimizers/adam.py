@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State, StepContext
 from pinn_core.optimizers.schedule import check_decay, decayed
 from pinn_core.vectors.rows import adam
 
@@ -24,7 +24,7 @@ class Adam:
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     searches: ClassVar[bool] = False
-    waits: ClassVar[bool] = False
+    synchronizes: ClassVar[bool] = False
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
@@ -53,13 +53,13 @@ class Adam:
         self,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         step: int | Int[Tensor, ""],
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """The step that Adam adds; each member has its own learning rate."""
         return adam(
-            descent.gradient,
+            context.gradient,
             state["first"],
             state["second"],
             decayed(settings["learning_rate"], self.decay, self.decay_steps, step),
@@ -74,7 +74,7 @@ class Adam:
         self,
         settings: Settings,
         state: State,
-        descent: Descent,  # noqa: ARG002
+        context: StepContext,  # noqa: ARG002
         vector: Float[Tensor, "m p"],
         step: int | Int[Tensor, ""],
     ) -> Float[Tensor, "m p"]:
@@ -85,7 +85,7 @@ class Adam:
     def follow(
         self,
         state: State,
-        descent: Descent,
+        context: StepContext,
         change: Float[Tensor, "m p"],
         step: int | Int[Tensor, ""],
         shares: tuple[Float[Tensor, "m 1"], Float[Tensor, "m 1"]],
@@ -94,7 +94,7 @@ class Adam:
 
         ``moved`` is what the first moment has to change by for its average to change by ``change``.
         """
-        move(state, descent.gradient, change, step, shares, (self.beta1, self.beta2))
+        move(state, context.gradient, change, step, shares, (self.beta1, self.beta2))
 
 
 def root(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pinn_core.checks import at_least
 from pinn_core.optimizers.adam import Adam
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State, StepContext
 from pinn_core.optimizers.schedule import decayed
 
 
@@ -34,11 +34,11 @@ class AdamW(Adam):
         self,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         step: int | Int[Tensor, ""],
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """Adam's step and the decay; each member has its own rates of both."""
         rate = decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
-        shrinking = descent.parameters * (rate * settings["weight_decay"])
-        return super().update(settings, state, descent, step, backend) - shrinking
+        shrinking = context.parameters * (rate * settings["weight_decay"])
+        return super().update(settings, state, context, step, backend) - shrinking

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State, StepContext
 from pinn_core.optimizers.schedule import check_decay, decayed
 
 
@@ -22,7 +22,7 @@ class GradientDescent:
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     searches: ClassVar[bool] = False
-    waits: ClassVar[bool] = False
+    synchronizes: ClassVar[bool] = False
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
@@ -43,10 +43,10 @@ class GradientDescent:
         self,
         settings: Settings,
         state: State,  # noqa: ARG002
-        descent: Descent,
+        context: StepContext,
         step: int | Int[Tensor, ""],
         backend: str = "auto",  # noqa: ARG002
     ) -> Float[Tensor, "m p"]:
         """Down the gradient; each member has its own learning rate."""
         rate = decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
-        return descent.gradient * -rate
+        return context.gradient * -rate

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
-from pinn_core.optimizers.line_search import Trial, armijo, together
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.line_search import LinePoint, armijo, together
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State, StepContext
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.vectors.rows import dots
 
@@ -32,7 +32,7 @@ class GradientDescentArmijo:
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     searches: ClassVar[bool] = True
-    waits: ClassVar[bool] = True
+    synchronizes: ClassVar[bool] = True
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
@@ -59,16 +59,16 @@ class GradientDescentArmijo:
         self,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         step: int | Int[Tensor, ""],  # noqa: ARG002
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """One line search of every member that still runs; ``state["stopped"]`` says who does."""
-        update = torch.zeros_like(descent.parameters)
+        update = torch.zeros_like(context.parameters)
         running = (state["stopped"] == RUNNING).nonzero()[:, 0]
         if len(running) == 0:
             return update
-        starts = _starts(descent, running, backend)
+        starts = _starts(context, running, backend)
         state["stopped"][running] = running.new_tensor([_before(start) for start in starts])
 
         descends = state["stopped"][running] == RUNNING
@@ -79,8 +79,8 @@ class GradientDescentArmijo:
             armijo(start, rate, slope_fraction=self.slope_fraction, shrink=self.shrink)
             for start, rate in zip(starts, rates, strict=True)
         ]
-        directions = -descent.gradient[rows]
-        accepted = together(descent, rows.tolist(), directions, searches, backend)
+        directions = -context.gradient[rows]
+        accepted = together(context, rows.tolist(), directions, searches, backend)
 
         lengths = update.new_tensor([each.trial.length for each in accepted])
         update[rows] = directions * lengths[:, None]
@@ -93,16 +93,16 @@ class GradientDescentArmijo:
         return update
 
 
-def _starts(descent: Descent, rows: Int[Tensor, " k"], backend: str) -> list[Trial]:
+def _starts(context: StepContext, rows: Int[Tensor, " k"], backend: str) -> list[LinePoint]:
     """Where each line starts; the slope down the gradient is minus its squared length."""
-    gradient = descent.gradient[rows]
+    gradient = context.gradient[rows]
     (squares,) = dots([gradient], [gradient], backend)
     steepest = gradient.abs().amax(1).double()
-    numbers = torch.stack([descent.loss[rows].double(), -squares, steepest], dim=1).tolist()
-    return [Trial(0.0, *row) for row in numbers]
+    numbers = torch.stack([context.loss[rows].double(), -squares, steepest], dim=1).tolist()
+    return [LinePoint(0.0, *row) for row in numbers]
 
 
-def _before(start: Trial) -> int:
+def _before(start: LinePoint) -> int:
     """Why not to search a line, or ``RUNNING``."""
     if not (isfinite(start.loss) and isfinite(start.slope) and isfinite(start.steepest)):
         return NOT_FINITE

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, at_most
-from pinn_core.optimizers.optimizer import MOST_VECTORS, OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.optimizer import MOST_VECTORS, OPTIMIZERS, Settings, State, StepContext
 from pinn_core.optimizers.quasi_newton import Tolerances, no_moves, search_lines
 from pinn_core.optimizers.stopping import RUNNING
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
@@ -34,7 +34,7 @@ class LBFGS:
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     searches: ClassVar[bool] = True
-    waits: ClassVar[bool] = True
+    synchronizes: ClassVar[bool] = True
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
@@ -59,15 +59,15 @@ class LBFGS:
         self,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         step: int | Int[Tensor, ""],  # noqa: ARG002
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """One iteration of every member that still runs; ``state["stopped"]`` says who does not."""
         running = (state["stopped"] == RUNNING).nonzero()[:, 0]
         if len(running) == 0:
-            return torch.zeros_like(descent.parameters)
-        gradient = descent.gradient[running]
+            return torch.zeros_like(context.parameters)
+        gradient = context.gradient[running]
         moves, differences = state["update"][running], gradient - state["gradient"][running]
         remember(state, running.tolist(), moves, differences, backend)
         directions = torch.stack(
@@ -78,4 +78,4 @@ class LBFGS:
         )
         tolerances = Tolerances(self.tolerance_gradient, self.tolerance_change)
         rates = settings["learning_rate"]
-        return search_lines(state, descent, running, directions, rates, tolerances, backend)[0]
+        return search_lines(state, context, running, directions, rates, tolerances, backend)[0]

@@ -1,6 +1,6 @@
 """Line searches: how far to go along a direction, for several members at once.
 
-A search is a generator that yields the step length to try and is sent the ``Trial`` there; it
+A search is a generator that yields the step length to try and is sent the ``LinePoint`` there; it
 returns the trial it accepts. ``together`` runs those of several members in lockstep, so that a pack
 pays one evaluation a round and not one a member.
 """
@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.optimizers.optimizer import Descent
+from pinn_core.optimizers.optimizer import StepContext
 from pinn_core.vectors.rows import dots
 
 
-class Trial(NamedTuple):
+class LinePoint(NamedTuple):
     """A point of the line: step length, loss, slope along it, largest |entry| of the gradient."""
 
     length: float
@@ -29,15 +29,15 @@ class Trial(NamedTuple):
 class Accepted(NamedTuple):
     """What a search returned, and the evaluations it took."""
 
-    trial: Trial
+    trial: LinePoint
     evaluations: int
 
 
-Search = Generator[float, Trial, Trial]
+Search = Generator[float, LinePoint, LinePoint]
 
 
 def strong_wolfe(
-    start: Trial,
+    start: LinePoint,
     length: float,
     *,
     narrowest: float,
@@ -54,10 +54,10 @@ def strong_wolfe(
     last accepts it. An infinite loss is higher, and is stepped back from.
     """
 
-    def short(trial: Trial) -> bool:
+    def short(trial: LinePoint) -> bool:
         return trial.loss > start.loss + armijo * trial.length * start.slope
 
-    def flat(trial: Trial) -> bool:
+    def flat(trial: LinePoint) -> bool:
         return abs(trial.slope) <= -curvature * start.slope
 
     before, trial, tried = start, (yield length), 0
@@ -91,7 +91,7 @@ def strong_wolfe(
 
 
 def armijo(
-    start: Trial,
+    start: LinePoint,
     length: float,
     *,
     slope_fraction: float = 0.1,
@@ -113,7 +113,7 @@ def armijo(
 
 
 def together(
-    descent: Descent,
+    context: StepContext,
     members: Sequence[int],
     directions: Float[Tensor, "k p"],
     searches: Sequence[Search],
@@ -123,7 +123,7 @@ def together(
 
     Each round evaluates those still searching, once. Waits for the device.
     """
-    origins = descent.parameters[list(members)]
+    origins = context.parameters[list(members)]
     accepted: dict[int, Accepted] = {}
     lengths = {place: next(search) for place, search in enumerate(searches)}
     rounds = 0
@@ -132,7 +132,7 @@ def together(
         places = list(lengths)
         lines = origins[places], directions[places]
         names = [members[place] for place in places]
-        trials = _evaluated(descent, names, lines, list(lengths.values()), backend)
+        trials = _evaluated(context, names, lines, list(lengths.values()), backend)
         for place, trial in zip(places, trials, strict=True):
             try:
                 lengths[place] = searches[place].send(trial)
@@ -143,26 +143,26 @@ def together(
 
 
 def _evaluated(
-    descent: Descent,
+    context: StepContext,
     members: Sequence[int],
     lines: tuple[Tensor, Tensor],
     lengths: Sequence[float],
     backend: str,
-) -> list[Trial]:
+) -> list[LinePoint]:
     origins, directions = lines
     points = origins + directions * directions.new_tensor(lengths)[:, None]
-    loss, gradient = descent.evaluate(points, members)
+    loss, gradient = context.evaluate(points, members)
     (slopes,) = dots([gradient], [directions], backend)
     steepest = gradient.abs().amax(1).double()
     numbers = torch.stack([loss.double(), slopes, steepest], dim=1).tolist()
-    return [Trial(length, *row) for length, row in zip(lengths, numbers, strict=True)]
+    return [LinePoint(length, *row) for length, row in zip(lengths, numbers, strict=True)]
 
 
-def _lower(ends: Sequence[Trial]) -> int:
+def _lower(ends: Sequence[LinePoint]) -> int:
     return 0 if ends[0].loss <= ends[1].loss else 1
 
 
-def _inside(one: Trial, other: Trial, timid: bool) -> tuple[float, bool]:
+def _inside(one: LinePoint, other: LinePoint, timid: bool) -> tuple[float, bool]:
     """A length inside the bracket, and whether it is close to an end.
 
     After two such in a row, or one at the very end, it is moved a tenth of the bracket inwards.
@@ -178,7 +178,7 @@ def _inside(one: Trial, other: Trial, timid: bool) -> tuple[float, bool]:
     return (longest - margin if nearer_longest else shortest + margin), False
 
 
-def _cubic(one: Trial, other: Trial, shortest: float, longest: float) -> float:
+def _cubic(one: LinePoint, other: LinePoint, shortest: float, longest: float) -> float:
     """Where the cubic through losses and slopes of two trials is lowest, kept within the bounds.
 
     Nocedal and Wright 2006, equation 3.59; the middle of the bounds where there is no such place.

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from pinn_core.checks import above, at_least, at_most, below
 from pinn_core.optimizers.conjugate_gradients import conjugate_gradients
-from pinn_core.optimizers.line_search import Trial, armijo, together
+from pinn_core.optimizers.line_search import LinePoint, armijo, together
 from pinn_core.optimizers.nystrom import nystrom, preconditioned, probes
-from pinn_core.optimizers.optimizer import MOST_VECTORS, OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.optimizer import MOST_VECTORS, OPTIMIZERS, Settings, State, StepContext
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.vectors.rows import dots
 
@@ -43,7 +43,7 @@ class NNCG:
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate", "mu"})
     searches: ClassVar[bool] = True
-    waits: ClassVar[bool] = True
+    synchronizes: ClassVar[bool] = True
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
@@ -83,29 +83,29 @@ class NNCG:
         self,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         step: int | Int[Tensor, ""],
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """One Newton step of every member that still runs; ``state["stopped"]`` says who does."""
-        update = torch.zeros_like(descent.parameters)
-        _stop(state, descent)
+        update = torch.zeros_like(context.parameters)
+        _stop(state, context)
         rows = (state["stopped"] == RUNNING).nonzero()[:, 0]
         if len(rows) == 0:
             return update
         members = rows.tolist()
         if int(step) % self.update_every == 0:
-            self._approximate(state, descent, members, int(step))
-        newton = self._newton(settings["mu"], state, descent, rows, backend)
+            self._approximate(state, context, members, int(step))
+        newton = self._newton(settings["mu"], state, context, rows, backend)
         state["direction"][rows] = newton
 
-        lines = _lines(descent, rows, newton, backend)
+        lines = _lines(context, rows, newton, backend)
         rates = settings["learning_rate"][rows, 0].tolist()
         searches = [
             armijo(line, rate, slope_fraction=self.slope_fraction, shrink=self.shrink)
             for line, rate in zip(lines, rates, strict=True)
         ]
-        accepted = together(descent, members, -newton, searches, backend)
+        accepted = together(context, members, -newton, searches, backend)
         lengths = update.new_tensor([each.trial.length for each in accepted])
         update[rows] = -newton * lengths[:, None]
         state["evaluations"][rows] += rows.new_tensor([each.evaluations for each in accepted])
@@ -116,12 +116,14 @@ class NNCG:
         state["stopped"][rows] = rows.new_tensor(reasons)
         return update
 
-    def _approximate(self, state: State, descent: Descent, members: list[int], step: int) -> None:
+    def _approximate(
+        self, state: State, context: StepContext, members: list[int], step: int
+    ) -> None:
         """Make the members' preconditioners anew, with random rows of their own."""
         rank = state["basis"].shape[1]
-        like = descent.parameters[0]
-        rows = torch.stack([probes(descent.seeds[member], step, rank, like) for member in members])
-        images = [descent.products(each, members) for each in rows.unbind(1)]
+        like = context.parameters[0]
+        rows = torch.stack([probes(context.seeds[member], step, rank, like) for member in members])
+        images = [context.products(each, members) for each in rows.unbind(1)]
         for member, own, found in zip(members, rows, torch.stack(images, dim=1), strict=True):
             basis, eigenvalues = nystrom(own, found.clone())
             state["basis"][member], state["eigenvalues"][member] = basis, eigenvalues
@@ -131,15 +133,15 @@ class NNCG:
         self,
         mu: Float[Tensor, "m 1"],
         state: State,
-        descent: Descent,
+        context: StepContext,
         rows: Int[Tensor, " k"],
         backend: str,
     ) -> Float[Tensor, "k p"]:
         """The d of the running members, who all descend along -d."""
-        gradient, members = descent.gradient[rows], rows.tolist()
+        gradient, members = context.gradient[rows], rows.tolist()
         precondition = partial(_preconditioned, state, mu, members, backend)
         solved = conjugate_gradients(
-            partial(_damped, descent, mu, members),
+            partial(_damped, context, mu, members),
             gradient,
             state["direction"][rows],
             precondition,
@@ -157,21 +159,21 @@ class NNCG:
         return solved.solution
 
 
-def _stop(state: State, descent: Descent) -> None:
+def _stop(state: State, context: StepContext) -> None:
     """Stop who has arrived, and who is not finite."""
-    steepest = descent.gradient.abs().amax(1)
-    sound = descent.loss.isfinite() & steepest.isfinite()
+    steepest = context.gradient.abs().amax(1)
+    sound = context.loss.isfinite() & steepest.isfinite()
     running = state["stopped"] == RUNNING
     state["stopped"][running & ~sound] = NOT_FINITE
     state["stopped"][running & (steepest == 0)] = GRADIENT
 
 
 def _damped(
-    descent: Descent, mu: Tensor, members: list[int], vectors: Tensor, places: list[int]
+    context: StepContext, mu: Tensor, members: list[int], vectors: Tensor, places: list[int]
 ) -> Tensor:
     """(H + mu) v of the members at these places."""
     named = [members[place] for place in places]
-    return descent.products(vectors, named) + mu[named] * vectors
+    return context.products(vectors, named) + mu[named] * vectors
 
 
 def _preconditioned(
@@ -187,11 +189,11 @@ def _preconditioned(
 
 
 def _lines(
-    descent: Descent, rows: Int[Tensor, " k"], newton: Float[Tensor, "k p"], backend: str
-) -> list[Trial]:
+    context: StepContext, rows: Int[Tensor, " k"], newton: Float[Tensor, "k p"], backend: str
+) -> list[LinePoint]:
     """Where each line starts."""
-    gradient = descent.gradient[rows]
+    gradient = context.gradient[rows]
     (slopes,) = dots([gradient], [newton], backend)
     steepest = gradient.abs().amax(1).double()
-    numbers = torch.stack([descent.loss[rows].double(), -slopes, steepest], dim=1).tolist()
-    return [Trial(0.0, *row) for row in numbers]
+    numbers = torch.stack([context.loss[rows].double(), -slopes, steepest], dim=1).tolist()
+    return [LinePoint(0.0, *row) for row in numbers]

@@ -26,7 +26,7 @@ def no_products(vectors: Tensor, members: Sequence[int]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Descent:
+class StepContext:
     """What an optimizer sees of a step: where its members are and what they go down.
 
     ``evaluate(parameters (k, P), members)`` gives loss (k, float64) and gradient (k, P) of the
@@ -47,13 +47,13 @@ class Descent:
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs."""
+    """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
 
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]]
     searches: ClassVar[bool]
     """Whether it evaluates the loss at other parameters: its direction must be a loss's."""
-    waits: ClassVar[bool]
+    synchronizes: ClassVar[bool]
     """Whether it waits for the device, so that a graph cannot replay its steps."""
 
     @property
@@ -70,7 +70,7 @@ class Optimizer(Protocol):
         self,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         step: int | Int[Tensor, ""],
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:

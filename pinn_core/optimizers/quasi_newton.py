@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pinn_core.optimizers.line_search import Trial, strong_wolfe, together
-from pinn_core.optimizers.optimizer import Descent, State
+from pinn_core.optimizers.line_search import LinePoint, strong_wolfe, together
+from pinn_core.optimizers.optimizer import State, StepContext
 from pinn_core.optimizers.stopping import CHANGE, GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.vectors.rows import dots
 
@@ -21,7 +21,7 @@ from pinn_core.vectors.rows import dots
 class Line(NamedTuple):
     """A member's line: its start, the sum of the gradient's |entries|, the direction's largest."""
 
-    start: Trial
+    start: LinePoint
     gradient_sum: float
     reach: float
 
@@ -32,7 +32,7 @@ class Tolerances(NamedTuple):
     gradient: float
     change: float
 
-    def before(self, start: Trial) -> int:
+    def before(self, start: LinePoint) -> int:
         """Why not to search a line, or ``RUNNING``."""
         if not (isfinite(start.loss) and isfinite(start.slope) and isfinite(start.steepest)):
             return NOT_FINITE
@@ -40,7 +40,7 @@ class Tolerances(NamedTuple):
             return GRADIENT
         return NO_DESCENT if start.slope > -self.change or start.slope == 0 else RUNNING
 
-    def after(self, line: Line, end: Trial) -> int:
+    def after(self, line: Line, end: LinePoint) -> int:
         """Why to stop at the end of a line, or ``RUNNING``."""
         if end.steepest <= self.gradient:
             return GRADIENT
@@ -64,20 +64,20 @@ def no_moves(parameters: Float[Tensor, "m p"]) -> State:
 
 def search_lines(
     state: State,
-    descent: Descent,
+    context: StepContext,
     running: Int[Tensor, " k"],
     directions: Float[Tensor, "k p"],
     rates: Float[Tensor, "m 1"],
     tolerances: Tolerances,
     backend: str = "auto",
-) -> tuple[Float[Tensor, "m p"], dict[int, Trial]]:
+) -> tuple[Float[Tensor, "m p"], dict[int, LinePoint]]:
     """Updates to strong Wolfe points along the running members' directions, and these points.
 
     The rate is the first length tried, in the first iteration at most 1 / |grad|_1 of it. Who finds
     no way, or has arrived, is stopped in ``state``.
     """
-    gradient = descent.gradient[running]
-    lines = _lines(descent.loss[running], gradient, directions, backend)
+    gradient = context.gradient[running]
+    lines = _lines(context.loss[running], gradient, directions, backend)
     state["stopped"][running] = running.new_tensor(
         [tolerances.before(line.start) for line in lines]
     )
@@ -88,13 +88,13 @@ def search_lines(
         strong_wolfe(line.start, length, narrowest=tolerances.change / line.reach)
         for line, length in zip(lines, _first_lengths(rates, state, rows, lines), strict=True)
     ]
-    accepted = together(descent, rows.tolist(), directions, searches, backend)
+    accepted = together(context, rows.tolist(), directions, searches, backend)
 
-    update = torch.zeros_like(descent.parameters)
+    update = torch.zeros_like(context.parameters)
     lengths = update.new_tensor([each.trial.length for each in accepted])
     update[rows] = directions * lengths[:, None]
     state["update"][rows] = update[rows]
-    state["gradient"][rows] = descent.gradient[rows]
+    state["gradient"][rows] = context.gradient[rows]
     state["iterations"][rows] += 1
     state["evaluations"][rows] += rows.new_tensor([each.evaluations for each in accepted])
     reasons = [
@@ -115,7 +115,7 @@ def _lines(
     largest = [rows.abs().amax(1).double() for rows in (gradient, directions)]
     numbers = torch.stack([loss.double(), slopes, *largest, sums], dim=1).tolist()
     return [
-        Line(Trial(0.0, loss, slope, steepest), total, reach)
+        Line(LinePoint(0.0, loss, slope, steepest), total, reach)
         for loss, slope, steepest, reach, total in numbers
     ]
 

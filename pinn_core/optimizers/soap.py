@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
 from pinn_core.optimizers.adam import move, root
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Matrix, Settings, State
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Matrix, Settings, State, StepContext
 from pinn_core.optimizers.schedule import check_decay, decayed
 from pinn_core.vectors.rows import adam
 
@@ -41,7 +41,7 @@ class Soap:
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     searches: ClassVar[bool] = False
-    waits: ClassVar[bool] = True
+    synchronizes: ClassVar[bool] = True
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
@@ -68,12 +68,12 @@ class Soap:
         self,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         step: int | Int[Tensor, ""],
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """Adam's step in the bases, turned back; the first one is zero."""
-        gradient, matrices = descent.gradient, descent.matrices
+        gradient, matrices = context.gradient, context.matrices
         if int(step) == 0:
             self._remember(state, gradient, matrices)
             _set_bases(state, len(matrices))
@@ -100,7 +100,7 @@ class Soap:
         self,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         vector: Float[Tensor, "m p"],
         step: int | Int[Tensor, ""],
     ) -> Float[Tensor, "m p"]:
@@ -111,21 +111,21 @@ class Soap:
         if int(step) == 0:
             return torch.zeros_like(vector)
         rate = decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
-        inside = _turned(state, vector, descent.matrices)
+        inside = _turned(state, vector, context.matrices)
         inside.mul_(rate.double() / root(state, self.beta2, self._epsilon(step), step - 1))
-        return _turned(state, inside, descent.matrices, back=True)
+        return _turned(state, inside, context.matrices, back=True)
 
     def follow(
         self,
         state: State,
-        descent: Descent,
+        context: StepContext,
         change: Float[Tensor, "m p"],
         step: int | Int[Tensor, ""],
         shares: tuple[Float[Tensor, "m 1"], Float[Tensor, "m 1"]],
     ) -> None:
         """As Adam's moments do, with gradient and change in the bases; L and R stay."""
         gradient, turned = (
-            _turned(state, table.double(), descent.matrices) for table in (descent.gradient, change)
+            _turned(state, table.double(), context.matrices) for table in (context.gradient, change)
         )
         move(state, gradient, turned, step - 1, shares, (self.beta1, self.beta2))
 

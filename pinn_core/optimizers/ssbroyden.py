@@ -21,7 +21,7 @@ from torch.nn.functional import pad
 
 from pinn_core.checks import above, at_least
 from pinn_core.engine.stack import padded
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Descent, Settings, State
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State, StepContext
 from pinn_core.optimizers.quasi_newton import Tolerances, no_moves, search_lines
 from pinn_core.optimizers.stopping import RUNNING
 from pinn_core.vectors.rows import dots
@@ -50,7 +50,7 @@ class SSBroyden:
     kind: ClassVar[str]
     member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     searches: ClassVar[bool] = True
-    waits: ClassVar[bool] = True
+    synchronizes: ClassVar[bool] = True
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
@@ -92,27 +92,27 @@ class SSBroyden:
         self,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         step: int | Int[Tensor, ""],  # noqa: ARG002
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """One iteration of every member that still runs; ``state["stopped"]`` says who does not."""
         running = (state["stopped"] == RUNNING).nonzero()[:, 0]
         if len(running) == 0:
-            return torch.zeros_like(descent.parameters)
+            return torch.zeros_like(context.parameters)
         state["inverse"] = _aligned(state["inverse"])
         for row in running.tolist():
-            if _same(float(descent.loss[row]), float(state["loss"][row])):
-                self._learn(state, row, descent.gradient[row])
+            if _same(float(context.loss[row]), float(state["loss"][row])):
+                self._learn(state, row, context.gradient[row])
         directions = torch.stack(
             [
-                -_times(state["inverse"][row], descent.gradient[row].double())
+                -_times(state["inverse"][row], context.gradient[row].double())
                 for row in running.tolist()
             ]
-        ).to(descent.parameters.dtype)
+        ).to(context.parameters.dtype)
         tolerances = Tolerances(self.tolerance_gradient, self.tolerance_change)
         rates = settings["learning_rate"]
-        update, ends = search_lines(state, descent, running, directions, rates, tolerances, backend)
+        update, ends = search_lines(state, context, running, directions, rates, tolerances, backend)
         for row, end in ends.items():
             state["length"][row], state["loss"][row] = end.length, end.loss
         return update

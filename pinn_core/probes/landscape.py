@@ -9,7 +9,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.configuration import Record
-from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives.terms import (
     condition_term,
     differentiable_loss,
@@ -49,10 +49,10 @@ class Landscape:
 
     def __init__(
         self,
-        field: Field,
+        disc: Discretization,
         record: Record,
         terms: Sequence[str],
-        residual: Cloud,
+        residual: PointSet,
         rows: int,
         members: int,
         keeps_pairs: bool,
@@ -64,31 +64,32 @@ class Landscape:
             if keeps_pairs or kind != PRECONDITIONED
         }
         self._rows, self._members = rows, members
-        self.enter(field, residual)
-        self._layers = [weights for weights, _ in field.stack.places()]
-        self._probes = _probes(field)
+        self.enter(disc, residual)
+        self._layers = [weights for weights, _ in disc.stack.places()]
+        self._probes = _probes(disc)
         self.tables = {
             f"{kind}/{name}": torch.full(
                 ((rows - 1) // self._every[kind] + 1, members, *shape),
                 torch.nan,
                 dtype=torch.float64,
-                device=field.device,
+                device=disc.device,
             )
             for kind in self.kinds
             for name, shape in self._shapes(kind).items()
         }
 
-    def enter(self, field: Field, residual: Cloud) -> None:
-        """Look at this field from now on."""
-        self._field = field
-        grid = field.grid.thinned(self._points, "gradient")
-        known = {"residual": residual, "regression": grid, **field.demands}
-        self._clouds = {name: known[name] for name in self._terms}
+    def enter(self, disc: Discretization, residual: PointSet) -> None:
+        """Look at this discretization from now on."""
+        self._disc = disc
+        grid = disc.grid.thinned(self._points, "gradient")
+        known = {"residual": residual, "regression": grid, **disc.condition_points}
+        self._point_sets = {name: known[name] for name in self._terms}
         self._few = {
-            name: cloud.thinned(KERNEL_POINTS, "kernel") for name, cloud in self._clouds.items()
+            name: point_set.thinned(KERNEL_POINTS, "kernel")
+            for name, point_set in self._point_sets.items()
         }
 
-    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+    def select(self, rows: Int[Tensor, " k"]) -> None:
         """Go on with the members in these rows; ``enter`` has to follow."""
         self._members = len(rows)
         self.tables = {name: table.index_select(1, rows) for name, table in self.tables.items()}
@@ -100,24 +101,24 @@ class Landscape:
 
     def _shapes(self, kind: str) -> dict[str, tuple[int, ...]]:
         """Numbers of a member at a step, by term."""
-        names = [*self._clouds] if kind == "histogram" else ["total", *self._clouds]
+        names = [*self._point_sets] if kind == "histogram" else ["total", *self._point_sets]
         if kind == "histogram":
             return dict.fromkeys(names, (len(self._layers), len(HISTOGRAM_EDGES)))
         if kind != "kernel":
             shape = (1, CURVATURE_STEPS) if kind == "curvature" else (PROBES, SPECTRUM_STEPS)
             return dict.fromkeys(names, (shape[0], 2, shape[1]))
-        sizes = {name: len(cloud) * self._width(name) for name, cloud in self._few.items()}
+        sizes = {name: len(point_set) * self._width(name) for name, point_set in self._few.items()}
         return {name: (sizes.get(name, sum(sizes.values())),) for name in names}
 
     def _width(self, term: str) -> int:
         """Quantities of a term at a point."""
-        field = self._field
-        if term in field.conditions:
-            return len(field.conditions[term].quantities)
+        disc = self._disc
+        if term in disc.conditions:
+            return len(disc.conditions[term].quantities)
         if term != "residual":
-            return field.problem.outputs
-        start = torch.zeros(1, field.size, device=field.device, dtype=field.dtype)
-        return field.residual(start, self._few[term])[1].shape[2]
+            return disc.problem.outputs
+        start = torch.zeros(1, disc.size, device=disc.device, dtype=disc.dtype)
+        return disc.residual(start, self._few[term])[1].shape[2]
 
     def due(self, step: int) -> frozenset[str]:
         """The kinds that this row has."""
@@ -147,7 +148,7 @@ class Landscape:
                     self._precondition(step, own, there, weights[:, own], optimizer)
         if "kernel" in due:
             for member in range(len(parameters)):
-                found = kernel_eigenvalues(self._field, parameters, self._few, member)
+                found = kernel_eigenvalues(self._disc, parameters, self._few, member)
                 self._put("kernel", step, member, found)
 
     def _put(self, kind: str, step: int, own: slice | int, found: Mapping[str, Tensor]) -> None:
@@ -158,16 +159,16 @@ class Landscape:
 
     def _histograms(self, parameters: Tensor) -> dict[str, Tensor]:
         return {
-            name: histograms(self._gradient(name, parameters, cloud), self._layers)
-            for name, cloud in self._clouds.items()
+            name: histograms(self._gradient(name, parameters, point_set), self._layers)
+            for name, point_set in self._point_sets.items()
         }
 
-    def _gradient(self, name: str, parameters: Tensor, cloud: Cloud) -> Tensor:
+    def _gradient(self, name: str, parameters: Tensor, point_set: PointSet) -> Tensor:
         if name == "residual":
-            return residual_term(self._field, parameters, cloud)[0].gradient
-        if name in self._field.conditions:
-            return condition_term(self._field, parameters, name, cloud)[0].gradient
-        return fit_term(self._field, parameters, cloud, cloud["reference"])[0].gradient
+            return residual_term(self._disc, parameters, point_set)[0].gradient
+        if name in self._disc.conditions:
+            return condition_term(self._disc, parameters, name, point_set)[0].gradient
+        return fit_term(self._disc, parameters, point_set, point_set["reference"])[0].gradient
 
     def _curve(
         self, step: int, due: frozenset[str], own: slice, parameters: Tensor, weights: Tensor
@@ -210,21 +211,21 @@ class Landscape:
     ) -> dict[str, Float[Tensor, "m probes 2 k"]]:
         """Of what is optimised, ``total``, and of each term."""
         members = range(self._members)[own]
-        clouds = {name: cloud.of(members) for name, cloud in self._clouds.items()}
+        point_sets = {name: point_set.of(members) for name, point_set in self._point_sets.items()}
         found = {
-            name: self._lanczos({name: cloud}, parameters, probes, steps, root)
-            for name, cloud in clouds.items()
+            name: self._lanczos({name: point_set}, parameters, probes, steps, root)
+            for name, point_set in point_sets.items()
         }
         total = (
             found[self._terms[0]] * weights[0][:, None, None, None]
-            if len(clouds) == 1
-            else self._lanczos(clouds, parameters, probes, steps, root, weights)
+            if len(point_sets) == 1
+            else self._lanczos(point_sets, parameters, probes, steps, root, weights)
         )
         return {"total": total, **found}
 
     def _lanczos(
         self,
-        clouds: Mapping[str, Cloud],
+        point_sets: Mapping[str, PointSet],
         parameters: Tensor,
         probes: Float[Tensor, "probes size"],
         steps: int,
@@ -233,7 +234,8 @@ class Landscape:
     ) -> Float[Tensor, "m probes 2 k"]:
         def losses(own: Tensor) -> Tensor:
             each = [
-                differentiable_loss(self._field, own, name, cloud) for name, cloud in clouds.items()
+                differentiable_loss(self._disc, own, name, point_set)
+                for name, point_set in point_sets.items()
             ]
             if weights is not None:
                 each = [weight * loss for weight, loss in zip(weights, each, strict=True)]
@@ -265,10 +267,10 @@ class Landscape:
         return found
 
 
-def _probes(field: Field) -> Float[Tensor, "probes size"]:
+def _probes(disc: Discretization) -> Float[Tensor, "probes size"]:
     """The same for every run of as many parameters."""
-    rng = generator(0, f"landscape/{field.size}")
-    return torch.from_numpy(rng.standard_normal((PROBES, field.size))).to(field.device)
+    rng = generator(0, f"landscape/{disc.size}")
+    return torch.from_numpy(rng.standard_normal((PROBES, disc.size))).to(disc.device)
 
 
 def _cell(kind: str, numbers: ndarray) -> float | list[float] | None:

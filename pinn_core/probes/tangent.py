@@ -10,20 +10,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives.tangent_kernel import jacobian
 
 
 def kernel_eigenvalues(
-    field: Field, parameters: Float[Tensor, "m p"], clouds: Mapping[str, Cloud], member: int
+    disc: Discretization,
+    parameters: Float[Tensor, "m p"],
+    point_sets: Mapping[str, PointSet],
+    member: int,
 ) -> dict[str, Float[Tensor, " _"]]:
     """Of one member, falling, float64: by term, and ``total``; NaN where the kernel is not finite.
 
-    ``clouds`` are the points of each term.
+    ``point_sets`` are the points of each term.
     """
     tables = {
-        name: jacobian(field, parameters, name, cloud, member).double()
-        for name, cloud in clouds.items()
+        name: jacobian(disc, parameters, name, point_set, member).double()
+        for name, point_set in point_sets.items()
     }
     found = {name: _eigenvalues(table) for name, table in tables.items()}
     if len(tables) == 1:

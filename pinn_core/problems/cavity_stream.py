@@ -43,7 +43,7 @@ class CavityStream:
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[int] = 2
     linear: ClassVar[bool] = False
-    judged: ClassVar[tuple[tuple[Operator, int], ...]] = ((_D.y, 0), (-_D.x, 0))
+    error_outputs: ClassVar[tuple[tuple[Operator, int], ...]] = ((_D.y, 0), (-_D.x, 0))
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_per_axis: int = 100

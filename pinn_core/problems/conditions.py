@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from pinn_core.engine.operators import Operator
 
-Demand = Callable[[ndarray], ndarray]
+Target = Callable[[ndarray], ndarray]
 IDENTITY = Operator(zeroth=1.0)
 
 
@@ -56,7 +56,7 @@ class Box:
 
 
 def nothing(points: Float[ndarray, "n d"]) -> Float[ndarray, "n 1"]:
-    """The demand that the quantity be zero."""
+    """The target zero."""
     return np.zeros((len(points), 1))
 
 
@@ -65,7 +65,7 @@ class Segment:
     """Boxes over which one mean is taken, and the values demanded there (n, q)."""
 
     boxes: tuple[Box, ...]
-    demand: Demand = nothing
+    target: Target = nothing
 
     def holds(self, points: Float[ndarray, "n d"]) -> Bool[ndarray, " n"]:
         """Which points lie on the segment."""
@@ -87,7 +87,7 @@ class Condition:
 
     A quantity is an operator applied to one output of the network. With a ``shift`` the condition
     is periodic: what is demanded is the difference between a point and the point shifted. With
-    ``per_member`` the training may demand something else of every member than the segments do.
+    ``per_member`` the training may set targets of their own for every member.
     """
 
     segments: tuple[Segment, ...]

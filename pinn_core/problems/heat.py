@@ -142,8 +142,8 @@ class Heat:
         along_x = np.sin(np.pi * modes[:, None] * x) * decay
         along_y = np.sin(np.pi * modes[:, None] * y) * decay
         decaying = np.einsum("mn,mp,np->p", self._modes(modes), along_x, along_y, optimize=True)
-        field: ndarray = u - decaying
-        return field
+        disc: ndarray = u - decaying
+        return disc
 
     def _modes(self, modes: ndarray) -> Float[ndarray, "m n"]:
         """Coefficients of sin(m pi x) sin(n pi y) in the steady state."""

@@ -58,11 +58,11 @@ class Grid:
 
 @runtime_checkable
 class Problem(Protocol):
-    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs.
+    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
 
     A problem whose errors are not those of its outputs (a stream function's, which is free up to a
-    constant) has a class variable ``judged`` besides: pairs of an operator and an output, in the
-    order of the columns of ``Points.exact``.
+    constant) has a class variable ``error_outputs`` besides: pairs of an operator and an output, in
+    the order of the columns of ``Points.exact``.
     """
 
     kind: ClassVar[str]

@@ -19,7 +19,7 @@ Due = Callable[[int], bool]
 
 
 @runtime_checkable
-class Shelf(Protocol):
+class CheckpointStore(Protocol):
     """Where one checkpoint is kept."""
 
     def get(self) -> bytes | None:
@@ -92,7 +92,7 @@ def every_seconds(seconds: float, clock: Callable[[], float] = time.monotonic) -
 class Checkpointing:
     """Where a pack's checkpoint is kept, and when a new one replaces it."""
 
-    shelf: Shelf
+    shelf: CheckpointStore
     due: Due
 
     def save(

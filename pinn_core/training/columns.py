@@ -48,14 +48,14 @@ def pruned(recorder: Recorder, step: int, members: Sequence[int]) -> list[Trajec
     return [replace(one, pruned_at=step) for one in trajectories(recorder, step + 1, members)]
 
 
-def kept(trajectory: Trajectory) -> UInt8[Tensor, " bytes"]:
+def encoded(trajectory: Trajectory) -> UInt8[Tensor, " bytes"]:
     """A trajectory as a tensor, for a checkpoint."""
     sink = pa.BufferOutputStream()
     write_parquet(trajectory, sink)
     return torch.frombuffer(bytearray(sink.getvalue()), dtype=torch.uint8)
 
 
-def unkept(content: UInt8[Tensor, " bytes"]) -> Trajectory:
+def decoded(content: UInt8[Tensor, " bytes"]) -> Trajectory:
     """The trajectory that ``kept`` made a tensor of."""
     return read_parquet(pa.BufferReader(content.numpy().tobytes()), "checkpoint")
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from pinn_core.aggregations import Aggregation
 from pinn_core.alignments import Alignment, Proposal
 from pinn_core.configuration import Configuration
-from pinn_core.discretization.discretization import Field
-from pinn_core.optimizers.optimizer import Descent, Optimizer, Settings, State
+from pinn_core.discretization.discretization import Discretization
+from pinn_core.optimizers.optimizer import Optimizer, Settings, State, StepContext
 from pinn_core.vectors.gramian import ROUNDING, combined, gramian_of
 from pinn_core.vectors.rows import dots
 
@@ -27,17 +27,17 @@ class Conflict:
         self,
         configurations: Sequence[Configuration],
         seeds: Sequence[int],
-        field: Field,
+        disc: Discretization,
     ) -> None:
         self._aggregation = configurations[0].aggregation
         self._alignment = configurations[0].alignment
-        self._seeds, self._backend = seeds, field.backend
+        self._seeds, self._backend = seeds, disc.backend
         self._settings = _settings([one.aggregation for one in configurations])
         shares = _settings([one.alignment for one in configurations])
-        self._shares = {n: torch.from_numpy(own).to(field.device) for n, own in shares.items()}
+        self._shares = {n: torch.from_numpy(own).to(disc.device) for n, own in shares.items()}
 
     @property
-    def waits(self) -> bool:
+    def synchronizes(self) -> bool:
         """Whether a step waits for the device."""
         return self._aggregation.kind != "sum" or self._alignment.kind != "none"
 
@@ -71,17 +71,17 @@ class Conflict:
         optimizer: Optimizer,
         settings: Settings,
         state: State,
-        descent: Descent,
+        context: StepContext,
         now: int | Int[Tensor, ""],
     ) -> tuple[Float[Tensor, "m p"], Float[Tensor, "c m"]]:
         """What to add to the parameters, and the numbers of ``trajectory.CONFLICT``."""
         backend = self._backend
-        update = optimizer.update(settings, state, descent, now, backend)
+        update = optimizer.update(settings, state, context, now, backend)
         proposal = Proposal(
-            update, gradients.rows, descent, optimizer, settings, state, now, backend
+            update, gradients.rows, context, optimizer, settings, state, now, backend
         )
         applied = self._alignment.aligned(self._shares, proposal)
-        against = gradients.against([descent.gradient, update, applied], [1, -1, -1])
+        against = gradients.against([context.gradient, update, applied], [1, -1, -1])
         return applied, torch.stack([gradients.conflicting(), *against, gradients.alignment()])
 
 

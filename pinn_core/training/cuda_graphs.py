@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 import torch
 
 
-class Graphs:
+class CudaGraphs:
     """Runs work that is the same every time but for what lies in its tensors.
 
     The first time it runs as it is (which also warms the libraries up), the second time it is

@@ -7,26 +7,30 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Batch
-from pinn_core.objectives.tangent_kernel import cloud_of
+from pinn_core.objectives.tangent_kernel import point_set_of
 from pinn_core.objectives.terms import differentiable_loss
 from pinn_core.probes.hessian import Product, hessian
 from pinn_core.probes.landscape import TOGETHER
-from pinn_core.training.loss_weights import Balance
+from pinn_core.training.loss_weights import LossWeights
 
 
-class Curvature:
-    """``Descent.products``: the step's points, its weights of terms and factors of points.
+class HessianProducts:
+    """``StepContext.products``: the step's points, its weights of terms and factors of points.
 
     In the training's precision. A member's gradient and its graph are made when they are first
     asked for, and kept as long as this is; on a CPU each member has its own, as alone its bits.
     """
 
     def __init__(
-        self, field: Field, balance: Balance, batch: Batch, parameters: Float[Tensor, "m p"]
+        self,
+        disc: Discretization,
+        loss_weights: LossWeights,
+        batch: Batch,
+        parameters: Float[Tensor, "m p"],
     ) -> None:
-        self._field, self._balance, self._batch = field, balance, batch
+        self._disc, self._loss_weights, self._batch = disc, loss_weights, batch
         self._parameters = parameters
         self._size = TOGETHER if parameters.is_cuda else 1
         self._made: dict[int, Product] = {}
@@ -51,15 +55,17 @@ class Curvature:
         return self._made[group]
 
     def _losses(self, members: Sequence[int], parameters: Tensor) -> Float[Tensor, " k"]:
-        factors = self._balance.factors_again(members)
-        weights = self._balance.table[:, list(members)].to(parameters.dtype)
+        factors = self._loss_weights.factors_again(members)
+        weights = self._loss_weights.table[:, list(members)].to(parameters.dtype)
         each = [
-            differentiable_loss(self._field, parameters, name, self._cloud(name, members), factors)
-            for name in self._balance.names
+            differentiable_loss(
+                self._disc, parameters, name, self._point_set(name, members), factors
+            )
+            for name in self._loss_weights.names
         ]
         return (weights * torch.stack(each)).sum(0)
 
-    def _cloud(self, name: str, members: Sequence[int]) -> Cloud:
+    def _point_set(self, name: str, members: Sequence[int]) -> PointSet:
         """The points of a term; a regression's are the batch's only ones."""
-        place = "grid" if name == "regression" else cloud_of(name)
+        place = "grid" if name == "regression" else point_set_of(name)
         return self._batch[place].of(members)

@@ -9,11 +9,11 @@ from torch import Tensor
 from pinn_core.objectives import Evaluation
 from pinn_core.objectives.terms import Term
 
-Place = tuple[Evaluation, int]
+Known = tuple[Evaluation, int]
 """An evaluation of several members, and the row of one."""
 
 
-class Trials:
+class LineSearchCache:
     """By member the last parameters that were tried, with what was found there.
 
     It serves a pack only as long as nothing but the parameters decides what is found: the same
@@ -21,7 +21,7 @@ class Trials:
     """
 
     def __init__(self) -> None:
-        self._last: dict[int, tuple[Tensor, Place]] = {}
+        self._last: dict[int, tuple[Tensor, Known]] = {}
 
     def keep(
         self, members: Sequence[int], parameters: Float[Tensor, "k p"], evaluation: Evaluation
@@ -30,7 +30,7 @@ class Trials:
         for row, member in enumerate(members):
             self._last[member] = parameters[row], (evaluation, row)
 
-    def known(self, parameters: Float[Tensor, "m p"]) -> dict[int, Place]:
+    def known(self, parameters: Float[Tensor, "m p"]) -> dict[int, Known]:
         """What was found at these very parameters, for the members that were there last."""
         return {
             member: place
@@ -39,7 +39,7 @@ class Trials:
         }
 
 
-def joined(places: Sequence[Place]) -> Evaluation:
+def joined(places: Sequence[Known]) -> Evaluation:
     """One evaluation of members from several."""
     (first, _) = places[0]
     return Evaluation(

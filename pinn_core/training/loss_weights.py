@@ -7,14 +7,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives import Batch, Evaluation
-from pinn_core.objectives.tangent_kernel import cloud_of, traces
+from pinn_core.objectives.tangent_kernel import point_set_of, traces
 from pinn_core.objectives.terms import Factors, no_factors
 from pinn_core.weightings import Fixed, View, Weighting
 
 
-class Balance:
+class LossWeights:
     """The terms' weights of every member and, where the weighting has them, factors of points.
 
     ``table`` (t, m) holds the weights in float64, the terms in the order of ``names``.
@@ -22,29 +22,33 @@ class Balance:
 
     def __init__(
         self,
-        field: Field,
+        disc: Discretization,
         weighting: Weighting,
         weights: Mapping[str, Float[Tensor, " m"]],
         batch: Batch,
     ) -> None:
         self.names = tuple(weights)
-        self._field = field
+        self._disc = disc
         self._weighting = weighting if "residual" in weights else Fixed()
         self._set(torch.stack(list(weights.values())).double())
-        sizes = {name: len(batch[cloud_of(name)]) for name in self.names if cloud_of(name) in batch}
+        sizes = {
+            name: len(batch[point_set_of(name)])
+            for name in self.names
+            if point_set_of(name) in batch
+        }
         self.state = self._weighting.start(sizes, self.table)
         self._asked: dict[str, Tensor | None] = {}
 
     def _set(self, table: Float[Tensor, "t m"]) -> None:
         self.table = table
-        self._own = table.to(self._field.dtype)[..., None]
+        self._own = table.to(self._disc.dtype)[..., None]
 
     @property
     def factors(self) -> Factors:
         """The factors of a step's points; asking for them may change the state."""
         if type(self._weighting).factors is Weighting.factors:
             return no_factors
-        problem = self._field.problem
+        problem = self._disc.problem
 
         def asked(name: str, squares: Tensor, points: Tensor) -> Tensor | None:
             found = self._weighting.factors(self.state, name, squares, points, problem)
@@ -91,7 +95,7 @@ class Balance:
     ) -> None:
         """Set the weights anew from an evaluation at the updated parameters."""
         terms = [evaluation.terms[name] for name in self.names]
-        matrices, biases = zip(*self._field.stack.places(), strict=True)
+        matrices, biases = zip(*self._disc.stack.places(), strict=True)
         view = View(
             self.names,
             torch.stack([term.loss for term in terms]),
@@ -99,12 +103,12 @@ class Balance:
             self.table,
             matrices,
             biases,
-            self._field.size,
-            partial(traces, self._field, parameters, batch, self.names),
+            self._disc.size,
+            partial(traces, self._disc, parameters, batch, self.names),
         )
         self._set(self._weighting.update(self.state, view).double())
 
-    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+    def select(self, rows: Int[Tensor, " k"]) -> None:
         """Go on with the members in these rows."""
         self._set(self.table.index_select(1, rows))
         self.state = {name: tensor.index_select(0, rows) for name, tensor in self.state.items()}

@@ -7,18 +7,18 @@ import torch
 from torch import Tensor
 
 from pinn_core.configuration import Configuration
-from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.stack import padded
 from pinn_core.objectives import Evaluation
 from pinn_core.objectives.terms import Factors, no_factors, quantities
-from pinn_core.optimizers import Descent
+from pinn_core.optimizers import StepContext
 from pinn_core.records.trajectory import Trajectory
-from pinn_core.training.columns import kept, pruned, trajectories, unkept
+from pinn_core.training.columns import decoded, encoded, pruned, trajectories
 from pinn_core.training.conflict import Conflict
-from pinn_core.training.cuda_graphs import Graphs
-from pinn_core.training.hessian_products import Curvature
-from pinn_core.training.line_search_cache import Trials, joined
-from pinn_core.training.loss_weights import Balance
+from pinn_core.training.cuda_graphs import CudaGraphs
+from pinn_core.training.hessian_products import HessianProducts
+from pinn_core.training.line_search_cache import LineSearchCache, joined
+from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.recording import Recorder
 from pinn_core.weightings import Fixed
 
@@ -46,75 +46,79 @@ class Pack:
         self.configuration = configurations[0]
         self.steps = self.configuration.steps
         self.objective = self.configuration.objective
-        self.field = self._field(0)
-        self.matrices = self.field.stack.matrices()
-        self.recorder = Recorder(self.field, self.configuration, len(seeds))
+        self.disc = self._disc(0)
+        self.matrices = self.disc.stack.matrices()
+        self.recorder = Recorder(self.disc, self.configuration, len(seeds))
         self.initial = self._initial()
         self.parameters = self.initial.clone()
         self.previous = torch.zeros_like(self.initial)
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
         self.step = 0
-        self.demanded: dict[str, Tensor] = {}
+        self.targets: dict[str, Tensor] = {}
         looks = self.configuration.looks_at_conflicts
-        self.conflict = Conflict(configurations, seeds, self.field) if looks else None
+        self.conflict = Conflict(configurations, seeds, self.disc) if looks else None
         self._begin(0)
         self._enter(0, 0)
         self.state = self.optimizer.start(self.initial)
-        self.graphs = Graphs() if device.startswith("cuda") and self._can_be_replayed() else None
+        self.graphs = (
+            CudaGraphs() if device.startswith("cuda") and self._can_be_replayed() else None
+        )
 
-    def _field(self, stage: int) -> Field:
+    def _disc(self, stage: int) -> Discretization:
         one = self.configuration
         problem = one.stages.problem(one.problem, stage)
-        return Field(problem, one.network, one.precision, *self._place, one.inputs, one.constraints)
+        return Discretization(
+            problem, one.network, one.precision, *self._place, one.inputs, one.constraints
+        )
 
     def _begin(self, stage: int) -> None:
-        """Make the field, whose problem is that of ``stage``, the one that is trained on."""
+        """Train on the discretization, whose problem is that of ``stage``, from now on."""
         self.stage = stage
-        for name, demanded in self.demanded.items():
-            self.field.demand(name, demanded)
-        self.batches = self.objective.batches(self.field, self._seeds)
-        self.batch: dict[str, Cloud] = {}
+        for name, target in self.targets.items():
+            self.disc.set_target(name, target)
+        self.batches = self.objective.batches(self.disc, self._seeds)
+        self.batch: dict[str, PointSet] = {}
         weighting = self.configuration.weighting
-        self.balance = Balance(self.field, weighting, self._weights(), self.batches.at(0))
+        self.loss_weights = LossWeights(self.disc, weighting, self._weights(), self.batches.at(0))
         self.trials = self._no_trials()
 
-    def _no_trials(self) -> Trials | None:
+    def _no_trials(self) -> LineSearchCache | None:
         """Where to keep what line searches find, if that is all that an evaluation finds."""
         searches = any(phase.searches for phase in self.configuration.phases)
-        same = self.batches.fixed and self.balance.factors is no_factors
-        return Trials() if searches and same else None
+        same = self.batches.fixed and self.loss_weights.factors is no_factors
+        return LineSearchCache() if searches and same else None
 
     def _initial(self) -> Tensor:
-        rows = [self.field.initial(self.configuration.network, seed) for seed in self._seeds]
-        table = torch.zeros(len(rows), padded(self.field.size), dtype=torch.float64)
-        table[:, : self.field.size] = torch.stack(rows)
-        return table.to(self.field.device, self.field.dtype)
+        rows = [self.disc.initial(self.configuration.network, seed) for seed in self._seeds]
+        table = torch.zeros(len(rows), padded(self.disc.size), dtype=torch.float64)
+        table[:, : self.disc.size] = torch.stack(rows)
+        return table.to(self.disc.device, self.disc.dtype)
 
     def _weights(self) -> dict[str, Tensor]:
-        each = [one.objective.weights(self.field) for one in self._each]
+        each = [one.objective.weights(self.disc) for one in self._each]
         return {name: self.initial.new_tensor([w[name] for w in each]) for name in each[0]}
 
     def _can_be_replayed(self) -> bool:
         """Whether all steps of a phase are the same work, and none waits for the device."""
         one = self.configuration
         fixed = isinstance(one.weighting, Fixed) and one.stages.count == 1
-        waits = self.conflict is not None and self.conflict.waits
-        return fixed and not waits and not any(phase.waits for phase in one.phases)
+        synchronizes = self.conflict is not None and self.conflict.synchronizes
+        return fixed and not synchronizes and not any(phase.synchronizes for phase in one.phases)
 
     def _next_stage(self) -> None:
         """Go on to the next stage's problem, with what the networks are now."""
-        before, stages = self.field, self.configuration.stages
-        self.field = self._field(self.stage + 1)
+        before, stages = self.disc, self.configuration.stages
+        self.disc = self._disc(self.stage + 1)
         if stages.continues:
             self.recorder.keep(self.parameters)
-            self.demanded = {
+            self.targets = {
                 name: quantities(
-                    before, self.parameters, name, self.field.demands[name].coordinates
+                    before, self.parameters, name, self.disc.condition_points[name].coordinates
                 )[0]
-                for name, condition in self.field.conditions.items()
+                for name, condition in self.disc.conditions.items()
                 if condition.per_member
             }
-        self.recorder.enter(self.field)
+        self.recorder.enter(self.disc)
         self._begin(self.stage + 1)
         self.recorder.enter_landscape()
 
@@ -127,7 +131,7 @@ class Pack:
             name: self.initial.new_tensor([[getattr(optimizer, name)] for optimizer in own])
             for name in self.optimizer.member_fields
         }
-        self.recorder.work.enter(step, self.optimizer, self.balance.due)
+        self.recorder.work.enter(step, self.optimizer, self.loss_weights.due)
 
     def advance(self, step: int) -> None:
         """Record the row of this step, and make the update that leaves it."""
@@ -137,22 +141,22 @@ class Pack:
             self.state = self.optimizer.start(self.initial)
         self._prepare(step)
         left = led_here if self.stage == stage else {}  # of another stage's loss it says nothing
-        self.recorder.landscape.state(step, self.parameters, self.balance.table, left)
+        self.recorder.landscape.state(step, self.parameters, self.loss_weights.table, left)
         due = self.recorder.due(step)
         if self.graphs:
             start = self.phase_start
             self.graphs.run((self.phase, due), lambda: self._step(due, self.row[0] - start))
         else:
             self._step(due, step - self.phase_start)
-        if self.balance.due(step):
-            self.balance.update(self.parameters, self.batch, self._evaluation())
+        if self.loss_weights.due(step):
+            self.loss_weights.update(self.parameters, self.batch, self._evaluation())
         self.recorder.work.count(step + 1, self.state)
         self.recorder.clock(step)
 
     def end(self, step: int) -> None:
         """Record the last row, which no update leaves."""
         self._prepare(step)
-        self.recorder.landscape.state(step, self.parameters, self.balance.table, self.state)
+        self.recorder.landscape.state(step, self.parameters, self.loss_weights.table, self.state)
         self._record(self.recorder.due(step), self._here(), None)
 
     def _advance_phase(self, step: int) -> None:
@@ -169,38 +173,38 @@ class Pack:
             return
         batch = dict(self.batches.at(step))
         if self.batch and self.graphs:
-            for name, cloud in batch.items():
-                self.batch[name].take(cloud)
+            for name, point_set in batch.items():
+                self.batch[name].take(point_set)
         elif self.graphs and not self.batches.fixed:
-            self.batch = {name: cloud.copied() for name, cloud in batch.items()}
+            self.batch = {name: point_set.copied() for name, point_set in batch.items()}
         else:
             self.batch = batch
 
     def _step(self, due: frozenset[str], now: int | Tensor) -> None:
         evaluation = self._here()
-        descent = Descent(
+        context = StepContext(
             self.parameters,
-            *self.balance.total(evaluation),
+            *self.loss_weights.total(evaluation),
             self._elsewhere,
-            products=Curvature(self.field, self.balance, self.batch, self.parameters),
+            products=HessianProducts(self.disc, self.loss_weights, self.batch, self.parameters),
             seeds=self._seeds,
             matrices=self.matrices,
         )
-        update = self._update(evaluation, descent, now)
+        update = self._update(evaluation, context, now)
         self._record(due, evaluation, (update, self.previous))
         self.parameters += update
         self.previous.copy_(update)
 
-    def _update(self, evaluation: Evaluation, descent: Descent, now: int | Tensor) -> Tensor:
+    def _update(self, evaluation: Evaluation, context: StepContext, now: int | Tensor) -> Tensor:
         """What the optimizer, or after it the alignment, adds to the parameters."""
         if self.conflict is None:
-            backend = self.field.backend
-            return self.optimizer.update(self.settings, self.state, descent, now, backend)
-        gradients = self.conflict.terms(self.balance.parts(evaluation))
-        direction = self.conflict.direction(gradients, descent.gradient, self.phase_start + now)
-        descent = replace(descent, gradient=direction)
+            backend = self.disc.backend
+            return self.optimizer.update(self.settings, self.state, context, now, backend)
+        gradients = self.conflict.terms(self.loss_weights.parts(evaluation))
+        direction = self.conflict.direction(gradients, context.gradient, self.phase_start + now)
+        context = replace(context, gradient=direction)
         update, found = self.conflict.update(
-            gradients, self.optimizer, self.settings, self.state, descent, now
+            gradients, self.optimizer, self.settings, self.state, context, now
         )
         self.recorder.conflict(self.row, found)
         return update
@@ -209,7 +213,7 @@ class Pack:
         """The step's evaluation, of which line searches may have made a part already."""
         known = self.trials.known(self.parameters) if self.trials else {}
         if not known:
-            return self._evaluation(self.balance.factors)
+            return self._evaluation(self.loss_weights.factors)
         rest = [row for row in range(len(self.members)) if row not in known]
         if rest:
             made = self._evaluated(self.parameters[rest], rest)
@@ -217,59 +221,59 @@ class Pack:
         return joined([known[row] for row in range(len(self.members))])
 
     def _evaluation(self, factors: Factors = no_factors) -> Evaluation:
-        batch = {name: cloud.anew() for name, cloud in self.batch.items()}
-        return self.objective.evaluate(self.field, self.parameters, batch, factors)
+        batch = {name: point_set.anew() for name, point_set in self.batch.items()}
+        return self.objective.evaluate(self.disc, self.parameters, batch, factors)
 
     def _elsewhere(self, parameters: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Loss and gradient of some members at other parameters, on this step's points."""
         evaluation = self._evaluated(parameters, members)
         if self.trials:
             self.trials.keep(members, parameters, evaluation)
-        return self.balance.total(evaluation, list(members))
+        return self.loss_weights.total(evaluation, list(members))
 
     def _evaluated(self, parameters: Tensor, members: Sequence[int]) -> Evaluation:
-        batch = {name: cloud.of(members) for name, cloud in self.batch.items()}
-        factors = self.balance.factors_again(members)
-        return self.objective.evaluate(self.field, parameters, batch, factors)
+        batch = {name: point_set.of(members) for name, point_set in self.batch.items()}
+        factors = self.loss_weights.factors_again(members)
+        return self.objective.evaluate(self.disc, parameters, batch, factors)
 
     def _record(
         self, due: frozenset[str], evaluation: Evaluation, update: tuple[Tensor, Tensor] | None
     ) -> None:
         away = self.parameters - self.initial
         self.recorder.state(
-            self.row, due, self.parameters, away, evaluation, self.balance.table, update
+            self.row, due, self.parameters, away, evaluation, self.loss_weights.table, update
         )
 
     def stop(self, rows: Sequence[int], step: int) -> None:
         """Let the members in these rows end with the row of this step, which is recorded."""
         stopped = pruned(self.recorder, step, rows)
         self.ended |= zip((self.members[row] for row in rows), stopped, strict=True)
-        self._shrink([row for row in range(len(self.members)) if row not in set(rows)])
+        self._select([row for row in range(len(self.members)) if row not in set(rows)])
 
-    def _shrink(self, rows: Sequence[int]) -> None:
+    def _select(self, rows: Sequence[int]) -> None:
         """Go on with the members in these rows; nothing of theirs changes."""
         self.members = [self.members[row] for row in rows]
         self._each = [self._each[row] for row in rows]
         self._seeds = [self._seeds[row] for row in rows]
         if not rows:
             return
-        index = torch.tensor(rows, device=self.field.device)
+        index = torch.tensor(rows, device=self.disc.device)
         self.initial = self.initial[index]
         self.parameters = self.parameters[index]
         self.previous = self.previous[index]
         self.settings = {name: tensor[index] for name, tensor in self.settings.items()}
         self.state = {name: tensor[index] for name, tensor in self.state.items()}
-        self.demanded = {name: tensor[index] for name, tensor in self.demanded.items()}
-        for name, demanded in self.demanded.items():
-            self.field.demand(name, demanded)
-        self.batches = self.objective.batches(self.field, self._seeds)
+        self.targets = {name: tensor[index] for name, tensor in self.targets.items()}
+        for name, target in self.targets.items():
+            self.disc.set_target(name, target)
+        self.batches = self.objective.batches(self.disc, self._seeds)
         self.batch = {}
         self.trials = self._no_trials()
         if self.conflict is not None:
-            self.conflict = Conflict(self._each, self._seeds, self.field)
-        self.balance.shrink(index)
-        self.recorder.shrink(index)
-        self.graphs = Graphs() if self.graphs else None
+            self.conflict = Conflict(self._each, self._seeds, self.disc)
+        self.loss_weights.select(index)
+        self.recorder.select(index)
+        self.graphs = CudaGraphs() if self.graphs else None
 
     def trajectories(self, rows: int) -> list[Trajectory]:
         """Of every member that the pack began with: rows 0 to rows - 1, or those it made."""
@@ -286,8 +290,8 @@ class Pack:
         parts = {
             "record": self.recorder.state_tensors(),
             "state": self.state,
-            "balance": self.balance.tensors(),
-            "demanded": self.demanded,
+            "balance": self.loss_weights.tensors(),
+            "targets": self.targets,
             "past": {} if self.recorder.past is None else {"totals": self.recorder.past},
         }
         return {
@@ -295,30 +299,30 @@ class Pack:
             "previous": self.previous,
             "phase": torch.tensor([self.stage, self.phase, self.phase_start]),
             **{f"{part}/{name}": t for part, own in parts.items() for name, t in own.items()},
-            **{f"ended/{member}": kept(one) for member, one in self.ended.items()},
+            **{f"ended/{member}": encoded(one) for member, one in self.ended.items()},
         }
 
     def restore(self, step: int, tensors: dict[str, Tensor]) -> None:
         """Go on where a checkpoint of the same pack was written."""
-        device = self.field.device
+        device = self.disc.device
         self.step = step
         ended = _named(tensors, "ended/", "cpu")
-        self.ended = {int(member): unkept(content) for member, content in ended.items()}
+        self.ended = {int(member): decoded(content) for member, content in ended.items()}
         if self.ended:
-            self._shrink([row for row in self.members if row not in self.ended])
+            self._select([row for row in self.members if row not in self.ended])
         stage, phase, start = tensors["phase"].tolist()
         if stage:
-            self.field = self._field(stage)
-            self.demanded = _named(tensors, "demanded/", device)
+            self.disc = self._disc(stage)
+            self.targets = _named(tensors, "targets/", device)
             self.recorder.past = _named(tensors, "past/", device).get("totals")
-            self.recorder.enter(self.field)
+            self.recorder.enter(self.disc)
             self._begin(stage)
             self.recorder.enter_landscape()
         self._enter(phase, start)
         self.parameters = tensors["parameters"].to(device)
         self.previous = tensors["previous"].to(device)
         self.state = _named(tensors, "state/", device)
-        self.balance.restore(_named(tensors, "balance/", device))
+        self.loss_weights.restore(_named(tensors, "balance/", device))
         for name, table in self.recorder.state_tensors().items():
             table.copy_(tensors[f"record/{name}"])
 

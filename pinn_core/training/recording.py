@@ -9,7 +9,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.configuration import Configuration
-from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Evaluation, Term
 from pinn_core.objectives.terms import condition_term, residual_term
 from pinn_core.probes import Landscape, keeps_pairs
@@ -32,14 +32,14 @@ class Recorder:
     m + 1) holds what ``keep`` added up, on the watched points and on the whole grid.
     """
 
-    def __init__(self, field: Field, configuration: Configuration, members: int) -> None:
+    def __init__(self, disc: Discretization, configuration: Configuration, members: int) -> None:
         self.record = configuration.record
         self.objective = configuration.objective
         self.members = members
         self.past: Tensor | None = None
-        self.enter(field)
-        self.terms = list(self.objective.weights(field))
-        self.conditions = list(field.problem.conditions)
+        self.enter(disc)
+        self.terms = list(self.objective.weights(disc))
+        self.conditions = list(disc.problem.conditions)
         self.columns = [
             *columns(self.conditions, configuration.weighting.kind != "fixed"),
             *work_columns(configuration.phases),
@@ -56,10 +56,10 @@ class Recorder:
         every = self.record.sketch_every
         due = (rows - 1) // every + 1 if every else 0
         self.sketches = self._empty(due, members, SKETCH_SIZE).float()
-        self._sketch = Sketch(field.size, field.device)
-        self.work = Work(configuration.phases, rows, members, field.device)
+        self._sketch = Sketch(disc.size, disc.device)
+        self.work = Work(configuration.phases, rows, members, disc.device)
         self.landscape = Landscape(
-            field,
+            disc,
             self.record,
             self.terms,
             self._gradient_points,
@@ -70,28 +70,28 @@ class Recorder:
         self._nothing = self._empty(2 * members)
         self._clock = time.perf_counter()
 
-    def enter(self, field: Field) -> None:
-        """Judge by this field from now on, together with what was kept."""
-        self.field = field
+    def enter(self, disc: Discretization) -> None:
+        """Measure errors by this discretization from now on, together with what was kept."""
+        self.disc = disc
         self._choose_points()
 
     def enter_landscape(self) -> None:
-        """Record the landscape of the field's losses, whose demands are now known."""
-        self.landscape.enter(self.field, self._gradient_points)
+        """Record the landscape of the losses, whose targets are now known."""
+        self.landscape.enter(self.disc, self._gradient_points)
 
     def keep(self, parameters: Float[Tensor, "m p"]) -> None:
-        """Judge these solutions of the field together with those that follow."""
+        """Measure the errors of these solutions together with those that follow."""
         judges = (self._judge, self._judge_grid)
-        self.past = torch.stack([judge.totals(self.field, parameters) for judge in judges])
+        self.past = torch.stack([judge.totals(self.disc, parameters) for judge in judges])
 
     def _empty(self, *shape: int) -> Tensor:
-        return torch.full(shape, NAN, dtype=torch.float64, device=self.field.device)
+        return torch.full(shape, NAN, dtype=torch.float64, device=self.disc.device)
 
     def _names(self) -> dict[str, list[str]]:
         """What the numbers of every table are."""
         judged = [*self._judge.conditions, "regression", "error"]
-        others = [name for name in self.field.conditions if name not in self._judge.conditions]
-        norms = [f"gradient/{name}" for name in self.field.conditions] if self._several else []
+        others = [name for name in self.disc.conditions if name not in self._judge.conditions]
+        norms = [f"gradient/{name}" for name in self.disc.conditions] if self._several else []
         return {
             "always": [
                 *(f"term/{name}" for name in self.terms),
@@ -109,30 +109,30 @@ class Recorder:
 
     @property
     def _several(self) -> bool:
-        return len(self.field.conditions) > 1
+        return len(self.disc.conditions) > 1
 
     def _choose_points(self) -> None:
         """Points for the losses of every step, and interior points for due gradients."""
-        field, record = self.field, self.record
-        share = len(field.interior) / len(field.grid)
-        self._gradient_points = field.interior.thinned(record.gradient_points, "gradient")
+        disc, record = self.disc, self.record
+        share = len(disc.interior) / len(disc.grid)
+        self._gradient_points = disc.interior.thinned(record.gradient_points, "gradient")
         self.residual_is_free = False
         self._watched = None
         if self.objective.batch == "full":
-            batch = self.objective.batches(field, []).at(0)
+            batch = self.objective.batches(disc, []).at(0)
             self.residual_is_free = "interior" in batch
-            interior, supervised = batch.get("interior", field.interior), field.supervised
+            interior, supervised = batch.get("interior", disc.interior), disc.supervised
         else:
             inside = min(max(round(share * record.points), 1), record.points - 1)
-            interior = field.interior.thinned(inside, "watched")
-            supervised = field.supervised.thinned(record.points - inside, "watched")
+            interior = disc.interior.thinned(inside, "watched")
+            supervised = disc.supervised.thinned(record.points - inside, "watched")
             self._watched = interior.joined(supervised)
-        every_point = field.problem.interior_points == "all"
+        every_point = disc.problem.interior_points == "all"
         self.full_is_free = self.residual_is_free and every_point
-        self._judged_cloud = interior.joined(supervised)
+        self._judged_points = interior.joined(supervised)
         past = [None, None] if self.past is None else self.past
-        self._judge = Judge(field, interior, supervised, past[0])
-        self._judge_grid = Judge(field, field.interior, field.supervised, past[1])
+        self._judge = ErrorMetrics(disc, interior, supervised, past[0])
+        self._judge_grid = ErrorMetrics(disc, disc.interior, disc.supervised, past[1])
 
     def due(self, step: int) -> frozenset[str]:
         """What this row has besides what every row has: gradients, full, sketch."""
@@ -169,7 +169,7 @@ class Recorder:
                 pairs += [(term.gradient, term.gradient) for term in conditions.values()]
             losses = [residual.loss, *self._others(conditions)]
         left, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        products = dots(left, right, self.field.backend).view(-1)
+        products = dots(left, right, self.disc.backend).view(-1)
         moved = (3 if update else 1) * self.members
         always = [term.loss for term in evaluation.terms.values()]
         always += [weights.view(-1), self._judged(parameters, evaluation), products[:moved]]
@@ -211,7 +211,7 @@ class Recorder:
         if "conflict" in self.tables:
             self.tables["conflict"][step, :, list(members)] = NAN
 
-    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+    def select(self, rows: Int[Tensor, " k"]) -> None:
         """Go on with the members in these rows; what was recorded of the others is gone."""
         self.members = len(rows)
         self.tables = {name: t.index_select(2, rows) for name, t in self.tables.items()}
@@ -220,9 +220,9 @@ class Recorder:
         if self.past is not None:
             last = rows.new_tensor([self.past.shape[2] - 1])
             self.past = self.past.index_select(2, torch.cat([rows, last]))
-        self.enter(self.field)
-        self.work.shrink(rows)
-        self.landscape.shrink(rows)
+        self.enter(self.disc)
+        self.work.select(rows)
+        self.landscape.select(rows)
         self.enter_landscape()
 
     def state_tensors(self) -> dict[str, Tensor]:
@@ -242,19 +242,21 @@ class Recorder:
     def _judged(self, parameters: Tensor, evaluation: Evaluation) -> Tensor:
         """Losses that need values alone, on the watched points."""
         if self._watched is not None:
-            values = self.field.values(parameters, self._watched)
+            values = self.disc.values(parameters, self._watched)
             return self._verdict(self._judge, parameters, self._watched, values)
         parts = dict(evaluation.values)
-        if "interior" in parts and not self.field.one_plain_condition:
-            outside = self.field.values(parameters, self.field.supervised)
+        if "interior" in parts and not self.disc.one_plain_condition:
+            outside = self.disc.values(parameters, self.disc.supervised)
             parts = {"interior": parts["interior"], "supervised": outside}
         values = torch.cat(list(parts.values()), dim=1)
-        return self._verdict(self._judge, parameters, self._judged_cloud, values)
+        return self._verdict(self._judge, parameters, self._judged_points, values)
 
-    def _verdict(self, judge: "Judge", parameters: Tensor, cloud: Cloud, values: Tensor) -> Tensor:
-        if not self.field.judged:
+    def _verdict(
+        self, judge: "ErrorMetrics", parameters: Tensor, point_set: PointSet, values: Tensor
+    ) -> Tensor:
+        if not self.disc.error_outputs:
             return judge(values)
-        return judge(values, self.field.judged_values(parameters, cloud))
+        return judge(values, self.disc.error_values(parameters, point_set))
 
     def _conflict(
         self, parameters: Tensor, evaluation: Evaluation
@@ -263,12 +265,14 @@ class Recorder:
         if self.residual_is_free:
             terms = dict(evaluation.terms)
             return terms.pop("residual"), terms
-        residual, _ = residual_term(self.field, parameters, self._gradient_points)
+        residual, _ = residual_term(self.disc, parameters, self._gradient_points)
         return residual, self._condition_terms(parameters)
 
     def _condition_terms(self, parameters: Tensor) -> dict[str, Term]:
-        demands = self.field.demands.items()
-        return {n: condition_term(self.field, parameters, n, cloud)[0] for n, cloud in demands}
+        targets = self.disc.condition_points.items()
+        return {
+            n: condition_term(self.disc, parameters, n, point_set)[0] for n, point_set in targets
+        }
 
     def _together(self, residual: Term, conditions: Mapping[str, Term]) -> Tensor:
         """Gradient of the conditions' unweighted sum."""
@@ -286,32 +290,36 @@ class Recorder:
         ]
 
     def _full(self, parameters: Tensor) -> list[Tensor]:
-        field = self.field
-        inside, residual = field.residual(parameters, field.interior)
-        outside = field.values(parameters, field.supervised)
-        loss, _ = misfit(residual, torch.zeros_like(residual[:1]), field.backend)
+        disc = self.disc
+        inside, residual = disc.residual(parameters, disc.interior)
+        outside = disc.values(parameters, disc.supervised)
+        loss, _ = misfit(residual, torch.zeros_like(residual[:1]), disc.backend)
         values = torch.cat([inside, outside], dim=1)
-        judged = self._verdict(self._judge_grid, parameters, field.grid, values)
+        judged = self._verdict(self._judge_grid, parameters, disc.grid, values)
         return [judged, loss, *self._others(self._condition_terms(parameters))]
 
 
-class Judge:
+class ErrorMetrics:
     """Sums from values at interior and then supervised points, flat (numbers m).
 
     For each of ``conditions`` (those on values alone) its loss; then the mean square from the
     reference and the squared relative L2 error. The interior counts by its share of the grid,
     whatever its share of the points. What is not known (NaN) is not judged, and a solution of
     which nothing is known gives NaN. With a ``past`` (2, m + 1), the ``totals`` of an earlier
-    field, the last two are those of both fields together.
+    stage, the last two are those of both stages together.
     """
 
     def __init__(
-        self, field: Field, interior: Cloud, supervised: Cloud, past: Tensor | None = None
+        self,
+        disc: Discretization,
+        interior: PointSet,
+        supervised: PointSet,
+        past: Tensor | None = None,
     ) -> None:
         def both(inner: Tensor, outer: Tensor) -> Tensor:
             return torch.cat([inner, outer], dim=1).flatten(1)
 
-        share = len(field.interior) / len(field.grid)
+        share = len(disc.interior) / len(disc.grid)
         self.conditions = [
             name.removeprefix("target/") for name in supervised.tables if "target/" in name
         ]
@@ -327,20 +335,20 @@ class Judge:
         weights = [
             both(inside, supervised[f"share/{name}"] / len(supervised)) for name in self.conditions
         ]
-        self._backend = field.backend
-        self._clouds = (interior, supervised)
+        self._backend = disc.backend
+        self._point_sets = (interior, supervised)
         self._targets = torch.cat([*targets, reference, exact])
         self._weights = torch.cat([*weights, learnt, known / size])
         components = exact.shape[1] // (len(interior) + len(supervised))
         judged = learnt.view(-1, components).amax(1).sum()
-        self._scale = len(field.grid) * torch.stack([torch.ones_like(size), size]).double()[:, None]
-        self._mass = len(field.grid) * torch.stack([judged, size]).double()[:, None]
+        self._scale = len(disc.grid) * torch.stack([torch.ones_like(size), size]).double()[:, None]
+        self._mass = len(disc.grid) * torch.stack([judged, size]).double()[:, None]
         self._past = past
 
     def __call__(
         self, values: Float[Tensor, "m n k"], errors: Float[Tensor, "m n q"] | None = None
     ) -> Float[Tensor, " _"]:
-        """Judge every member's values; the error by ``errors`` where it is not theirs."""
+        """Measure every member's values; the error by ``errors`` where it is not theirs."""
         found = self._squares(values, errors)
         if self._past is not None:
             both = self._summed(found)
@@ -355,9 +363,13 @@ class Judge:
         of_errors = weighted_squares(errors, targets[-1:], weights[-1:], self._backend)
         return torch.cat([of_values, of_errors])
 
-    def totals(self, field: Field, parameters: Float[Tensor, "m p"]) -> Float[Tensor, "2 _"]:
+    def totals(
+        self, disc: Discretization, parameters: Float[Tensor, "m p"]
+    ) -> Float[Tensor, "2 _"]:
         """Sums over the grid of both squared distances, for every member, and what to divide by."""
-        values = torch.cat([field.values(parameters, cloud) for cloud in self._clouds], dim=1)
+        values = torch.cat(
+            [disc.values(parameters, point_set) for point_set in self._point_sets], dim=1
+        )
         return self._summed(self._squares(values, None))
 
     def _summed(self, found: Float[Tensor, "t m"]) -> Float[Tensor, "2 _"]:

@@ -66,7 +66,7 @@ class Work:
         if "stopped" in self.names:
             self.table[row + 1 : end + 1, self.names.index("stopped")] = 0
 
-    def shrink(self, rows: Int[Tensor, " k"]) -> None:
+    def select(self, rows: Int[Tensor, " k"]) -> None:
         """Go on with the members in these rows."""
         self.table = self.table.index_select(2, rows)
 

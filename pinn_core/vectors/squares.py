@@ -12,7 +12,7 @@ from pinn_core.engine.backends import native_squares, serves_natively
 
 
 def misfit(
-    values: Float[Tensor, "m n k"], demanded: Float[Tensor, "#m n k"], backend: str = "auto"
+    values: Float[Tensor, "m n k"], target: Float[Tensor, "#m n k"], backend: str = "auto"
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m n k"]]:
     """Mean over points of the squared distance, and its derivative by the values.
 
@@ -20,8 +20,8 @@ def misfit(
     and cannot serve.
     """
     if serves_natively(values, backend):
-        return native_squares.misfit(values, demanded)
-    difference = values - demanded
+        return native_squares.misfit(values, target)
+    difference = values - target
     loss = difference.square().flatten(1).sum(1, dtype=torch.float64) / values.shape[1]
     return loss, difference * (2 / values.shape[1])
 

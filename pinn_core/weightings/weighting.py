@@ -38,7 +38,7 @@ class View:
 
 @runtime_checkable
 class Weighting(Protocol):
-    """The contract of every file in this folder; a frozen dataclass whose fields are its knobs.
+    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
 
     Nothing in it may make one member's numbers depend on another's.
     """

@@ -69,7 +69,7 @@ def known(family: str) -> Mapping[str, str]:
 def _summary(part: object) -> str:
     """The first line of its docstring, as plain text."""
     first = (inspect.getdoc(part) or "").partition("\n")[0].replace("``", "")
-    return first.removeprefix("Value and derivatives up to order (0 to 3) of ")
+    return first.removeprefix("Outcome and derivatives up to order (0 to 3) of ")
 
 
 def _first_comment(study: str) -> str:

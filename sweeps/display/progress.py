@@ -17,8 +17,8 @@ from rich.text import Text
 
 from sweeps.display.tally import Tally, Training, in_brackets, in_words, seconds_left
 from sweeps.search.selection import Selection
-from sweeps.store.results import Pruned, Value
-from sweeps.study.plan import Pack, Run, flops
+from sweeps.store.results import Outcome, Pruned
+from sweeps.study.plan import PackPlan, Run, flops
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ PLAIN_EVERY = 10.0
 
 
 class Progress:
-    """Shows what becomes of runs, of which it hears as a stage's ``Watch``.
+    """Shows what becomes of runs, of which it hears as a stage's ``StageEvents``.
 
     ``news`` is the folder of the workers' notes, ``metric`` what the search goes by. ``waiting``
     may be set to what tells how many runs MLflow has yet to get.
@@ -75,11 +75,11 @@ class Progress:
         self._asked += len(runs)
         self._flops += sum(flops(run.configuration) for run in runs)
 
-    def found(self, run: Run, value: Value) -> None:  # noqa: ARG002
+    def found(self, run: Run, value: Outcome) -> None:  # noqa: ARG002
         """The run was committed before."""
         self._tallies[run.model].found += 1
 
-    def finished(self, run: Run, value: Value) -> None:
+    def finished(self, run: Run, value: Outcome) -> None:
         """The run is committed: a line without a terminal, a count in the table with one."""
         tally = self._tallies[run.model]
         tally.finished += 1
@@ -93,7 +93,7 @@ class Progress:
         else:
             self.say(line)
 
-    def retried(self, pack: Pack, attempt: int, reason: str) -> None:
+    def retried(self, pack: PackPlan, attempt: int, reason: str) -> None:
         """The pack failed and is tried again."""
         self.say(f"pack {pack.pack_id[:8]} lost, retry {attempt}: {reason}")
 
@@ -113,7 +113,7 @@ class Progress:
         tally = self._tallies[run.model]
         return f"{self._stage} {run.model} {tally.settled}/{tally.total} {run.run_id[:8]}"
 
-    def _reached(self, value: Value) -> str:
+    def _reached(self, value: Outcome) -> str:
         if value is None:
             return "diverged"
         if isinstance(value, Pruned):

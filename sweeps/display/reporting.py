@@ -17,8 +17,8 @@ from rich.console import Console
 from analysis.load import NoRuns, StudyData, from_store
 from pinn_core.records.trajectory import TrajectoryError
 from sweeps.errors import StudyError
+from sweeps.store.blob_store import beside_of, blob_store_at
 from sweeps.store.folder import StudyFolder, write_whole
-from sweeps.store.places import beside_of, place_at
 from sweeps.store.store import Store
 from sweeps.store.writing import writing
 from sweeps.study.study import Study
@@ -89,7 +89,7 @@ def _make_report(
 
 def _put_in_place(made: Path, folder: Path, last: str) -> None:
     """Every file of one folder in the other, whole or not at all; the named one last."""
-    place = place_at(str(folder))
+    place = blob_store_at(str(folder))
     files = sorted(file for file in made.rglob("*") if file.is_file())
     for file in sorted(files, key=lambda file: file.name == last):
         place.write(str(file.relative_to(made)), file.read_bytes())

@@ -26,10 +26,10 @@ from sweeps.execution.patience import Patience, lacking
 from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
-from sweeps.execution.training import TooLarge, Workplace, train_pack
+from sweeps.execution.training import TooLarge, WorkerContext, train_pack
 from sweeps.process.interrupts import Interrupts
 from sweeps.store.writing import CannotWrite
-from sweeps.study.plan import Pack
+from sweeps.study.plan import PackPlan
 from sweeps.study.study import Resources
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Inline:
 
     slots = 1
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: WorkerContext) -> None:
         self._place = place
         self.machines: Sequence[Machine] = [this_machine(with_gpus=place.device != "cpu")]
 
@@ -82,7 +82,7 @@ class Inline:
                 tick()
                 self._train(stage, pack)
 
-    def _train(self, stage: Stage, pack: Pack) -> None:
+    def _train(self, stage: Stage, pack: PackPlan) -> None:
         retries = stage.retries(pack)
         for attempt in range(1, retries + 2):
             try:
@@ -111,7 +111,7 @@ class RayTune:
 
     def __init__(
         self,
-        place: Workplace,
+        place: WorkerContext,
         resources: Resources,
         address: str | None,
         stack: ExitStack,

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from analysis.wording import count
 from pinn_core.records.trajectory import TrajectoryError
-from sweeps.display.audience import Audience
+from sweeps.display.callbacks import Callbacks
 from sweeps.display.log_file import LogFile
 from sweeps.display.progress import Progress
 from sweeps.display.reporting import bring_report_up_to_date
@@ -22,7 +22,7 @@ from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
 from sweeps.execution.sizing import refuse_too_large
 from sweeps.execution.stage import Listed, Source, Stage
-from sweeps.execution.training import TRAINER, Workplace, trainer_at
+from sweeps.execution.training import TRAINER, WorkerContext, trainer_at
 from sweeps.process.interrupts import INTERRUPTED, Interrupts
 from sweeps.search.changes import refuse_changes, refuse_to_mix, under_its_rule
 from sweeps.search.optuna_log import write_optuna_log
@@ -30,11 +30,11 @@ from sweeps.search.planned import open_search
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
 from sweeps.store.address import check_folder, check_store
+from sweeps.store.blob_store import blob_store_at
 from sweeps.store.checkpoints import remove_checkpoints
 from sweeps.store.folder import StudyFolder
 from sweeps.store.kept_study import load_sealed, sealed
 from sweeps.store.lock import study_lock
-from sweeps.store.places import place_at
 from sweeps.store.results import Results, read_ids
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotWrite
@@ -165,7 +165,7 @@ class _Launch:
 
     def _search(self) -> tuple[Stage, Selection]:
         selection = Selection(self._study)
-        audience = Audience(self._progress, selection, self._publisher)
+        audience = Callbacks(self._progress, selection, self._publisher)
         models = [name for name, model in self._study.models.items() if model.space]
         opened = [open_search(self._study, name, self._store, self._results) for name in models]
         searches = [search for search, _ in opened]
@@ -197,7 +197,7 @@ class _Launch:
             if part.space and not chosen.chosen(model):
                 self._unchosen[model] = "none of its search runs has a final value"
         selection = Selection(self._study)
-        audience = Audience(self._progress, selection, self._publisher)
+        audience = Callbacks(self._progress, selection, self._publisher)
         sources = [
             Listed(model, rerun_runs(self._study, model, chosen.chosen(model)))
             for model in self._study.models
@@ -226,14 +226,14 @@ class _Launch:
         for name, reason in (self._failed | self._unchosen).items():
             say(f"  {name}: {reason}")
 
-    def _stage(self, sources: Sequence[Source], audience: Audience) -> Stage:
+    def _stage(self, sources: Sequence[Source], audience: Callbacks) -> Stage:
         resources, slots = self._study.resources, self._crew.slots
         return Stage(sources, self._results, resources, slots, audience)
 
 
-def _workplace(study: Study, folder: StudyFolder, trainer: str) -> Workplace:
+def _workplace(study: Study, folder: StudyFolder, trainer: str) -> WorkerContext:
     search = study.search
-    return Workplace(
+    return WorkerContext(
         store=folder.store,
         metric=search.metric,
         progress=str(folder.progress),
@@ -248,7 +248,7 @@ def _workplace(study: Study, folder: StudyFolder, trainer: str) -> Workplace:
 def _set_files_aside(folder: StudyFolder) -> Iterator[str]:
     """Rename damaged files of the study's folder; what was wrong with each."""
     for path in {str(folder.path), folder.home}:
-        place_at(path).remove_leftovers()
+        blob_store_at(path).remove_leftovers()
     for file, read in ((folder.study_file, load_sealed), (folder.passed_over, read_ids)):
         try:
             if file.is_file():

@@ -10,7 +10,7 @@ from typing import Any
 
 from sweeps.errors import StudyError
 from sweeps.execution.software import differences, installed
-from sweeps.store.meeting import Meeting, meeting
+from sweeps.store.shared_storage import SharedStorageProbe, meeting
 
 ANSWER_WITHIN = 120.0
 """Seconds for all nodes: a worker starts and imports torch, on a busy machine."""
@@ -66,7 +66,9 @@ def refuse_strangers(nodes: Sequence[Node], root: str) -> None:
             )
 
 
-def _answers(alive: Sequence[dict[str, Any]], place: Meeting, gpus: bool) -> Iterator[Node]:
+def _answers(
+    alive: Sequence[dict[str, Any]], place: SharedStorageProbe, gpus: bool
+) -> Iterator[Node]:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -87,7 +89,7 @@ def _answers(alive: Sequence[dict[str, Any]], place: Meeting, gpus: bool) -> Ite
         yield Node(_address(asked[answer]), f"no answer within {ANSWER_WITHIN:g} s")
 
 
-def _node(about: dict[str, Any], place: Meeting, answer: Any) -> Node:  # noqa: ANN401
+def _node(about: dict[str, Any], place: SharedStorageProbe, answer: Any) -> Node:  # noqa: ANN401
     import ray
 
     now = time.time()
@@ -107,7 +109,7 @@ def _node(about: dict[str, Any], place: Meeting, answer: Any) -> Node:  # noqa: 
     )
 
 
-def _look(place: Meeting, name: str, gpus: bool) -> dict[str, Any]:
+def _look(place: SharedStorageProbe, name: str, gpus: bool) -> dict[str, Any]:
     """On the node."""
     count = _visible_gpus() if gpus else None
     storage = place.answer(name)

@@ -12,9 +12,9 @@ from ray.tune.search import Searcher
 from sweeps.execution.spreading import Room, threads_for, work_left
 from sweeps.execution.stage import Stage
 from sweeps.execution.trainable import trial_config, values_of
-from sweeps.execution.training import Workplace
+from sweeps.execution.training import WorkerContext
 from sweeps.store.writing import CannotWrite
-from sweeps.study.plan import Pack
+from sweeps.study.plan import PackPlan
 
 
 class PackSearcher(Searcher):
@@ -24,12 +24,12 @@ class PackSearcher(Searcher):
     copies that Tune pickles hold nothing: a stage, and Optuna in it, is rebuilt from the store.
     """
 
-    def __init__(self, stages: Iterable[Stage], place: Workplace, room: Room) -> None:
+    def __init__(self, stages: Iterable[Stage], place: WorkerContext, room: Room) -> None:
         super().__init__()
         self._stages = iter(stages)
         self._stage = next(self._stages, None)
         self._place, self._room = place, room
-        self._packs: dict[str, Pack] = {}
+        self._packs: dict[str, PackPlan] = {}
         self._full = ""
 
     def suggest(  # type: ignore[override]  # Tune's annotation forgets FINISHED
@@ -46,7 +46,7 @@ class PackSearcher(Searcher):
         self._packs[trial_id] = pack
         return trial_config(pack, replace(self._place, threads=self._threads(pack, self._stage)))
 
-    def _threads(self, pack: Pack, stage: Stage) -> int:
+    def _threads(self, pack: PackPlan, stage: Stage) -> int:
         """The pack's own, and those of slots that would have nothing to do before it ends."""
         if self._place.device != "cpu" or stage.draws_on:
             return self._place.threads

@@ -16,8 +16,8 @@ from numpy import ndarray
 
 from pinn_core.records.trajectory import Manifest, TrajectoryError
 from pinn_core.training.pruning import Pruning
+from sweeps.store.blob_store import READERS
 from sweeps.store.cohorts import cohort_of
-from sweeps.store.places import READERS
 from sweeps.store.store import Store
 from sweeps.study.plan import Run
 from sweeps.study.pruners import PRUNERS, Pruner

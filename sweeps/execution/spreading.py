@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeps.study.plan import Pack, step_flops
+from sweeps.study.plan import PackPlan, step_flops
 
 THREAD_STEP = 2e7
 """Operations of an update that keep a thread busy for longer than it takes to wake it: 0.4 ms."""
@@ -25,7 +25,7 @@ class Room:
     """Cores of each slot."""
 
 
-def threads_for(pack: Pack, others: Sequence[float], room: Room) -> int:
+def threads_for(pack: PackPlan, others: Sequence[float], room: Room) -> int:
     """How many threads a pack should use that starts when others are left, of so many operations.
 
     A pack of more work than a slot's fair share of all that is left would still be training when
@@ -42,7 +42,7 @@ def threads_for(pack: Pack, others: Sequence[float], room: Room) -> int:
     return max(1, int(room.cpus), min(int(threads), int(step / THREAD_STEP)))
 
 
-def work_left(pack: Pack, news: Path) -> float:
+def work_left(pack: PackPlan, news: Path) -> float:
     """Operations that a running pack has yet to do, by the note that its worker leaves."""
     try:
         note = json.loads((news / f"{pack.pack_id}.json").read_text())

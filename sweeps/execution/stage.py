@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pinn_core.records.trajectory import TrajectoryError
-from sweeps.store.results import Results, Value
-from sweeps.study.plan import Pack, Run, make_pack, make_packs
+from sweeps.store.results import Outcome, Results
+from sweeps.study.plan import PackPlan, Run, make_pack, make_packs
 from sweeps.study.study import Resources
 
 PASSED_OVER = "failed before, and the search went on without it"
@@ -28,23 +28,23 @@ class Source(Protocol):
     def ask(self) -> list[Run]:
         """The next runs, empty when there are no more."""
 
-    def tell(self, values: Mapping[str, Value]) -> None:
+    def tell(self, values: Mapping[str, Outcome]) -> None:
         """Final values of runs asked, by run id; None for those that have none."""
 
 
-class Watch(Protocol):
+class StageEvents(Protocol):
     """Who hears what becomes of the runs of a stage."""
 
     def asked(self, runs: Sequence[Run]) -> None:
         """These runs are to be trained."""
 
-    def found(self, run: Run, value: Value) -> None:
+    def found(self, run: Run, value: Outcome) -> None:
         """The run was settled before."""
 
-    def finished(self, run: Run, value: Value) -> None:
+    def finished(self, run: Run, value: Outcome) -> None:
         """The run is committed."""
 
-    def retried(self, pack: Pack, attempt: int, reason: str) -> None:
+    def retried(self, pack: PackPlan, attempt: int, reason: str) -> None:
         """The pack failed and is tried again; attempts count from 1."""
 
     def failed(self, run: Run, reason: str) -> None:
@@ -67,7 +67,7 @@ class Listed:
         runs, self._runs = self._runs, []
         return runs
 
-    def tell(self, values: Mapping[str, Value]) -> None:
+    def tell(self, values: Mapping[str, Outcome]) -> None:
         """Nothing depends on the values."""
 
 
@@ -84,7 +84,7 @@ class Stage:
         results: Results,
         resources: Resources,
         slots: int,
-        watch: Watch,
+        watch: StageEvents,
     ) -> None:
         self.failures: dict[str, str] = {}
         self.resources = resources
@@ -92,8 +92,8 @@ class Stage:
         self._sources = {source.model: source for source in sources}
         self._results = results
         self._slots = slots
-        self._ready: deque[Pack] = deque()
-        self._running: dict[str, Pack] = {}
+        self._ready: deque[PackPlan] = deque()
+        self._running: dict[str, PackPlan] = {}
         self._suspects: set[str] = set()
         self._given_up: dict[str, list[str]] = {source.model: [] for source in sources}
 
@@ -103,7 +103,7 @@ class Stage:
         self._fill()
         return not self._ready and not self._running
 
-    def next_pack(self) -> Pack | None:
+    def next_pack(self) -> PackPlan | None:
         """A pack that can start now; None while all depends on running packs, or at the end."""
         self._fill()
         if not self._ready:
@@ -113,12 +113,12 @@ class Stage:
         return pack
 
     @property
-    def ready(self) -> list[Pack]:
+    def ready(self) -> list[PackPlan]:
         """Packs that were made and have not started."""
         return list(self._ready)
 
     @property
-    def running(self) -> list[Pack]:
+    def running(self) -> list[PackPlan]:
         """Packs that have started and not ended."""
         return list(self._running.values())
 
@@ -127,13 +127,13 @@ class Stage:
         """Whether some search draws more runs as soon as a slot is free."""
         return any(source.learns and not source.waiting for source in self._sources.values())
 
-    def done(self, pack: Pack, values: Mapping[str, Value]) -> None:
+    def done(self, pack: PackPlan, values: Mapping[str, Outcome]) -> None:
         """All runs of the pack are committed, with these final values by run id."""
         self._running.pop(pack.pack_id, None)
         for run in pack.runs:
             self._finish(run, values[run.run_id])
 
-    def lost(self, pack: Pack, reason: str) -> None:
+    def lost(self, pack: PackPlan, reason: str) -> None:
         """The pack failed for good: its halves are tried, a run alone is given up."""
         self._running.pop(pack.pack_id, None)
         self._results.look_again()
@@ -149,7 +149,7 @@ class Stage:
             self._ready.extendleft(reversed(halves))
             self._suspects.update(half.pack_id for half in halves)
 
-    def retries(self, pack: Pack) -> int:
+    def retries(self, pack: PackPlan) -> int:
         """How often the pack may be tried again after a failure.
 
         A part of a lost pack is halved at its first failure, until the run at fault is alone.
@@ -166,7 +166,7 @@ class Stage:
         else:
             self._finish(run, value)
 
-    def _finish(self, run: Run, value: Value) -> None:
+    def _finish(self, run: Run, value: Outcome) -> None:
         self._results.learn(run.run_id, value)
         self._sources[run.model].tell({run.run_id: value})
         self.watch.finished(run, value)
@@ -183,7 +183,7 @@ class Stage:
             self.watch.asked(missing)
             self._ready.extend(self._packs(missing))
 
-    def _packs(self, runs: Sequence[Run]) -> list[Pack]:
+    def _packs(self, runs: Sequence[Run]) -> list[PackPlan]:
         """The packs that were begun before, as they were, and then the other runs in new ones.
 
         Of a pack whose runs were being judged, those that are left.

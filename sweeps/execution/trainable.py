@@ -13,10 +13,10 @@ from ray.tune import Trainable
 
 from sweeps.errors import StudyError
 from sweeps.execution.software import differences, installed
-from sweeps.execution.training import TooLarge, Workplace, train_pack, trainer_at
-from sweeps.store.results import Pruned, Value
+from sweeps.execution.training import TooLarge, WorkerContext, train_pack, trainer_at
+from sweeps.store.results import Outcome, Pruned
 from sweeps.store.writing import CannotWrite
-from sweeps.study.plan import Pack, Run
+from sweeps.study.plan import PackPlan, Run
 
 
 class PackTrainable(Trainable):
@@ -54,20 +54,20 @@ class PackTrainable(Trainable):
         return {"done": True, "run_ids": list(values), "values": plain}
 
 
-def values_of(result: Mapping[str, Any]) -> dict[str, Value]:
+def values_of(result: Mapping[str, Any]) -> dict[str, Outcome]:
     """What the runs of a trial reached, by run id, from the result of its step."""
     values = [Pruned(*one) if isinstance(one, list) else one for one in result["values"]]
     return dict(zip(result["run_ids"], values, strict=True))
 
 
-def trial_config(pack: Pack, place: Workplace) -> dict[str, Any]:
+def trial_config(pack: PackPlan, place: WorkerContext) -> dict[str, Any]:
     """A pack as a Tune trial's configuration; packed small, for the driver keeps one per trial."""
     runs = json.dumps([run.to_dict() for run in pack.runs]).encode()
     packed = base64.b64encode(zlib.compress(runs)).decode()
     return {"pack_id": pack.pack_id, "runs": packed, "place": vars(place)}
 
 
-def read_trial_config(config: Mapping[str, Any]) -> tuple[Pack, Workplace]:
+def read_trial_config(config: Mapping[str, Any]) -> tuple[PackPlan, WorkerContext]:
     """The pack and workplace that ``trial_config`` wrote.
 
     Raises ``StudyError`` for anything else: Tune has been seen to start a trial with an empty
@@ -79,4 +79,4 @@ def read_trial_config(config: Mapping[str, Any]) -> tuple[Pack, Workplace]:
         raise StudyError(f"trial: found the keys {found}, allowed: {', '.join(sorted(expected))}")
     plain = json.loads(zlib.decompress(base64.b64decode(config["runs"])))
     runs = tuple(Run.from_dict(run) for run in plain)
-    return Pack(config["pack_id"], runs), Workplace(**config["place"])
+    return PackPlan(config["pack_id"], runs), WorkerContext(**config["place"])

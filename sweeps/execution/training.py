@@ -26,9 +26,9 @@ from sweeps.errors import StudyError
 from sweeps.execution.pruning import pruning_of
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.faults import reach
-from sweeps.store.results import Value, final_value
+from sweeps.store.results import Outcome, final_value
 from sweeps.store.store import Store
-from sweeps.study.plan import Pack, Run, flops
+from sweeps.study.plan import PackPlan, Run, flops
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ NEWS_EVERY = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workplace:
+class WorkerContext:
     """Where a pack is trained and what for; plain values alone, so that it travels anywhere."""
 
     store: str
@@ -72,7 +72,7 @@ class TooLarge(MemoryError):
     """One run alone does not fit into memory: another try would ask for as much."""
 
 
-def train_pack(pack: Pack, place: Workplace) -> dict[str, Value]:
+def train_pack(pack: PackPlan, place: WorkerContext) -> dict[str, Outcome]:
     """Train the runs of a pack that the store lacks and commit them one by one.
 
     A pack for which memory is too small is trained in parts, down to single runs: it changes no
@@ -83,7 +83,7 @@ def train_pack(pack: Pack, place: Workplace) -> dict[str, Value]:
     store = Store(place.store)
     held = [run.run_id for run in pack.runs if run.run_id in store]
     missing = [run for run in pack.runs if run.run_id not in held]
-    values: dict[str, Value] = {
+    values: dict[str, Outcome] = {
         run_id: final_value(store.read(run_id), place.metric) for run_id in held
     }
     if missing:
@@ -91,10 +91,10 @@ def train_pack(pack: Pack, place: Workplace) -> dict[str, Value]:
     return values
 
 
-def _train(pack_id: str, runs: list[Run], store: Store, place: Workplace) -> dict[str, Value]:
+def _train(pack_id: str, runs: list[Run], store: Store, place: WorkerContext) -> dict[str, Outcome]:
     """Train and commit runs of one shape, as many at a time as memory has room for."""
     news = _News(Path(place.progress) / f"{pack_id}.json", runs)
-    values: dict[str, Value] = {}
+    values: dict[str, Outcome] = {}
     waiting = deque(_parts(runs, _most(runs, place)))
     try:
         while waiting:
@@ -117,7 +117,7 @@ def _train(pack_id: str, runs: list[Run], store: Store, place: Workplace) -> dic
     return values
 
 
-def _most(runs: list[Run], place: Workplace) -> int:
+def _most(runs: list[Run], place: WorkerContext) -> int:
     """How many of the runs fit into memory together, as far as that can be known before."""
     if len(runs) == 1:
         return 1
@@ -131,14 +131,14 @@ def _parts(runs: list[Run], most: int) -> list[list[Run]]:
     return [runs[start : start + size] for start in range(0, len(runs), size)]
 
 
-def _checkpointing(runs: list[Run], place: Workplace) -> Checkpointing:
-    shelf = StoredCheckpoint(place.store, [run.run_id for run in runs])
-    return Checkpointing(shelf, every_seconds(CHECKPOINT_EVERY))
+def _checkpointing(runs: list[Run], place: WorkerContext) -> Checkpointing:
+    kept = StoredCheckpoint(place.store, [run.run_id for run in runs])
+    return Checkpointing(kept, every_seconds(CHECKPOINT_EVERY))
 
 
 def _train_together(
     runs: list[Run],
-    place: Workplace,
+    place: WorkerContext,
     checkpointing: Checkpointing,
     pruning: Pruning | None,
     news: _News,
@@ -172,7 +172,7 @@ def _commit(
     runs: list[Run],
     trajectories: list[Trajectory],
     store: Store,
-    place: Workplace,
+    place: WorkerContext,
     started: float,
     seconds: float,
 ) -> None:

@@ -17,7 +17,7 @@ from optuna.samplers import PartialFixedSampler
 from optuna.trial import Trial, TrialState, create_trial
 
 from sweeps.search.samplers import Point, distributions, is_finite, sampler_of, shuffled
-from sweeps.store.results import Pruned, Value
+from sweeps.store.results import Outcome, Pruned
 from sweeps.study.plan import Run, model_points, search_run
 from sweeps.study.space import grid_size
 from sweeps.study.study import Study
@@ -51,7 +51,7 @@ class ModelSearch:
         self._optuna = optuna.create_study(direction=search.direction, sampler=self._sampler)
         self._generation = _generation(study, self.total)
         self._asked: dict[str, Trial | None] = {}
-        self._values: dict[str, Value] = {}
+        self._values: dict[str, Outcome] = {}
         self._drawn: set[str] = set()
         self._rest = self._shuffled_points()
         self._runs = self._grid() if search.sampler == "grid" else self._sampled()
@@ -67,21 +67,21 @@ class ModelSearch:
             raise RuntimeError(f"search of {self.model}: tell the last generation before asking")
         return list(itertools.islice(self._runs, self._generation))
 
-    def tell(self, values: Mapping[str, Value]) -> None:
+    def tell(self, values: Mapping[str, Outcome]) -> None:
         """What runs asked have reached, by run id, in any order and in any portions."""
         self._values.update((one, values[one]) for one in values if one in self._asked)
         if self.asynchronous or len(self._values) == len(self._asked):
             for run_id in [one for one in self._asked if one in self._values]:
                 self._tell(self._asked.pop(run_id), self._values.pop(run_id))
 
-    def adopt(self, run: Run, value: Value) -> None:
+    def adopt(self, run: Run, value: Outcome) -> None:
         """Take a settled run of an earlier asynchronous search as one of this search's own."""
         self._drawn.add(run.run_id)
         self._optuna.add_trial(
             create_trial(**outcome(value), params=run.varied, distributions=self._space)
         )
 
-    def _tell(self, trial: Trial | None, value: Value) -> None:
+    def _tell(self, trial: Trial | None, value: Outcome) -> None:
         if trial is None:
             return
         if isinstance(value, Pruned):
@@ -150,7 +150,7 @@ class ModelSearch:
         return run
 
 
-def outcome(value: Value) -> dict[str, Any]:
+def outcome(value: Outcome) -> dict[str, Any]:
     """What a settled run reached, as keywords of Optuna's ``create_trial``."""
     if value is None:
         return {"state": TrialState.FAIL}

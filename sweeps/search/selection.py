@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 
-from sweeps.store.results import Pruned, Value
+from sweeps.store.results import Outcome, Pruned
 from sweeps.study.plan import Run, rerun_of
 from sweeps.study.study import Study
 
@@ -22,7 +22,7 @@ class Selection:
         self._top = {model: rerun_of(study, model).top for model in study.models}
         self._best: dict[str, list[tuple[float, str, Run]]] = {model: [] for model in study.models}
 
-    def offer(self, run: Run, value: Value) -> None:
+    def offer(self, run: Run, value: Outcome) -> None:
         """Consider a settled run."""
         if value is not None and not isinstance(value, Pruned):
             best = self._best[run.model]

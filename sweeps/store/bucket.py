@@ -10,15 +10,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pyarrow import fs
 
-from sweeps.store.claims import Claim, Taken
 from sweeps.store.faults import reach
+from sweeps.store.leases import Lease, Taken
 from sweeps.store.writing import CannotWrite
 
 CLAIMS = "claims"
-"""Folder of the claims of those who commit a run at this moment."""
+"""Folder of the leases of those who commit a run at this moment."""
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)
-"""Seconds before what failed is tried again: longer than a hiccup, shorter than a claim."""
+"""Seconds before what failed is tried again: longer than a hiccup, shorter than a lease."""
 
 HOPELESS = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH")
 """Errors that trying again does not mend."""
@@ -104,17 +104,17 @@ class Bucket:
     @contextmanager
     def alone(self, subject: str) -> Iterator[None]:
         """Keep other writers of the same subject out meanwhile."""
-        claim = Claim(self, CLAIMS, subject)
+        lease = Lease(self, CLAIMS, subject)
         while True:
             try:
-                claim.take()
+                lease.take()
                 break
             except Taken:
                 time.sleep(random.uniform(0.05, 0.5))
         try:
             yield
         finally:
-            claim.release()
+            lease.release()
 
     def try_out(self, *, write: bool) -> None:
         """Raise ``OSError`` unless the folder can be listed and, if asked for, written."""

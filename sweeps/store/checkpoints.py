@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
 
-from sweeps.store.places import place_at
+from sweeps.store.blob_store import blob_store_at
 from sweeps.store.writing import CannotWrite
 
 log = logging.getLogger(__name__)
@@ -22,10 +22,10 @@ FOLDER = "checkpoints"
 
 
 class StoredCheckpoint:
-    """The place of the checkpoint of runs that train together, a shelf of ``pinn_core``."""
+    """The place of the checkpoint of runs that train together (a ``CheckpointStore``)."""
 
     def __init__(self, root: str, run_ids: Sequence[str]) -> None:
-        self._place = place_at(root)
+        self._place = blob_store_at(root)
         self._runs = json.dumps(list(run_ids))
         name = blake2b(self._runs.encode(), digest_size=8).hexdigest()
         self._tensors, self._list = f"{FOLDER}/{name}.safetensors", f"{FOLDER}/{name}.json"
@@ -61,7 +61,7 @@ class StoredCheckpoint:
 
 def begun(root: str) -> list[list[str]]:
     """The runs of each pack that has a checkpoint; lists that are damaged do not count."""
-    place = place_at(root)
+    place = blob_store_at(root)
     names = place.names(FOLDER)
     found = []
     for name in names:
@@ -73,6 +73,6 @@ def begun(root: str) -> list[list[str]]:
 
 def remove_checkpoints(root: str) -> None:
     """Remove what packs left that were divided or given up; for a study whose stages are over."""
-    place = place_at(root)
+    place = blob_store_at(root)
     for name in place.names(FOLDER):
         place.remove(f"{FOLDER}/{name}")

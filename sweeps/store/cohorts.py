@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 
-from sweeps.store.places import READERS, place_at
+from sweeps.store.blob_store import READERS, blob_store_at
 
 FOLDER = "pruning"
 
@@ -28,7 +28,7 @@ class Cohort:
 
 def cohorts(root: str) -> list[Cohort]:
     """All that are kept in a store; damaged ones do not count."""
-    place = place_at(root)
+    place = blob_store_at(root)
     names = [name for name in sorted(place.names(FOLDER)) if name.endswith(".json")]
     with ThreadPoolExecutor(READERS) as pool:
         texts = list(pool.map(lambda name: place.read(f"{FOLDER}/{name}"), names))
@@ -43,7 +43,7 @@ def cohort_of(root: str, run_ids: Sequence[str], committed: Iterable[str]) -> Co
             return cohort
     new = Cohort(list(run_ids), sorted(committed))
     name = blake2b(json.dumps(new.runs).encode(), digest_size=8).hexdigest()
-    place_at(root).write(f"{FOLDER}/{name}.json", json.dumps(asdict(new)).encode())
+    blob_store_at(root).write(f"{FOLDER}/{name}.json", json.dumps(asdict(new)).encode())
     return new
 
 

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from sweeps.store.places import Place
+from sweeps.store.blob_store import BlobStore
 
 
 @dataclass(frozen=True)
 class Document:
     """One text file of a place; it is replaced as a whole or not at all."""
 
-    place: Place
+    place: BlobStore
     name: str
 
     def is_file(self) -> bool:

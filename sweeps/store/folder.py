@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sweeps.errors import StudyError, excerpt
 from sweeps.store.address import below, check_address, is_address
+from sweeps.store.blob_store import blob_store_at
 from sweeps.store.document import Document
-from sweeps.store.places import place_at
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class StudyFolder:
     @property
     def study_file(self) -> Document:
         """The study as it was resolved when it last ran."""
-        return Document(place_at(self.home), "study.yaml")
+        return Document(blob_store_at(self.home), "study.yaml")
 
     @property
     def passed_over(self) -> Document:
         """Ids of runs that failed and that a learning search has gone on without."""
-        return Document(place_at(self.home), "passed-over.json")
+        return Document(blob_store_at(self.home), "passed-over.json")
 
     @property
     def store(self) -> str:
@@ -84,7 +84,7 @@ class StudyFolder:
 
 def write_whole(file: Path, text: str) -> None:
     """Put a text in place as the store does: whole or not at all; raises ``CannotWrite``."""
-    place_at(str(file.parent)).write(file.name, text.encode())
+    blob_store_at(str(file.parent)).write(file.name, text.encode())
 
 
 def _known_home(path: Path) -> str | None:

@@ -1,6 +1,6 @@
 """One driver per study: a lock that the kernel releases however its holder ends.
 
-On an object store, where there is no kernel, it is a claim that the driver renews.
+On an object store, where there is no kernel, it is a lease that the driver renews.
 """
 
 import fcntl
@@ -14,11 +14,11 @@ from pathlib import Path
 from sweeps.errors import StudyError, excerpt
 from sweeps.store.address import is_address, reason
 from sweeps.store.bucket import Bucket, bucket_at
-from sweeps.store.claims import LIFE, Claim, Taken, holders, renewed
+from sweeps.store.leases import LIFE, Lease, Taken, holders, renewed
 from sweeps.store.writing import writing
 
 DRIVERS = "drivers"
-"""Folder of the claims of a study's drivers."""
+"""Folder of the leases of a study's drivers."""
 
 
 def study_lock(home: str | Path) -> AbstractContextManager[None]:
@@ -76,9 +76,9 @@ def _flock(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _claim(bucket: Bucket, home: str) -> Iterator[None]:
-    claim = Claim(bucket, DRIVERS, "driver")
+    lease = Lease(bucket, DRIVERS, "driver")
     try:
-        claim.take()
+        lease.take()
     except Taken as taken:
         raise StudyError(
             f"{bucket.where('')} is locked by {taken}, whose last sign of life is "
@@ -86,7 +86,7 @@ def _claim(bucket: Bucket, home: str) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise StudyError(f"store {home} cannot be written: {reason(error)}") from None
-    with renewed(claim) as lost:
+    with renewed(lease) as lost:
         try:
             yield
         finally:

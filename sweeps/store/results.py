@@ -23,11 +23,11 @@ class Pruned(NamedTuple):
     value: float
 
 
-Value = float | Pruned | None
+Outcome = float | Pruned | None
 """What a settled run reached: its final value, where it was stopped early, or None for neither."""
 
 
-def final_value(trajectory: Trajectory, metric: str) -> Value:
+def final_value(trajectory: Trajectory, metric: str) -> Outcome:
     """The metric in the last row; None for a run that diverged or whose last row lacks it."""
     if trajectory.diverged_at is not None or metric not in trajectory.table.column_names:
         return None
@@ -51,7 +51,7 @@ class Results:
         self._store, self._metric = store, metric
         self._file = passed_over
         self._passed_over = read_ids(passed_over)
-        self._values: dict[str, Value] = {}
+        self._values: dict[str, Outcome] = {}
 
     @classmethod
     def sound(cls, store: Store, metric: str, passed_over: Document) -> Results:
@@ -64,7 +64,7 @@ class Results:
         """Whether a run is settled."""
         return run_id in self.committed or run_id in self._passed_over
 
-    def value(self, run_id: str) -> Value:
+    def value(self, run_id: str) -> Outcome:
         """What a settled run reached.
 
         Raises ``TrajectoryError`` if its files are damaged.
@@ -83,7 +83,7 @@ class Results:
         """The runs of each pack whose judgements began, by run id; some may be committed."""
         return [cohort.runs for cohort in cohorts(self._store.root)]
 
-    def learn(self, run_id: str, value: Value) -> None:
+    def learn(self, run_id: str, value: Outcome) -> None:
         """Take note of a run that a worker has just committed."""
         self.committed.add(run_id)
         self._values[run_id] = value

@@ -26,7 +26,7 @@ from pinn_core.records.trajectory import (
 )
 from sweeps.errors import StudyError
 from sweeps.store import checkpoints, cohorts
-from sweeps.store.places import READERS, place_at
+from sweeps.store.blob_store import READERS, blob_store_at
 from sweeps.study.plan import Run
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Store:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._place = place_at(root)
+        self._place = blob_store_at(root)
 
     def commit(
         self,

@@ -71,7 +71,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Pack:
+class PackPlan:
     """Runs of one shape that are trained together; named by the hash of their names."""
 
     pack_id: str
@@ -136,13 +136,13 @@ def model_points(study: Study, model: str) -> list[dict[str, Any]]:
     return [dict(zip(space, point, strict=True)) for point in grid]
 
 
-def make_pack(runs: Sequence[Run]) -> Pack:
+def make_pack(runs: Sequence[Run]) -> PackPlan:
     """A pack of these runs, which must have one shape."""
     names = canonical_json([run.run_id for run in runs])
-    return Pack(blake2b(names.encode(), digest_size=8).hexdigest(), tuple(runs))
+    return PackPlan(blake2b(names.encode(), digest_size=8).hexdigest(), tuple(runs))
 
 
-def make_packs(runs: Iterable[Run], resources: Resources, slots: int) -> list[Pack]:
+def make_packs(runs: Iterable[Run], resources: Resources, slots: int) -> list[PackPlan]:
     """Packs of runs with one shape, the longest first; ``slots`` packs can train at a time.
 
     With ``pack: auto`` no pack is larger than a slot's share of the runs, and beyond that as large
@@ -160,11 +160,11 @@ def make_packs(runs: Iterable[Run], resources: Resources, slots: int) -> list[Pa
     return _cut(packs, slots) if resources.pack == "auto" and not resources.gpus else packs
 
 
-def _sorted(packs: Iterable[Pack]) -> list[Pack]:
+def _sorted(packs: Iterable[PackPlan]) -> list[PackPlan]:
     return sorted(packs, key=lambda pack: pack.flops, reverse=True)
 
 
-def _cut(packs: list[Pack], slots: int) -> list[Pack]:
+def _cut(packs: list[PackPlan], slots: int) -> list[PackPlan]:
     """Halve the last pack of the slot that ends last as long as slots then end earlier."""
     while True:
         costs = [pack.flops for pack in packs]
@@ -182,7 +182,9 @@ def _cut(packs: list[Pack], slots: int) -> list[Pack]:
         packs = finer
 
 
-def _packs(group: Sequence[Run], resources: Resources, share: int, slots: int) -> Iterator[Pack]:
+def _packs(
+    group: Sequence[Run], resources: Resources, share: int, slots: int
+) -> Iterator[PackPlan]:
     """The group in packs; on CPUs of about one size, and in full rounds if there are several."""
     size = resources.pack if resources.pack != "auto" else _auto_size(group, resources, share)
     if resources.pack == "auto" and not resources.gpus:

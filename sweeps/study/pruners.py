@@ -21,7 +21,7 @@ from pinn_core.registry import Registry
 
 @runtime_checkable
 class Pruner(Protocol):
-    """The contract of what ``search.pruner`` names; its fields are its knobs."""
+    """The contract of what ``search.pruner`` names; its fields are its hyperparameters."""
 
     kind: ClassVar[str]
     complete: ClassVar[bool]

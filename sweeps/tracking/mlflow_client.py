@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from sweeps.store.places import place_at
+from sweeps.store.blob_store import blob_store_at
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -55,7 +55,7 @@ def make_database(file: Path) -> None:
 
     MLflow makes its tables in dozens of steps, and refuses what one that was stopped left behind.
     """
-    folder = place_at(str(file.parent))
+    folder = blob_store_at(str(file.parent))
     with folder.alone(file.name), TemporaryDirectory() as elsewhere:
         if folder.exists(file.name):
             return

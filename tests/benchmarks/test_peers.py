@@ -46,7 +46,7 @@ def configuration(activation: Any, precision: Any, steps: int = 1) -> Configurat
 @pytest.mark.parametrize("name", PEERS)
 def test_losses_and_both_gradients_are_equal(name: str, activation: str, precision: str) -> None:
     engine = Engine.of(configuration(activation, precision), pack=2)
-    size = engine.field.stack.size
+    size = engine.disc.stack.size
     ours = engine.both()
     losses, gradients = peer(name, engine.task(member=1)).both()
     close = {"rtol": TOLERANCE[precision], "atol": TOLERANCE[precision]}

@@ -16,7 +16,7 @@ from pinn_core import PROBLEMS
 )
 def test_losses_and_gradients_are_equal(problem: str, network: str) -> None:
     ours = Ours.of(problem, network, 2, "float64")
-    size = ours.field.stack.size
+    size = ours.disc.stack.size
     terms = ours.terms().terms.values()
     peer = ours.peer(member=1)
     for term, loss, gradient in zip(terms, peer.losses(), peer.gradients(), strict=True):

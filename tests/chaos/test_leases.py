@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.errors import StudyError
-from sweeps.store import claims
+from sweeps.store import leases
 from sweeps.store.bucket import bucket_at
 from sweeps.store.lock import study_lock
 from sweeps.store.store import Store
@@ -24,15 +24,15 @@ from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 pytestmark = pytest.mark.slow  # leases have to run out
 
 LIFE = 3.0
-"""Seconds that a claim lives in these tests."""
+"""Seconds that a lease lives in these tests."""
 
 DRIVER = f"""
 import sys, time
 from sweeps.errors import StudyError
-from sweeps.store import claims
+from sweeps.store import leases
 from sweeps.store.bucket import bucket_at
 from sweeps.store.lock import study_lock
-claims.LIFE, claims.BEAT = {LIFE}, {LIFE} / 10
+leases.LIFE, leases.BEAT = {LIFE}, {LIFE} / 10
 try:
     with study_lock(sys.argv[1]):
         print("locked", flush=True)
@@ -43,10 +43,10 @@ except StudyError as error:
 WRITER = f"""
 import sys
 from pathlib import Path
-from sweeps.store import claims
+from sweeps.store import leases
 from sweeps.store.store import Store
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
-claims.LIFE = {LIFE}
+leases.LIFE = {LIFE}
 run = pinn_run(sample_study(Path(sys.argv[2])))
 commit(Store(sys.argv[1]), run, trajectory_of(run))
 print("committed", flush=True)
@@ -55,7 +55,7 @@ print("committed", flush=True)
 
 @pytest.fixture(autouse=True)
 def short_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "LIFE", LIFE)
+    monkeypatch.setattr(leases, "LIFE", LIFE)
 
 
 @pytest.fixture
@@ -105,10 +105,10 @@ def test_this_machines_clock_may_say_anything(
 ) -> None:
     bucket = bucket_at(s3.address("studies"))
     now = time.time()
-    monkeypatch.setattr(claims.time, "time", lambda: now + jump)
-    first, second = (claims.Claim(bucket, "drivers", "driver") for _ in range(2))
+    monkeypatch.setattr(leases.time, "time", lambda: now + jump)
+    first, second = (leases.Lease(bucket, "drivers", "driver") for _ in range(2))
     first.take()
-    with pytest.raises(claims.Taken):
+    with pytest.raises(leases.Taken):
         second.take()
     assert first.renew()
     first.release()

@@ -22,7 +22,7 @@ from pinn_core import (
     WEIGHTINGS,
 )
 from pinn_core.inputs import INPUTS
-from pinn_core.optimizers import Descent
+from pinn_core.optimizers import StepContext
 from pinn_core.problems.problem import Sized, grid_size
 
 FAMILIES = (
@@ -40,7 +40,7 @@ PARTS = [family[kind] for family in FAMILIES for kind in family.names()]
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
 def test_a_part_is_frozen_data_with_a_kind_and_words(part: Any) -> None:
-    fields = {field.name for field in dataclasses.fields(part)}
+    fields = {disc.name for disc in dataclasses.fields(part)}
     default = part()
     assert part.__dataclass_params__.frozen
     assert part.member_fields <= fields
@@ -52,7 +52,7 @@ def test_a_part_is_frozen_data_with_a_kind_and_words(part: Any) -> None:
 
 @pytest.mark.parametrize("kind", PROBLEMS.names())
 def test_a_problem_knows_the_size_of_its_grid_without_making_it(kind: str) -> None:
-    names = {field.name for field in dataclasses.fields(PROBLEMS[kind])}  # type: ignore[arg-type]
+    names = {disc.name for disc in dataclasses.fields(PROBLEMS[kind])}  # type: ignore[arg-type]
     axes = [name for name in sorted(names) if name.startswith("points_")]
     problem = PROBLEMS[kind](**{name: 7 + place for place, name in enumerate(axes)})
     grid = problem.grid()
@@ -80,7 +80,7 @@ def test_a_problems_grid_is_finite_and_in_shape_but_for_what_nobody_knows(kind: 
         for segment in condition.segments:
             on = grid.supervised.coordinates[segment.holds(grid.supervised.coordinates)]
             assert len(on)
-            assert segment.demand(on).shape == (len(on), len(condition.quantities))
+            assert segment.target(on).shape == (len(on), len(condition.quantities))
 
 
 @pytest.mark.parametrize("kind", PROBLEMS.names())
@@ -120,8 +120,10 @@ def test_an_optimizer_walks_down_a_bowl(kind: str) -> None:
     def products(vectors: torch.Tensor, members: Sequence[int]) -> torch.Tensor:
         return curvature[list(members)] * vectors
 
-    def bowl(theta: torch.Tensor) -> Descent:
-        return Descent(theta, *evaluate(theta, (0, 1)), evaluate, products=products, seeds=(0, 1))
+    def bowl(theta: torch.Tensor) -> StepContext:
+        return StepContext(
+            theta, *evaluate(theta, (0, 1)), evaluate, products=products, seeds=(0, 1)
+        )
 
     theta = torch.full((2, 3), 0.3)
     rates = torch.full((2, 1), RATES.get(kind, 1e-2))

@@ -9,7 +9,7 @@ import torch
 from tests.pinn_core.engine.backends import BACKENDS
 from torch import Tensor
 
-from pinn_core.optimizers import Adam, AdamW, Descent, Optimizer
+from pinn_core.optimizers import Adam, AdamW, Optimizer, StepContext
 
 
 def loss(theta: Tensor) -> Tensor:
@@ -28,8 +28,8 @@ def walked(optimizer: Optimizer, theta: Tensor, backend: str, **settings: list[f
     own = {name: theta.new_tensor(values)[:, None] for name, values in settings.items()}
     state, members = optimizer.start(theta), range(len(theta))
     for step in range(40):
-        descent = Descent(theta, *evaluate(theta, members), evaluate)
-        theta = theta + optimizer.update(own, state, descent, step, backend)
+        context = StepContext(theta, *evaluate(theta, members), evaluate)
+        theta = theta + optimizer.update(own, state, context, step, backend)
     return theta
 
 

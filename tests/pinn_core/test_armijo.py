@@ -9,20 +9,22 @@ import pytest
 import torch
 
 from pinn_core.optimizers import GradientDescentArmijo
-from pinn_core.optimizers.line_search import Trial, armijo
+from pinn_core.optimizers.line_search import LinePoint, armijo
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from tests.pinn_core.test_optimizers import Loss, Pack, network, rosenbrock, starts
 
 Line = Callable[[float], float]
 
 
-def search(line: Line, slope: float, length: float, most: int = 40) -> tuple[Trial, list[float]]:
+def search(
+    line: Line, slope: float, length: float, most: int = 40
+) -> tuple[LinePoint, list[float]]:
     """What the search returns, and the lengths that it tried."""
-    searching = armijo(Trial(0.0, line(0.0), slope, 1.0), length, most=most)
+    searching = armijo(LinePoint(0.0, line(0.0), slope, 1.0), length, most=most)
     tried = [next(searching)]
     while True:
         try:
-            tried.append(searching.send(Trial(tried[-1], line(tried[-1]), 0.0, 0.0)))
+            tried.append(searching.send(LinePoint(tried[-1], line(tried[-1]), 0.0, 0.0)))
         except StopIteration as end:
             return end.value, tried
 
@@ -44,7 +46,7 @@ def test_what_is_not_finite_is_stepped_back_from() -> None:
 
 def test_without_a_step_it_ends_where_it_began() -> None:
     found, tried = search(lambda t: t, -1.0, 1.0, most=7)
-    assert found == Trial(0.0, 0.0, -1.0, 1.0)
+    assert found == LinePoint(0.0, 0.0, -1.0, 1.0)
     assert len(tried) == 7
 
 

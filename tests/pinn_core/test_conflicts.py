@@ -15,7 +15,7 @@ from torch import Tensor
 from pinn_core import Adam, Configuration, Member, Mlp, Pinn, Record, Regression, train
 from pinn_core.aggregations import AGGREGATIONS, CAGrad, ConFIG, PCGrad, Sum
 from pinn_core.alignments import ALIGNMENTS, GUA, Proposal, Unaligned
-from pinn_core.optimizers import LBFGS, Descent, GradientDescent, Optimizer, Soap
+from pinn_core.optimizers import LBFGS, GradientDescent, Optimizer, Soap, StepContext
 from pinn_core.problems import Burgers, KleinGordon
 from pinn_core.records.trajectory import CONFLICT
 from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
@@ -140,8 +140,8 @@ def test_optimizers_that_cannot_serve_are_refused(parts: dict[str, Any], message
 
 
 def test_the_optimizer_goes_down_the_direction() -> None:
-    descent = (GradientDescent(steps=1, learning_rate=0.1),)
-    weighted = configuration(phases=descent, precision="float64")
+    context = (GradientDescent(steps=1, learning_rate=0.1),)
+    weighted = configuration(phases=context, precision="float64")
     table = frame(replace(weighted, aggregation=CAGrad(c=0.0)))
     total = frame(weighted)
     assert np.isclose(table["update/norm"][0], total["update/norm"][0] / 3)  # the mean of 3 terms
@@ -183,13 +183,13 @@ class Walk:
         """The terms' gradients, the update proposed, the metric's diagonal, the update applied."""
         rows = self.gradients()
         total = rows[0] + rows[1]
-        descent = Descent(self.theta, total.sum(1).double(), total, lambda *_: (total, total))
-        update = self.optimizer.update(self.settings, self.state, descent, self.now)
+        context = StepContext(self.theta, total.sum(1).double(), total, lambda *_: (total, total))
+        update = self.optimizer.update(self.settings, self.state, context, self.now)
         root = (self.state["second"].double() / (1 - 0.999 ** (self.now + 1))).sqrt() + 1e-8
         applied = self.alignment.aligned(
             self.shares,
             Proposal(
-                update, rows, descent, self.optimizer, self.settings, self.state, self.now, "auto"
+                update, rows, context, self.optimizer, self.settings, self.state, self.now, "auto"
             ),
         )
         self.theta, self.now = self.theta + applied, self.now + 1

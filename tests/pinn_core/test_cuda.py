@@ -76,11 +76,11 @@ def test_activations_are_fused() -> None:
 
 def test_nothing_waits_for_the_device() -> None:
     stack, parameters, points = example(3)
-    own, cloud = parameters.float().cuda(), points.float().cuda()
-    both_ways(stack, own, cloud)  # makes the kernels
+    own, point_set = parameters.float().cuda(), points.float().cuda()
+    both_ways(stack, own, point_set)  # makes the kernels
     torch.cuda.set_sync_debug_mode("error")
     try:
-        both_ways(stack, own, cloud)
+        both_ways(stack, own, point_set)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 

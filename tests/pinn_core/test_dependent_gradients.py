@@ -22,7 +22,7 @@ from pinn_core import Adam, Member, Mlp, Pinn, Record, train
 from pinn_core.aggregations import IMTLG, CAGrad, ConFIG, PCGrad, UPGrad
 from pinn_core.alignments import GUA, Proposal
 from pinn_core.configuration import Configuration
-from pinn_core.optimizers import Descent
+from pinn_core.optimizers import StepContext
 from pinn_core.problems import Wave
 from pinn_core.randomness import generator
 
@@ -165,10 +165,10 @@ def test_gua_applies_the_exact_projection_in_adams_metric(terms: int) -> None:
         root = 2.0 ** torch.tensor(rng.integers(-4, 5, own.shape[1]))[None].double()
         gradients = list(torch.tensor(own)[:, None])
         total = torch.stack(gradients).sum(0)
-        descent = Descent(total, total.sum(1), total, nowhere)
+        context = StepContext(total, total.sum(1), total, nowhere)
         state = {"first": torch.zeros_like(total), "second": root.square()}
         settings = {"learning_rate": torch.ones(1, 1).double()}
-        proposal = Proposal(update, gradients, descent, optimizer, settings, state, step, "auto")
+        proposal = Proposal(update, gradients, context, optimizer, settings, state, step, "auto")
         shares = {name: torch.zeros(1, 1).double() for name in alignment.member_fields}
         applied = alignment.aligned(shares, proposal)[0].numpy()
         expected = projected(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pinn_core import Member, Pinn, Regression, train
-from pinn_core.training.cuda_graphs import Graphs
+from pinn_core.training.cuda_graphs import CudaGraphs
 from pinn_core.training.pack import Pack
 from tests.pinn_core.packs import configuration
 
@@ -35,8 +35,8 @@ def test_work_is_done_once_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
         def __init__(self, work: Any) -> None:
             self.replay = work
 
-    monkeypatch.setattr(Graphs, "_captured", lambda _, work: Recorded(work))
-    graphs, done = Graphs(), []
+    monkeypatch.setattr(CudaGraphs, "_captured", lambda _, work: Recorded(work))
+    graphs, done = CudaGraphs(), []
     for key in ("a", "a", "b", "a", "b", "a"):
         graphs.run(key, lambda key=key: done.append(key))
     assert done == ["a", "a", "b", "a", "b", "a"]
@@ -49,6 +49,6 @@ def test_replayed_steps_are_the_steps(objective: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # no compiler sees through it
     members = [Member(replace(configuration(), objective=objective), seed) for seed in (0, 1)]
     replayed = train(members, device="cuda")
-    monkeypatch.setattr(Graphs, "run", lambda *arguments: arguments[-1]())
+    monkeypatch.setattr(CudaGraphs, "run", lambda *arguments: arguments[-1]())
     plain = train(members, device="cuda")
     assert [one.digest() for one in replayed] == [one.digest() for one in plain]

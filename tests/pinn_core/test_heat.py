@@ -14,10 +14,10 @@ def whole(name: str) -> np.ndarray:
 def differences_at(n: int, t: float) -> np.ndarray:
     """Finite differences minus series on the inner points at time t."""
     heat = Heat()
-    field = heat.numerical(n, round(16 * (n - 1) ** 2 * t))[1][1:-1, 1:-1]
+    disc = heat.numerical(n, round(16 * (n - 1) ** 2 * t))[1][1:-1, 1:-1]
     axis = np.linspace(0, 1, n)[1:-1]
     x, y = np.meshgrid(axis, axis, indexing="ij")
-    return field - heat.exact(x.ravel(), y.ravel(), np.full(x.size, t)).reshape(x.shape)
+    return disc - heat.exact(x.ravel(), y.ravel(), np.full(x.size, t)).reshape(x.shape)
 
 
 def test_the_grid_has_the_papers_points() -> None:
@@ -44,9 +44,9 @@ def test_finite_differences_are_of_second_order() -> None:
 
 
 def test_known_levels_of_the_mean_square() -> None:
-    field = whole("reference")
-    assert np.mean(field**2) == pytest.approx(8.75, abs=0.005)
-    assert np.var(field) == pytest.approx(3.13, abs=0.005)
+    disc = whole("reference")
+    assert np.mean(disc**2) == pytest.approx(8.75, abs=0.005)
+    assert np.var(disc) == pytest.approx(3.13, abs=0.005)
 
 
 @pytest.mark.parametrize("heat", [Heat(), Heat(a1=-1.0, a2=2.0, freq=1)])
@@ -74,11 +74,11 @@ def test_conditions_are_demanded_where_points_are_supervised_alone() -> None:
     (segment,) = heat.conditions["boundary"].segments
     assert not segment.holds(grid.interior.coordinates).any()
     assert segment.holds(grid.supervised.coordinates).all()
-    demanded = segment.demand(grid.supervised.coordinates)
-    assert np.array_equal(demanded, grid.supervised.exact)
+    target = segment.target(grid.supervised.coordinates)
+    assert np.array_equal(target, grid.supervised.exact)
     inside_at_start = initial_points(grid.supervised)
     assert inside_at_start.sum() == 576
-    assert not demanded[inside_at_start].any()
+    assert not target[inside_at_start].any()
 
 
 def initial_points(points: Points) -> np.ndarray:

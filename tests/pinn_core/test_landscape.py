@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pinn_core import Adam, Configuration, Heat, Member, Mlp, Pinn, Record, Regression, train
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.stack import padded
 from pinn_core.objectives.tangent_kernel import jacobian
 from pinn_core.objectives.terms import condition_term, differentiable_loss, fit_term, residual_term
@@ -50,95 +50,97 @@ def few_products(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pinn_core.probes.landscape.SPECTRUM_STEPS", 4)
 
 
-def field_of(problem: str) -> Field:
-    return Field(PROBLEMS[problem], NET, "float64", backend="eager")
+def field_of(problem: str) -> Discretization:
+    return Discretization(PROBLEMS[problem], NET, "float64", backend="eager")
 
 
-def parameters(field: Field, members: int = 1) -> Tensor:
-    rows = [field.initial(NET, seed) + 0.1 for seed in range(members)]
-    return torch.nn.functional.pad(torch.stack(rows), (0, padded(field.size) - field.size))
+def parameters(disc: Discretization, members: int = 1) -> Tensor:
+    rows = [disc.initial(NET, seed) + 0.1 for seed in range(members)]
+    return torch.nn.functional.pad(torch.stack(rows), (0, padded(disc.size) - disc.size))
 
 
-def terms(field: Field) -> list[str]:
-    return ["residual", *field.conditions, "regression"]
+def terms(disc: Discretization) -> list[str]:
+    return ["residual", *disc.conditions, "regression"]
 
 
-def cloud_of(field: Field, term: str) -> Any:
-    grid = {"residual": field.interior, "regression": field.grid}
-    return {**grid, **field.demands}[term].thinned(30, "test")
+def point_set_of(disc: Discretization, term: str) -> Any:
+    grid = {"residual": disc.interior, "regression": disc.grid}
+    return {**grid, **disc.condition_points}[term].thinned(30, "test")
 
 
-def term_of(field: Field, theta: Tensor, name: str) -> Any:
-    cloud = cloud_of(field, name)
+def term_of(disc: Discretization, theta: Tensor, name: str) -> Any:
+    point_set = point_set_of(disc, name)
     if name == "residual":
-        return residual_term(field, theta, cloud)[0]
+        return residual_term(disc, theta, point_set)[0]
     if name == "regression":
-        return fit_term(field, theta, cloud, cloud["reference"])[0]
-    return condition_term(field, theta, name, cloud)[0]
+        return fit_term(disc, theta, point_set, point_set["reference"])[0]
+    return condition_term(disc, theta, name, point_set)[0]
 
 
-def product_of(field: Field, theta: Tensor, name: str) -> Any:
-    return hessian(lambda own: differentiable_loss(field, own, name, cloud_of(field, name)), theta)
+def product_of(disc: Discretization, theta: Tensor, name: str) -> Any:
+    return hessian(
+        lambda own: differentiable_loss(disc, own, name, point_set_of(disc, name)), theta
+    )
 
 
-def dense(field: Field, theta: Tensor, name: str) -> Tensor:
+def dense(disc: Discretization, theta: Tensor, name: str) -> Tensor:
     """The Hessian (P, P) by torch's own functions, on nested derivatives by the coordinates."""
 
     def loss(own: Tensor) -> Tensor:
-        cloud = cloud_of(field, name)
-        operators = field.operators if name == "residual" else ()
-        condition = field.conditions.get(name)
+        point_set = point_set_of(disc, name)
+        operators = disc.operators if name == "residual" else ()
+        condition = disc.conditions.get(name)
         if condition is not None:
             operators = condition.operators
-        values = derivatives(field.stack, own[None], cloud.coordinates, operators)
+        values = derivatives(disc.stack, own[None], point_set.coordinates, operators)
         parts = list(values.unbind(1))
         for index, op in enumerate(operators, start=1):
             parts[index] = parts[index] + op.zeroth * parts[0]
         if name == "residual":
-            mismatch = field.problem.residual(torch.stack(parts, 1), cloud.coordinates)
+            mismatch = disc.problem.residual(torch.stack(parts, 1), point_set.coordinates)
         elif name == "regression":
-            mismatch = parts[0] - cloud["reference"]
+            mismatch = parts[0] - point_set["reference"]
         else:
             found = [parts[place][..., output] for place, output in condition.places]
-            mismatch = torch.stack(found, 2) - cloud["demanded"]
+            mismatch = torch.stack(found, 2) - point_set["target"]
         squares = mismatch.square()
-        if condition is not None and "share" in cloud.tables:
-            squares = squares * cloud["share"]
-        return squares.sum() / len(cloud)
+        if condition is not None and "share" in point_set.tables:
+            squares = squares * point_set["share"]
+        return squares.sum() / len(point_set)
 
     return torch.autograd.functional.hessian(loss, theta[0])
 
 
 @pytest.mark.parametrize("problem", ["heat", "helmholtz", "klein_gordon"])
 def test_a_product_is_the_dense_hessians(problem: str) -> None:
-    field = field_of(problem)
-    theta = parameters(field)
+    disc = field_of(problem)
+    theta = parameters(disc)
     vector = torch.randn(theta.shape, generator=torch.Generator().manual_seed(0)).double()
-    for name in terms(field):
-        found = product_of(field, theta, name)(vector)
-        expected = dense(field, theta, name) @ vector[0]
+    for name in terms(disc):
+        found = product_of(disc, theta, name)(vector)
+        expected = dense(disc, theta, name) @ vector[0]
         assert torch.allclose(found[0], expected, rtol=1e-9, atol=1e-9 * float(expected.norm()))
 
 
 @pytest.mark.parametrize("problem", list(PROBLEMS))
 def test_the_differentiable_loss_is_the_terms(problem: str) -> None:
-    field = field_of(problem)
-    theta = parameters(field, members=2).requires_grad_()
-    for name in terms(field):
-        loss = differentiable_loss(field, theta, name, cloud_of(field, name))
+    disc = field_of(problem)
+    theta = parameters(disc, members=2).requires_grad_()
+    for name in terms(disc):
+        loss = differentiable_loss(disc, theta, name, point_set_of(disc, name))
         (gradient,) = torch.autograd.grad(loss.sum(), theta)
-        known = term_of(field, theta.detach(), name)
+        known = term_of(disc, theta.detach(), name)
         assert torch.allclose(loss, known.loss, rtol=1e-12)
         assert torch.allclose(gradient, known.gradient, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["residual", "boundary", "regression"])
 def test_the_largest_eigenvalue_is_the_dense_one(name: str) -> None:
-    field = field_of("helmholtz")
-    theta = parameters(field)
-    eigenvalues = torch.linalg.eigvalsh(dense(field, theta, name))
-    start = torch.nn.functional.pad(torch.ones(1, field.size).double(), (0, 32 - field.size % 32))
-    diagonal, beside = lanczos(product_of(field, theta, name), start[:, : theta.shape[1]], 24)
+    disc = field_of("helmholtz")
+    theta = parameters(disc)
+    eigenvalues = torch.linalg.eigvalsh(dense(disc, theta, name))
+    start = torch.nn.functional.pad(torch.ones(1, disc.size).double(), (0, 32 - disc.size % 32))
+    diagonal, beside = lanczos(product_of(disc, theta, name), start[:, : theta.shape[1]], 24)
     assert largest(diagonal[0].numpy(), beside[0].numpy()) == pytest.approx(float(eigenvalues[-1]))
 
 
@@ -180,12 +182,14 @@ def test_a_spent_krylov_space_adds_no_eigenvalue() -> None:
 
 
 def test_kernels_are_those_of_dense_jacobians() -> None:
-    field = field_of("klein_gordon")
-    theta = parameters(field, members=2)
-    clouds = {name: cloud_of(field, name) for name in terms(field)[:-1]}
-    found = kernel_eigenvalues(field, theta, clouds, 1)
-    tables = {name: jacobian(field, theta, name, cloud, 1) for name, cloud in clouds.items()}
-    assert list(found) == ["total", *clouds]
+    disc = field_of("klein_gordon")
+    theta = parameters(disc, members=2)
+    point_sets = {name: point_set_of(disc, name) for name in terms(disc)[:-1]}
+    found = kernel_eigenvalues(disc, theta, point_sets, 1)
+    tables = {
+        name: jacobian(disc, theta, name, point_set, 1) for name, point_set in point_sets.items()
+    }
+    assert list(found) == ["total", *point_sets]
     for name, table in {**tables, "total": torch.cat(list(tables.values()))}.items():
         expected = torch.linalg.svdvals(table).square()
         kept = len(expected)
@@ -231,7 +235,7 @@ def test_what_is_due_is_there_and_nothing_else(regression: bool) -> None:
         every = DUE[name.partition("/")[0]]
         due = found.column(name).is_valid().to_numpy(zero_copy_only=False)
         assert np.flatnonzero(due).tolist() == list(range(0, 5, every))
-    assert found.schema.field(f"spectrum/{names[0]}").type == pa.list_(pa.float64())
+    assert found.schema.disc(f"spectrum/{names[0]}").type == pa.list_(pa.float64())
 
 
 @pytest.mark.usefixtures("few_products")
@@ -249,32 +253,32 @@ def test_by_default_nothing_is_recorded_and_nothing_else_changes() -> None:
 def test_what_is_recorded_is_of_the_parameters_of_its_row() -> None:
     one = configuration(precision="float64")
     found = train([Member(one, 3)], backend="eager", stop_after=1)[0].table
-    field = Field(one.problem, NET, "float64", backend="eager")
-    theta = torch.nn.functional.pad(field.initial(NET, 3)[None], (0, padded(field.size) - 33))
-    theta = theta[:, : padded(field.size)]
-    inside = field.interior.thinned(20, "gradient")
-    gradient = residual_term(field, theta, inside)[0].gradient
+    disc = Discretization(one.problem, NET, "float64", backend="eager")
+    theta = torch.nn.functional.pad(disc.initial(NET, 3)[None], (0, padded(disc.size) - 33))
+    theta = theta[:, : padded(disc.size)]
+    inside = disc.interior.thinned(20, "gradient")
+    gradient = residual_term(disc, theta, inside)[0].gradient
     edges, counts = read_histograms(found["histogram/residual"][0].as_py())
     assert counts.sum(1).tolist() == [8, 16, 4]
-    weights = gradient[0, field.stack.places()[1][0]]
+    weights = gradient[0, disc.stack.places()[1][0]]
     assert edges[1, -1] == pytest.approx(float(weights.abs().max()), rel=1e-9)
 
     def total(own: Tensor) -> Tensor:
-        residual = differentiable_loss(field, own, "residual", inside)
+        residual = differentiable_loss(disc, own, "residual", inside)
         return residual + 10 * differentiable_loss(
-            field, own, "boundary", field.demands["boundary"]
+            disc, own, "boundary", disc.condition_points["boundary"]
         )
 
     product = hessian(total, theta)
     table = torch.cat([product(row[None]) for row in torch.eye(theta.shape[1]).double()])
-    eigenvalues = torch.linalg.eigvalsh(table[: field.size, : field.size])
+    eigenvalues = torch.linalg.eigvalsh(table[: disc.size, : disc.size])
     assert found["curvature/total"][0].as_py() == pytest.approx(float(eigenvalues[-1]))
     nodes, weights = read_spectrum(found["spectrum/total"][0].as_py())
     assert weights.sum() == pytest.approx(1)
     assert nodes.max() == pytest.approx(float(eigenvalues[-1]))
     mean = (weights * nodes).sum()
     assert abs(mean) < eigenvalues.abs().max()
-    assert len(found["kernel/total"][0].as_py()) == 20 + len(field.demands["boundary"])
+    assert len(found["kernel/total"][0].as_py()) == 20 + len(disc.condition_points["boundary"])
 
 
 @pytest.mark.usefixtures("few_products")

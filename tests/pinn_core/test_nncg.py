@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pinn_core import Adam, Checkpointing, Configuration, Member, Mlp, Pinn, Record, train
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives import Batch, Regression
 from pinn_core.optimizers import LBFGS, NNCG
 from pinn_core.optimizers.conjugate_gradients import conjugate_gradients
@@ -19,8 +19,8 @@ from pinn_core.optimizers.nystrom import nystrom, preconditioned, probes
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.problems import Burgers, Helmholtz, Poisson
 from pinn_core.training.checkpoint import Folder, every_steps
-from pinn_core.training.hessian_products import Curvature
-from pinn_core.training.loss_weights import Balance
+from pinn_core.training.hessian_products import HessianProducts
+from pinn_core.training.loss_weights import LossWeights
 from pinn_core.weightings import Causal, Fixed, Weighting
 from tests.pinn_core.walking import Walk, fit, rosenbrock
 
@@ -178,14 +178,14 @@ def test_along_negative_curvature_it_still_descends() -> None:
 
 def curved(
     problem: Any, objective: Any, weighting: Weighting, constraints: Any
-) -> tuple[Field, Balance, Batch]:
-    field = Field(problem, NET, "float64", backend="eager", constraints=constraints)
-    batch = objective.batches(field, [0, 1]).at(3)
+) -> tuple[Discretization, LossWeights, Batch]:
+    disc = Discretization(problem, NET, "float64", backend="eager", constraints=constraints)
+    batch = objective.batches(disc, [0, 1]).at(3)
     weights = {
         name: torch.tensor([value, 2 * value]).double()
-        for name, value in objective.weights(field).items()
+        for name, value in objective.weights(disc).items()
     }
-    return field, Balance(field, weighting, weights, batch), batch
+    return disc, LossWeights(disc, weighting, weights, batch), batch
 
 
 @pytest.mark.parametrize(
@@ -200,22 +200,24 @@ def curved(
 def test_products_are_differences_of_what_is_optimised(
     problem: Any, objective: Any, weighting: Weighting, constraints: Any
 ) -> None:
-    field, balance, batch = curved(problem, objective, weighting, constraints)
-    theta = torch.stack([field.initial(NET, seed) for seed in (0, 1)])
+    disc, loss_weights, batch = curved(problem, objective, weighting, constraints)
+    theta = torch.stack([disc.initial(NET, seed) for seed in (0, 1)])
 
     def gradient(at: Tensor, first: bool = False) -> Tensor:
-        factors = balance.factors if first else balance.factors_again([0, 1])
-        return balance.total(objective.evaluate(field, at, batch, factors))[1]
+        factors = loss_weights.factors if first else loss_weights.factors_again([0, 1])
+        return loss_weights.total(objective.evaluate(disc, at, batch, factors))[1]
 
     gradient(theta, first=True)
     vectors = torch.linspace(-1, 1, theta.numel()).double().reshape(theta.shape).sin()
-    products = Curvature(field, balance, batch, theta)
+    products = HessianProducts(disc, loss_weights, batch, theta)
     found = products(vectors, [0, 1])
     step = 1e-5
     expected = (gradient(theta + step * vectors) - gradient(theta - step * vectors)) / (2 * step)
     assert torch.allclose(found, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
     assert torch.equal(products(vectors[1:], [1]), found[1:])
-    assert torch.equal(Curvature(field, balance, batch, theta)(vectors[1:], [1]), found[1:])
+    assert torch.equal(
+        HessianProducts(disc, loss_weights, batch, theta)(vectors[1:], [1]), found[1:]
+    )
 
 
 def small(steps: int, **changes: Any) -> Configuration:

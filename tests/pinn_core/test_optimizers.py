@@ -10,8 +10,8 @@ import torch
 from tests.pinn_core.engine.backends import BACKENDS
 from torch import Tensor
 
-from pinn_core.optimizers import LBFGS, Adam, Descent, GradientDescent, Optimizer
-from pinn_core.optimizers.line_search import Trial, strong_wolfe
+from pinn_core.optimizers import LBFGS, Adam, GradientDescent, Optimizer, StepContext
+from pinn_core.optimizers.line_search import LinePoint, strong_wolfe
 from pinn_core.optimizers.schedule import decayed
 from pinn_core.optimizers.stopping import CHANGE, GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
@@ -69,8 +69,8 @@ class Pack:
         path = []
         for _ in range(steps):
             loss, gradient = self.evaluate(self.theta, range(len(self.losses)))
-            descent = Descent(self.theta, loss, gradient, self.evaluate)
-            update = self.optimizer.update(self.settings, self.state, descent, self.now, backend)
+            context = StepContext(self.theta, loss, gradient, self.evaluate)
+            update = self.optimizer.update(self.settings, self.state, context, self.now, backend)
             self.theta, self.now = self.theta + update, self.now + 1
             path.append(self.theta)
         return torch.stack(path)
@@ -272,21 +272,21 @@ def test_a_search_steps_back_from_infinity_and_runs_into_nan() -> None:
     assert cliff.length > 1 and cliff.loss != cliff.loss
 
 
-def trial_of(line: Loss, length: float) -> Trial:
+def trial_of(line: Loss, length: float) -> LinePoint:
     at = torch.tensor(length, dtype=torch.float64, requires_grad=True)
     loss = line(at)
     (slope,) = torch.autograd.grad(loss, at)
-    return Trial(length, float(loss.detach()), float(slope), abs(float(slope)))
+    return LinePoint(length, float(loss.detach()), float(slope), abs(float(slope)))
 
 
-def search(line: Loss, length: float) -> Trial:
+def search(line: Loss, length: float) -> LinePoint:
     searching = strong_wolfe(trial_of(line, 0.0), length, narrowest=1e-9)
     trial = next(searching)
     while True:
         try:
             trial = searching.send(trial_of(line, trial))
         except StopIteration as end:
-            found: Trial = end.value
+            found: LinePoint = end.value
             return found
 
 

@@ -141,19 +141,19 @@ def test_a_training_records_the_spectrum_between_its_own_pairs(
         for step in range(11):
             pack.advance(step)
         pack.end(11)
-    state, field = pack.state, pack.field
+    state, disc = pack.state, pack.disc
     order = [(int(state["pairs"][0]) + place) % 4 for place in range(4)]
     rows = [(state["steps"][0, k].double(), state["differences"][0, k].double()) for k in order]
     inverse = dense_inverse(rows, 4)
-    inside = field.interior.thinned(20, "gradient")
+    inside = disc.interior.thinned(20, "gradient")
 
     def total(own: Tensor) -> Tensor:
-        outside = differentiable_loss(field, own, "boundary", field.demands["boundary"])
-        return differentiable_loss(field, own, "residual", inside) + 10 * outside
+        outside = differentiable_loss(disc, own, "boundary", disc.condition_points["boundary"])
+        return differentiable_loss(disc, own, "residual", inside) + 10 * outside
 
     product = hessian(total, pack.parameters.double())
     dense = torch.cat([product(row[None]) for row in torch.eye(len(inverse)).double()])
-    own = slice(0, field.size)
+    own = slice(0, disc.size)
     expected = np.linalg.eigvals((inverse @ dense)[own, own].numpy()).real
     cell = pack.recorder.landscape.cells(12, 0)["spectrum_preconditioned/total"][11]
     assert isinstance(cell, list)

@@ -143,7 +143,7 @@ def channelled(problem: Problem, u: Taylor) -> Tensor:
 
 
 def mismatch(
-    condition: Condition, points: np.ndarray, demand: np.ndarray, u: Callable[[Tensor], Taylor]
+    condition: Condition, points: np.ndarray, target: np.ndarray, u: Callable[[Tensor], Taylor]
 ) -> Tensor:
     """What the condition finds wrong with a one-output function u at points, (n, q)."""
     here = u(torch.from_numpy(points))
@@ -151,7 +151,7 @@ def mismatch(
     if condition.shift is not None:
         there = u(torch.from_numpy(points + np.array(condition.shift)))
         found = found - torch.stack([applied(op, there) for op, _ in condition.quantities], dim=1)
-    return found - torch.from_numpy(demand)
+    return found - torch.from_numpy(target)
 
 
 @closed
@@ -178,7 +178,7 @@ def test_the_solution_meets_every_condition(problem: Any) -> None:
     for condition in problem.conditions.values():
         for segment in condition.segments:
             points = drawn(segment, len(problem.coordinates))
-            wrong = mismatch(condition, points, segment.demand(points), partial(solution, problem))
+            wrong = mismatch(condition, points, segment.target(points), partial(solution, problem))
             assert wrong.abs().max() < 1e-12
 
 
@@ -197,7 +197,7 @@ def test_a_hard_form_keeps_its_conditions_whatever_the_network(problem: Problem)
         condition = problem.conditions[name]
         for segment in condition.segments:
             points = drawn(segment, len(problem.coordinates))
-            wrong = mismatch(condition, points, segment.demand(points), formed)
+            wrong = mismatch(condition, points, segment.target(points), formed)
             assert wrong.abs().max() < 1e-12
     free = torch.from_numpy(inside(problem, 20))
     assert hard.factor(*Taylor.coordinates(free)).value.abs().min() > 0
@@ -215,12 +215,12 @@ def test_every_segment_holds_supervised_points_that_know_its_demand(kind: str) -
         for segment in condition.segments:
             # Where segments meet, data may jump (a cavity's lid), and the solution can obey one.
             own = segment.holds(supervised.coordinates) & (on.sum(axis=0) == 1)
-            demand = segment.demand(supervised.coordinates[own])
-            assert demand.shape == (own.sum(), len(condition.quantities))
+            target = segment.target(supervised.coordinates[own])
+            assert target.shape == (own.sum(), len(condition.quantities))
             for column, (operator, output) in enumerate(condition.quantities):
                 if operator == IDENTITY and condition.shift is None:
                     known = supervised.exact[own, output]
-                    assert np.allclose(demand[:, column], known, rtol=0, atol=1e-12)
+                    assert np.allclose(target[:, column], known, rtol=0, atol=1e-12)
 
 
 @every_kind

@@ -13,10 +13,10 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core import Adam, Checkpointing, Configuration, Member, Mlp, Pinn, Record, train
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives.terms import condition_term, residual_term
 from pinn_core.optimizers import LBFGS, SSBroyden
-from pinn_core.optimizers.line_search import Trial, strong_wolfe
+from pinn_core.optimizers.line_search import LinePoint, strong_wolfe
 from pinn_core.optimizers.ssbroyden import MOST_PARAMETERS
 from pinn_core.optimizers.stopping import NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.problems import Poisson
@@ -87,12 +87,12 @@ def renewed(H: ndarray, s: ndarray, y: ndarray, g: ndarray, t: float, rule: str)
 def searched(
     both: Both, theta: ndarray, d: ndarray, loss: float, g: ndarray, first: float
 ) -> float:
-    searching = strong_wolfe(Trial(0.0, loss, float(g @ d), 1.0), first, narrowest=0.0)
+    searching = strong_wolfe(LinePoint(0.0, loss, float(g @ d), 1.0), first, narrowest=0.0)
     t = next(searching)
     while True:
         try:
             there, slope = both(theta + t * d)
-            t = searching.send(Trial(t, there, float(slope @ d), 1.0))
+            t = searching.send(LinePoint(t, there, float(slope @ d), 1.0))
         except StopIteration as end:
             return float(end.value.length)
 
@@ -148,16 +148,19 @@ def pinn(rule: str, steps: int, **changes: Any) -> Configuration:
 
 @pytest.mark.parametrize("rule", ["lbfgs", *RULES])
 def test_a_small_pinns_losses_are_the_textbooks(rule: str) -> None:
-    field = Field(PROBLEM, NET, "float64", backend="eager")
+    disc = Discretization(PROBLEM, NET, "float64", backend="eager")
 
     def both(theta: ndarray) -> tuple[float, ndarray]:
         own = torch.from_numpy(theta)[None]
-        terms = [residual_term(field, own, field.collocation)[0]]
-        terms += [condition_term(field, own, n, cloud)[0] for n, cloud in field.demands.items()]
+        terms = [residual_term(disc, own, disc.collocation)[0]]
+        terms += [
+            condition_term(disc, own, n, point_set)[0]
+            for n, point_set in disc.condition_points.items()
+        ]
         gradient = sum((term.gradient for term in terms), torch.zeros_like(own))
         return float(sum(float(term.loss[0]) for term in terms)), gradient[0].numpy()
 
-    start = field.initial(NET, 3).numpy()
+    start = disc.initial(NET, 3).numpy()
     expected = [both(theta)[0] for theta in textbook(both, start, rule, 12)]
     (run,) = train([Member(pinn(rule, 12), 3)], backend="eager")
     found = run.table["loss/batch"].to_pylist()[1:]

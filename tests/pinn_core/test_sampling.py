@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pinn_core import Mlp, Pinn
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import Fresh
 from pinn_core.problems import Convection, Helmholtz, KleinGordon, Wave
 
@@ -16,8 +16,8 @@ NETWORK = Mlp(width=4, depth=1)
 SEEDS = (3, 8)
 
 
-def on(problem: Any = None) -> Field:
-    return Field(problem or Helmholtz(points_per_axis=9), NETWORK, "float64")
+def on(problem: Any = None) -> Discretization:
+    return Discretization(problem or Helmholtz(points_per_axis=9), NETWORK, "float64")
 
 
 @pytest.mark.parametrize("scheme", ["uniform", "latin"])
@@ -56,10 +56,10 @@ def test_points_are_keyed_by_seed_and_step_alone(scheme: Any) -> None:
 
 def test_what_a_condition_demands_comes_with_its_points() -> None:
     problem = KleinGordon(points_per_axis=9)
-    cloud = Fresh(on(problem), "uniform", SEEDS).condition("initial", 16, 0)
-    assert cloud["demanded"].shape == (2, 16, 2)
-    assert torch.equal(cloud["demanded"][..., 0], cloud.coordinates[..., 1])
-    assert not cloud["demanded"][..., 1].any()
+    point_set = Fresh(on(problem), "uniform", SEEDS).condition("initial", 16, 0)
+    assert point_set["target"].shape == (2, 16, 2)
+    assert torch.equal(point_set["target"][..., 0], point_set.coordinates[..., 1])
+    assert not point_set["target"][..., 1].any()
 
 
 def batches(objective: Pinn, problem: Any = None) -> Any:
@@ -77,7 +77,7 @@ def test_points_may_be_kept_for_some_steps_or_for_ever() -> None:
 
 def test_a_batch_of_the_grid_has_its_proportions_and_no_empty_term() -> None:
     batch = batches(Pinn(batch=20), Wave(points_per_axis=9)).at(0)
-    sizes = {name: len(cloud) for name, cloud in batch.items()}
+    sizes = {name: len(point_set) for name, point_set in batch.items()}
     assert sizes["interior"] >= 10 and min(sizes.values()) >= 1
     assert abs(sum(sizes.values()) - 20) <= 1
 
@@ -103,6 +103,6 @@ def test_impossible_settings_are_named(bad: dict[str, Any], named: str) -> None:
 
 
 def test_a_period_is_demanded_between_a_point_and_its_partner() -> None:
-    field = on(Convection(points_x=8, points_t=5))
-    points = field.demands["periodic"].coordinates
+    disc = on(Convection(points_x=8, points_t=5))
+    points = disc.condition_points["periodic"].coordinates
     assert np.array_equal(points[..., 0].numpy(), np.zeros((1, 5)))

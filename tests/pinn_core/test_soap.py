@@ -15,7 +15,7 @@ from pinn_core import Checkpointing, Member, train
 from pinn_core.aggregations import ConFIG
 from pinn_core.alignments import GUA, Proposal
 from pinn_core.engine.stack import Stack
-from pinn_core.optimizers import Descent, Soap
+from pinn_core.optimizers import Soap, StepContext
 from pinn_core.training.checkpoint import Folder, every_steps
 from tests.pinn_core.packs import configuration
 
@@ -37,8 +37,8 @@ def walked(
     state, updates = optimizer.start(table[0]), []
     for step, gradient in enumerate(table):
         loss = torch.zeros(len(gradient), dtype=torch.float64)
-        descent = Descent(gradient, loss, gradient, _nowhere, STACK.matrices())
-        updates.append(optimizer.update(settings, state, descent, step, backend))
+        context = StepContext(gradient, loss, gradient, _nowhere, STACK.matrices())
+        updates.append(optimizer.update(settings, state, context, step, backend))
     return torch.stack(updates), state
 
 
@@ -157,14 +157,14 @@ def test_gua_projects_in_soaps_metric_and_takes_its_moments_along() -> None:
     for step, (first, other) in enumerate(zip(table[:12], table[12:], strict=True)):
         rows = [first, 0.5 * other - first]
         total = rows[0] + rows[1]
-        descent = Descent(total, loss, total, _nowhere, STACK.matrices())
-        proposed = optimizer.update(settings, state, descent, step)
+        context = StepContext(total, loss, total, _nowhere, STACK.matrices())
+        proposed = optimizer.update(settings, state, context, step)
         second = state["second"].clone()
-        proposal = Proposal(proposed, rows, descent, optimizer, settings, state, step, "auto")
+        proposal = Proposal(proposed, rows, context, optimizer, settings, state, step, "auto")
         applied = GUA().aligned(shares, proposal)
         if step == 0:
             assert not applied.any() and not state["first"].any()
-            assert not optimizer.precondition(settings, state, descent, total, step).any()
+            assert not optimizer.precondition(settings, state, context, total, step).any()
             continue
         mean, count = beta * mean + (1 - beta) * total, 1 - beta**step
         for member, rate in enumerate(rates):

@@ -37,26 +37,26 @@ Field = Callable[[Tensor], Tensor]
 def waves(outputs: int) -> Field:
     """A smooth field of two coordinates with so many outputs."""
 
-    def field(points: Tensor) -> Tensor:
+    def disc(points: Tensor) -> Tensor:
         a, b = points[:, 0], points[:, 1]
         each = [torch.sin((k + 1.3) * a + 0.2 * k) * torch.exp(0.4 * b * (k - 0.5)) + a * b**3
                 for k in range(outputs)]  # fmt: skip
         return torch.stack(each, dim=1)
 
-    return field
+    return disc
 
 
-def derivative(field: Field, *axes: int) -> Field:
+def derivative(disc: Field, *axes: int) -> Field:
     """The derivative along the axes, one after the other, by autograd."""
     for axis in axes:
-        field = _slope(field, axis)
-    return field
+        disc = _slope(disc, axis)
+    return disc
 
 
-def _slope(field: Field, axis: int) -> Field:
+def _slope(disc: Field, axis: int) -> Field:
     def slope(points: Tensor) -> Tensor:
         points = points.requires_grad_()
-        columns = field(points).unbind(1)
+        columns = disc(points).unbind(1)
         found = [torch.autograd.grad(column.sum(), points, create_graph=True)[0][:, axis]
                  for column in columns]  # fmt: skip
         return torch.stack(found, dim=1)
@@ -64,16 +64,16 @@ def _slope(field: Field, axis: int) -> Field:
     return slope
 
 
-def applied(operator: Operator, field: Field, points: Tensor) -> Tensor:
+def applied(operator: Operator, disc: Field, points: Tensor) -> Tensor:
     parts = [({(): operator.zeroth}), {(axis,): c for axis, c in operator.first.items()},
              operator.second, getattr(operator, "third", {})]  # fmt: skip
-    values = [c * derivative(field, *axes)(points) for part in parts for axes, c in part.items()]
+    values = [c * derivative(disc, *axes)(points) for part in parts for axes, c in part.items()]
     return torch.stack(values).sum(dim=0)
 
 
 def residual(problem: Problem, points: Tensor) -> Tensor:
-    field = waves(problem.outputs)
-    channels = [field(points), *(applied(one, field, points) for one in problem.operators)]
+    disc = waves(problem.outputs)
+    channels = [disc(points), *(applied(one, disc, points) for one in problem.operators)]
     return problem.residual(torch.stack(channels)[None], points[None])[0].detach()
 
 
@@ -82,8 +82,8 @@ def points_of(problem: Problem) -> Tensor:
     return torch.from_numpy(problem.domain.at(unit))
 
 
-def components(field: Field, points: Tensor, *axes: int) -> tuple[Tensor, ...]:
-    return derivative(field, *axes)(points).detach().unbind(1)
+def components(disc: Field, points: Tensor, *axes: int) -> tuple[Tensor, ...]:
+    return derivative(disc, *axes)(points).detach().unbind(1)
 
 
 def test_burgers_residual_is_the_equation() -> None:
@@ -126,24 +126,24 @@ def momentum(velocity: Field, pressure: Field, re: float, points: Tensor) -> Ten
 def test_cavity_residual_is_navier_stokes() -> None:
     problem = Cavity(re=70.0)
     points = points_of(problem)
-    field = waves(3)
+    disc = waves(3)
     found = residual(problem, points)
-    expected = momentum(lambda at: field(at)[:, :2], lambda at: field(at)[:, 2:], 70.0, points)
+    expected = momentum(lambda at: disc(at)[:, :2], lambda at: disc(at)[:, 2:], 70.0, points)
     torch.testing.assert_close(found[:, :2], expected)
-    divergence = components(field, points, 0)[0] + components(field, points, 1)[1]
+    divergence = components(disc, points, 0)[0] + components(disc, points, 1)[1]
     torch.testing.assert_close(found[:, 2], divergence)
 
 
 def test_cavity_stream_residual_is_navier_stokes() -> None:
     problem = CavityStream(re=70.0)
     points = points_of(problem)
-    field = waves(2)
+    disc = waves(2)
 
     def velocity(at: Tensor) -> Tensor:
-        along_x, along_y = (derivative(field, axis)(at)[:, 0] for axis in (0, 1))
+        along_x, along_y = (derivative(disc, axis)(at)[:, 0] for axis in (0, 1))
         return torch.stack([along_y, -along_x], dim=1)
 
-    expected = momentum(velocity, lambda at: field(at)[:, 1:], 70.0, points)
+    expected = momentum(velocity, lambda at: disc(at)[:, 1:], 70.0, points)
     torch.testing.assert_close(residual(problem, points), expected)
 
 
@@ -168,7 +168,7 @@ def test_the_reference_meets_the_conditions_on_values(problem: Problem) -> None:
     for condition in problem.conditions.values():
         for segment in condition.segments:
             on = segment.holds(supervised.coordinates)
-            demanded = segment.demand(supervised.coordinates[on])
+            demanded = segment.target(supervised.coordinates[on])
             assert demanded.shape == (on.sum(), len(condition.quantities))
             for column, (operator, output) in enumerate(condition.quantities):
                 if condition.shift is None and not operator.first:
@@ -214,7 +214,7 @@ def test_the_cavitys_loss_is_the_mean_over_both_velocities() -> None:
                             (CavityStream(), lambda op: sum(op.first.values()))):  # fmt: skip
         (condition,) = problem.conditions.values()
         assert [abs(shares(op)) for op, _ in condition.quantities] == [math.sqrt(0.5)] * 2
-        lid = condition.segments[-1].demand(np.array([[0.0, 1.0], [0.3, 1.0]]))
+        lid = condition.segments[-1].target(np.array([[0.0, 1.0], [0.3, 1.0]]))
         assert np.array_equal(lid, [[math.sqrt(0.5), 0.0]] * 2)
 
 
@@ -230,7 +230,7 @@ def test_the_hard_form_keeps_its_conditions(problem: Problem) -> None:
             x, t = Taylor.coordinates(torch.from_numpy(points))
             network = sin(x * 3.0 + t) + 2.0
             kept = (hard.lift(x, t) + hard.factor(x, t) * network).value
-            assert np.allclose(kept[:, None], segment.demand(points), rtol=0, atol=1e-12)
+            assert np.allclose(kept[:, None], segment.target(points), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -185,10 +185,10 @@ def test_extrapolation_takes_the_error_of_second_order_out() -> None:
 def test_the_flow_has_no_divergence_and_the_walls_velocity() -> None:
     psi = cavity_psi(100.0)
     axis = np.linspace(0, 1, 100)
-    field = flow(psi, axis, axis)
-    assert np.array_equal(field[:, -1, 1], np.ones(100))
-    assert not field[:, :-1, 1:][[0, -1]].any()
-    assert not field[:, 0, 1:].any()
+    disc = flow(psi, axis, axis)
+    assert np.array_equal(disc[:, -1, 1], np.ones(100))
+    assert not disc[:, :-1, 1:][[0, -1]].any()
+    assert not disc[:, 0, 1:].any()
     h = 1e-4
     x, y = np.array([0.3 - h, 0.3, 0.3 + h]), np.array([0.7 - h, 0.7, 0.7 + h])
     _, u, v = np.moveaxis(flow(psi, x, y), -1, 0)

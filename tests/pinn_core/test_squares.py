@@ -26,10 +26,10 @@ def test_a_misfit_is_the_mean_square_and_its_derivative(
     backend: str, dtype: torch.dtype, points: int, shared: bool
 ) -> None:
     values = table(3, points, 2, dtype=dtype)
-    demanded = table(1 if shared else 3, points, 2, dtype=dtype, seed=1)
-    loss, slope = misfit(values, demanded, backend)
+    target = table(1 if shared else 3, points, 2, dtype=dtype, seed=1)
+    loss, slope = misfit(values, target, backend)
     exact = values.double().requires_grad_()
-    expected = (exact - demanded.double()).square().sum(2).mean(1)
+    expected = (exact - target.double()).square().sum(2).mean(1)
     (derivative,) = torch.autograd.grad(expected.sum(), exact)
     assert loss.dtype is torch.float64
     assert torch.allclose(loss, expected.detach(), rtol=1e-6 if dtype is torch.float32 else 1e-14)
@@ -54,14 +54,14 @@ def test_weighted_squares_are_sums_over_points(backend: str, points: int) -> Non
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("points", SIZES)
 def test_a_members_bits_do_not_depend_on_its_pack(backend: str, points: int) -> None:
-    values, demanded = table(5, points, 1).float(), table(5, points, 1, seed=1).float()
+    values, target = table(5, points, 1).float(), table(5, points, 1, seed=1).float()
     targets, weights = table(3, points, seed=2).float(), table(3, points, seed=3).float()
     values[3] = torch.nan
-    loss, slope = misfit(values, demanded, backend)
+    loss, slope = misfit(values, target, backend)
     sums = weighted_squares(values, targets, weights, backend)
     for member in (0, 1, 2, 4):
         own = slice(member, member + 1)
-        own_loss, own_slope = misfit(values[own], demanded[own], backend)
+        own_loss, own_slope = misfit(values[own], target[own], backend)
         assert torch.equal(own_loss, loss[own])
         assert torch.equal(own_slope, slope[own])
         own_sums = weighted_squares(values[own], targets, weights, backend)
@@ -73,7 +73,7 @@ def test_a_members_bits_do_not_depend_on_its_pack(backend: str, points: int) -> 
 @needs_native
 def test_what_does_not_fit_together_is_refused() -> None:
     values = table(2, 5, 1)
-    with pytest.raises(ValueError, match=r"demanded \(2, 4, 1\) beside values \(2, 5, 1\)"):
+    with pytest.raises(ValueError, match=r"target \(2, 4, 1\) beside values \(2, 5, 1\)"):
         native_squares.misfit(values, table(2, 4, 1))
     with pytest.raises(ValueError, match=r"float32 on cpu beside torch\.float64"):
         native_squares.misfit(values, table(2, 5, 1).float())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinn_core import Mlp, Pinn
-from pinn_core.discretization.discretization import Cloud, Field
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.operators import Operator
 from pinn_core.objectives.tangent_kernel import jacobian, traces
 from pinn_core.objectives.terms import condition_term, no_factors, quantities, residual_term
@@ -25,29 +25,29 @@ PROBLEMS: list[Problem] = [
 TERMS = [(p, name) for p in PROBLEMS for name in ("residual", *p.conditions)]
 
 
-def setting(problem: Problem) -> tuple[Field, Tensor]:
-    field = Field(problem, NETWORK, "float64")
+def setting(problem: Problem) -> tuple[Discretization, Tensor]:
+    disc = Discretization(problem, NETWORK, "float64")
     rows = [NETWORK.initial(2, 1, seed) for seed in (0, 1)]
-    return field, torch.stack(rows).requires_grad_()
+    return disc, torch.stack(rows).requires_grad_()
 
 
-def cloud_of(field: Field, name: str) -> Cloud:
-    return field.collocation if name == "residual" else field.demands[name]
+def point_set_of(disc: Discretization, name: str) -> PointSet:
+    return disc.collocation if name == "residual" else disc.condition_points[name]
 
 
-def network(field: Field, theta: Tensor, points: Tensor) -> Tensor:
+def network(disc: Discretization, theta: Tensor, points: Tensor) -> Tensor:
     """The plain network of one member as autograd follows it."""
     h = points
-    *hidden, (weights, biases) = field.stack.layers(theta[None])
+    *hidden, (weights, biases) = disc.stack.layers(theta[None])
     for w, b in hidden:
         h = torch.tanh(h @ w[0].T + b[0])
     return h @ weights[0].T + biases[0]
 
 
-def applied(op: Operator, field: Field, theta: Tensor, points: Tensor) -> Tensor:
+def applied(op: Operator, disc: Discretization, theta: Tensor, points: Tensor) -> Tensor:
     """An operator by nested autograd, (n, 1)."""
     x = points.detach().requires_grad_()
-    u = network(field, theta, x)
+    u = network(disc, theta, x)
     (slope,) = torch.autograd.grad(u.sum(), x, create_graph=True)
     total = op.zeroth * u
     for axis, value in op.first.items():
@@ -58,14 +58,14 @@ def applied(op: Operator, field: Field, theta: Tensor, points: Tensor) -> Tensor
     return total
 
 
-def mismatch(field: Field, theta: Tensor, name: str) -> list[Tensor]:
+def mismatch(disc: Discretization, theta: Tensor, name: str) -> list[Tensor]:
     """What the term squares, segment by segment (n, q)."""
-    problem = field.problem
+    problem = disc.problem
     if name == "residual":
-        x = field.collocation.coordinates[0]
+        x = disc.collocation.coordinates[0]
         channels = [
-            network(field, theta, x),
-            *(applied(o, field, theta, x) for o in field.operators),
+            network(disc, theta, x),
+            *(applied(o, disc, theta, x) for o in disc.operators),
         ]
         return [problem.residual(torch.stack(channels)[None], x[None])[0]]
     condition, grid = problem.conditions[name], problem.grid().supervised.coordinates
@@ -73,27 +73,27 @@ def mismatch(field: Field, theta: Tensor, name: str) -> list[Tensor]:
     for segment in condition.segments:
         own = grid[segment.holds(grid)]
         x = torch.from_numpy(own)
-        value = [applied(op, field, theta, x) for op, _ in condition.quantities]
+        value = [applied(op, disc, theta, x) for op, _ in condition.quantities]
         if condition.shift is not None:
             far = x + torch.tensor(condition.shift, dtype=x.dtype)
             value = [
-                here - applied(op, field, theta, far)
+                here - applied(op, disc, theta, far)
                 for here, (op, _) in zip(value, condition.quantities, strict=True)
             ]
-        found.append(torch.cat(value, 1) - torch.from_numpy(segment.demand(own)))
+        found.append(torch.cat(value, 1) - torch.from_numpy(segment.target(own)))
     return found
 
 
 @pytest.mark.parametrize(("problem", "name"), TERMS)
 def test_a_term_is_the_sum_of_its_segments_means(problem: Problem, name: str) -> None:
-    field, theta = setting(problem)
-    cloud = cloud_of(field, name)
+    disc, theta = setting(problem)
+    point_set = point_set_of(disc, name)
     if name == "residual":
-        term, _ = residual_term(field, theta, cloud)
+        term, _ = residual_term(disc, theta, point_set)
     else:
-        term, _ = condition_term(field, theta, name, cloud)
+        term, _ = condition_term(disc, theta, name, point_set)
     for member, own in enumerate(theta):
-        loss = sum(part.square().sum(1).mean() for part in mismatch(field, own, name))
+        loss = sum(part.square().sum(1).mean() for part in mismatch(disc, own, name))
         assert isinstance(loss, Tensor)
         (gradient,) = torch.autograd.grad(loss, theta)
         assert torch.allclose(term.loss[member], loss, rtol=1e-10)
@@ -102,49 +102,49 @@ def test_a_term_is_the_sum_of_its_segments_means(problem: Problem, name: str) ->
 
 @pytest.mark.parametrize(("problem", "name"), TERMS)
 def test_factors_weigh_points_and_are_not_differentiated(problem: Problem, name: str) -> None:
-    field, theta = setting(problem)
-    cloud = cloud_of(field, name)
+    disc, theta = setting(problem)
+    point_set = point_set_of(disc, name)
     of = (
-        (lambda factors: residual_term(field, theta, cloud, factors)[0])
+        (lambda factors: residual_term(disc, theta, point_set, factors)[0])
         if name == "residual"
-        else (lambda factors: condition_term(field, theta, name, cloud, factors)[0])
+        else (lambda factors: condition_term(disc, theta, name, point_set, factors)[0])
     )
-    plain, doubled = of(no_factors), of(lambda *_: torch.full((2, len(cloud)), 2.0).double())
+    plain, doubled = of(no_factors), of(lambda *_: torch.full((2, len(point_set)), 2.0).double())
     assert torch.allclose(doubled.loss, 2 * plain.loss)
     assert torch.allclose(doubled.gradient, 2 * plain.gradient)
     seen: list[Any] = []
     of(lambda *asked: seen.append(asked))
-    assert seen[0][0] == name and seen[0][1].shape == (2, len(cloud))
+    assert seen[0][0] == name and seen[0][1].shape == (2, len(point_set))
 
 
 @pytest.mark.parametrize(("problem", "name"), TERMS)
 def test_jacobians_are_autograds_and_their_squares_the_traces(problem: Problem, name: str) -> None:
-    field, theta = setting(problem)
-    cloud = cloud_of(field, name)
-    found = jacobian(field, theta.detach(), name, cloud, 1)
+    disc, theta = setting(problem)
+    point_set = point_set_of(disc, name)
+    found = jacobian(disc, theta.detach(), name, point_set, 1)
     wanted = []
-    for part in mismatch(field, theta[1], name):
+    for part in mismatch(disc, theta[1], name):
         for quantity in part.T:
             wanted += [torch.autograd.grad(q, theta, retain_graph=True)[0][1] for q in quantity]
     assert found.shape == (len(wanted), theta.shape[1])
     squares = sum(row.square().sum() for row in wanted)
     assert torch.allclose(found.square().sum(), torch.as_tensor(squares), rtol=1e-8)
-    batch = {"interior": field.collocation, **field.demands}
-    exact = traces(field, theta.detach(), batch, (name,), None)
+    batch = {"interior": disc.collocation, **disc.condition_points}
+    exact = traces(disc, theta.detach(), batch, (name,), None)
     assert torch.allclose(exact[0, 1], torch.as_tensor(squares), rtol=1e-8)
 
 
 def test_random_probes_estimate_the_trace() -> None:
-    field, theta = setting(PROBLEMS[1])
-    batch = Pinn().batches(field, []).at(0)
+    disc, theta = setting(PROBLEMS[1])
+    batch = Pinn().batches(disc, []).at(0)
     names = ("residual", "initial", "boundary")
-    exact, estimated = (traces(field, theta.detach(), batch, names, n) for n in (None, 400))
+    exact, estimated = (traces(disc, theta.detach(), batch, names, n) for n in (None, 400))
     assert torch.allclose(exact, estimated, rtol=0.2)
 
 
 def test_quantities_are_what_the_loss_squares() -> None:
-    field, theta = setting(PROBLEMS[0])
-    cloud = field.demands["boundary"]
-    found, back = quantities(field, theta, "boundary", cloud.coordinates)
-    assert torch.equal(found, field.values(theta, cloud))
+    disc, theta = setting(PROBLEMS[0])
+    point_set = disc.condition_points["boundary"]
+    found, back = quantities(disc, theta, "boundary", point_set.coordinates)
+    assert torch.equal(found, disc.values(theta, point_set))
     assert back(torch.ones_like(found)).shape == theta.shape

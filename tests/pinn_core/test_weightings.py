@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from pinn_core import WEIGHTINGS, Mlp, Pinn
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.stack import padded
 from pinn_core.problems import Poisson
-from pinn_core.training.loss_weights import Balance
+from pinn_core.training.loss_weights import LossWeights
 from pinn_core.weightings import (
     Annealing,
     Causal,
@@ -85,20 +85,22 @@ def test_annealing_by_hand(
 def test_annealings_mean_over_all_is_that_over_the_networks_parameters(biases: bool) -> None:
     """25 parameters in rows of 32, of which 16 are weights."""
     weighting = Annealing(mean="all", biases=biases, ema=1.0)
-    field = Field(Poisson(), Mlp(width=8, depth=1, activation="tanh"), "float64", backend="eager")
+    disc = Discretization(
+        Poisson(), Mlp(width=8, depth=1, activation="tanh"), "float64", backend="eager"
+    )
     objective, one = Pinn(), torch.ones(1, dtype=torch.float64)
-    batch = objective.batches(field, [0]).at(0)
-    balance = Balance(field, weighting, {"residual": one, "boundary": one}, batch)
-    parameters = random(1, padded(field.size))
-    evaluation = objective.evaluate(field, parameters, batch)
-    balance.update(parameters, batch, evaluation)
-    places = [part for layer in field.stack.places() for part in layer[: 1 + biases]]
+    batch = objective.batches(disc, [0]).at(0)
+    loss_weights = LossWeights(disc, weighting, {"residual": one, "boundary": one}, batch)
+    parameters = random(1, padded(disc.size))
+    evaluation = objective.evaluate(disc, parameters, batch)
+    loss_weights.update(parameters, batch, evaluation)
+    places = [part for layer in disc.stack.places() for part in layer[: 1 + biases]]
     residual, boundary = (
         torch.cat([evaluation.terms[name].gradient[0, place] for place in places]).abs()
         for name in ("residual", "boundary")
     )
     assert len(boundary) == (25 if biases else 16)
-    assert balance.table[1].item() == pytest.approx((residual.max() / boundary.mean()).item())
+    assert loss_weights.table[1].item() == pytest.approx((residual.max() / boundary.mean()).item())
 
 
 @pytest.mark.parametrize(("weighted", "power"), [(True, 0.5), (False, 1.0)])

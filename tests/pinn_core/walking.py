@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from pinn_core.optimizers import Descent, Optimizer
+from pinn_core.optimizers import Optimizer, StepContext
 
 Loss = Callable[[Tensor], Tensor]
 
@@ -63,10 +63,10 @@ class Walk:
         for _ in range(steps):
             loss, gradient = self.evaluate(self.theta, range(len(self.losses)))
             seeds = range(len(self.losses))
-            descent = Descent(
+            context = StepContext(
                 self.theta, loss, gradient, self.evaluate, products=self.products, seeds=seeds
             )
-            update = self.optimizer.update(self.settings, self.state, descent, self.now, backend)
+            update = self.optimizer.update(self.settings, self.state, context, self.now, backend)
             self.theta, self.now = self.theta + update, self.now + 1
             path.append(self.theta)
         return torch.stack(path)

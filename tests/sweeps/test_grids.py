@@ -11,9 +11,9 @@ import pytest
 
 from pinn_core.problems import Grid, Helmholtz, Points
 from sweeps.errors import StudyError
+from sweeps.store.blob_store import blob_store_at
 from sweeps.store.document import Document
 from sweeps.store.kept_study import load_sealed, sealed
-from sweeps.store.places import place_at
 from sweeps.study.study import load_study
 
 TEXT = """\
@@ -178,7 +178,7 @@ def test_a_study_that_began_is_read_whatever_its_grids_are(
     file: Path, helmholtz_with: Callable[[Change], None]
 ) -> None:
     study = load_study(str(file), ["search.metric=loss/regression"])
-    kept = Document(place_at(str(file.parent)), "study.yaml")
+    kept = Document(blob_store_at(str(file.parent)), "study.yaml")
     kept.write_text(sealed(study))
     helmholtz_with(nowhere)
     assert load_sealed(kept) == study

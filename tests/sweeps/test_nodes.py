@@ -10,8 +10,8 @@ from sweeps.errors import StudyError
 from sweeps.execution.nodes import Node, refuse_strangers
 from sweeps.execution.software import installed
 from sweeps.execution.trainable import PackTrainable, trial_config
-from sweeps.execution.training import Workplace
-from sweeps.study.plan import Pack
+from sweeps.execution.training import WorkerContext
+from sweeps.study.plan import PackPlan
 
 
 def node(**facts: Any) -> Node:
@@ -41,6 +41,6 @@ def test_strangers_are_named(facts: dict[str, Any], reason: str) -> None:
 
 def test_a_node_that_joins_later_with_other_software_trains_nothing() -> None:
     software = dict(installed()) | {"pinn-sweeps": "99"}
-    place = Workplace(store="s", metric="loss/batch", progress="p", software=software)
+    place = WorkerContext(store="s", metric="loss/batch", progress="p", software=software)
     with pytest.raises(StudyError, match=r"has pinn-sweeps \S+ instead of 99"):
-        PackTrainable.setup(object.__new__(PackTrainable), trial_config(Pack("id", ()), place))
+        PackTrainable.setup(object.__new__(PackTrainable), trial_config(PackPlan("id", ()), place))

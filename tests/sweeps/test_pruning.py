@@ -27,7 +27,7 @@ from sweeps.execution.launch import run_study
 from sweeps.execution.pruning import pruning_of
 from sweeps.execution.stage import Listed, Stage
 from sweeps.execution.trainable import values_of
-from sweeps.execution.training import Workplace, train_pack
+from sweeps.execution.training import WorkerContext, train_pack
 from sweeps.search.planned import planned_ids
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
@@ -36,7 +36,7 @@ from sweeps.store.cohorts import Cohort, cohort_of, cohorts
 from sweeps.store.folder import StudyFolder
 from sweeps.store.results import Pruned, Results, final_value
 from sweeps.store.store import Store
-from sweeps.study.plan import Pack, Run, make_pack
+from sweeps.study.plan import PackPlan, Run, make_pack
 from sweeps.study.study import Study
 from tests.sweeps.samples import commit, sample_study, trajectory_of, with_value
 
@@ -182,7 +182,7 @@ def test_a_study_that_died_prunes_as_if_it_had_not(
     study = sample(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("sweeps.execution.training.reach", die)
-        patch.setattr("sweeps.store.places.reach", die)
+        patch.setattr("sweeps.store.blob_store.reach", die)
         with pytest.raises(Killed):
             launch(study, tmp_path)
     assert len(manifests(study, tmp_path)) < len(manifests(study, done))
@@ -336,8 +336,8 @@ def test_a_pack_cut_for_lack_of_memory_is_still_judged_as_one_cohort(
     monkeypatch.setenv("SWEEP_FAULT", "in_step:1:enomem")
     rule = {"kind": "successive_halving", "min_resource": 2, "reduction_factor": 2}
     root = str(tmp_path / "store")
-    place = Workplace(store=root, metric=METRIC, progress=str(tmp_path / "news"), pruner=rule)
-    pack: Pack = make_pack(runs[:4])
+    place = WorkerContext(store=root, metric=METRIC, progress=str(tmp_path / "news"), pruner=rule)
+    pack: PackPlan = make_pack(runs[:4])
     values = train_pack(pack, place)
     assert [one.runs for one in cohorts(root)] == [[run.run_id for run in pack.runs]]
     assert values == {

@@ -11,11 +11,11 @@ import pytest
 
 from sweeps.execution.spreading import Room, threads_for, work_left
 from sweeps.search.search import ModelSearch
-from sweeps.study.plan import Pack, Run, make_packs, rerun_runs
+from sweeps.study.plan import PackPlan, Run, make_packs, rerun_runs
 from sweeps.study.study import Resources, load_study
 
 
-def idle_share(packs: Sequence[Pack], slots: int, spread: bool) -> float:
+def idle_share(packs: Sequence[PackPlan], slots: int, spread: bool) -> float:
     """Part of one machine's core-seconds that nobody used until the last pack ended.
 
     Runnable threads share the cores fairly, as an operating system has it.
@@ -74,37 +74,37 @@ def test_little_idles_at_the_end_of_a_stage(runs: list[Run], most: float, slots:
     assert spread < most
 
 
-def pack_of(runs: list[Run]) -> Pack:
+def pack_of(runs: list[Run]) -> PackPlan:
     return make_packs(runs[:1], Resources(), 1)[0]
 
 
 @pytest.fixture(scope="module")
-def large() -> Pack:
+def large() -> PackPlan:
     return pack_of(seeds("best-pair"))
 
 
-def test_equal_packs_have_a_slot_each(large: Pack) -> None:
+def test_equal_packs_have_a_slot_each(large: PackPlan) -> None:
     assert threads_for(large, [large.flops], Room(2, 2)) == 1
     assert threads_for(large, [large.flops] * 7, Room(8, 8)) == 1
 
 
-def test_the_last_pack_has_the_cores_of_its_machine(large: Pack) -> None:
+def test_the_last_pack_has_the_cores_of_its_machine(large: PackPlan) -> None:
     assert threads_for(large, [], Room(2, 2)) == 2
     assert threads_for(large, [], Room(slots=32, together=8)) == 8
     assert threads_for(large, [0.0], Room(2, 2)) == 2  # the other is committing its runs
 
 
-def test_a_pack_longer_than_a_fair_share_has_several_slots_from_the_start(large: Pack) -> None:
+def test_a_pack_longer_than_a_fair_share_has_several_slots_from_the_start(large: PackPlan) -> None:
     assert threads_for(large, [large.flops] * 3, Room(8, 8)) == 2
     assert threads_for(large, [large.flops], Room(8, 8)) == 4
 
 
-def test_it_has_more_threads_where_many_others_compete(large: Pack) -> None:
+def test_it_has_more_threads_where_many_others_compete(large: PackPlan) -> None:
     tenth = large.flops / 10
     assert threads_for(large, [tenth] * 10, Room(8, 8)) == 7
 
 
-def test_a_slot_of_several_cores_gives_as_many_threads(large: Pack) -> None:
+def test_a_slot_of_several_cores_gives_as_many_threads(large: PackPlan) -> None:
     assert threads_for(large, [large.flops] * 9, Room(2, 2, cpus=3.0)) == 3
     assert threads_for(large, [], Room(2, 2, cpus=3.0)) == 6
     assert threads_for(large, [large.flops] * 9, Room(4, 4, cpus=0.5)) == 1
@@ -116,7 +116,7 @@ def test_a_small_update_is_left_to_one_thread() -> None:
     assert threads_for(small, [], Room(8, 8)) == 1
 
 
-def test_what_running_packs_have_left_is_in_their_notes(large: Pack, tmp_path: Path) -> None:
+def test_what_running_packs_have_left_is_in_their_notes(large: PackPlan, tmp_path: Path) -> None:
     assert work_left(large, tmp_path) == large.flops
     note = tmp_path / f"{large.pack_id}.json"
     note.write_text(json.dumps({"step": 250, "steps": 1000}))

@@ -15,13 +15,13 @@ from sweeps.execution.pack_searcher import PackSearcher
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.trainable import read_trial_config, trial_config
-from sweeps.execution.training import Workplace
+from sweeps.execution.training import WorkerContext
 from sweeps.search.search import ModelSearch
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.results import Results
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotWrite
-from sweeps.study.plan import Pack, Run, rerun_runs
+from sweeps.study.plan import PackPlan, Run, rerun_runs
 from sweeps.study.study import Study
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 
@@ -44,7 +44,7 @@ class Diary:
     def finished(self, run: Run, value: float | None) -> None:
         self.heard.append(("finished", run.run_id, value))
 
-    def retried(self, pack: Pack, attempt: int, reason: str) -> None:
+    def retried(self, pack: PackPlan, attempt: int, reason: str) -> None:
         self.heard.append(("retried", pack.pack_id, (attempt, reason)))
 
     def failed(self, run: Run, reason: str) -> None:
@@ -64,15 +64,17 @@ def stage_of(study: Study, store: Store, source: Source, diary: Diary | None = N
     return Stage([source], results, study.resources, 2, diary or Diary())
 
 
-def place(store: Store) -> Workplace:
-    return Workplace(store=store.root, metric="loss/regression", progress=f"{store.root}/../news")
+def place(store: Store) -> WorkerContext:
+    return WorkerContext(
+        store=store.root, metric="loss/regression", progress=f"{store.root}/../news"
+    )
 
 
-def values(pack: Pack, value: float | None = 1.0) -> dict[str, float | None]:
+def values(pack: PackPlan, value: float | None = 1.0) -> dict[str, float | None]:
     return {run.run_id: value for run in pack.runs}
 
 
-def all_packs(stage: Stage) -> list[Pack]:
+def all_packs(stage: Stage) -> list[PackPlan]:
     packs = []
     while pack := stage.next_pack():
         packs.append(pack)

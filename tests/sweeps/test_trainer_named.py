@@ -9,10 +9,10 @@ from typing import Any
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training import trainer
 from pinn_core.training.trainer import Member
-from sweeps.execution.training import Workplace, train_pack
+from sweeps.execution.training import WorkerContext, train_pack
 from sweeps.store.results import final_value
 from sweeps.store.store import Store
-from sweeps.study.plan import Pack
+from sweeps.study.plan import PackPlan
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
 
 asked: list[Member] = []
@@ -28,14 +28,14 @@ def test_the_trainer_of_the_workplace_trains_what_is_missing(tmp_path: Path) -> 
     done, missing = pinn_run(study), pinn_run(study, lambda_b=100.0)
     store = Store(str(tmp_path / "store"))
     commit(store, done, trajectory_of(done))
-    place = Workplace(
+    place = WorkerContext(
         store=store.root,
         metric="loss/regression",
         progress=str(tmp_path / "progress"),
         trainer=f"{__name__}:noted",
     )
     assert missing.run_id not in store
-    values = train_pack(Pack("p", (done, missing)), place)
+    values = train_pack(PackPlan("p", (done, missing)), place)
     assert [one.configuration for one in asked] == [missing.configuration]
     assert values == {
         run.run_id: final_value(store.read(run.run_id), place.metric) for run in (done, missing)

@@ -11,11 +11,11 @@ import pytest
 
 from pinn_core.training.checkpoint import Due, every_seconds
 from sweeps.execution import training
-from sweeps.execution.training import Workplace, train_pack
+from sweeps.execution.training import WorkerContext, train_pack
 from sweeps.search.search import ModelSearch
 from sweeps.store import faults
 from sweeps.store.store import Store
-from sweeps.study.plan import Pack, make_packs
+from sweeps.study.plan import PackPlan, make_packs
 from tests.sweeps.samples import sample_study
 
 
@@ -25,30 +25,30 @@ def no_fault_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pack(tmp_path: Path) -> Pack:
+def pack(tmp_path: Path) -> PackPlan:
     study = sample_study(tmp_path, "base.phases.0.steps=6", "resources.pack=4")
     (pack,) = make_packs(ModelSearch(study, "pinn").ask(), study.resources, 1)
     return pack
 
 
-def place(folder: Path) -> Workplace:
-    return Workplace(
+def place(folder: Path) -> WorkerContext:
+    return WorkerContext(
         store=str(folder / "store"), metric="loss/regression", progress=str(folder / "news")
     )
 
 
-def sizes(pack: Pack, folder: Path) -> list[int]:
+def sizes(pack: PackPlan, folder: Path) -> list[int]:
     store = Store(place(folder).store)
     return [store.manifest(run.run_id).pack_size for run in pack.runs]
 
 
-def digests(pack: Pack, folder: Path) -> list[str]:
+def digests(pack: PackPlan, folder: Path) -> list[str]:
     store = Store(place(folder).store)
     return [store.manifest(run.run_id).digest for run in pack.runs]
 
 
 def test_a_pack_that_does_not_fit_is_halved_and_keeps_its_numbers(
-    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pack: PackPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train_pack(pack, place(tmp_path / "whole"))
     monkeypatch.setenv("SWEEP_FAULT", "in_step:3:enomem")
@@ -60,7 +60,7 @@ def test_a_pack_that_does_not_fit_is_halved_and_keeps_its_numbers(
 
 
 def test_a_half_that_does_not_fit_is_halved_again(
-    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pack: PackPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lacking = iter([True, False, True, False, False])  # all four, a half, the other, its halves
 
@@ -74,7 +74,7 @@ def test_a_half_that_does_not_fit_is_halved_again(
 
 
 def test_one_run_that_does_not_fit_is_an_error_that_names_it(
-    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pack: PackPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SWEEP_FAULT", "in_step:3@every:enomem")
     expected = (
@@ -86,9 +86,9 @@ def test_one_run_that_does_not_fit_is_an_error_that_names_it(
 
 
 def test_what_was_committed_before_memory_ran_out_is_not_trained_again(
-    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pack: PackPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = Pack("alone", pack.runs[:1])
+    alone = PackPlan("alone", pack.runs[:1])
     values = train_pack(alone, place(tmp_path))
     monkeypatch.setenv("SWEEP_FAULT", "in_step:3:enomem")
     values |= train_pack(pack, place(tmp_path))
@@ -97,15 +97,15 @@ def test_what_was_committed_before_memory_ran_out_is_not_trained_again(
 
 
 def test_a_pack_too_large_for_its_part_of_the_memory_starts_in_parts(
-    pack: Pack, tmp_path: Path
+    pack: PackPlan, tmp_path: Path
 ) -> None:
-    tiny = Workplace(**{**vars(place(tmp_path)), "memory": 1e-12})
+    tiny = WorkerContext(**{**vars(place(tmp_path)), "memory": 1e-12})
     train_pack(pack, tiny)
     assert sizes(pack, tmp_path) == [1, 1, 1, 1]
 
 
 def test_the_note_of_a_halved_pack_counts_all_its_runs(
-    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pack: PackPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SWEEP_FAULT", "in_step:3:enomem")
     monkeypatch.setattr(training, "NEWS_EVERY", 0.0)
@@ -158,7 +158,7 @@ def checkpoints(folder: Path) -> list[str]:
 
 
 def test_a_long_training_goes_on_in_the_middle_with_the_same_bits(
-    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int]
+    pack: PackPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int]
 ) -> None:
     train_pack(pack, place(tmp_path / "whole"))
     steps.clear()
@@ -175,7 +175,7 @@ def test_a_long_training_goes_on_in_the_middle_with_the_same_bits(
 @pytest.mark.parametrize("damage", ["flip", "truncate", "pickle"])
 def test_a_damaged_checkpoint_in_the_store_is_set_aside(
     damage: str,
-    pack: Pack,
+    pack: PackPlan,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     steps: list[int],
@@ -200,7 +200,7 @@ def test_a_damaged_checkpoint_in_the_store_is_set_aside(
 
 
 def test_a_store_that_takes_no_checkpoint_stops_nothing(
-    pack: Pack, tmp_path: Path, steps: list[int]
+    pack: PackPlan, tmp_path: Path, steps: list[int]
 ) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "checkpoints").write_text("in the way")
@@ -209,16 +209,16 @@ def test_a_store_that_takes_no_checkpoint_stops_nothing(
 
 
 def test_the_pack_with_a_run_can_be_made_to_fail(
-    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pack: PackPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SWEEP_FAULT", f"in_run:{pack.runs[2].run_id}@every:raise")
-    train_pack(Pack("innocent", pack.runs[:2]), place(tmp_path))
+    train_pack(PackPlan("innocent", pack.runs[:2]), place(tmp_path))
     with pytest.raises(faults.Fault):
         train_pack(pack, place(tmp_path))
 
 
 def test_a_clock_that_jumps_back_makes_no_negative_durations(
-    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pack: PackPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hours = iter(range(10, 0, -1))
     monkeypatch.setattr(training.time, "time", lambda: 3600.0 * next(hours))

@@ -13,8 +13,8 @@ import pytest
 from sweeps.display.log_file import LogFile
 from sweeps.errors import StudyError
 from sweeps.store.address import check_folder
+from sweeps.store.blob_store import beside_of, blob_store_at
 from sweeps.store.lock import study_lock
-from sweeps.store.places import beside_of, place_at
 from sweeps.store.writing import CannotWrite, writing
 
 
@@ -93,5 +93,5 @@ def test_a_folder_that_was_being_made_is_a_leftover(tmp_path: Path) -> None:
     left = beside_of(tmp_path / "report")
     (left / "figures").mkdir(parents=True)
     (tmp_path / "report").mkdir()
-    place_at(str(tmp_path)).remove_leftovers()
+    blob_store_at(str(tmp_path)).remove_leftovers()
     assert [entry.name for entry in tmp_path.iterdir()] == ["report"]

@@ -6,24 +6,24 @@ from torch import Tensor
 from pinn_core.engine.backends import library
 
 
-def misfit(values: Tensor, demanded: Tensor) -> tuple[Tensor, Tensor]:
+def misfit(values: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Mean squared distance (m,) in float64 and its derivative (m, n, k) by the values.
 
-    ``demanded`` has the values' shape, or 1 in place of m.
+    ``target`` has the values' shape, or 1 in place of m.
     """
-    values, demanded = values.contiguous(), demanded.contiguous()
+    values, target = values.contiguous(), target.contiguous()
     members, points, components = values.shape
-    if demanded.shape[1:] != values.shape[1:] or demanded.shape[0] not in (1, members):
-        raise ValueError(f"demanded {tuple(demanded.shape)} beside values {tuple(values.shape)}")
-    _alike(values, demanded)
+    if target.shape[1:] != values.shape[1:] or target.shape[0] not in (1, members):
+        raise ValueError(f"target {tuple(target.shape)} beside values {tuple(values.shape)}")
+    _alike(values, target)
     loss = torch.empty(members, dtype=torch.float64)
     slope = torch.empty_like(values)
     library.function("misfit", values.dtype)(
         values.data_ptr(),
-        demanded.data_ptr(),
+        target.data_ptr(),
         members,
         points * components,
-        demanded.shape[0] == 1,
+        target.shape[0] == 1,
         points,
         slope.data_ptr(),
         loss.data_ptr(),

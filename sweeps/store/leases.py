@@ -1,16 +1,16 @@
-"""One at a time on an object store, which knows no locks: whoever wants to be alone puts a claim.
+"""One process at a time on an object store, which has no locks: each process puts a lease there.
 
-A claim is an object of its own. Its owner puts it, lists the others for the same subject, and is
-alone if there are none. A listing shows every put that returned before (S3 promises that since
-2020), so of two that claim at once never both are alone. Where others are there, it takes its claim
-back if one of them goes first, by name; otherwise it looks again a few times: who claims now takes
-its claim back, who was alone before stays. So of several that claim at once one is alone in the
-end. A claim counts no more when its process is seen to be dead, which only the same machine
+A lease is an object of its own. Its owner puts it, then lists the other leases on the same subject,
+and is alone if there are none. A listing shows every put that returned before it (S3 promises this
+since 2020), so two processes can never both believe that they are alone. A process that sees other
+leases takes its own back if one of them goes first by name; otherwise it looks again a few times.
+Of several processes that ask at once, one is alone in the end; a process that was alone before
+stays alone. A lease stops counting when its process is seen to be dead, which only the same machine
 can see, or when it was not renewed for ``LIFE`` seconds by the store's own clock.
 
 A conditional put would do in one request, but pyarrow has none (apache/arrow issue 44281). The
 limit of this: a process that was suspended for longer than ``LIFE`` goes on beside its successor
-until it renews its claim.
+until it renews its lease.
 """
 
 import json
@@ -30,17 +30,17 @@ from typing import Protocol
 from sweeps.process.interrupts import interrupt_main_thread
 
 LIFE = 120.0
-"""Seconds after which a claim that nobody renews counts no more."""
+"""Seconds after which a lease that was not renewed stops counting."""
 
 BEAT = 20.0
 """Seconds between two renewals."""
 
 LOOKS, PAUSE = 10, 0.3
-"""How often a claim looks for others that go after it, and the seconds between two looks."""
+"""How often a lease looks for others that go after it, and the seconds between two looks."""
 
 
-class Shelf(Protocol):
-    """What claims need of an object store."""
+class LeaseStore(Protocol):
+    """What leases need of an object store."""
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file, over one of that name."""
@@ -60,7 +60,7 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True)
 class Holder:
-    """A process that holds a claim."""
+    """A process that holds a lease."""
 
     process: str
     """``host:pid``"""
@@ -84,18 +84,18 @@ class Holder:
 
 
 class Taken(Exception):
-    """Another process has a claim. ``idle``: seconds since it was last renewed."""
+    """Another process has a lease. ``idle``: seconds since it was last renewed."""
 
     def __init__(self, holder: Holder, idle: float) -> None:
         super().__init__(f"{holder.process} since {holder.since}")
         self.holder, self.idle = holder, idle
 
 
-class Claim:
-    """The claim of this process to a subject; ``folder`` holds the claims to all subjects."""
+class Lease:
+    """The lease of this process to a subject; ``folder`` holds the leases to all subjects."""
 
-    def __init__(self, shelf: Shelf, folder: str, subject: str) -> None:
-        self._shelf, self._folder, self._subject = shelf, folder, subject
+    def __init__(self, store: LeaseStore, folder: str, subject: str) -> None:
+        self._store, self._folder, self._subject = store, folder, subject
         self._own = f"{subject}.{uuid.uuid4().hex}"
         self._note = json.dumps(asdict(_this_process())).encode()
 
@@ -114,8 +114,8 @@ class Claim:
             raise
 
     def _look(self) -> Taken | None:
-        """Another claim that counts, None if there is none; raises it if it goes first."""
-        stamps = self._shelf.stamps(self._folder)
+        """Another lease that counts, None if there is none; raises it if it goes first."""
+        stamps = self._store.stamps(self._folder)
         now = stamps.get(self._own, 0.0)
         for name in sorted(stamps.keys() - {self._own}):
             if name.startswith(f"{self._subject}."):
@@ -128,49 +128,49 @@ class Claim:
 
     def renew(self) -> bool:
         """Show that the owner lives; False if others took it for dead."""
-        if not self._shelf.exists(self._path(self._own)):
+        if not self._store.exists(self._path(self._own)):
             return False
         self._put()
         return True
 
     def release(self) -> None:
-        """Give the claim up; if the store does not answer, it ends by itself."""
+        """Give the lease up; if the store does not answer, it ends by itself."""
         with suppress(OSError):
-            self._shelf.remove(self._path(self._own))
+            self._store.remove(self._path(self._own))
 
     def _counts(self, other: str, idle: float) -> Taken | None:
-        """Another claim, None if it is gone; one that does not count any more is removed."""
-        holder = _holder(self._shelf, self._path(other))
+        """Another lease, None if it is gone; one that does not count any more is removed."""
+        holder = _holder(self._store, self._path(other))
         if holder and idle <= LIFE and not holder.is_dead:
             return Taken(holder, max(idle, 0.0))
         if holder:
-            self._shelf.remove(self._path(other))
+            self._store.remove(self._path(other))
         return None
 
     def _put(self) -> None:
-        self._shelf.put(self._path(self._own), self._note)
+        self._store.put(self._path(self._own), self._note)
 
     def _path(self, name: str) -> str:
         return f"{self._folder}/{name}"
 
 
 @contextmanager
-def renewed(claim: Claim) -> Iterator[threading.Event]:
-    """Renew a claim meanwhile; the event says that it was lost, which interrupts the main thread.
+def renewed(lease: Lease) -> Iterator[threading.Event]:
+    """Renew a lease meanwhile; the event says that it was lost, which interrupts the main thread.
 
-    The claim is released in the end.
+    The lease is released in the end.
     """
     over, lost = threading.Event(), threading.Event()
 
     def renew() -> None:
         while not over.wait(BEAT):
-            with suppress(OSError):  # the store may answer again before the claim ends
-                if not claim.renew():
+            with suppress(OSError):  # the store may answer again before the lease ends
+                if not lease.renew():
                     lost.set()
                     interrupt_main_thread()
                     return
 
-    thread = threading.Thread(target=renew, name="claim", daemon=True)
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()
     try:
         yield lost
@@ -178,21 +178,21 @@ def renewed(claim: Claim) -> Iterator[threading.Event]:
         over.set()
         thread.join(BEAT)
         if not lost.is_set():
-            claim.release()
+            lease.release()
 
 
-def holders(shelf: Shelf, folder: str) -> list[Holder]:
-    """Who has claims in a folder, if this machine's clock and the store's agree."""
-    stamps = shelf.stamps(folder)
+def holders(store: LeaseStore, folder: str) -> list[Holder]:
+    """Who has leases in a folder, if this machine's clock and the store's agree."""
+    stamps = store.stamps(folder)
     recent = [name for name, stamp in stamps.items() if time.time() - stamp <= LIFE]
-    found = [_holder(shelf, f"{folder}/{name}") for name in recent]
+    found = [_holder(store, f"{folder}/{name}") for name in recent]
     return [holder for holder in found if holder and not holder.is_dead]
 
 
-def _holder(shelf: Shelf, name: str) -> Holder | None:
-    """Who put a claim; None if it is gone by now."""
+def _holder(store: LeaseStore, name: str) -> Holder | None:
+    """Who put a lease; None if it is gone by now."""
     try:
-        return Holder(**json.loads(shelf.read(name)))
+        return Holder(**json.loads(store.read(name)))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):

@@ -23,7 +23,7 @@ from pinn_core import (
     canonical_json,
     train,
 )
-from pinn_core.discretization.discretization import Field
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives.terms import quantities
 from pinn_core.optimizers import LBFGS
 from pinn_core.problems import (
@@ -89,10 +89,10 @@ def test_the_phases_run_once_for_each_stage(stages: Any) -> None:
 
 
 def evaluated(problem: Any, pack: Pack) -> dict[str, float]:
-    """The terms of a plain field on the problem, at a pack's parameters."""
-    field = Field(problem, pack.configuration.network, "float64", backend="eager")
-    batch = pack.objective.batches(field, [0]).at(0)
-    terms = pack.objective.evaluate(field, pack.parameters, batch).terms
+    """The terms of a plain discretization of the problem, at a pack's parameters."""
+    disc = Discretization(problem, pack.configuration.network, "float64", backend="eager")
+    batch = pack.objective.batches(disc, [0]).at(0)
+    terms = pack.objective.evaluate(disc, pack.parameters, batch).terms
     return {name: float(term.loss[0]) for name, term in terms.items()}
 
 
@@ -103,7 +103,7 @@ def test_a_curriculum_ends_at_the_problem_and_passes_the_values() -> None:
         for step in range(one.steps):
             pack.advance(step)
             beta = (1.0, 2.0, 3.0)[step // 5]
-            assert pack.field.problem.beta == beta
+            assert pack.disc.problem.beta == beta
         pack.end(one.steps)
         target = evaluated(one.problem, pack)
     last = frame(one, backend="eager").iloc[-1]
@@ -174,25 +174,25 @@ def test_the_start_is_the_problems_and_then_the_networks(problem: Any) -> None:
     ours = [name for name in problem.conditions if name in ("initial", "velocity")]
     with torch.no_grad():
         pack = packed(one, (0, 1))
-        plain = Field(problem, one.network, "float64", backend="eager")
+        plain = Discretization(problem, one.network, "float64", backend="eager")
         for name in ours:
-            for table in ("coordinates", "demanded"):
-                found = pack.field.demands[name].tables[table]
-                assert found.equal(plain.demands[name].tables[table])
+            for table in ("coordinates", "target"):
+                found = pack.disc.condition_points[name].tables[table]
+                assert found.equal(plain.condition_points[name].tables[table])
         for step in range(11):
             if step in (5, 10):
                 ended = pack.parameters.clone()
             pack.advance(step)
         assert pack.stage == 2
         for name in ours:
-            cloud = pack.batch[name]
+            point_set = pack.batch[name]
             time = problem.coordinates.index("t")
-            assert (cloud.coordinates[..., time] == 0.5).all()
-            expected, _ = quantities(plain, ended, name, cloud.coordinates)
-            assert torch.allclose(cloud["demanded"], expected, rtol=1e-12, atol=1e-14)
-            assert not torch.allclose(cloud["demanded"][0], cloud["demanded"][1])
+            assert (point_set.coordinates[..., time] == 0.5).all()
+            expected, _ = quantities(plain, ended, name, point_set.coordinates)
+            assert torch.allclose(point_set["target"], expected, rtol=1e-12, atol=1e-14)
+            assert not torch.allclose(point_set["target"][0], point_set["target"][1])
         others = [name for name in problem.conditions if name not in ours]
-        assert all(torch.isfinite(pack.batch[name]["demanded"]).all() for name in others)
+        assert all(torch.isfinite(pack.batch[name]["target"]).all() for name in others)
 
 
 def test_the_velocity_that_is_passed_on_is_the_networks_derivative() -> None:
@@ -201,15 +201,15 @@ def test_the_velocity_that_is_passed_on_is_the_networks_derivative() -> None:
     with torch.no_grad():
         for step in range(3):
             pack.advance(step)
-        before, parameters = pack.field, pack.parameters.clone()
+        before, parameters = pack.disc, pack.parameters.clone()
         pack.advance(3)
-    cloud = pack.field.demands["velocity"]
-    ahead, behind = (cloud.coordinates.clone() for _ in range(2))
+    point_set = pack.disc.condition_points["velocity"]
+    ahead, behind = (point_set.coordinates.clone() for _ in range(2))
     ahead[..., 1] += 1e-5
     behind[..., 1] -= 1e-5
     with torch.no_grad():
-        high, low = (before.carry(parameters, at).channels[:, 0] for at in (ahead, behind))
-    assert torch.allclose(cloud["demanded"], (high - low) / 2e-5, rtol=1e-6, atol=1e-8)
+        high, low = (before.linearize(parameters, at).channels[:, 0] for at in (ahead, behind))
+    assert torch.allclose(point_set["target"], (high - low) / 2e-5, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -232,10 +232,10 @@ def test_what_is_judged_are_all_windows_so_far(parts: dict[str, Any]) -> None:
             pack.advance(step)
             if (step + 1) % 5 == 0:
                 ends.append(pack.parameters.clone())
-        field = Field(one.problem, one.network, "float64", backend="eager")
-        values = [field.values(end, field.grid)[0, :, 0].numpy() for end in ends]
-    time = field.grid.coordinates[0, :, 1].numpy()
-    exact = field.grid["exact"][0, :, 0].numpy()
+        disc = Discretization(one.problem, one.network, "float64", backend="eager")
+        values = [disc.values(end, disc.grid)[0, :, 0].numpy() for end in ends]
+    time = disc.grid.coordinates[0, :, 1].numpy()
+    exact = disc.grid["exact"][0, :, 0].numpy()
     edges = np.linspace(0, 1, windows + 1)
     table = frame(one, backend="eager")
 

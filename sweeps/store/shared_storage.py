@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps.store.address import is_address, reason
-from sweeps.store.places import place_at
+from sweeps.store.blob_store import blob_store_at
 
 FROM_DRIVER = "driver"
 
 
 @dataclass(frozen=True)
-class Meeting:
+class SharedStorageProbe:
     """Words left in a folder, or at an address such as ``s3://bucket/prefix``."""
 
     root: str
@@ -23,7 +23,7 @@ class Meeting:
 
     def answer(self, name: str) -> str:
         """On another machine: read the driver's word and leave one; what is wrong, if anything."""
-        place = place_at(self.root)
+        place = blob_store_at(self.root)
         try:
             place.read(self._word(FROM_DRIVER))
             place.write(self._word(name), b"")
@@ -35,12 +35,12 @@ class Meeting:
 
     def heard(self, name: str) -> bool:
         """Whether the driver sees the word that another machine has left."""
-        return place_at(self.root).exists(self._word(name))
+        return blob_store_at(self.root).exists(self._word(name))
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Leave the driver's word; nothing stays when the block is over. Raises ``OSError``."""
-        place, made = place_at(self.root), _missing(self.root)
+        place, made = blob_store_at(self.root), _missing(self.root)
         try:
             place.write(self._word(FROM_DRIVER), b"")
             yield
@@ -57,9 +57,9 @@ class Meeting:
         return f".meeting-{self.token}-{name}"
 
 
-def meeting(root: str) -> Meeting:
+def meeting(root: str) -> SharedStorageProbe:
     """A meeting of its own at ``root``; nothing is created yet."""
-    return Meeting(root, uuid.uuid4().hex)
+    return SharedStorageProbe(root, uuid.uuid4().hex)
 
 
 def _missing(root: str) -> list[Path]:

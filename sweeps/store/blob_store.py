@@ -21,7 +21,7 @@ _BESIDE = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 """A file, or a folder, on its way to its place."""
 
 
-class Place(Protocol):
+class BlobStore(Protocol):
     """A folder whose files appear whole or not at all; names may contain ``/``.
 
     Whatever changes something raises ``CannotWrite`` where the system does not let us.
@@ -55,7 +55,7 @@ class Place(Protocol):
         """Remove what writers left beside in ``folder`` when they died; call it when alone."""
 
 
-def place_at(root: str) -> Place:
+def blob_store_at(root: str) -> BlobStore:
     """The place that a path or an address (``s3://bucket/folder``) names."""
     return bucket_at(root) if "://" in root else _Directory(Path(root).absolute())
 

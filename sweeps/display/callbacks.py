@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from sweeps.display.progress import Progress
 from sweeps.search.selection import Selection
-from sweeps.store.results import Value
-from sweeps.study.plan import Pack, Run
+from sweeps.store.results import Outcome
+from sweeps.study.plan import PackPlan, Run
 from sweeps.tracking.tracking import Publisher
 
 
 @dataclass(frozen=True)
-class Audience:
-    """Passes on a stage's events, as its ``Watch``."""
+class Callbacks:
+    """Passes on a stage's events, as its ``StageEvents``."""
 
     progress: Progress
     selection: Selection
@@ -24,18 +24,18 @@ class Audience:
         """These runs are to be trained."""
         self.progress.asked(runs)
 
-    def found(self, run: Run, value: Value) -> None:
+    def found(self, run: Run, value: Outcome) -> None:
         """The run was committed before; the publisher knows."""
         self.selection.offer(run, value)
         self.progress.found(run, value)
 
-    def finished(self, run: Run, value: Value) -> None:
+    def finished(self, run: Run, value: Outcome) -> None:
         """The run is committed."""
         self.selection.offer(run, value)
         self.progress.finished(run, value)
         self.publisher.submit(run.run_id)
 
-    def retried(self, pack: Pack, attempt: int, reason: str) -> None:
+    def retried(self, pack: PackPlan, attempt: int, reason: str) -> None:
         """The pack failed and is tried again."""
         self.progress.retried(pack, attempt, reason)
 

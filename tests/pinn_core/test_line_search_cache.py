@@ -34,9 +34,9 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     evaluate = Pinn.evaluate
 
-    def counting(self: Pinn, field: Any, parameters: Any, *rest: Any) -> Any:
+    def counting(self: Pinn, disc: Any, parameters: Any, *rest: Any) -> Any:
         found.append(len(parameters))
-        return evaluate(self, field, parameters, *rest)
+        return evaluate(self, disc, parameters, *rest)
 
     monkeypatch.setattr(Pinn, "evaluate", counting)
     return found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.store.meeting import meeting
+from sweeps.store.shared_storage import meeting
 
 
 def test_who_shares_the_folder_hears_the_other(tmp_path: Path) -> None:
