@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sweeps import launch as launch_module
 from sweeps.checking.verify import verify
 from sweeps.errors import StudyError
+from sweeps.execution import launch as launch_module
 from sweeps.execution.launch import run_study
 from sweeps.store.lock import lock_holder, study_lock
 from sweeps.tracking.tracking import default_tracking_uri

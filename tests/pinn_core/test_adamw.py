@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from tests.pinn_core.engine.backends import BACKENDS
 from torch import Tensor
 
 from pinn_core.optimizers import Adam, AdamW, Optimizer, StepContext
+from tests.pinn_core.backends import BACKENDS
 
 
 def loss(theta: Tensor) -> Tensor:

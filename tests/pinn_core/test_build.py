@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from tests.pinn_core.engine.backends import needs_native
 
 from pinn_core.engine.backends import build
+from tests.pinn_core.backends import needs_native
 from tests.processes import running
 
 TRY = """

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import scipy.special
 import torch
-from tests.pinn_core.engine.backends import needs_native
 from torch import Tensor
 
 from pinn_core.engine import backends
@@ -23,6 +22,7 @@ from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.engine.propagation import propagate
 from pinn_core.engine.stack import Stack, padded
 from pinn_core.registry import UnknownName
+from tests.pinn_core.backends import needs_native
 
 D = Derivatives("x", "y", "t")
 HEAT = D.xx + D.yy - D.t

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.pinn_core.engine.backends import needs_native
 from torch import Tensor
 
 from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.backends import jets, native_jets
 from pinn_core.engine.operators import Channels, Derivatives
+from tests.pinn_core.backends import needs_native
 
 D = Derivatives("x", "y", "t")
 CHANNELS = {

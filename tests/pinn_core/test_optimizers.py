@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.pinn_core.engine.backends import BACKENDS
 from torch import Tensor
 
 from pinn_core.optimizers import LBFGS, Adam, GradientDescent, Optimizer, StepContext
@@ -15,6 +14,7 @@ from pinn_core.optimizers.line_search import LinePoint, strong_wolfe
 from pinn_core.optimizers.schedule import decayed
 from pinn_core.optimizers.stopping import CHANGE, GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
+from tests.pinn_core.backends import BACKENDS
 
 Loss = Callable[[Tensor], Tensor]
 

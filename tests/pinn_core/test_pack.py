@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.pinn_core.engine.backends import BACKENDS
 
 from pinn_core import Member, train
+from tests.pinn_core.backends import BACKENDS
 from tests.pinn_core.packs import configuration, members
 
 KINDS: list[dict[str, Any]] = [

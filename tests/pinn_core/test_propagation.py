@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.pinn_core.engine.backends import BACKENDS
 from torch import Tensor
 
 from pinn_core.engine.activations import ACTIVATIONS
@@ -10,6 +9,7 @@ from pinn_core.engine.backends.eager import CHUNK
 from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.engine.propagation import propagate
 from pinn_core.engine.stack import Stack, padded
+from tests.pinn_core.backends import BACKENDS
 
 D = Derivatives("x", "y", "t")
 HEAT = D.xx + D.yy - D.t

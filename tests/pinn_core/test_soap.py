@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.pinn_core.engine.backends import BACKENDS
 from torch import Tensor
 
 from pinn_core import Checkpointing, Member, train
@@ -17,6 +16,7 @@ from pinn_core.alignments import GUA, Proposal
 from pinn_core.engine.stack import Stack
 from pinn_core.optimizers import Soap, StepContext
 from pinn_core.training.checkpoint import Folder, every_steps
+from tests.pinn_core.backends import BACKENDS
 from tests.pinn_core.packs import configuration
 
 STACK = Stack((4, 4, 4, 4), torch.tanh)  # type: ignore[arg-type]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.pinn_core.engine.backends import BACKENDS, needs_native
 from torch import Tensor
 
 from pinn_core.engine.backends import native_squares
 from pinn_core.vectors.squares import misfit, weighted_squares
+from tests.pinn_core.backends import BACKENDS, needs_native
 
 SIZES = [1, 7, 128, 3176]
 

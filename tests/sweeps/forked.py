@@ -73,7 +73,7 @@ def serve() -> None:
 
     Before the first of them the server drives its study once itself: it has imported all then.
     """
-    from sweeps import launch
+    from sweeps.execution import launch
 
     # reports have tests of their own and take seconds
     launch.bring_report_up_to_date = lambda *_: None

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from sweeps import launch
 from sweeps.cli import app
 from sweeps.display import reporting
 from sweeps.display.catalogue import known
+from sweeps.execution import launch
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotWrite

@@ -12,7 +12,7 @@ import pytest
 
 PREPARED = """
 import os, signal, sys, time, weakref
-from sweeps import interrupts
+from sweeps.process import interrupts
 from sweeps.process.interrupts import INTERRUPTED, Interrupts
 
 class Anything: pass

@@ -17,9 +17,9 @@ from optuna.storages.journal import JournalFileBackend
 from rich.console import Console
 
 from analysis.load import StudyData
-from sweeps import launch as launch_module
 from sweeps.display import reporting
 from sweeps.errors import StudyError
+from sweeps.execution import launch as launch_module
 from sweeps.execution.launch import run_study
 from sweeps.search.planned import planned_ids
 from sweeps.store import faults

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.processes import family
-from sweeps import launch
+from sweeps.execution import launch
 from sweeps.search.search import ModelSearch
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store

@@ -19,10 +19,10 @@ from rich.console import Console
 
 from pinn_core.records.trajectory import Manifest, Trajectory
 from pinn_core.training.trainer import Member, environment, train
-from sweeps import launch as launch_module
 from sweeps.checking.verify import verify
 from sweeps.display.status import study_status
 from sweeps.errors import StudyError
+from sweeps.execution import launch as launch_module
 from sweeps.execution.launch import run_study
 from sweeps.execution.pruning import pruning_of
 from sweeps.execution.stage import Listed, Stage

@@ -15,9 +15,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from sweeps import launch as launch_module
 from sweeps.cli import app
 from sweeps.errors import StudyError
+from sweeps.execution import launch as launch_module
 from sweeps.execution.launch import run_study
 from sweeps.store import faults
 from sweeps.store.folder import StudyFolder
