@@ -9,18 +9,17 @@ from torch import Tensor
 
 from pinn_core import Heat
 from pinn_core.engine.operators import Operator
-from pinn_core.problems import Box, Conditions, Grid, Hard, Points
+from pinn_core.problems import Box, Conditions, Grid, Hard, Points, Problem
 from pinn_core.randomness import generator
 
 WHOLE = Heat()
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeatSubset:
+class HeatSubset(Problem):
     """``interior`` and ``boundary`` points of the heat problem's grid, drawn once."""
 
     kind: ClassVar[str] = "heat-subset"
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = Heat.coordinates
     outputs: ClassVar[int] = Heat.outputs
     linear: ClassVar[bool] = Heat.linear

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from typing import Any, ClassVar, get_args
 
 from pinn_core.aggregations import Aggregation, Sum
 from pinn_core.alignments import Alignment, Unaligned
@@ -14,11 +15,10 @@ from pinn_core.engine.precision import Precision
 from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
-from pinn_core.objectives import Objective, Pinn
+from pinn_core.objectives import Objective
 from pinn_core.optimizers import Optimizer
-from pinn_core.optimizers.optimizer import Demanding
-from pinn_core.problems.problem import Problem, grid_size
-from pinn_core.registry import UnknownName
+from pinn_core.parts import FAMILIES, Family, Part, Plain, default_of, differing
+from pinn_core.problems.problem import Problem
 from pinn_core.weightings import Fixed, Weighting
 
 MOST = 10**9
@@ -103,14 +103,14 @@ class Configuration:
         size = self.network.parametrization_of(self.stack()).size
         self._check_size(size)
         for phase in self.phases:
-            if isinstance(phase, Demanding):
-                phase.check(self.precision, size)
+            phase.check(self.precision, size)
         if self.constraints == "hard" and self.problem.hard is None:
             raise ValueError(
                 f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "
                 "found 'hard', allowed: 'soft'"
             )
-        if isinstance(self.objective, Pinn):
+        self.objective.check(self.problem)
+        if self.objective.solves:
             self._check_terms(self.objective)
         self.stages.check(self.problem, self.objective)
         if self.stages.continues and self.constraints == "hard":
@@ -122,7 +122,7 @@ class Configuration:
     def _check_size(self, parameters: int) -> None:
         """Refuse what no machine takes, before anything is made of it."""
         counts = {
-            f"the grid of problem {self.problem.kind}": (sum(grid_size(self.problem)), "points"),
+            f"the grid of problem {self.problem.kind}": (sum(self.problem.grid_size), "points"),
             "the network": (parameters, "parameters"),
             "a run": (self.steps, "steps"),
         }
@@ -130,11 +130,7 @@ class Configuration:
             if count > MOST:
                 raise ValueError(f"{what} has {count} {unit}, allowed: at most {MOST}")
 
-    def _check_terms(self, objective: Pinn) -> None:
-        unknown = set(objective.lambdas) - set(self.problem.conditions)
-        if unknown:
-            name = sorted(unknown)[0]
-            raise UnknownName("condition in objective.lambdas", name, self.problem.conditions)
+    def _check_terms(self, objective: Objective) -> None:
         self.weighting.check(self.problem, objective.batch, not objective.fixed_points)
         if self.looks_at_conflicts:
             self._check_direction()
@@ -151,7 +147,7 @@ class Configuration:
     @property
     def looks_at_conflicts(self) -> bool:
         """Whether its gradients are compared in every step: several terms, and somebody asks."""
-        if not isinstance(self.objective, Pinn):
+        if not self.objective.solves:
             return False
         conditions = trained_conditions(self.problem, self.inputs, self.constraints)
         changes = self.aggregation.kind != "sum" or self.alignment.kind != "none"
@@ -166,46 +162,59 @@ class Configuration:
         """The layers of the network."""
         return stack_of(self.problem, self.network, self.inputs)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """As plain nested data with every default, each part with its ``kind``."""
-        return self._as_dict(with_member_fields=True)
+        return self._as_dict(lambda part: part.to_dict())
 
     def shape_key(self) -> str:
         """Canonical text without the fields in which members of one pack may differ."""
-        return canonical_json(self._as_dict(with_member_fields=False))
+        return canonical_json(self._as_dict(lambda part: part.to_dict(part.per_member)))
 
-    def _as_dict(self, with_member_fields: bool) -> dict[str, Any]:
-        def part(value: Any) -> dict[str, Any]:  # noqa: ANN401
-            dropped = frozenset() if with_member_fields else value.member_fields
-            plain = {
-                one.name: _plain(found, one.type)
-                for one in fields(value)
-                if one.name not in dropped
-                for found in [getattr(value, one.name)]
-            }
-            return {"kind": value.kind, **plain}
+    def _as_dict(self, as_plain: Callable[[Part], Plain]) -> Plain:
+        def converted(value: object) -> Any:  # noqa: ANN401
+            if isinstance(value, tuple):
+                return [converted(entry) for entry in value]
+            if isinstance(value, Part):
+                return as_plain(value)
+            return asdict(value) if isinstance(value, Record) else value
 
+        return {each.name: converted(getattr(self, each.name)) for each in fields(self)}
+
+    def identity(self) -> Plain:
+        """What makes it this configuration: what differs from the defaults, by rule 2.
+
+        A run without an option has the name that it had before there was one.
+        """
+        said = {each.name: _identity(getattr(self, each.name)) for each in fields(self)}
+        defaults = {each.name: default_of(each) for each in fields(self) if _has_default(each)}
         return {
-            "problem": part(self.problem),
-            "network": part(self.network),
-            "objective": part(self.objective),
-            "phases": [part(phase) for phase in self.phases],
-            "weighting": part(self.weighting),
-            "aggregation": part(self.aggregation),
-            "alignment": part(self.alignment),
-            "inputs": part(self.inputs),
-            "constraints": self.constraints,
-            "stages": part(self.stages),
-            "record": asdict(self.record),
-            "precision": self.precision,
+            name: value
+            for name, value in said.items()
+            if name not in defaults or value != _identity(defaults[name])
         }
 
 
-def _plain(value: Any, kind: object) -> Any:  # noqa: ANN401
-    """A field's value as a file would have it: a number as its type says, a list for a tuple."""
+def _identity(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, tuple):
-        return list(value)
-    return float(value) if kind is float else value
+        return [_identity(entry) for entry in value]
+    if isinstance(value, Part):
+        return value.identity()
+    return differing(value) if isinstance(value, Record) else value
+
+
+def _has_default(each: Field[Any]) -> bool:
+    return each.default is not MISSING or each.default_factory is not MISSING
+
+
+def families() -> Mapping[str, Family[Any]]:
+    """The families of a configuration's parts, by the key that holds a part or a list of parts."""
+    found = {}
+    for each in fields(Configuration):
+        kinds = [each.type, *get_args(each.type)]
+        for family in FAMILIES.values():
+            if family.contract is not None and family.contract in kinds:
+                found[each.name] = family
+    return found
 
 
 def canonical_json(value: Any) -> str:  # noqa: ANN401

@@ -8,35 +8,14 @@ whether today's program would repeat it. Version 0.1.0 wrote no numbers: they al
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pinn_core.aggregations import AGGREGATIONS
-from pinn_core.alignments import ALIGNMENTS
-from pinn_core.curricula import STAGES
-from pinn_core.inputs import INPUTS
-from pinn_core.networks import NETWORKS
-from pinn_core.objectives import OBJECTIVES
-from pinn_core.optimizers import OPTIMIZERS
-from pinn_core.problems import PROBLEMS
-from pinn_core.registry import Registry
-from pinn_core.weightings import WEIGHTINGS
+from pinn_core.configuration import families
+from pinn_core.parts import Family
 
 KERNELS = {"eager": 1, "native": 1, "recording": 1}
 """Both backends of the derivative engine, and what is recorded of every run."""
 
 FIRST = 1
 """The number of everything in version 0.1.0."""
-
-_FAMILIES: dict[str, Registry[Any]] = {
-    "problem": PROBLEMS,
-    "network": NETWORKS,
-    "objective": OBJECTIVES,
-    "phases": OPTIMIZERS,
-    "weighting": WEIGHTINGS,
-    "aggregation": AGGREGATIONS,
-    "alignment": ALIGNMENTS,
-    "inputs": INPUTS,
-    "stages": STAGES,
-}
-"""By the key that holds the part, or a list of parts, in a configuration as plain data."""
 
 
 def numerics(configuration: Mapping[str, Any], backend: str) -> dict[str, int]:
@@ -47,9 +26,9 @@ def numerics(configuration: Mapping[str, Any], backend: str) -> dict[str, int]:
     does not know are left out.
     """
     parts = {
-        f"{family.family}/{kind}": family.numerics(kind)
+        f"{family.name}/{kind}": family[kind].numerics
         for family, kind in _used(configuration)
-        if kind in family.names()
+        if kind in family
     }
     kernels = {backend.partition(" ")[0], "recording"} & KERNELS.keys()
     return parts | {f"kernel/{name}": KERNELS[name] for name in sorted(kernels)}
@@ -68,8 +47,8 @@ def changed(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, tupl
     }
 
 
-def _used(configuration: Mapping[str, Any]) -> Iterator[tuple[Registry[Any], str]]:
-    for key, family in _FAMILIES.items():
+def _used(configuration: Mapping[str, Any]) -> Iterator[tuple[Family[Any], str]]:
+    for key, family in families().items():
         parts = configuration.get(key, [])
         for part in parts if isinstance(parts, list) else [parts]:
             yield family, part["kind"]

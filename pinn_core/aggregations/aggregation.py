@@ -1,20 +1,20 @@
 """What an aggregation is: the rule that makes one direction of the loss terms' gradients."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Literal
 
 from jaxtyping import Float
 from numpy import ndarray
 
-from pinn_core.registry import Registry
+from pinn_core.parts import Family, Part
 
 Terms = Literal["each", "two"]
 """What counts as one term: each term of the objective, or the residual and all conditions' sum."""
 Settings = Mapping[str, Float[ndarray, "m 1"]]
 
 
-@runtime_checkable
-class Aggregation(Protocol):
+class Aggregation(Part):
     """The contract of every file in this folder: a frozen dataclass of hyperparameters.
 
     The gradients are the terms' own times the weights of the run's weighting. The direction, which
@@ -22,13 +22,12 @@ class Aggregation(Protocol):
     their inner products alone. Nothing in it may make one member's numbers depend on another's.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]]
-
     @property
     def terms(self) -> Terms:
         """What counts as one term."""
+        return "each"
 
+    @abstractmethod
     def weights(
         self,
         settings: Settings,
@@ -43,4 +42,4 @@ class Aggregation(Protocol):
         """
 
 
-AGGREGATIONS: Registry[Aggregation] = Registry("aggregation")
+AGGREGATIONS: Family[type[Aggregation]] = Family("aggregation", Aggregation)

@@ -8,7 +8,7 @@ equation 3, with g_0 the mean of the gradients:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -29,9 +29,7 @@ class CAGrad(Aggregation):
     to 0.5 elsewhere. Solved exactly, over all sets of terms that are served least.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset({"c"})
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    per_member: ClassVar[frozenset[str]] = frozenset({"c"})
 
     terms: Terms = "each"
     c: float = 0.5

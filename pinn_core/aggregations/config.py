@@ -8,7 +8,6 @@ ICLR 2025, equations 2 and 3, with u_i = g_i / |g_i|:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -26,10 +25,6 @@ class ConFIG(Aggregation):
     Its length is the sum of the gradients' projections, so that conflicts make small steps. Where
     the unit gradients add to zero (two that are opposite) the formula has no direction: it is zero.
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     terms: Terms = "each"
 

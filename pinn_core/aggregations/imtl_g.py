@@ -6,7 +6,6 @@ section 3.1: g = sum_i a_i g_i with sum_i a_i = 1 and g . u_i the same for all u
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -26,10 +25,6 @@ class IMTLG(Aggregation):
     formula does. A gradient of length zero takes no part. Where the gradients depend on each other
     linearly so that no direction projects on all of them alike, it is zero.
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     terms: Terms = "each"
 

@@ -8,7 +8,6 @@ algorithm 1: for every i and every other j in random order,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -27,10 +26,6 @@ class PCGrad(Aggregation):
     The random order is drawn by seed and step, for every gradient anew; of two gradients there is
     one order only. With three or more the direction may conflict all the same.
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     terms: Terms = "each"
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -18,10 +17,6 @@ class Sum(Aggregation):
 
     ``terms`` says what counts as one term where conflicts are recorded or an alignment asks.
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     terms: Terms = "each"
 

@@ -6,7 +6,6 @@ equation 3 and proposition 1.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -25,10 +24,6 @@ class UPGrad(Aggregation):
     Each gradient goes to the nearest point of the cone {d: g_i . d >= 0}, which is exact here (the
     authors' library adds a little to the Gramian's diagonal). Without conflicts it is the mean.
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     terms: Terms = "each"
 

@@ -1,7 +1,7 @@
 """Alignments, one file each: what becomes of an update that conflicts with a loss term."""
 
-from pinn_core.alignments.alignment import ALIGNMENTS, Alignment, Preconditioned, Proposal
+from pinn_core.alignments.alignment import ALIGNMENTS, Alignment, Proposal
 from pinn_core.alignments.gua import GUA
 from pinn_core.alignments.none import Unaligned
 
-__all__ = ["ALIGNMENTS", "GUA", "Alignment", "Preconditioned", "Proposal", "Unaligned"]
+__all__ = ["ALIGNMENTS", "GUA", "Alignment", "Proposal", "Unaligned"]

@@ -1,50 +1,14 @@
 """What an alignment is: a correction of the update that an optimizer proposes."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.optimizers.optimizer import Optimizer, Settings, State, StepContext
-from pinn_core.registry import Registry
-
-
-@runtime_checkable
-class Preconditioned(Protocol):
-    """What an optimizer offers besides so that its proposals can be aligned.
-
-    Its update is, but for what does not come from the gradients (a decay of the weights), minus
-    M^-1 times a moving average of them, with M symmetric and positive definite: a metric.
-    """
-
-    def precondition(
-        self,
-        settings: Settings,
-        state: State,
-        context: StepContext,
-        vector: Float[Tensor, "m p"],
-        step: int | Int[Tensor, ""],
-    ) -> Float[Tensor, "m p"]:
-        """M^-1 vector, in float64; M is that of the update that was made at ``step``.
-
-        ``context`` is what that update was made of.
-        """
-
-    def follow(
-        self,
-        state: State,
-        context: StepContext,
-        change: Float[Tensor, "m p"],
-        step: int | Int[Tensor, ""],
-        shares: tuple[Float[Tensor, "m 1"], Float[Tensor, "m 1"]],
-    ) -> None:
-        """Move the moments, which ``context`` led to, towards those of the applied update.
-
-        That is the update with ``change`` (float64) added to the average that M^-1 is applied to.
-        The first and second moment go their ``shares`` of the way. A change of zero moves nothing.
-        """
+from pinn_core.parts import Family, Part
 
 
 @dataclass(frozen=True)
@@ -61,19 +25,17 @@ class Proposal:
     backend: str
 
 
-@runtime_checkable
-class Alignment(Protocol):
+class Alignment(Part):
     """The contract of every file in this folder: a frozen dataclass of hyperparameters.
 
     Nothing in it may make one member's numbers depend on another's.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]]
-
-    def check(self, phases: Sequence[Optimizer]) -> None:
+    def check(self, phases: Sequence[Optimizer]) -> None:  # noqa: ARG002
         """Raise ``ValueError`` where an optimizer cannot be aligned."""
+        return
 
+    @abstractmethod
     def aligned(self, settings: Settings, proposal: Proposal) -> Float[Tensor, "m p"]:
         """The update to apply; may change the optimizer's state.
 
@@ -81,4 +43,4 @@ class Alignment(Protocol):
         """
 
 
-ALIGNMENTS: Registry[Alignment] = Registry("alignment")
+ALIGNMENTS: Family[type[Alignment]] = Family("alignment", Alignment)

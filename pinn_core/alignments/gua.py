@@ -13,7 +13,7 @@ problem (``pinn_core.vectors.cone``).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.alignments.alignment import ALIGNMENTS, Alignment, Preconditioned, Proposal
+from pinn_core.alignments.alignment import ALIGNMENTS, Alignment, Proposal
 from pinn_core.checks import within
 from pinn_core.optimizers.optimizer import Optimizer, Settings
 from pinn_core.vectors.cone import multipliers
@@ -47,9 +47,7 @@ class GUA(Alignment):
     A member without conflict keeps its update and moments to the bit.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset({"rho_m", "rho_v"})
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    per_member: ClassVar[frozenset[str]] = frozenset({"rho_m", "rho_v"})
 
     rho_m: float = 0.1
     rho_v: float = 0.03
@@ -59,7 +57,7 @@ class GUA(Alignment):
 
     def check(self, phases: Sequence[Optimizer]) -> None:
         """Refuse optimizers that offer no metric."""
-        without = [phase.kind for phase in phases if not isinstance(phase, Preconditioned)]
+        without = [phase.kind for phase in phases if not phase.has_metric]
         if without:
             raise ValueError(
                 "alignment gua projects updates in the optimizer's metric, which "
@@ -69,7 +67,6 @@ class GUA(Alignment):
     def aligned(self, settings: Settings, proposal: Proposal) -> Float[Tensor, "m p"]:
         """The projected update; the moments move with it."""
         optimizer, gradients, update = proposal.optimizer, proposal.gradients, proposal.update
-        assert isinstance(optimizer, Preconditioned)
         products = -dots(gradients, [update] * len(gradients), proposal.backend).T
         conflicting = (products < 0).any(1) & products.isfinite().all(1)
         if not conflicting.any():

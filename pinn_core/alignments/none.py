@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -15,10 +14,6 @@ from pinn_core.optimizers.optimizer import Optimizer, Settings
 @dataclass(frozen=True, kw_only=True)
 class Unaligned(Alignment):
     """The optimizer's update is applied as it is."""
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     def check(self, phases: Sequence[Optimizer]) -> None:
         """Nothing to refuse."""

@@ -6,18 +6,18 @@ of a smaller coefficient first. The paper does not say which coefficients came i
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pinn_core.checks import finite
-from pinn_core.curricula.curricula import STAGES
+from pinn_core.curricula.curricula import STAGES, Stages
 from pinn_core.objectives import Objective
+from pinn_core.parts import UnknownName
 from pinn_core.problems import Problem
-from pinn_core.registry import UnknownName
 
 
 @STAGES.register("curriculum")
 @dataclass(frozen=True, kw_only=True)
-class Curriculum:
+class Curriculum(Stages):
     """The phases run for each of ``values`` of ``coefficient``, then for the problem's own value.
 
     A regression is trained on each stage's own reference.
@@ -28,10 +28,7 @@ class Curriculum:
         [10.0, 20.0, 30.0]
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     continues: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     coefficient: str = "beta"
     values: tuple[float, ...] = (5.0, 10.0, 15.0, 20.0, 25.0)

@@ -6,20 +6,20 @@ next one. The number of collocation points of all windows together is that of th
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 
 from pinn_core.checks import at_least
-from pinn_core.curricula.curricula import STAGES
+from pinn_core.curricula.curricula import STAGES, Stages
 from pinn_core.curricula.window import Window, at_the_start
-from pinn_core.objectives import Objective, Pinn
+from pinn_core.objectives import Objective
 from pinn_core.problems import Problem
 
 
 @STAGES.register("marching")
 @dataclass(frozen=True, kw_only=True)
-class Marching:
+class Marching(Stages):
     """The phases run for each of so many ``windows`` of equal length.
 
     The paper's are of length 0.05 and 0.1 on a time from 0 to 1. A window keeps the conditions on
@@ -27,10 +27,7 @@ class Marching:
     window on, what each member's network was there.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     continues: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     windows: int = 10
 
@@ -55,13 +52,13 @@ class Marching:
                 f"found {', '.join(problem.conditions)}"
             )
         self._check_points(problem)
-        if not isinstance(objective, Pinn):
+        if not objective.solves:
             raise ValueError(f"stages marching needs the objective pinn, found {objective.kind}")
         if objective.points != "grid":
             raise ValueError(f"stages marching needs points: grid, found {objective.points}")
 
     def _check_points(self, problem: Problem) -> None:
-        along_time = "points_t" if hasattr(problem, "points_t") else "points_per_axis"
+        along_time = problem.time_points
         levels = getattr(problem, along_time)
         if self.windows > levels - 1:
             raise ValueError(
@@ -82,5 +79,4 @@ class Marching:
         points = problem.interior_points
         if not isinstance(points, str):
             points = points * (stage + 1) // self.windows - points * stage // self.windows
-        window = Window(problem, float(edges[stage]), float(edges[stage + 1]), points)
-        return cast(Problem, window)  # what is a class's there is an object's here
+        return Window(problem, float(edges[stage]), float(edges[stage + 1]), points)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from math import ceil
 from typing import Literal
 
@@ -11,38 +11,54 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.problems.conditions import Box, Condition, Segment
-from pinn_core.problems.problem import Grid, Points, Problem, grid_size
+from pinn_core.engine.operators import Operator
+from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.problems.problem import Grid, Points, Problem
 
 
-class Window:
+class Window(Problem):
     """The problem for ``start`` < t <= ``end``; its conditions at the first time hold at ``start``.
 
     What they demand there is the problem's where the window is its first, else nothing that the
     problem knows (NaN): who trains puts it in. Its grid is the problem's part of it and, for these
     conditions, the points of the problem's first time, with solutions that nobody knows (NaN) but
-    in the first window: a grid point is judged in one window alone.
+    in the first window: a grid point is judged in one window alone. No form keeps its conditions:
+    those of the problem keep its first time, not the window's.
     """
 
     def __init__(
         self, problem: Problem, start: float, end: float, interior_points: int | Literal["all"]
     ) -> None:
-        self.kind, self.member_fields = problem.kind, problem.member_fields
-        self.coordinates, self.outputs = problem.coordinates, problem.outputs
-        self.linear = problem.linear
-        self.interior_points = interior_points
-        self.hard = None
-        """No form: those of the problem keep its first time, not the window's."""
+        for name in ("kind", "per_member", "coordinates", "outputs", "linear", "error_outputs"):
+            setattr(self, name, getattr(problem, name))
         self._problem, self._start, self._end = problem, start, end
+        self._points = interior_points
         self._time = problem.coordinates.index("t")
         self._low = problem.domain.low[self._time]
-        self.domain = self._cut(problem.domain)
-        self.operators = problem.operators
-        starting = at_the_start(problem)
-        self.conditions = {
+
+    @property
+    def interior_points(self) -> int | Literal["all"]:
+        """The window's share of the problem's."""
+        return self._points
+
+    @cached_property
+    def domain(self) -> Box:
+        """The problem's part between the two times."""
+        return self._cut(self._problem.domain)
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """The problem's on their part of the sides, and at the window's start."""
+        starting = at_the_start(self._problem)
+        return {
             name: self._started(condition) if starting[name] else self._along(condition)
-            for name, condition in problem.conditions.items()
+            for name, condition in self._problem.conditions.items()
         }
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The problem's."""
+        return self._problem.operators
 
     def residual(
         self, channels: Float[Tensor, "m c n k"], points: Float[Tensor, "#m n d"]
@@ -95,7 +111,7 @@ class Window:
         """
         low, high = self._low, self._problem.domain.high[self._time]
         share = (self._end - self._start) / (high - low)
-        inside, outside = grid_size(self._problem)
+        inside, outside = self._problem.grid_size
         return ceil(share * inside), ceil(share * outside)
 
     def _holds(self, points: Points) -> Bool[ndarray, " n"]:

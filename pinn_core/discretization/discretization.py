@@ -161,7 +161,7 @@ class Discretization:
             name: self.point_set(condition_tables(condition, grid.supervised.coordinates))
             for name, condition in self.conditions.items()
         }
-        self.error_outputs: tuple[tuple[Operator, int], ...] = getattr(problem, "error_outputs", ())
+        self.error_outputs = problem.error_outputs
         unknown = np.isnan(grid.interior.reference)
         self.partly_known = bool(unknown.any() and not unknown.all())
         wanted = problem.interior_points

@@ -2,16 +2,27 @@
 
 import math
 from collections.abc import Callable
+from functools import wraps
 
 import torch
 from torch import Tensor
 
-Jet = tuple[Tensor, ...]
+from pinn_core.parts import Family
 
+Jet = tuple[Tensor, ...]
+"""A function's value and derivatives at points, from order 0 on."""
+Activation = Callable[[Tensor, int], Jet]
+"""Gives the jet at z up to an order from 0 to 3, elementwise."""
+
+ACTIVATIONS: Family[Activation] = Family("activation")
+"""Functions of that kind, by the name that a network's ``activation`` says."""
+
+MOST_ORDER = 3
 _INV_SQRT_2 = 1.0 / math.sqrt(2.0)
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 
+@ACTIVATIONS.register("tanh")
 def tanh(z: Tensor, order: int) -> Jet:
     """Value and derivatives up to ``order`` (0 to 3) of the hyperbolic tangent."""
     h = torch.tanh(z)
@@ -26,6 +37,7 @@ def tanh(z: Tensor, order: int) -> Jet:
     return h, d1, d2, d1 * (4.0 - 6.0 * d1)
 
 
+@ACTIVATIONS.register("sin")
 def sin(z: Tensor, order: int) -> Jet:
     """Value and derivatives up to ``order`` (0 to 3) of the sine."""
     s = torch.sin(z)
@@ -35,6 +47,7 @@ def sin(z: Tensor, order: int) -> Jet:
     return (s, c, -s, -c)[: order + 1]
 
 
+@ACTIVATIONS.register("gelu")
 def gelu(z: Tensor, order: int) -> Jet:
     """Value and derivatives up to ``order`` (0 to 3) of z Phi(z), Phi the normal distribution."""
     cumulative = 0.5 * (1.0 + torch.erf(z * _INV_SQRT_2))
@@ -49,6 +62,7 @@ def gelu(z: Tensor, order: int) -> Jet:
     return jet if order == 2 else (*jet, density * z * (square - 4.0))
 
 
+@ACTIVATIONS.register("silu")
 def silu(z: Tensor, order: int) -> Jet:
     """Value and derivatives up to ``order`` (0 to 3) of z sigma(z), sigma the logistic function."""
     s = torch.sigmoid(z)
@@ -64,6 +78,7 @@ def silu(z: Tensor, order: int) -> Jet:
     return jet if order == 2 else (*jet, 3.0 * d2 + z * d1 * (slope * slope - 2.0 * d1))
 
 
+@ACTIVATIONS.register("softplus")
 def softplus(z: Tensor, order: int) -> Jet:
     """Value and derivatives up to ``order`` (0 to 3) of log(1 + exp z)."""
     h = torch.nn.functional.softplus(z, threshold=50.0)
@@ -76,10 +91,30 @@ def softplus(z: Tensor, order: int) -> Jet:
     return (h, s, d2) if order == 2 else (h, s, d2, d2 * (1.0 - 2.0 * s))
 
 
-ACTIVATIONS: dict[str, Callable[[Tensor, int], Jet]] = {
-    "tanh": tanh,
-    "sin": sin,
-    "gelu": gelu,
-    "silu": silu,
-    "softplus": softplus,
-}
+def by_autograd(value: Callable[[Tensor], Tensor]) -> Activation:
+    """The activation whose value is a smooth function of z, elementwise in plain torch.
+
+    Its derivatives are made by automatic differentiation: several times slower than written ones,
+    and never native.
+
+    >>> snake = by_autograd(lambda z: z + torch.sin(z) ** 2)
+    >>> [part.item() for part in snake(torch.zeros(1), 2)]
+    [0.0, 1.0, 2.0]
+    """
+    functions = [value]
+    for _ in range(MOST_ORDER):
+        functions.append(_derivative(functions[-1]))
+
+    @wraps(value)
+    def jet(z: Tensor, order: int) -> Jet:
+        return tuple(function(z) for function in functions[: order + 1])
+
+    return jet
+
+
+def _derivative(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    def derived(z: Tensor) -> Tensor:
+        slope: Tensor = torch.func.grad(lambda points: function(points).sum())(z)
+        return slope
+
+    return derived

@@ -5,11 +5,10 @@ jaxpi.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from pinn_core.checks import MOST_COEFFICIENT, above, at_least, at_most
 from pinn_core.engine.features import Features, Wave
-from pinn_core.inputs.inputs import INPUTS, MOST_FEATURES
+from pinn_core.inputs.inputs import INPUTS, MOST_FEATURES, Inputs
 from pinn_core.problems import Problem
 from pinn_core.randomness import generator
 
@@ -19,17 +18,13 @@ SEED = 0
 
 @INPUTS.register("fourier")
 @dataclass(frozen=True, kw_only=True)
-class Fourier:
+class Fourier(Inputs):
     """``features`` numbers, half of them cosines, half sines, of random directions.
 
     ``scale`` is the standard deviation of an entry of B, in radians per unit of the coordinate.
     All runs have the same B up to ``scale``: members of a pack share their input, and seeds differ
     in the network alone.
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     count: int = 64
     scale: float = 1.0

@@ -1,22 +1,19 @@
 """What an input is: the functions of the coordinates that a network is given."""
 
-from typing import ClassVar, Protocol, runtime_checkable
+from abc import abstractmethod
 
 from pinn_core.engine.features import Features
+from pinn_core.parts import Family, Part
 from pinn_core.problems import Problem
-from pinn_core.registry import Registry
 
 MOST_FEATURES = 100_000
 """Features that any input may have."""
 
 
-@runtime_checkable
-class Inputs(Protocol):
+class Inputs(Part):
     """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]]
-
+    @abstractmethod
     def features(self, problem: Problem) -> Features | None:
         """The features of a problem's coordinates; None means the coordinates as they are.
 
@@ -24,4 +21,4 @@ class Inputs(Protocol):
         """
 
 
-INPUTS: Registry[Inputs] = Registry("inputs")
+INPUTS: Family[type[Inputs]] = Family("inputs", Inputs, "inputs")

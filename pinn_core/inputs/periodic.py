@@ -5,26 +5,21 @@ Dong and Ni 2021; as in jaxpi.
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from pinn_core.checks import at_least, at_most
 from pinn_core.engine.features import Features, Wave
-from pinn_core.inputs.inputs import INPUTS, MOST_FEATURES
+from pinn_core.inputs.inputs import INPUTS, MOST_FEATURES, Inputs
 from pinn_core.problems import Problem
 
 
 @INPUTS.register("periodic")
 @dataclass(frozen=True, kw_only=True)
-class Periodic:
+class Periodic(Inputs):
     """cos and sin of 2 pi k x / period, k = 1 to ``frequencies``, for every periodic coordinate.
 
     Those are the coordinates along which a condition of the problem shifts, by their period; the
     others pass as they are.
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     frequencies: int = 1
 

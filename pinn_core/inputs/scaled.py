@@ -5,12 +5,12 @@ exact.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
 from pinn_core.engine.features import Features
-from pinn_core.inputs.inputs import INPUTS
+from pinn_core.inputs.inputs import INPUTS, Inputs
 from pinn_core.problems import Problem
 
 CENTRES = {"standard": (0.0, 12**-0.5), "symmetric": (0.0, 0.5), "unit": (0.5, 1.0)}
@@ -19,7 +19,7 @@ CENTRES = {"standard": (0.0, 12**-0.5), "symmetric": (0.0, 0.5), "unit": (0.5, 1
 
 @INPUTS.register("scaled")
 @dataclass(frozen=True, kw_only=True)
-class Scaled:
+class Scaled(Inputs):
     """Every coordinate shifted and scaled by the domain's extent along it.
 
     ``standard`` gives mean 0 and standard deviation 1 over the domain (the uniform distribution's
@@ -29,10 +29,6 @@ class Scaled:
         >>> Scaled(to="symmetric").features(Heat()).phases
         (-1.0, -1.0, -1.0)
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     to: Literal["standard", "symmetric", "unit"] = "standard"
 

@@ -1,7 +1,8 @@
 """The multilayer perceptron: affine layers with an activation between them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -11,12 +12,12 @@ from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.parametrization import PARAMETRIZATIONS, Parametrization
 from pinn_core.engine.stack import Stack
 from pinn_core.networks.initial import drawn
-from pinn_core.networks.network import MOST_LAYERS, MOST_UNITS, NETWORKS
+from pinn_core.networks.network import MOST_LAYERS, MOST_UNITS, NETWORKS, Network
 
 
 @NETWORKS.register("mlp")
 @dataclass(frozen=True, kw_only=True)
-class Mlp:
+class Mlp(Network):
     """``depth`` hidden layers of ``width`` units.
 
     ``init: torch`` draws weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's
@@ -29,13 +30,11 @@ class Mlp:
         113
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    named: ClassVar[Mapping[str, str]] = {"activation": "activation"}
 
     width: int = 256
     depth: int = 4
-    activation: Literal["tanh", "sin", "gelu", "silu", "softplus"] = "gelu"
+    activation: str = "gelu"
     init: Literal["torch", "glorot"] = "torch"
     parametrization: Literal["plain", "factorised", "ntk"] = "plain"
 

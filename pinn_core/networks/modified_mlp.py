@@ -4,8 +4,9 @@ Wang, Teng, Perdikaris 2021, section 2.6: with encoders U = s(W1 x + b1) and V =
 input, every hidden layer's activation A mixes the two before it goes on.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -15,12 +16,12 @@ from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.parametrization import PARAMETRIZATIONS, Parametrization
 from pinn_core.engine.stack import Stack
 from pinn_core.networks.initial import drawn
-from pinn_core.networks.network import MOST_LAYERS, MOST_UNITS, NETWORKS
+from pinn_core.networks.network import MOST_LAYERS, MOST_UNITS, NETWORKS, Network
 
 
 @NETWORKS.register("modified_mlp")
 @dataclass(frozen=True, kw_only=True)
-class ModifiedMlp:
+class ModifiedMlp(Network):
     """``depth`` hidden layers of ``width`` units between two encoders of the input.
 
     ``variant: code`` gates every hidden layer, A U + (1 - A) V, as the code behind the paper's
@@ -32,13 +33,11 @@ class ModifiedMlp:
         5601
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    named: ClassVar[Mapping[str, str]] = {"activation": "activation"}
 
     width: int = 50
     depth: int = 3
-    activation: Literal["tanh", "sin", "gelu", "silu", "softplus"] = "tanh"
+    activation: str = "tanh"
     init: Literal["torch", "glorot"] = "glorot"
     variant: Literal["paper", "code"] = "code"
     parametrization: Literal["plain", "factorised", "ntk"] = "plain"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,13 +10,15 @@ from torch import Tensor
 from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import Fresh, Scheme, draw
-from pinn_core.objectives.objective import OBJECTIVES, Batch, Batches, Evaluation
+from pinn_core.objectives.objective import OBJECTIVES, Batch, Batches, Evaluation, Objective
 from pinn_core.objectives.terms import Factors, condition_term, no_factors, residual_term
+from pinn_core.parts import UnknownName
+from pinn_core.problems import Problem
 
 
 @OBJECTIVES.register("pinn")
 @dataclass(frozen=True, kw_only=True)
-class Pinn:
+class Pinn(Objective):
     """L = L_residual + sum of lambda_i L_i over conditions (Raissi, Perdikaris, Karniadakis 2019).
 
     ``lambda_b`` weighs every condition but those that ``lambdas`` names. With ``reduction: mean``
@@ -30,9 +32,7 @@ class Pinn:
     0 keeps the first.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset({"lambda_b", "lambdas"})
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    per_member: ClassVar[frozenset[str]] = frozenset({"lambda_b", "lambdas"})
 
     lambda_b: float = 100.0
     lambdas: dict[str, float] = field(default_factory=dict)
@@ -53,6 +53,12 @@ class Pinn:
             at_least(1, condition_batch=self.condition_batch)
             if self.points == "grid":
                 raise ValueError("condition_batch must be null with points: grid")
+
+    def check(self, problem: Problem) -> None:
+        """Refuse weights of conditions that the problem does not have."""
+        unknown = sorted(set(self.lambdas) - set(problem.conditions))
+        if unknown:
+            raise UnknownName("condition in objective.lambdas", unknown[0], problem.conditions)
 
     @property
     def fixed_points(self) -> bool:

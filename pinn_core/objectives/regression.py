@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import draw
-from pinn_core.objectives.objective import OBJECTIVES, Batch, Evaluation
+from pinn_core.objectives.objective import OBJECTIVES, Batch, Evaluation, Objective
 from pinn_core.objectives.terms import Factors, fit_term, no_factors
 
 
@@ -36,12 +36,10 @@ class _GridBatches:
 
 @OBJECTIVES.register("regression")
 @dataclass(frozen=True, kw_only=True)
-class Regression:
+class Regression(Objective):
     """L = mean (or sum) over the grid of squared differences from the numerical solution."""
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    solves: ClassVar[bool] = False
 
     batch: int | Literal["full"] = 512
     reduction: Literal["mean", "sum"] = "mean"

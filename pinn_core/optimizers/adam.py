@@ -1,31 +1,29 @@
 """Adam (Kingma and Ba 2015, algorithm 1) on the flat parameters of a pack."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State, StepContext
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Optimizer, Settings, State, StepContext
 from pinn_core.optimizers.schedule import check_decay, decayed
 from pinn_core.vectors.rows import adam
 
 
 @OPTIMIZERS.register("adam")
 @dataclass(frozen=True, kw_only=True)
-class Adam:
+class Adam(Optimizer):
     """theta <- theta - lr m_hat / (sqrt(v_hat) + epsilon), with bias-corrected moments.
 
     The learning rate at a step is learning_rate * decay^(step / decay_steps).
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
-    searches: ClassVar[bool] = False
+    per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+    has_metric: ClassVar[bool] = True
     synchronizes: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
     learning_rate: float = 1e-3

@@ -22,7 +22,7 @@ class AdamW(Adam):
     a scheduler.
     """
 
-    member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate", "weight_decay"})
+    per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate", "weight_decay"})
 
     weight_decay: float = 0.01
 

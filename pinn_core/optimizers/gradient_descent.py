@@ -1,29 +1,26 @@
 """Gradient descent without momentum (Cauchy 1847), on the flat parameters of a pack."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State, StepContext
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Optimizer, Settings, State, StepContext
 from pinn_core.optimizers.schedule import check_decay, decayed
 
 
 @OPTIMIZERS.register("gradient_descent")
 @dataclass(frozen=True, kw_only=True)
-class GradientDescent:
+class GradientDescent(Optimizer):
     """theta <- theta - lr grad; on a quadratic it is stable while lr < 2 / (largest eigenvalue).
 
     The learning rate at a step is learning_rate * decay^(step / decay_steps).
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
-    searches: ClassVar[bool] = False
+    per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     synchronizes: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
     learning_rate: float = 1e-3

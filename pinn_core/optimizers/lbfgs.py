@@ -5,14 +5,23 @@ inner iterations within a single long ``step``. Directions and line searches of 
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, at_most
-from pinn_core.optimizers.optimizer import MOST_VECTORS, OPTIMIZERS, Settings, State, StepContext
+from pinn_core.engine.stack import Stack
+from pinn_core.optimizers.optimizer import (
+    MOST_VECTORS,
+    OPTIMIZERS,
+    Optimizer,
+    Settings,
+    State,
+    StepContext,
+    StepCost,
+)
 from pinn_core.optimizers.quasi_newton import Tolerances, no_moves, search_lines
 from pinn_core.optimizers.stopping import RUNNING
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
@@ -20,7 +29,7 @@ from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
 
 @OPTIMIZERS.register("lbfgs")
 @dataclass(frozen=True, kw_only=True)
-class LBFGS:
+class LBFGS(Optimizer):
     """theta <- theta - t H grad, with H from the last ``history`` pairs of steps and gradients.
 
     ``learning_rate`` is the first t that each line search tries (in the first iteration at most
@@ -31,11 +40,10 @@ class LBFGS:
     float64, whatever the parameters are in.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+    per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+    counts: ClassVar[frozenset[str]] = frozenset({"evaluations", "stopped"})
+    keeps_pairs: ClassVar[bool] = True
     searches: ClassVar[bool] = True
-    synchronizes: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
     learning_rate: float = 1.0
@@ -50,6 +58,10 @@ class LBFGS:
         at_least(
             0, tolerance_gradient=self.tolerance_gradient, tolerance_change=self.tolerance_change
         )
+
+    def cost(self, stack: Stack) -> StepCost:
+        """A line search, and two loops over the history: 8 operations a pair and parameter."""
+        return StepCost(evaluations=2.1, flops=8.0 * self.history * stack.size)
 
     def start(self, parameters: Float[Tensor, "m p"]) -> State:
         """No pairs; everybody running."""

@@ -10,24 +10,36 @@ from the last step's d, and finds t by backtracking to Armijo's condition.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, at_most, below
+from pinn_core.engine.stack import Stack
 from pinn_core.optimizers.conjugate_gradients import conjugate_gradients
 from pinn_core.optimizers.line_search import LinePoint, armijo, together
 from pinn_core.optimizers.nystrom import nystrom, preconditioned, probes
-from pinn_core.optimizers.optimizer import MOST_VECTORS, OPTIMIZERS, Settings, State, StepContext
+from pinn_core.optimizers.optimizer import (
+    MOST_VECTORS,
+    OPTIMIZERS,
+    Optimizer,
+    Settings,
+    State,
+    StepContext,
+    StepCost,
+)
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
 from pinn_core.vectors.rows import dots
+
+PRODUCTS = 100
+"""Products with the Hessian that a step makes, if it may; an estimate for planning."""
 
 
 @OPTIMIZERS.register("nncg")
 @dataclass(frozen=True, kw_only=True)
-class NNCG:
+class NNCG(Optimizer):
     """theta <- theta - t d with (H + mu) d = grad; the defaults are the paper's (it tunes mu).
 
     Every ``update_every`` steps the Hessian is approximated anew, of rank ``rank``, for the
@@ -40,11 +52,9 @@ class NNCG:
     products with H.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate", "mu"})
+    per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate", "mu"})
+    counts: ClassVar[frozenset[str]] = frozenset({"evaluations", "products", "stopped"})
     searches: ClassVar[bool] = True
-    synchronizes: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
     learning_rate: float = 1.0
@@ -64,6 +74,11 @@ class NNCG:
         above(0, learning_rate=self.learning_rate, mu=self.mu)
         above(0, slope_fraction=self.slope_fraction, shrink=self.shrink)
         below(1, slope_fraction=self.slope_fraction, shrink=self.shrink)
+
+    def cost(self, stack: Stack) -> StepCost:  # noqa: ARG002
+        """A line search, and at most a hundred products with the Hessian."""
+        products = min(self.cg_iterations, PRODUCTS)
+        return StepCost(evaluations=3.0 + 2.0 * products, curved=True)
 
     def start(self, parameters: Float[Tensor, "m p"]) -> State:
         """No approximation (m, r, P), no direction; everybody running."""

@@ -1,13 +1,15 @@
 """What an optimizer is: a phase of so many steps, and the update it proposes for a whole pack."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pinn_core.registry import Registry
+from pinn_core.engine.stack import Stack
+from pinn_core.parts import Family, Part
 
 State = dict[str, Tensor]
 Settings = Mapping[str, Tensor]
@@ -45,27 +47,60 @@ class StepContext:
     seeds: Sequence[int] = ()
 
 
-@runtime_checkable
-class Optimizer(Protocol):
+@dataclass(frozen=True)
+class StepCost:
+    """What an optimizer's step takes beside one evaluation of loss and gradient; estimates.
+
+    ``evaluations`` are all that a step makes on average, those of its line search included, a
+    Hessian product counting as two. ``flops`` are operations of a member's direction where that is
+    more than a pass over its parameters, ``numbers`` what a member keeps beyond what ``start``
+    returns. ``curved`` says that it asks for Hessian products, whose graph takes memory.
+    """
+
+    evaluations: float = 1.0
+    flops: float = 0.0
+    numbers: int = 0
+    curved: bool = False
+
+
+class Optimizer(Part):
     """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]]
-    searches: ClassVar[bool]
+    searches: ClassVar[bool] = False
     """Whether it evaluates the loss at other parameters: its direction must be a loss's."""
-    synchronizes: ClassVar[bool]
+    synchronizes: ClassVar[bool] = True
     """Whether it waits for the device, so that a graph cannot replay its steps."""
+    counts: ClassVar[frozenset[str]] = frozenset()
+    """What its state counts for itself, of shape (m,): ``evaluations`` (of loss and gradient,
+    beyond those at the phase's first parameters), ``products`` (with the Hessian) or ``stopped``
+    (0, else the number of a reason in ``STOP_REASONS``). One that counts no evaluations makes one
+    a step."""
+    keeps_pairs: ClassVar[bool] = False
+    """Whether its state holds the pairs of L-BFGS, of which an inverse Hessian is made."""
+    has_metric: ClassVar[bool] = False
+    """Whether ``precondition`` and ``follow`` serve, so that its proposals can be aligned."""
 
     @property
+    @abstractmethod
     def steps(self) -> int:
         """Number of updates of the phase."""
 
+    def check(self, precision: str, size: int) -> None:  # noqa: ARG002
+        """Raise ``ValueError`` where it cannot serve this precision or so many parameters."""
+        return
+
+    def cost(self, stack: Stack) -> StepCost:  # noqa: ARG002
+        """What a step costs a member whose network has these layers."""
+        return StepCost()
+
+    @abstractmethod
     def start(self, parameters: Float[Tensor, "m p"]) -> State:
         """The state before the phase's first update: named tensors with a leading m.
 
         They are checkpointed, and lose the rows of members that stop early.
         """
 
+    @abstractmethod
     def update(
         self,
         settings: Settings,
@@ -80,13 +115,36 @@ class Optimizer(Protocol):
         GPU ``step`` is a tensor, for the update becomes part of a graph that is replayed.
         """
 
+    def precondition(
+        self,
+        settings: Settings,
+        state: State,
+        context: StepContext,
+        vector: Float[Tensor, "m p"],
+        step: int | Int[Tensor, ""],
+    ) -> Float[Tensor, "m p"]:
+        """M^-1 vector, in float64; M is that of the update that was made at ``step``.
 
-@runtime_checkable
-class Demanding(Protocol):
-    """An optimizer that not every configuration can have."""
+        An update is, but for what does not come from the gradients (a decay of the weights), minus
+        M^-1 times a moving average of them, with M symmetric and positive definite: a metric.
+        ``context`` is what that update was made of.
+        """
+        raise NotImplementedError(f"optimizer {self.kind} has no metric")
 
-    def check(self, precision: str, size: int) -> None:
-        """Raise ``ValueError`` where it cannot serve this precision or so many parameters."""
+    def follow(
+        self,
+        state: State,
+        context: StepContext,
+        change: Float[Tensor, "m p"],
+        step: int | Int[Tensor, ""],
+        shares: tuple[Float[Tensor, "m 1"], Float[Tensor, "m 1"]],
+    ) -> None:
+        """Move the moments, which ``context`` led to, towards those of the applied update.
+
+        That is the update with ``change`` (float64) added to the average that M^-1 is applied to.
+        The first and second moment go their ``shares`` of the way. A change of zero moves nothing.
+        """
+        raise NotImplementedError(f"optimizer {self.kind} has no metric")
 
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
+OPTIMIZERS: Family[type[Optimizer]] = Family("optimizer", Optimizer)

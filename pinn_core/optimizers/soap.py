@@ -10,15 +10,24 @@ so that the state says what the metric of that update was; new ones are the next
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
+from pinn_core.engine.stack import Stack
 from pinn_core.optimizers.adam import move, root
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Matrix, Settings, State, StepContext
+from pinn_core.optimizers.optimizer import (
+    OPTIMIZERS,
+    Matrix,
+    Optimizer,
+    Settings,
+    State,
+    StepContext,
+    StepCost,
+)
 from pinn_core.optimizers.schedule import check_decay, decayed
 from pinn_core.vectors.rows import adam
 
@@ -27,7 +36,7 @@ SIDES = ("left", "right")
 
 @OPTIMIZERS.register("soap", numerics=2)
 @dataclass(frozen=True, kw_only=True)
-class Soap:
+class Soap(Optimizer):
     """theta <- theta - lr_t Q_L (m / (sqrt(v) + epsilon)) Q_R^T, moments of Q_L^T G Q_R.
 
     lr_t = lr sqrt(1 - beta2^t) / (1 - beta1^t) corrects the bias of both moments, but not epsilon:
@@ -38,11 +47,8 @@ class Soap:
     decay^(step / decay_steps). Without weight decay. A step waits for the device.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
-    searches: ClassVar[bool] = False
-    synchronizes: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+    has_metric: ClassVar[bool] = True
 
     steps: int = 1000
     learning_rate: float = 3e-3
@@ -59,6 +65,18 @@ class Soap:
         at_least(0, beta1=self.beta1, beta2=self.beta2)
         below(1, beta1=self.beta1, beta2=self.beta2)
         check_decay(self.decay, self.decay_steps)
+
+    def cost(self, stack: Stack) -> StepCost:
+        """Turning every matrix into its bases and back, their squares, and new bases.
+
+        A new basis is a product and a QR decomposition.
+        """
+        matrices = stack.matrices()
+        shapes = [shape for _, shape in matrices]
+        turns = sum(2.0 * rows * columns * (rows + columns) for rows, columns in shapes)
+        bases = sum(5.0 * (rows**3 + columns**3) for rows, columns in shapes)
+        flops = 3 * turns + (2 * turns + bases) / self.update_every
+        return StepCost(flops=flops, numbers=numbers_of(matrices))
 
     def start(self, parameters: Float[Tensor, "m p"]) -> State:
         """Both moments at zero; the first step adds what belongs to the matrices."""

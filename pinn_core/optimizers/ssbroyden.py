@@ -12,7 +12,7 @@ tau = min(1, 1 / b), ``ssbroyden`` both from a, b and h (``Rule``).
 
 from dataclasses import dataclass
 from math import copysign, isfinite, sqrt
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -20,8 +20,15 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from pinn_core.checks import above, at_least
-from pinn_core.engine.stack import padded
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State, StepContext
+from pinn_core.engine.stack import Stack, padded
+from pinn_core.optimizers.optimizer import (
+    OPTIMIZERS,
+    Optimizer,
+    Settings,
+    State,
+    StepContext,
+    StepCost,
+)
 from pinn_core.optimizers.quasi_newton import Tolerances, no_moves, search_lines
 from pinn_core.optimizers.stopping import RUNNING
 from pinn_core.vectors.rows import dots
@@ -38,7 +45,7 @@ ALIGNED = 64
 
 @OPTIMIZERS.register("ssbroyden")
 @dataclass(frozen=True, kw_only=True)
-class SSBroyden:
+class SSBroyden(Optimizer):
     """theta <- theta - t H grad, with t of a strong Wolfe line search and H by ``rule``, from I.
 
     ``learning_rate`` is the first t that each line search tries (in the first iteration at most
@@ -47,11 +54,9 @@ class SSBroyden:
     authors' codes stop at no tolerance. Needs ``precision: float64``.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+    per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+    counts: ClassVar[frozenset[str]] = frozenset({"evaluations", "stopped"})
     searches: ClassVar[bool] = True
-    synchronizes: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     steps: int = 1000
     learning_rate: float = 1.0
@@ -76,6 +81,10 @@ class SSBroyden:
                 f"({8e-9 * size**2:.1f} GB), allowed: networks of up to {MOST_PARAMETERS} "
                 "parameters; lbfgs takes larger ones"
             )
+
+    def cost(self, stack: Stack) -> StepCost:
+        """A line search, and a dense matrix with its update: 8 operations an entry."""
+        return StepCost(evaluations=2.1, flops=8.0 * stack.size**2)
 
     def start(self, parameters: Float[Tensor, "m p"]) -> State:
         """H (m, p', p') is the identity; p' is p rounded up, so that all members' are aligned."""

@@ -22,7 +22,7 @@ PAIRS = frozenset({"steps", "differences", "pairs", "scale"})
 
 def keeps_pairs(phases: Sequence[Optimizer]) -> bool:
     """Whether some phase's state holds pairs."""
-    return any(phase.kind == "lbfgs" for phase in phases)
+    return any(phase.keeps_pairs for phase in phases)
 
 
 def holds_pairs(state: State) -> bool:

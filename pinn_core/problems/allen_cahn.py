@@ -7,7 +7,7 @@ section 4.1). Its numerical solution is spectral and agrees with finer ones to 1
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import pi
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -20,7 +20,7 @@ from pinn_core.engine.taylor import cos
 from pinn_core.problems.conditions import IDENTITY, Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 from pinn_core.solvers import spectral_allen_cahn
 
 STRIP = Box((-1.0, 0.0), (1.0, 1.0))
@@ -31,7 +31,7 @@ _D = Derivatives("x", "t")
 
 @PROBLEMS.register("allen_cahn")
 @dataclass(frozen=True, kw_only=True)
-class AllenCahn:
+class AllenCahn(Problem):
     """Allen-Cahn equation with the coefficients of ``diffusion`` and reaction (``rate``).
 
     The grid has no points at x = 1, which is x = -1 again.
@@ -41,12 +41,10 @@ class AllenCahn:
     (25245, 355)
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x", "t")
+    time_points: ClassVar[str] = "points_t"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_x: int = 256
     points_t: int = 100

@@ -8,7 +8,7 @@ x = 0 steepens to about -150 (Raissi, Perdikaris, Karniadakis, Journal of Comput
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import pi
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from pinn_core.engine.taylor import sin
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 from pinn_core.solvers import cole_hopf
 
 STRIP = Box((-1.0, 0.0), (1.0, 1.0))
@@ -32,7 +32,7 @@ _D = Derivatives("x", "t")
 
 @PROBLEMS.register("burgers")
 @dataclass(frozen=True, kw_only=True)
-class Burgers:
+class Burgers(Problem):
     """Burgers' equation; ``nu`` is the viscosity, the grid has both ends of x and t.
 
     >>> grid = Burgers().grid()
@@ -40,12 +40,10 @@ class Burgers:
     (25146, 454)
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x", "t")
+    time_points: ClassVar[str] = "points_t"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_x: int = 256
     points_t: int = 100

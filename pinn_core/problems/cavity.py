@@ -11,7 +11,7 @@ with its numerical solution; others, 1 to 400, are solved for at first use, in a
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 from pinn_core.problems.references import cavity_psi
 from pinn_core.solvers import flow
 
@@ -38,7 +38,7 @@ _D = Derivatives("x", "y")
 
 @PROBLEMS.register("cavity")
 @dataclass(frozen=True, kw_only=True)
-class Cavity:
+class Cavity(Problem):
     """Lid-driven cavity with the outputs u, v and p; ``re`` is the Reynolds number.
 
     >>> grid = Cavity().grid()
@@ -46,12 +46,9 @@ class Cavity:
     (9604, 396)
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[int] = 3
     linear: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_per_axis: int = 100
     interior_points: int | Literal["all"] = "all"

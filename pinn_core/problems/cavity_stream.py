@@ -7,7 +7,7 @@ not fix psi: with psi, psi + c is a solution as well. The numerical one is 0 on 
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from pinn_core.problems.cavity import SHARE, SQUARE, walls
 from pinn_core.problems.conditions import Box, Condition, Conditions
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 from pinn_core.problems.references import cavity_psi
 from pinn_core.solvers import flow
 
@@ -30,7 +30,7 @@ _D = Derivatives("x", "y")
 
 @PROBLEMS.register("cavity_stream")
 @dataclass(frozen=True, kw_only=True)
-class CavityStream:
+class CavityStream(Problem):
     """Lid-driven cavity with the outputs psi and p; ``re`` is the Reynolds number.
 
     >>> grid = CavityStream().grid()
@@ -38,13 +38,10 @@ class CavityStream:
     (9604, 396)
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[int] = 2
     linear: ClassVar[bool] = False
     error_outputs: ClassVar[tuple[tuple[Operator, int], ...]] = ((_D.y, 0), (-_D.x, 0))
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_per_axis: int = 100
     interior_points: int | Literal["all"] = "all"

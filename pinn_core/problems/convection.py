@@ -7,7 +7,7 @@ grid is the paper's, 256 x 100.
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 
 PERIOD = 2 * np.pi
 """Length of the x axis."""
@@ -34,7 +34,7 @@ _D = Derivatives("x", "t")
 
 @PROBLEMS.register("convection")
 @dataclass(frozen=True, kw_only=True)
-class Convection:
+class Convection(Problem):
     """Convection of a sine; ``beta`` is its speed along x.
 
     >>> grid = Convection().grid()
@@ -42,12 +42,10 @@ class Convection:
     (25245, 355)
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x", "t")
+    time_points: ClassVar[str] = "points_t"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_x: int = 256
     points_t: int = 100

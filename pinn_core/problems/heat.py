@@ -9,7 +9,7 @@ dt / h^2 = 1/16, thinned to the grid's time levels.
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import mesh
-from pinn_core.problems.problem import PROBLEMS, Grid, Points
+from pinn_core.problems.problem import PROBLEMS, Grid, Points, Problem
 from pinn_core.solvers import explicit_heat
 
 AMPLITUDE = 5.0
@@ -40,7 +40,7 @@ _D = Derivatives("x", "y", "t")
 
 @PROBLEMS.register("heat")
 @dataclass(frozen=True, kw_only=True)
-class Heat:
+class Heat(Problem):
     """Heat equation with held sides.
 
     ``interior_points`` thins the collocation points: that many, drawn once, the same for every run.
@@ -50,12 +50,10 @@ class Heat:
         (14400, 3176)
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y", "t")
+    time_points: ClassVar[str] = "points_per_axis"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_per_axis: int = 26
     interior_points: int | Literal["all"] = "all"

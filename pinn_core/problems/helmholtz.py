@@ -6,7 +6,7 @@ flow pathologies in PINNs, SISC 2021, Helmholtz benchmark: a1 = 1, a2 = 4, k = 1
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 
 SQUARE = Box((-1.0, -1.0), (1.0, 1.0))
 """The square around the origin."""
@@ -30,7 +30,7 @@ _D = Derivatives("x", "y")
 
 @PROBLEMS.register("helmholtz")
 @dataclass(frozen=True, kw_only=True)
-class Helmholtz:
+class Helmholtz(Problem):
     """Helmholtz equation with a standing wave as its solution.
 
     ``a1`` and ``a2`` are half waves per unit length along x and y: whole, so that the wave is zero
@@ -41,12 +41,9 @@ class Helmholtz:
         (9604, 396)
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_per_axis: int = 100
     interior_points: int | Literal["all"] = "all"

@@ -8,7 +8,7 @@ u(x, 0) = x, as here. The input order (t, x) is the code's.
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import IDENTITY, Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 
 OMEGA = 5 * np.pi
 """Angular frequency of the solution's oscillation."""
@@ -36,7 +36,7 @@ _D = Derivatives("t", "x")
 
 @PROBLEMS.register("klein_gordon")
 @dataclass(frozen=True, kw_only=True)
-class KleinGordon:
+class KleinGordon(Problem):
     """Nonlinear Klein-Gordon equation; its coefficients change the source, not the solution.
 
     >>> grid = KleinGordon().grid()
@@ -44,12 +44,10 @@ class KleinGordon:
     (9702, 298)
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("t", "x")
+    time_points: ClassVar[str] = "points_per_axis"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_per_axis: int = 100
     interior_points: int | Literal["all"] = "all"

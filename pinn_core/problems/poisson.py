@@ -8,7 +8,7 @@ Perdikaris, JCP 2022).
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 
 LINE = Box((0.0,), (1.0,))
 """The interval from 0 to 1."""
@@ -32,19 +32,16 @@ _D = Derivatives("x")
 
 @PROBLEMS.register("poisson")
 @dataclass(frozen=True, kw_only=True)
-class Poisson:
+class Poisson(Problem):
     """Poisson equation on a line; ``c`` is the solution's wave number in radians per unit length.
 
     >>> len(Poisson(c=8.0).grid().interior.coordinates)
     998
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x",)
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_per_axis: int = 1000
     interior_points: int | Literal["all"] = "all"

@@ -1,8 +1,9 @@
 """What a problem is: an equation on a box, its conditions and the solutions it is judged by."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -10,9 +11,9 @@ from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.engine.operators import Operator
+from pinn_core.parts import Family, Part
 from pinn_core.problems.conditions import Box, Conditions
 from pinn_core.problems.hard import Hard
-from pinn_core.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -56,74 +57,70 @@ class Grid:
         return bool((firsts <= box.low + slack).all() and (nexts >= box.high - slack).all())
 
 
-@runtime_checkable
-class Problem(Protocol):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
+class Problem(Part):
+    """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
 
-    A problem whose errors are not those of its outputs (a stream function's, which is free up to a
-    constant) has a class variable ``error_outputs`` besides: pairs of an operator and an output, in
-    the order of the columns of ``Points.exact``.
-    """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]]
     coordinates: ClassVar[tuple[str, ...]]
-    outputs: ClassVar[int]
-    linear: ClassVar[bool]
+    outputs: ClassVar[int] = 1
+    linear: ClassVar[bool] = False
     """Whether there is one output, and residual i is operator i's channel plus a known function."""
+    error_outputs: ClassVar[tuple[tuple[Operator, int], ...]] = ()
+    """What errors are measured of, where that is not the outputs (a stream function's velocity):
+    pairs of an operator and an output, in the order of the columns of ``Points.exact``."""
+    time_points: ClassVar[str] = ""
+    """The field that holds the grid's number of time levels, if time is a coordinate."""
 
     @property
+    @abstractmethod
     def domain(self) -> Box:
         """Where the equation holds."""
 
     @property
+    @abstractmethod
     def conditions(self) -> Conditions:
         """What is demanded besides the equation, by the name of its loss term."""
 
     @property
     def hard(self) -> Hard | None:
         """How a network can keep conditions exactly, if it can."""
+        return None
 
     @property
     def interior_points(self) -> int | Literal["all"]:
         """How many of the grid's collocation points to train on; the same ones in every run."""
+        return "all"
 
     @property
+    @abstractmethod
     def operators(self) -> tuple[Operator, ...]:
         """What the residual needs besides the value, in the order of the channels."""
 
+    @abstractmethod
     def residual(
         self, channels: Float[Tensor, "m c n k"], points: Float[Tensor, "#m n d"]
     ) -> Float[Tensor, "m n r"]:
         """Residuals of the equations from the channels (value, operators) at interior points."""
 
+    @abstractmethod
     def grid(self) -> Grid:
         """The full grid with its solutions (computed once, then cached).
 
         Every segment of every condition holds some of its supervised points.
         """
 
-
-@runtime_checkable
-class Sized(Protocol):
-    """A problem that knows how large its grid is without making it."""
-
     @property
     def grid_size(self) -> tuple[int, int]:
-        """How many interior and how many supervised points ``grid`` would have."""
+        """How many interior and how many supervised points ``grid`` has.
+
+        A problem that knows this without making its grid says so here: sizes are checked before
+        anything is made.
+
+        >>> from pinn_core.problems import Heat
+        >>> Heat(points_per_axis=10**5).grid_size
+        (999950000799996, 49999200004)
+        """
+        grid = self.grid()
+        return len(grid.interior.coordinates), len(grid.supervised.coordinates)
 
 
-def grid_size(problem: Problem) -> tuple[int, int]:
-    """Interior and supervised points of a problem's grid; it is made if the problem is not sized.
-
-    >>> from pinn_core.problems import Heat
-    >>> grid_size(Heat(points_per_axis=10**5))
-    (999950000799996, 49999200004)
-    """
-    if isinstance(problem, Sized):
-        return problem.grid_size
-    grid = problem.grid()
-    return len(grid.interior.coordinates), len(grid.supervised.coordinates)
-
-
-PROBLEMS: Registry[Problem] = Registry("problem")
+PROBLEMS: Family[type[Problem]] = Family("problem", Problem)

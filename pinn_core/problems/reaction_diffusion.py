@@ -8,7 +8,7 @@ those of the grid and end at t = 1.
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import pi
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from pinn_core.engine.taylor import exp
 from pinn_core.problems.conditions import IDENTITY, Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 from pinn_core.solvers import split_reaction_diffusion
 
 STRIP = Box((0.0, 0.0), (2 * pi, 1.0))
@@ -36,7 +36,7 @@ _D = Derivatives("x", "t")
 
 @PROBLEMS.register("reaction_diffusion")
 @dataclass(frozen=True, kw_only=True)
-class ReactionDiffusion:
+class ReactionDiffusion(Problem):
     """Logistic reaction at the rate ``rho``, diffusion at the rate ``nu``; x = 2 pi is no point.
 
     >>> grid = ReactionDiffusion().grid()
@@ -44,12 +44,10 @@ class ReactionDiffusion:
     (25245, 355)
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x", "t")
+    time_points: ClassVar[str] = "points_t"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_x: int = 256
     points_t: int = 100

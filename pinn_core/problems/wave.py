@@ -7,7 +7,7 @@ beta = 4; Rathore et al.: challenges in training PINNs, ICML 2024: c = 2, beta =
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 
 SQUARE = Box((0.0, 0.0), (1.0, 1.0))
 """x from 0 to 1, t from 0 to 1."""
@@ -31,7 +31,7 @@ _D = Derivatives("x", "t")
 
 @PROBLEMS.register("wave")
 @dataclass(frozen=True, kw_only=True)
-class Wave:
+class Wave(Problem):
     """Wave equation; ``c`` is the speed, ``beta`` the second mode's number of half waves.
 
     Where ``beta`` is not whole, the end x = 1 is moved as the solution asks, not held at zero.
@@ -41,12 +41,10 @@ class Wave:
         (9702, 298)
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
     coordinates: ClassVar[tuple[str, ...]] = ("x", "t")
+    time_points: ClassVar[str] = "points_per_axis"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     points_per_axis: int = 100
     interior_points: int | Literal["all"] = "all"

@@ -89,7 +89,7 @@ def _settings(each: Sequence[Aggregation | Alignment]) -> dict[str, Float[ndarra
     """What members may differ in."""
     return {
         name: np.array([[getattr(one, name)] for one in each], dtype=float)
-        for name in each[0].member_fields
+        for name in each[0].per_member
     }
 
 

@@ -4,9 +4,7 @@ import torch
 
 from pinn_core.configuration import Configuration
 from pinn_core.engine.precision import DTYPES
-from pinn_core.objectives import Pinn
-from pinn_core.optimizers import NNCG, Optimizer, Soap
-from pinn_core.optimizers.soap import numbers_of
+from pinn_core.optimizers import Optimizer
 from pinn_core.probes import keeps_pairs
 from pinn_core.probes.landscape import (
     CURVATURE_STEPS,
@@ -14,7 +12,7 @@ from pinn_core.probes.landscape import (
     PROBES,
     SPECTRUM_STEPS,
 )
-from pinn_core.problems.problem import Problem, grid_size
+from pinn_core.problems.problem import Problem
 from pinn_core.records.trajectory import COLUMNS, HISTOGRAM_EDGES, SKETCH_SIZE
 from pinn_core.training.memory import Memory, memory_of, release
 from pinn_core.training.trainer import Member, train
@@ -63,7 +61,7 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
     ``record`` of all rows, and what the loss ``landscape`` takes.
     """
     stack, itemsize = configuration.stack(), DTYPES[configuration.precision].itemsize
-    curved = any(isinstance(phase, NNCG) for phase in configuration.phases)
+    curved = any(phase.cost(stack).curved for phase in configuration.phases)
     each = PER_UNIT + PER_HESSIAN * curved
     units = each * sum(stack.widths[1:-1]) * points_with_channels(configuration)
     conditions = len(configuration.problem.conditions)
@@ -81,7 +79,7 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
 def grid_bytes(problem: Problem) -> int:
     """What the problem's grid takes, which all members share: points, solutions, and a copy."""
     numbers = len(problem.coordinates) + 2 * problem.outputs
-    return 2 * 8 * numbers * sum(grid_size(problem))
+    return 2 * 8 * numbers * sum(problem.grid_size)
 
 
 def trajectory_bytes(configuration: Configuration) -> int:
@@ -99,7 +97,7 @@ def state_bytes(configuration: Configuration, optimizer: Optimizer) -> int:
     """What an optimizer keeps for a member; a phase's state is gone when the next one begins."""
     stack, dtype = configuration.stack(), DTYPES[configuration.precision]
     state = optimizer.start(torch.empty(1, stack.size, dtype=dtype, device="meta"))
-    more = numbers_of(stack.matrices()) * dtype.itemsize if isinstance(optimizer, Soap) else 0
+    more = optimizer.cost(stack).numbers * dtype.itemsize
     return more + sum(tensor.nbytes for tensor in state.values())
 
 
@@ -115,7 +113,7 @@ def _landscape(configuration: Configuration) -> int:
     A Hessian's graph holds the derivatives of all that a gradient's way there and back holds.
     """
     problem, record = stage_problem(configuration), configuration.record
-    stack, points = configuration.stack(), grid_size(problem)
+    stack, points = configuration.stack(), problem.grid_size
     inside = min(record.gradient_points, points[0])
     numbers = 0
     if record.curvature_every or record.spectrum_every:
@@ -160,9 +158,9 @@ def points_with_channels(configuration: Configuration) -> int:
     problem, record = stage_problem(configuration), configuration.record
     objective = configuration.objective
     channels = 1 + len(problem.coordinates) + len(problem.operators)
-    interior, supervised = grid_size(problem)
+    interior, supervised = problem.grid_size
     watched = channels * min(record.gradient_points, interior) + supervised
-    if not isinstance(objective, Pinn):
+    if not objective.solves:
         trained = interior + supervised if objective.batch == "full" else objective.batch
     elif objective.batch == "full":
         inside = problem.interior_points

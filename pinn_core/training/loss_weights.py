@@ -46,7 +46,7 @@ class LossWeights:
     @property
     def factors(self) -> Factors:
         """The factors of a step's points; asking for them may change the state."""
-        if type(self._weighting).factors is Weighting.factors:
+        if not self._weighting.weighs_points:
             return no_factors
         problem = self._disc.problem
 

@@ -20,7 +20,6 @@ from pinn_core.training.hessian_products import HessianProducts
 from pinn_core.training.line_search_cache import LineSearchCache, joined
 from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.recording import Recorder
-from pinn_core.weightings import Fixed
 
 
 class Pack:
@@ -101,7 +100,7 @@ class Pack:
     def _can_be_replayed(self) -> bool:
         """Whether all steps of a phase are the same work, and none waits for the device."""
         one = self.configuration
-        fixed = isinstance(one.weighting, Fixed) and one.stages.count == 1
+        fixed = not one.weighting.adaptive and one.stages.count == 1
         synchronizes = self.conflict is not None and self.conflict.synchronizes
         return fixed and not synchronizes and not any(phase.synchronizes for phase in one.phases)
 
@@ -129,7 +128,7 @@ class Pack:
         self.optimizer = own[0]
         self.settings = {
             name: self.initial.new_tensor([[getattr(optimizer, name)] for optimizer in own])
-            for name in self.optimizer.member_fields
+            for name in self.optimizer.per_member
         }
         self.recorder.work.enter(step, self.optimizer, self.loss_weights.due)
 
@@ -150,7 +149,7 @@ class Pack:
             self._step(due, step - self.phase_start)
         if self.loss_weights.due(step):
             self.loss_weights.update(self.parameters, self.batch, self._evaluation())
-        self.recorder.work.count(step + 1, self.state)
+        self.recorder.work.count(step + 1, self.optimizer.counts, self.state)
         self.recorder.clock(step)
 
     def end(self, step: int) -> None:

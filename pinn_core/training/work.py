@@ -1,10 +1,8 @@
 """What a pack's training has cost so far, row by row: evaluations, Hessian products, who stopped.
 
-An optimizer whose state counts for itself holds, of shape (m,), ``evaluations`` (of loss and
-gradient, beyond those at the phase's first parameters), ``products`` (Hessian-vector products) or
-``stopped`` (0, else the number of one of ``STOP_REASONS``). Any other takes one evaluation a step.
-Counted is what the method needs: a step that follows a search has the loss and gradient that the
-search ended with, though a pack makes them again.
+An optimizer says in ``counts`` what its state counts for itself. Counted is what the method needs:
+a step that follows a search has the loss and gradient that the search ended with, though a pack
+makes them again.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,15 +19,9 @@ COUNTS = ("products", "stopped")
 """What only some optimizers count."""
 
 
-def counted(optimizer: Optimizer) -> frozenset[str]:
-    """Which counts the optimizer's state holds."""
-    state = optimizer.start(torch.zeros(1, 1))
-    return frozenset(name for name in ("evaluations", *COUNTS) if _is_count(state, name))
-
-
 def work_columns(phases: Sequence[Optimizer]) -> dict[str, str]:
     """The columns that a run has besides ``work/evaluations``, which all have."""
-    names = {name for phase in phases for name in counted(phase)}
+    names = {name for phase in phases for name in phase.counts}
     reasons = ", ".join(f"{number} {words}" for number, words in STOP_REASONS.items())
     meaning = {
         "products": "Hessian-vector products made up to this row",
@@ -58,7 +50,7 @@ class Work:
         """
         end = min(row + optimizer.steps, len(self.table) - 1)
         updates = np.arange(1, end - row + 1)
-        steps = np.ones_like(updates) if "evaluations" in counted(optimizer) else updates
+        steps = np.ones_like(updates) if "evaluations" in optimizer.counts else updates
         steps = steps + np.cumsum([weighs(step) for step in range(row, end)], dtype=int)
         added = torch.from_numpy(steps).to(self.table)[:, None]
         self.table[row + 1 : end + 1] = self.table[row]
@@ -70,13 +62,8 @@ class Work:
         """Go on with the members in these rows."""
         self.table = self.table.index_select(2, rows)
 
-    def count(self, row: int, state: State) -> None:
-        """Add what the optimizer counted in its phase up to ``row``."""
+    def count(self, row: int, counts: frozenset[str], state: State) -> None:
+        """Add what the optimizer (its ``counts``) counted in its phase up to ``row``."""
         for place, name in enumerate(self.names):
-            if _is_count(state, name):
+            if name in counts:
                 self.table[row, place] += state[name]
-
-
-def _is_count(state: State, name: str) -> bool:
-    """Whether the state has such a number of every member; L-BFGS has other ``products``."""
-    return name in state and state[name].ndim == 1

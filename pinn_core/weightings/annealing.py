@@ -10,7 +10,7 @@ then it tends to the ratio itself, which runs away where a term's gradient vanis
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -37,10 +37,6 @@ class Annealing(Weighting):
         >>> [step for step in range(25) if Annealing().due(step)]
         [0, 10, 20]
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     weighted_denominator: bool = True
     statistic: Literal["global", "per_layer_max"] = "global"

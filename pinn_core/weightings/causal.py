@@ -11,14 +11,14 @@ Where min_i w_i > ``threshold``, epsilon goes on to its next value: 1e-2, 1e-1, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
-from pinn_core.problems.problem import Problem, grid_size
+from pinn_core.problems.problem import Problem
 from pinn_core.weightings.fixed_points import check_residual
 from pinn_core.weightings.weighting import WEIGHTINGS, State, Weighting
 
@@ -36,9 +36,7 @@ class Causal(Weighting):
     whose residual is NaN keeps its epsilon.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    weighs_points: ClassVar[bool] = True
 
     epsilon: float = 1e-2
     epsilon_factor: float = 10.0
@@ -61,7 +59,7 @@ class Causal(Weighting):
                 f"{problem.kind} is steady, found {', '.join(problem.coordinates)}"
             )
         inside = batch if isinstance(batch, int) else problem.interior_points
-        self._check_points(grid_size(problem)[0] if isinstance(inside, str) else inside)
+        self._check_points(problem.grid_size[0] if isinstance(inside, str) else inside)
 
     def _check_points(self, found: int) -> None:
         if found < self.chunks:

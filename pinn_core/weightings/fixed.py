@@ -1,7 +1,7 @@
 """Weights that stay as the objective gives them."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pinn_core.weightings.weighting import WEIGHTINGS, Weighting
 
@@ -11,6 +11,4 @@ from pinn_core.weightings.weighting import WEIGHTINGS, Weighting
 class Fixed(Weighting):
     """The objective's own weights (``lambda_b`` on the conditions) throughout the run."""
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    adaptive: ClassVar[bool] = False

@@ -9,7 +9,6 @@ with the maximum over all layers' weights and the mean of the layers' means.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -30,10 +29,6 @@ class GradientAdaptive(Weighting):
     A term without gradient gets a weight of about ema 1e10 max|grad L_r|, as in the blog's code;
     one whose new weight is not finite keeps the old one.
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     ema: float = 0.1
     period: int = 10

@@ -10,7 +10,6 @@ residual's too. (Versions of its code add 1e-5 of the mean to the denominator.)
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -27,10 +26,6 @@ class GradientNorm(Weighting):
 
     A weight whose new value is not finite (its gradient is zero, any term's is NaN) stays.
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     ema: float = 0.1
     period: int = 1000

@@ -9,7 +9,6 @@ weights are set, the residual's too, with no moving average.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -29,10 +28,6 @@ class Ntk(Weighting):
     points, as published, also where its loss is a mean. A weight whose new value is not finite (a
     trace is NaN, or zero) stays.
     """
-
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     period: int = 1000
     probes: int | None = None

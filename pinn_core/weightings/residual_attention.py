@@ -10,7 +10,7 @@ from lambda = 0, as in the authors' code; lambda stays below eta / (1 - gamma).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -32,9 +32,7 @@ class ResidualAttention(Weighting):
     ones. A member's NaN stays its own.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    weighs_points: ClassVar[bool] = True
 
     gamma: float = 0.999
     eta: float = 0.001

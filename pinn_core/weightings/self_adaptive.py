@@ -7,7 +7,7 @@ lambdas move at the same time: a step's factors are those from before its ascent
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -31,9 +31,7 @@ class SelfAdaptive(Weighting):
     points must stay the same ones. A member's NaN stays its own.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]] = frozenset()
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    weighs_points: ClassVar[bool] = True
 
     learning_rate: float = 5e-3
     initial: float = 1.0

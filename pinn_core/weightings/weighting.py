@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
 
+from pinn_core.parts import Family, Part
 from pinn_core.problems import Problem
-from pinn_core.registry import Registry
 
 State = dict[str, Tensor]
 
@@ -36,15 +36,16 @@ class View:
     estimated with so many random probes (Hutchinson)."""
 
 
-@runtime_checkable
-class Weighting(Protocol):
+class Weighting(Part):
     """The contract of every file in this folder: a frozen dataclass of hyperparameters.
 
     Nothing in it may make one member's numbers depend on another's.
     """
 
-    kind: ClassVar[str]
-    member_fields: ClassVar[frozenset[str]]
+    adaptive: ClassVar[bool] = True
+    """Whether it may change the terms' weights, the residual's among them."""
+    weighs_points: ClassVar[bool] = False
+    """Whether ``factors`` gives any."""
 
     def check(self, problem: Problem, batch: int | str, resampled: bool) -> None:
         """Raise ``ValueError`` where the problem or the way its points are drawn cannot serve."""
@@ -80,4 +81,4 @@ class Weighting(Protocol):
         return None
 
 
-WEIGHTINGS: Registry[Weighting] = Registry("weighting")
+WEIGHTINGS: Family[type[Weighting]] = Family("weighting", Weighting)

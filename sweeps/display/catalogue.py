@@ -17,8 +17,8 @@ from pinn_core.inputs import INPUTS
 from pinn_core.networks import NETWORKS
 from pinn_core.objectives import OBJECTIVES
 from pinn_core.optimizers import OPTIMIZERS
+from pinn_core.parts import Family
 from pinn_core.problems import PROBLEMS
-from pinn_core.registry import Registry
 from pinn_core.weightings import WEIGHTINGS
 from sweeps.errors import StudyError, closest, excerpt
 from sweeps.study.pruners import PRUNERS
@@ -34,7 +34,7 @@ SAMPLERS = {
     "tpe": "Tree-structured Parzen estimator; learns from one generation to the next.",
 }
 
-REGISTRIES: dict[str, Registry[Any]] = {
+REGISTRIES: dict[str, Family[Any]] = {
     "problems": PROBLEMS,
     "inputs": INPUTS,
     "networks": NETWORKS,

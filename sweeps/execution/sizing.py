@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from pinn_core.configuration import Configuration
-from pinn_core.problems.problem import grid_size
 from pinn_core.training.footprint import grid_bytes, member_needs, trajectory_bytes
 from sweeps.errors import StudyError
 from sweeps.execution.machines import Machine, with_room
@@ -163,7 +162,7 @@ def _described(configuration: Configuration) -> str:
     stack, problem = configuration.stack(), configuration.problem
     return (
         f"network.width {max(stack.widths[1:-1])}, network.depth {len(stack.widths) - 2}: "
-        f"{stack.size} parameters; {sum(grid_size(problem))} grid points, "
+        f"{stack.size} parameters; {sum(problem.grid_size)} grid points, "
         f"objective.batch {configuration.objective.batch}; {configuration.steps} steps"
     )
 

@@ -15,7 +15,6 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from pinn_core.problems.problem import grid_size
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.checkpoint import Checkpointing, every_seconds
 from pinn_core.training.footprint import most_members
@@ -192,7 +191,7 @@ def _commit(
 def _too_large(run: Run, device: str) -> str:
     plain = run.configuration
     widths = plain.stack().widths
-    points = sum(grid_size(plain.problem))
+    points = sum(plain.problem.grid_size)
     return (
         f"run {run.run_id} alone does not fit into the memory of {device}: width {max(widths)}, "
         f"depth {len(widths) - 2}, batch {plain.objective.batch} of a grid of {points} points; "

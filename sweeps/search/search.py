@@ -176,7 +176,7 @@ def decides_shape(run: Run, key: str) -> bool:
     part: Any = run.configuration
     for name in path:
         part = part[int(name)] if name.isdigit() else getattr(part, name)
-    return field not in getattr(part, "member_fields", ())
+    return field not in getattr(part, "per_member", ())
 
 
 def _generation(study: Study, total: int) -> int:

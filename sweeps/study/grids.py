@@ -9,7 +9,6 @@ import numpy as np
 
 from pinn_core.objectives import OBJECTIVES, Regression
 from pinn_core.problems import Grid, Problem
-from pinn_core.problems.problem import grid_size
 from pinn_core.records.trajectory import COMPARED, columns
 from sweeps.study.plain_yaml import Keys
 from sweeps.study.validation import Wrong, shown
@@ -30,7 +29,7 @@ def check_grids(study: Study) -> None:
     """
     for model in study.models:
         problem = study.base_of(model).problem
-        if sum(grid_size(problem)) > MOST_POINTS:
+        if sum(problem.grid_size) > MOST_POINTS:
             continue
         with np.errstate(all="ignore"):  # what overflows is not known, and said so
             grid = problem.grid()
@@ -43,7 +42,7 @@ def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> 
     if not unknown:
         return
     reason = f"needs a solution that problem {problem.kind} does not know on all of its grid"
-    if isinstance(study.models[model].objective, Regression) and "loss/regression" in unknown:
+    if not study.models[model].objective.solves and "loss/regression" in unknown:
         others = ", ".join(name for name in OBJECTIVES.names() if name != Regression.kind)
         message = f"found 'regression', which {reason}, allowed: {others}"
         raise Wrong(("models", model, "objective"), message)
@@ -78,7 +77,7 @@ def _check_drawn_points(study: Study, model: str, problem: Problem, grid: Grid) 
 def _schemes(study: Study, model: str) -> Iterator[tuple[Keys, object]]:
     """Where the points of a model's runs come from, and where the study says so."""
     part = study.models[model]
-    yield ("objective", "points"), getattr(part.objective, "points", "grid")
+    yield ("objective", "points"), part.objective.points
     drawn = part.space.get("objective.points", ())
     for place, scheme in enumerate(drawn if isinstance(drawn, tuple) else ()):
         yield ("space", "objective.points", place), scheme

@@ -18,8 +18,8 @@ from pinn_core.inputs import INPUTS, Inputs, Raw
 from pinn_core.networks import NETWORKS, Network
 from pinn_core.objectives import OBJECTIVES, Objective
 from pinn_core.optimizers import OPTIMIZERS, Optimizer
+from pinn_core.parts import Family
 from pinn_core.problems import PROBLEMS, Problem
-from pinn_core.registry import Registry
 from pinn_core.weightings import WEIGHTINGS, Fixed, Weighting
 from sweeps.errors import StudyError
 from sweeps.study.study_file import dotted_key
@@ -38,7 +38,7 @@ class ReadBy:
         return core_schema.no_info_plain_validator_function(self.function, serialization=back)
 
 
-def one_of(family: Registry[Any]) -> ReadBy:
+def one_of(family: Family[Any]) -> ReadBy:
     """Annotation of a field that holds a part of the family."""
     return ReadBy(partial(read_part, family))
 

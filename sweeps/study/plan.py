@@ -10,16 +10,14 @@ from typing import Any, Literal, get_args
 
 from pinn_core.configuration import Configuration, canonical_json, run_id
 from pinn_core.engine.operators import Channels
-from pinn_core.objectives import Pinn, Regression
 from pinn_core.probes import keeps_pairs
 from pinn_core.probes.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, SPECTRUM_STEPS
-from pinn_core.problems.problem import Problem, grid_size
+from pinn_core.problems.problem import Problem
 from pinn_core.training.footprint import stage_problem
 from sweeps.errors import StudyError
 from sweeps.study.schedule import in_order, latest_first
 from sweeps.study.space import grid_values, value_at
 from sweeps.study.study import Rerun, Resources, Study, configuration_at, configuration_of
-from sweeps.study.update_cost import evaluations_of, update_flops
 
 Stage = Literal["search", "rerun"]
 
@@ -210,8 +208,9 @@ def flops(configuration: Configuration, members: int = 1) -> float:
     """Estimated operations of so many runs together: updates, what is recorded, Python itself."""
     stack, evaluation = configuration.stack(), step_flops(configuration)
     updates = configuration.stages.count * sum(
-        phase.steps * (evaluations_of(phase) * evaluation + update_flops(phase, stack))
+        phase.steps * (cost.evaluations * evaluation + cost.flops)
         for phase in configuration.phases
+        for cost in [phase.cost(stack)]
     )
     each = updates + configuration.steps * recording_flops(configuration)
     return members * each + configuration.steps * PYTHON_STEP
@@ -224,12 +223,10 @@ def recording_flops(configuration: Configuration) -> float:
     the gradients' 24 and 6 when they are due, and on the whole grid 8 inside and 2 outside.
     """
     record = configuration.record
-    interior, supervised = grid_size(stage_problem(configuration))
+    interior, supervised = stage_problem(configuration).grid_size
     free = configuration.objective.batch == "full"
     each = 0.0 if free else 2.0 * record.points
-    if record.gradients_every and not (
-        free and not isinstance(configuration.objective, Regression)
-    ):
+    if record.gradients_every and not (free and configuration.objective.solves):
         each += (24.0 * record.gradient_points + 6.0 * supervised) / record.gradients_every
     if record.full_every:
         each += (8.0 * interior + 2.0 * supervised) / record.full_every
@@ -264,12 +261,12 @@ def step_flops(configuration: Configuration) -> float:
     layers has about (D - 1) w^2 parameters.
     """
     problem, objective = stage_problem(configuration), configuration.objective
-    interior, supervised = grid_size(problem)
-    channels = 1 if isinstance(objective, Regression) else _channels(problem)
+    interior, supervised = problem.grid_size
+    channels = _channels(problem) if objective.solves else 1
     if channels > 1 and problem.interior_points != "all":
         interior = int(problem.interior_points)
     batch = objective.batch
-    if isinstance(objective, Pinn) and objective.points != "grid":
+    if objective.points != "grid":
         segments = sum(len(each.segments) for each in problem.conditions.values())
         outside = segments * (objective.condition_batch or int(batch))
         return 6.0 * _parameters(configuration) * (channels * int(batch) + outside)

@@ -7,29 +7,30 @@ one; here the others of the pack count as if they had been there before. A run w
 value is not judged and judges nobody: it diverges, and is recorded as that.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from pinn_core.checks import at_least, within
-from pinn_core.registry import Registry
+from pinn_core.parts import Family, Part
 
 
-@runtime_checkable
-class Pruner(Protocol):
+class Pruner(Part):
     """The contract of what ``search.pruner`` names; its fields are its hyperparameters."""
 
-    kind: ClassVar[str]
-    complete: ClassVar[bool]
+    complete: ClassVar[bool] = False
     """Whether committed runs count only if they were trained to their end."""
 
+    @abstractmethod
     def rungs(self, steps: int) -> Sequence[int]:
         """The steps at which a run of so many updates is judged, ascending, from 1 to steps - 1."""
 
+    @abstractmethod
     def stops(
         self, values: Float[ndarray, "r m"], others: Float[ndarray, " k"]
     ) -> Bool[ndarray, " m"]:
@@ -40,17 +41,15 @@ class Pruner(Protocol):
         """
 
 
-PRUNERS: Registry[Pruner] = Registry("pruner")
+PRUNERS: Family[type[Pruner]] = Family("pruner", Pruner)
 
 
 @PRUNERS.register("none")
 @dataclass(frozen=True, kw_only=True)
-class NoPruner:
+class NoPruner(Pruner):
     """Every run is trained to its end."""
 
-    kind: ClassVar[str]
     complete: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     def rungs(self, steps: int) -> Sequence[int]:  # noqa: ARG002
         """None."""
@@ -67,7 +66,7 @@ class NoPruner:
 
 @PRUNERS.register("median")
 @dataclass(frozen=True, kw_only=True)
-class Median:
+class Median(Pruner):
     """A run stops where its best value so far is worse than the others' median at the step.
 
     Golovin et al. 2017, section 3.2.1, as in Optuna's ``MedianPruner``. The step ``n_warmup_steps``
@@ -77,9 +76,7 @@ class Median:
     early or diverged do not count.
     """
 
-    kind: ClassVar[str]
     complete: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     n_startup_trials: int = 5
     n_warmup_steps: int = 0
@@ -112,7 +109,7 @@ class Median:
 
 @PRUNERS.register("successive_halving")
 @dataclass(frozen=True, kw_only=True)
-class SuccessiveHalving:
+class SuccessiveHalving(Pruner):
     """Of the runs that reach a rung, those go on that are among the best 1 / ``reduction_factor``.
 
     Li et al. 2020 (asynchronous successive halving), as in Optuna's ``SuccessiveHalvingPruner``.
@@ -121,9 +118,7 @@ class SuccessiveHalving:
     count, those that were stopped there too. The best of a rung always goes on.
     """
 
-    kind: ClassVar[str]
     complete: ClassVar[bool] = False
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     min_resource: int | Literal["auto"] = "auto"
     reduction_factor: int = 4

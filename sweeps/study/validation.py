@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from pinn_core.registry import Registry, UnknownName
+from pinn_core.parts import Family, UnknownName
 from sweeps.errors import closest, excerpt, quoted
 from sweeps.study.plain_yaml import Keys
 
@@ -66,7 +66,7 @@ def read(cls: type[T], value: object) -> T:
     return part
 
 
-def read_part(family: Registry[T], value: object) -> T:
+def read_part(family: Family[type[T]], value: object) -> T:
     """The part of a family that a mapping's ``kind`` and other keys describe; raises ``Wrong``."""
     kinds = ", ".join(family.names())
     if not isinstance(value, Mapping):

@@ -23,7 +23,6 @@ from pinn_core import (
 )
 from pinn_core.inputs import INPUTS
 from pinn_core.optimizers import StepContext
-from pinn_core.problems.problem import Sized, grid_size
 
 FAMILIES = (
     *(AGGREGATIONS, ALIGNMENTS, INPUTS, NETWORKS),
@@ -40,10 +39,10 @@ PARTS = [family[kind] for family in FAMILIES for kind in family.names()]
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
 def test_a_part_is_frozen_data_with_a_kind_and_words(part: Any) -> None:
-    fields = {disc.name for disc in dataclasses.fields(part)}
+    fields = {field.name for field in dataclasses.fields(part)}
     default = part()
     assert part.__dataclass_params__.frozen
-    assert part.member_fields <= fields
+    assert part.per_member <= fields
     assert part.__pydantic_config__ == {"extra": "forbid"}
     assert part(**dataclasses.asdict(default)) == default
     assert json.loads(json.dumps(dataclasses.asdict(default))) == dataclasses.asdict(default)
@@ -52,15 +51,14 @@ def test_a_part_is_frozen_data_with_a_kind_and_words(part: Any) -> None:
 
 @pytest.mark.parametrize("kind", PROBLEMS.names())
 def test_a_problem_knows_the_size_of_its_grid_without_making_it(kind: str) -> None:
-    names = {disc.name for disc in dataclasses.fields(PROBLEMS[kind])}  # type: ignore[arg-type]
+    names = {field.name for field in dataclasses.fields(PROBLEMS[kind])}  # type: ignore[arg-type]
     axes = [name for name in sorted(names) if name.startswith("points_")]
     problem = PROBLEMS[kind](**{name: 7 + place for place, name in enumerate(axes)})
     grid = problem.grid()
     made = len(grid.interior.coordinates), len(grid.supervised.coordinates)
-    assert isinstance(problem, Sized)
-    assert grid_size(problem) == made
+    assert problem.grid_size == made
     vast = PROBLEMS[kind](**dict.fromkeys(axes, 10**6))
-    assert sum(grid_size(vast)) == 10 ** (6 * len(problem.coordinates))
+    assert sum(vast.grid_size) == 10 ** (6 * len(problem.coordinates))
 
 
 @pytest.mark.parametrize("kind", PROBLEMS.names())
@@ -127,7 +125,7 @@ def test_an_optimizer_walks_down_a_bowl(kind: str) -> None:
 
     theta = torch.full((2, 3), 0.3)
     rates = torch.full((2, 1), RATES.get(kind, 1e-2))
-    settings = dict.fromkeys(optimizer.member_fields, rates) | {"weight_decay": 0.0 * rates}
+    settings = dict.fromkeys(optimizer.per_member, rates) | {"weight_decay": 0.0 * rates}
     state = optimizer.start(theta)
     for step in range(300):
         theta = theta + optimizer.update(settings, state, bowl(theta), step)

@@ -37,7 +37,7 @@ def weights(aggregation: Any, members: list[ndarray]) -> ndarray:
     gramian = np.stack([own @ own.T for own in members])
     settings = {
         name: np.full((len(members), 1), getattr(aggregation, name))
-        for name in aggregation.member_fields
+        for name in aggregation.per_member
     }
     found: ndarray = aggregation.weights(settings, gramian, [SEED] * len(members), STEP)
     return found

@@ -170,7 +170,7 @@ class Walk:
         self.theta = torch.tensor([[1.5, -1.0, 0.7, 0.2], [0.3, 0.9, -0.4, 1.1]], dtype=dtype)
         self.state = self.optimizer.start(self.theta)
         self.settings = {"learning_rate": torch.tensor([[0.05], [0.02]], dtype=dtype)}
-        shares = {name: getattr(alignment, name) for name in alignment.member_fields}
+        shares = {name: getattr(alignment, name) for name in alignment.per_member}
         self.shares = {n: torch.full((2, 1), x).double() for n, x in shares.items()}
         self.curvature = torch.tensor([[1.0, 9.0, 0.2, 3.0], [2.0, 0.1, 5.0, 1.0]], dtype=dtype)
         self.now = 0

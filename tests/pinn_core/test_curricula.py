@@ -26,6 +26,7 @@ from pinn_core import (
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives.terms import quantities
 from pinn_core.optimizers import LBFGS
+from pinn_core.parts import UnknownName
 from pinn_core.problems import (
     AllenCahn,
     Convection,
@@ -36,7 +37,6 @@ from pinn_core.problems import (
     ReactionDiffusion,
     Wave,
 )
-from pinn_core.registry import UnknownName
 from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.training.pack import Pack
 from pinn_core.weightings import Annealing, ResidualAttention

@@ -70,7 +70,7 @@ def weights(aggregation: Any, members: Iterable[ndarray]) -> ndarray:
     gramian = np.stack([own @ own.T for own in members])
     count = len(gramian)
     settings = {
-        name: np.full((count, 1), getattr(aggregation, name)) for name in aggregation.member_fields
+        name: np.full((count, 1), getattr(aggregation, name)) for name in aggregation.per_member
     }
     found: ndarray = aggregation.weights(settings, gramian, [SEED] * count, STEP)
     return found
@@ -169,7 +169,7 @@ def test_gua_applies_the_exact_projection_in_adams_metric(terms: int) -> None:
         state = {"first": torch.zeros_like(total), "second": root.square()}
         settings = {"learning_rate": torch.ones(1, 1).double()}
         proposal = Proposal(update, gradients, context, optimizer, settings, state, step, "auto")
-        shares = {name: torch.zeros(1, 1).double() for name in alignment.member_fields}
+        shares = {name: torch.zeros(1, 1).double() for name in alignment.per_member}
         applied = alignment.aligned(shares, proposal)[0].numpy()
         expected = projected(
             [rational(row) for row in own],

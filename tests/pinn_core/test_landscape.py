@@ -235,7 +235,7 @@ def test_what_is_due_is_there_and_nothing_else(regression: bool) -> None:
         every = DUE[name.partition("/")[0]]
         due = found.column(name).is_valid().to_numpy(zero_copy_only=False)
         assert np.flatnonzero(due).tolist() == list(range(0, 5, every))
-    assert found.schema.disc(f"spectrum/{names[0]}").type == pa.list_(pa.float64())
+    assert found.schema.field(f"spectrum/{names[0]}").type == pa.list_(pa.float64())
 
 
 @pytest.mark.usefixtures("few_products")

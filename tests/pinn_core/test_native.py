@@ -21,7 +21,7 @@ from pinn_core.engine.backends import library, native
 from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.engine.propagation import propagate
 from pinn_core.engine.stack import Stack, padded
-from pinn_core.registry import UnknownName
+from pinn_core.parts import UnknownName
 from tests.pinn_core.backends import needs_native
 
 D = Derivatives("x", "y", "t")

@@ -45,7 +45,7 @@ class Pack:
         self, optimizer: Optimizer, losses: Sequence[Loss], theta: Tensor, **settings: list[float]
     ) -> None:
         self.optimizer, self.losses, self.theta = optimizer, losses, theta
-        default = {n: [getattr(optimizer, n)] * len(losses) for n in optimizer.member_fields}
+        default = {n: [getattr(optimizer, n)] * len(losses) for n in optimizer.per_member}
         self.settings = {
             name: torch.tensor(values, dtype=theta.dtype)[:, None]
             for name, values in (default | settings).items()

@@ -33,7 +33,7 @@ class Walk:
         self.optimizer, self.losses, self.theta = optimizer, losses, theta
         self.settings = {
             name: torch.full((len(losses), 1), getattr(optimizer, name), dtype=theta.dtype)
-            for name in optimizer.member_fields
+            for name in optimizer.per_member
         }
         self.state = optimizer.start(theta)
         self.now = 0

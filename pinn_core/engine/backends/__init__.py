@@ -19,7 +19,7 @@ from torch import Tensor
 from pinn_core.engine.backends import eager, featured, library, native, third_order
 from pinn_core.engine.operators import Channels, Operator
 from pinn_core.engine.stack import Stack
-from pinn_core.registry import UnknownName
+from pinn_core.parts import UnknownName
 
 CHOICES = ("auto", "eager", "native")
 VARIABLE = "PINN_BACKEND"
