@@ -162,15 +162,13 @@ class Configuration:
         """The layers of the network."""
         return stack_of(self.problem, self.network, self.inputs)
 
-    def to_dict(self) -> Plain:
-        """As plain nested data with every default, each part with its ``kind``."""
-        return self._as_dict(lambda part: part.to_dict())
-
     def shape_key(self) -> str:
         """Canonical text without the fields in which members of one pack may differ."""
-        return canonical_json(self._as_dict(lambda part: part.to_dict(part.per_member)))
+        return canonical_json(self.to_dict(lambda part: part.to_dict(part.per_member)))
 
-    def _as_dict(self, as_plain: Callable[[Part], Plain]) -> Plain:
+    def to_dict(self, as_plain: Callable[[Part], Plain] = Part.to_dict) -> Plain:
+        """As plain nested data with every default, each part with its ``kind``."""
+
         def converted(value: object) -> Any:  # noqa: ANN401
             if isinstance(value, tuple):
                 return [converted(entry) for entry in value]
@@ -222,7 +220,32 @@ def canonical_json(value: Any) -> str:  # noqa: ANN401
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def run_id(configuration: Configuration, seed: int) -> str:
-    """Name of a run: the first 16 hex digits of blake2b over its canonical configuration + seed."""
-    text = canonical_json({"configuration": configuration.to_dict(), "seed": seed})
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+RULE = 2
+"""The rule by which runs get their names; a manifest says by which its run got it."""
+
+RECORDED = 1
+"""Of the columns that every run has: raised when one is added, for the digests then differ."""
+
+
+def run_id(configuration: Configuration, seed: int, rule: int = RULE) -> str:
+    """Name of a run: the first 16 hex digits of blake2b over what it is.
+
+    By rule 2 these are the seed and what differs from the defaults (``Configuration.identity``);
+    by rule 1, that of version 0.1.0, the seed and every key that there was then.
+    """
+    if rule == 1:
+        said = {"configuration": _by_rule_1(configuration), "seed": seed}
+    else:
+        said = {"rule": rule, "configuration": configuration.identity(), "seed": seed}
+        if RECORDED > 1:
+            said["recorded"] = RECORDED
+    return hashlib.blake2b(canonical_json(said).encode(), digest_size=8).hexdigest()
+
+
+def _by_rule_1(configuration: Configuration) -> Plain:
+    """Every key of version 0.1.0. Fields that were added later say so in their metadata."""
+    return configuration.to_dict(lambda part: part.to_dict(frozenset(_later(part))))
+
+
+def _later(part: Part) -> list[str]:
+    return [each.name for each in fields(part) if "since" in each.metadata]  # type: ignore[arg-type]

@@ -57,7 +57,7 @@ class Part(ABC):
     """Fields that hold the kind of a part of another family, and that family's name."""
 
     def to_dict(self, leave_out: frozenset[str] = frozenset()) -> Plain:
-        """The kind and every field, as a study file would have them."""
+        """The kind and every field but some, as a study file would have them."""
         values = {field.name: field for field in fields(self) if field.name not in leave_out}  # type: ignore[arg-type]
         return {
             "kind": self.kind,

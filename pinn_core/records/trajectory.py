@@ -203,7 +203,8 @@ class Manifest:
     ``varied`` maps the dotted keys that the search varied to their values in this run. ``steps``
     are the updates made: those configured, or fewer in a run that was stopped early at
     ``pruned_at``. ``numerics`` are the numbers of the arithmetic that made them
-    (``pinn_core.numerics``); version 0.1.0 wrote none.
+    (``pinn_core.numerics``), ``rule`` is the one by which the run got its name; version 0.1.0 wrote
+    neither.
     """
 
     run_id: str
@@ -226,6 +227,7 @@ class Manifest:
     seconds: float
     pruned_at: int | None = None
     numerics: dict[str, int] = dataclasses.field(default_factory=dict)
+    rule: int = 1
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

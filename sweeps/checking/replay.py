@@ -26,9 +26,6 @@ TOLERANT = ("loss/", "error/", "update/norm", "update/distance")
 OF_THE_UPDATE = ("update/norm", "update/cosine", "conflict/")
 """Columns that describe the update out of a row."""
 
-LATER = "work/"
-"""Columns that runs of earlier programs lack."""
-
 
 EXACTLY, LEFT_OUT = "replayed to the bit", "not replayed"
 
@@ -105,15 +102,18 @@ def _replay_pack(store: Store, pack: list[Manifest], *, exact: bool) -> dict[str
 
 
 def _difference(stored: Trajectory, again: Trajectory, *, exact: bool) -> str | None:
-    """The first cell in which a trajectory's first rows differ from their replay, in words."""
+    """The first cell in which a trajectory's first rows differ from their replay, in words.
+
+    Columns that a later program records besides are not compared.
+    """
     rows = again.table.num_rows
     if stored.pruned_at is not None:
         rows = min(rows, stored.table.num_rows)
-    for name in again.table.column_names:
+    for name in stored.table.column_names:
         if name.startswith("time/") or not (exact or name.startswith(TOLERANT)):
             continue
-        if name.startswith(LATER) and name not in stored.table.column_names:
-            continue
+        if name not in again.table.column_names:
+            return f"{name}: stored, but not made again"
         # the replay makes no update out of its last row, so it cannot know that row's cells
         known = rows - 1 if name.startswith(OF_THE_UPDATE) else rows
         left = _values(stored.table.column(name).slice(0, known))

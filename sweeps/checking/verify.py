@@ -96,7 +96,8 @@ def _check_run(store: Store, run_id: str, pruner: Pruner) -> Finding | None:
 def _identity_problems(manifest: Manifest) -> Iterator[str]:
     """The name must follow from configuration and seed, and what varied must stand in them."""
     try:
-        recomputed = identity(configuration_of(manifest.configuration), manifest.seed)
+        configuration = configuration_of(manifest.configuration)
+        recomputed = identity(configuration, manifest.seed, manifest.rule)
     except StudyError as error:
         yield f"its configuration is not valid: {error}"
         return

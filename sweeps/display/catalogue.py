@@ -7,21 +7,11 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 from importlib import resources
-from typing import Any
 
-from pinn_core.aggregations import AGGREGATIONS
-from pinn_core.alignments import ALIGNMENTS
-from pinn_core.curricula import STAGES
-from pinn_core.engine.activations import ACTIVATIONS
-from pinn_core.inputs import INPUTS
-from pinn_core.networks import NETWORKS
-from pinn_core.objectives import OBJECTIVES
-from pinn_core.optimizers import OPTIMIZERS
-from pinn_core.parts import Family
-from pinn_core.problems import PROBLEMS
-from pinn_core.weightings import WEIGHTINGS
+import pinn_core  # noqa: F401 - every family enters itself
+import sweeps.study.pruners  # noqa: F401
+from pinn_core.parts import FAMILIES
 from sweeps.errors import StudyError, closest, excerpt
-from sweeps.study.pruners import PRUNERS
 from sweeps.study.study_file import shipped_studies
 
 _SENTENCE_END = re.compile(r"(?<=[.])(?<! et al\.)\s")
@@ -34,32 +24,19 @@ SAMPLERS = {
     "tpe": "Tree-structured Parzen estimator; learns from one generation to the next.",
 }
 
-REGISTRIES: dict[str, Family[Any]] = {
-    "problems": PROBLEMS,
-    "inputs": INPUTS,
-    "networks": NETWORKS,
-    "objectives": OBJECTIVES,
-    "optimizers": OPTIMIZERS,
-    "weightings": WEIGHTINGS,
-    "aggregations": AGGREGATIONS,
-    "alignments": ALIGNMENTS,
-    "stages": STAGES,
-    "pruners": PRUNERS,
-}
-
 
 def known(family: str) -> Mapping[str, str]:
     """Names and summaries of all that a family has; raises ``StudyError`` for an unknown family."""
-    if family in REGISTRIES:
-        parts = REGISTRIES[family]
+    families = {each.plural: each for each in FAMILIES.values()}
+    if family in families:
+        parts = families[family]
         return {name: _summary(parts[name]) for name in parts.names()}
     others: dict[str, Callable[[], Mapping[str, str]]] = {
-        "activations": lambda: {name: _summary(ACTIVATIONS[name]) for name in sorted(ACTIVATIONS)},
         "samplers": lambda: SAMPLERS,
         "studies": lambda: {name: _first_comment(name) for name in shipped_studies()},
     }
     if family not in others:
-        names = [*REGISTRIES, *others]
+        names = [*sorted(families), *others]
         raise StudyError(
             f"list {excerpt(family)}: allowed are {', '.join(names)}{closest(family, names)}"
         )
@@ -69,7 +46,9 @@ def known(family: str) -> Mapping[str, str]:
 def _summary(part: object) -> str:
     """The first line of its docstring, as plain text."""
     first = (inspect.getdoc(part) or "").partition("\n")[0].replace("``", "")
-    return first.removeprefix("Outcome and derivatives up to order (0 to 3) of ")
+    return first.removeprefix(
+        "Value and derivatives up to ``order`` (0 to 3) of ".replace("``", "")
+    )
 
 
 def _first_comment(study: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pinn_core.configuration import RULE
 from pinn_core.numerics import changed, numerics
 from sweeps.errors import StudyError
 from sweeps.search.planned import planned_runs
@@ -13,7 +14,7 @@ from sweeps.store.folder import StudyFolder
 from sweeps.store.kept_study import load_sealed
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.study import RULE, Study
+from sweeps.study.study import Study
 from sweeps.study.validation import shown
 
 SHOWN = 8

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 
+from pinn_core.configuration import RULE
 from sweeps.errors import LaterVersion, StudyError
 from sweeps.store.document import Document
-from sweeps.study.study import RULE, Study, study_that_began
+from sweeps.study.study import Study, study_that_began
 
 SEAL = "# written by pinn-sweep, not to be edited; checksum "
 _SEAL = re.compile(f"{re.escape(SEAL)}([0-9a-f]+)(?:; rule ([0-9]+))?")

@@ -85,6 +85,7 @@ class Store:
             pack_size=pack_size,
             started=started,
             seconds=seconds,
+            rule=run.rule,
             numerics=numerics(run.configuration.to_dict(), environment.get("backend", "")),
         )
         with self._place.alone(run.run_id):

@@ -1,14 +1,14 @@
 """Runs, named by the hash of what they are, and packs: runs of equal shape that train together."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise, product
 from math import ceil
 from typing import Any, Literal, get_args
 
-from pinn_core.configuration import Configuration, canonical_json, run_id
+from pinn_core.configuration import RULE, Configuration, canonical_json, run_id
 from pinn_core.engine.operators import Channels
 from pinn_core.probes import keeps_pairs
 from pinn_core.probes.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, SPECTRUM_STEPS
@@ -34,9 +34,10 @@ IDLE = 0.02
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: a configuration and a seed, named by their hash; why it is made beside.
+    """One training run: a configuration and a seed, and why it is made.
 
-    ``varied`` maps the dotted keys that the search varied to this run's values.
+    Its name is their hash by ``rule``. ``varied`` maps the dotted keys that the search varied to
+    this run's values.
     """
 
     run_id: str
@@ -46,6 +47,7 @@ class Run:
     configuration: Configuration
     seed: int
     varied: dict[str, Any]
+    rule: int = RULE
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data that travels as JSON."""
@@ -62,7 +64,7 @@ class Run:
         if plain["stage"] not in get_args(Stage):
             raise StudyError(f"run: found the stage {plain['stage']!r}, allowed: search, rerun")
         run = cls(**{**plain, "configuration": configuration_of(plain["configuration"])})
-        true_id = run_id(run.configuration, run.seed)
+        true_id = run_id(run.configuration, run.seed, run.rule)
         if run.run_id != true_id:
             raise StudyError(f"run {run.run_id}: its configuration and seed are run {true_id}'s")
         return run
@@ -87,8 +89,8 @@ def search_run(study: Study, model: str, point: Mapping[str, Any]) -> Run:
     plain = configuration.to_dict()
     varied = {key: value_at(plain, key) for key in point}
     seed = study.search.seed
-    name = run_id(configuration, seed)
-    return Run(name, study.name, model, "search", configuration, seed, varied)
+    name = run_id(configuration, seed, study.rule)
+    return Run(name, study.name, model, "search", configuration, seed, varied, study.rule)
 
 
 def rerun_runs(study: Study, model: str, chosen: Sequence[Run]) -> list[Run]:
@@ -123,8 +125,8 @@ def rerun_of(study: Study, model: str) -> Rerun:
 
 
 def _with_seed(run: Run, seed: int) -> Run:
-    name = run_id(run.configuration, seed)
-    return Run(name, run.study, run.model, "rerun", run.configuration, seed, run.varied)
+    name = run_id(run.configuration, seed, run.rule)
+    return replace(run, run_id=name, stage="rerun", seed=seed)
 
 
 def model_points(study: Study, model: str) -> list[dict[str, Any]]:

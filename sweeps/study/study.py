@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_
 from analysis.expected import Expectation
 from analysis.outcomes import WrongSolutionRule
 from analysis.plateau import PlateauRule
-from pinn_core.configuration import Configuration
+from pinn_core.configuration import RULE, Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
 from pinn_core.records.trajectory import CONFLICT, columns, landscape_columns
 from pinn_core.training.columns import recorded_every
@@ -140,10 +140,6 @@ class Resources(Section):
     slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """How many packs may run at a time on a cluster whose nodes come when needed; null: as many as
     the nodes that are there have room for."""
-
-
-RULE = 2
-"""The rule by which runs get their names and seeds; a study keeps the one that it began under."""
 
 
 class Study(Section):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from pinn_core.parts import Family, UnknownName
+from pinn_core.parts import FAMILIES, Family, Part, UnknownName
 from sweeps.errors import closest, excerpt, quoted
 from sweeps.study.plain_yaml import Keys
 
@@ -58,12 +58,24 @@ def refuse_unknown_keys(value: object, allowed: Iterable[str]) -> None:
 def read(cls: type[T], value: object) -> T:
     """The frozen dataclass that a mapping describes; raises ``Wrong``."""
     refuse_unknown_keys(value, [field.name for field in fields(cls)])  # type: ignore[arg-type]
+    _refuse_unknown_kinds(cls, value)
     try:
         adapter = _adapter(cls)  # type: ignore[arg-type]
         part: T = adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         raise first_error(error, value) from None
     return part
+
+
+def _refuse_unknown_kinds(cls: type[Any], value: object) -> None:
+    """Raise ``Wrong`` where a field names a part that its family does not have."""
+    named = cls.named if issubclass(cls, Part) else {}
+    for field, family in named.items():
+        kinds = FAMILIES[family].names()
+        if isinstance(value, Mapping) and value.get(field, kinds[0]) not in kinds:
+            listed = ", ".join(repr(kind) for kind in kinds)
+            hint = closest(value[field], kinds) if isinstance(value[field], str) else ""
+            raise Wrong((field,), f"found {shown(value[field])}, allowed: {listed}{hint}")
 
 
 def read_part(family: Family[type[T]], value: object) -> T:

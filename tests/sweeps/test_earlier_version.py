@@ -11,6 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from pinn_core import numerics
+from pinn_core.configuration import RULE
 from sweeps.checking.verify import Verification, verify
 from sweeps.cli import app
 from sweeps.errors import LaterVersion, StudyError
@@ -20,7 +21,7 @@ from sweeps.store.folder import StudyFolder
 from sweeps.store.kept_study import load_sealed
 from sweeps.store.results import Results
 from sweeps.store.store import Store
-from sweeps.study.study import RULE, Study, load_study
+from sweeps.study.study import Study, load_study
 
 STORES = Path(__file__).parents[1] / "data" / "stores-0.1.0"
 NAMES = ["old-methods", "old-search", "old-mixed"]

@@ -28,7 +28,7 @@ from tests.sweeps.studies import MODELS, TEXT, refusal
         (6, "    width: 64.0", "base.network.width: found 64.0, allowed: a whole number"),
         (6, "    width: 0", "base.network.width: width must be >= 1, found 0"),
         (6, "    width: true", "base.network.width: found true, allowed: a whole number"),
-        (7, "    activation: gleu", "base.network.activation: found 'gleu', allowed: 'tanh'"),
+        (7, "    activation: gleu", "base.network.activation: found 'gleu', allowed: 'gelu'"),
         (10, "      learning_rate: -1", "base.phases.0.learning_rate: learning_rate must be > 0"),
         (10, "      learning_rate: 1/3", "learning_rate: found '1/3', allowed: a number; write"),
         (10, "      learning_rate: '1e-3'", "found '1e-3', allowed: a number; write numbers with"),
