@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pinn_core.configuration import families
-from pinn_core.parts import Family
+from pinn_core.parts import FAMILIES, Family
 
-KERNELS = {"eager": 1, "native": 1, "recording": 1}
+KERNELS = {"eager": 2, "native": 1, "recording": 1}
 """Both backends of the derivative engine, and what is recorded of every run."""
 
 FIRST = 1
@@ -34,6 +34,15 @@ def numerics(configuration: Mapping[str, Any], backend: str) -> dict[str, int]:
     return parts | {f"kernel/{name}": KERNELS[name] for name in sorted(kernels)}
 
 
+def sources(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of the plugins that a run's parts come from, by ``family/kind``."""
+    return {
+        f"{family.name}/{kind}": family[kind].plugin
+        for family, kind in _used(configuration)
+        if kind in family and family[kind].plugin
+    }
+
+
 def changed(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, tuple[int, int]]:
     """The numbers that differ, before and now, by name; a name that ``before`` lacks was 1.
 
@@ -51,4 +60,7 @@ def _used(configuration: Mapping[str, Any]) -> Iterator[tuple[Family[Any], str]]
     for key, family in families().items():
         parts = configuration.get(key, [])
         for part in parts if isinstance(parts, list) else [parts]:
-            yield family, part["kind"]
+            kind = part["kind"]
+            yield family, kind
+            for field, other in (family[kind].named if kind in family else {}).items():
+                yield FAMILIES[other], part[field]

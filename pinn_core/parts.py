@@ -146,8 +146,8 @@ class Family(Generic[P]):
         """Decorator: enter a class (or function) under ``kind``, which becomes its attribute.
 
         ``numerics`` numbers the part's arithmetic (``pinn_core.numerics``): raise it by one with
-        every change that makes a run give other bits. A kind belongs to one class: ``ValueError``
-        where another has it.
+        every change that makes a run give other bits. Raises ``ValueError`` where another class has
+        the kind, or the class is no complete part.
         """
 
         def enter(part: C) -> C:
@@ -157,7 +157,13 @@ class Family(Generic[P]):
                     f"{self.name} {kind!r} is registered already, by {_where(known)}; "
                     f"{_where(part)} needs another name"
                 )
-            for name, value in {"kind": kind, "numerics": numerics, "plugin": PLUGIN.get()}.items():
+            if self.contract is not None:
+                _refuse_incomplete(part, self.contract, f"{self.name} {kind!r}")
+            for name, value in {
+                "kind": kind,
+                "numerics": numerics,
+                "plugin": PLUGIN.get().get(part.__module__),
+            }.items():
                 setattr(part, name, value)
             self._parts[kind] = part
             return part
@@ -185,11 +191,26 @@ class Family(Generic[P]):
         return tuple(sorted(self._parts))
 
 
-PLUGIN: ContextVar[str | None] = ContextVar("PLUGIN", default=None)
-"""Hash of the plugin that is being imported: parts that register meanwhile come from it."""
+PLUGIN: ContextVar[Mapping[str, str]] = ContextVar("PLUGIN", default=MappingProxyType({}))
+"""Of the plugin that is being imported: the names of its modules, each with the plugin's hash."""
 
 FAMILIES: dict[str, Family[Any]] = {}
 """Every family by its name; each enters itself when its module is imported."""
+
+
+def _refuse_incomplete(part: Any, contract: type, name: str) -> None:  # noqa: ANN401
+    """Raise ``ValueError`` unless it is a frozen dataclass with defaults, and nothing is missing."""
+    if not (isinstance(part, type) and issubclass(part, contract)):
+        raise ValueError(f"{name}: {_where(part)} must inherit from {contract.__name__}")
+    missing = sorted(getattr(part, "__abstractmethods__", ()))
+    if missing:
+        raise ValueError(f"{name}: {part.__name__} lacks {', '.join(missing)}")
+    settings = getattr(part, "__dataclass_params__", None)
+    if settings is None or not settings.frozen:
+        raise ValueError(f"{name}: {part.__name__} must be a frozen dataclass")
+    for field in fields(part):  # type: ignore[arg-type]
+        if field.default is MISSING and field.default_factory is MISSING:
+            raise ValueError(f"{name}: field {field.name!r} of {part.__name__} has no default")
 
 
 def _same_class(first: Any, second: Any) -> bool:  # noqa: ANN401

@@ -77,8 +77,15 @@ Family = Annotated[
     str,
     typer.Argument(
         metavar="FAMILY",
-        help="problems, networks, inputs, objectives, optimizers, weightings, aggregations, "
-        "alignments, stages, activations, samplers, pruners, or studies.",
+        help="problems, networks, optimizers, ... or studies; an unknown name lists them all.",
+    ),
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE.py|MODULE",
+        help="Parts of one's own, as the study file names them; may be given several times.",
     ),
 ]
 RUNS = Path("runs")
@@ -104,6 +111,7 @@ def run(
     tracking_uri: TrackingUri = None,
     address: Address = None,
     store: StoreAt = None,
+    plugins: Plugins = None,
 ) -> None:
     """Carry out a study; the same command again does what is missing."""
     from sweeps.process.interrupts import INTERRUPTED, Interrupts
@@ -119,6 +127,7 @@ def run(
             from sweeps.execution.launch import DONE, run_study
             from sweeps.store.locate import study_to_run
 
+            _load(plugins)
             found = study_to_run(study, overrides or [], runs_dir, store)
             console = Console(highlight=False)
             code = run_study(
@@ -141,9 +150,14 @@ def run(
 
 @app.command()
 def status(
-    study: StudyName, runs_dir: RunsDir = RUNS, store: StoreAt = None, as_json: AsJson = False
+    study: StudyName,
+    runs_dir: RunsDir = RUNS,
+    store: StoreAt = None,
+    as_json: AsJson = False,
+    plugins: Plugins = None,
 ) -> None:
     """Where a study stands: what is done, and the best so far."""
+    _load(plugins)
     from rich.console import Console
 
     from sweeps.display.status import status_table, study_status
@@ -167,8 +181,10 @@ def verify(
     store: StoreAt = None,
     tracking_uri: TrackingUri = None,
     as_json: AsJson = False,
+    plugins: Plugins = None,
 ) -> None:
     """Prove that nothing is lost, twice, swapped or altered; exit code 1 if anything is."""
+    _load(plugins)
     from sweeps.checking.verify import verify as find_problems
     from sweeps.search.planned import planned_ids
     from sweeps.store.locate import study_that_ran
@@ -202,8 +218,10 @@ def sync(
     runs_dir: RunsDir = RUNS,
     store: StoreAt = None,
     tracking_uri: TrackingUri = None,
+    plugins: Plugins = None,
 ) -> None:
     """Bring MLflow up to the store, whatever it holds; twice gives the same as once."""
+    _load(plugins)
     from sweeps.store.locate import study_that_ran
     from sweeps.store.store import Store
     from sweeps.tracking.tracking import default_tracking_uri, masked
@@ -222,8 +240,11 @@ def sync(
 
 
 @app.command()
-def report(study: StudyName, runs_dir: RunsDir = RUNS, store: StoreAt = None) -> None:
+def report(
+    study: StudyName, runs_dir: RunsDir = RUNS, store: StoreAt = None, plugins: Plugins = None
+) -> None:
     """Write the report anew from the runs there are."""
+    _load(plugins)
     from sweeps.display.reporting import write_report_of
     from sweeps.store.locate import study_that_ran
 
@@ -238,8 +259,10 @@ def ui(
     store: StoreAt = None,
     tracking_uri: TrackingUri = None,
     port: Port = 5000,
+    plugins: Plugins = None,
 ) -> None:
     """Serve MLflow's pages on a study, on this machine, until Ctrl-C."""
+    _load(plugins)
     from sweeps.store.locate import study_that_ran
     from sweeps.tracking.tracking import check_tracking, default_tracking_uri, masked
     from sweeps.tracking.tracking_ui import serve
@@ -254,8 +277,9 @@ def ui(
 
 
 @app.command(name="list")
-def list_(family: Family, as_json: AsJson = False) -> None:
+def list_(family: Family, as_json: AsJson = False, plugins: Plugins = None) -> None:
     """What a study file can name."""
+    _load(plugins)
     from sweeps.display.catalogue import known
 
     parts = known(family)
@@ -275,6 +299,7 @@ def doctor(
     address: Address = None,
     store: StoreAt = None,
     as_json: AsJson = False,
+    plugins: Plugins = None,
 ) -> None:
     """Check this machine and, with an address, every node of a cluster; exit code 2 if one fails.
 
@@ -289,6 +314,7 @@ def doctor(
     from sweeps.store.locate import study_to_run
     from sweeps.tracking.tracking import default_tracking_uri
 
+    _load(plugins)
     found = study_to_run(study, overrides or [], runs_dir, store) if study else None
     here = examine(runs_dir.absolute(), tracking_uri or default_tracking_uri(runs_dir), store)
     root = store or str(runs_dir.absolute())
@@ -312,3 +338,9 @@ def doctor(
 
 def _print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=1))
+
+
+def _load(plugins: list[str] | None) -> None:
+    from sweeps.study.plugins import load_plugins
+
+    load_plugins(plugins or [], Path())

@@ -204,7 +204,8 @@ class Manifest:
     are the updates made: those configured, or fewer in a run that was stopped early at
     ``pruned_at``. ``numerics`` are the numbers of the arithmetic that made them
     (``pinn_core.numerics``), ``rule`` is the one by which the run got its name; version 0.1.0 wrote
-    neither.
+    neither. ``plugins`` are the hashes of the code of parts that came from plugins, by
+    ``family/kind``.
     """
 
     run_id: str
@@ -228,6 +229,7 @@ class Manifest:
     pruned_at: int | None = None
     numerics: dict[str, int] = dataclasses.field(default_factory=dict)
     rule: int = 1
+    plugins: dict[str, str] = dataclasses.field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from pinn_core.numerics import changed, numerics
+from pinn_core.numerics import changed, numerics, sources
 from pinn_core.records.trajectory import Manifest, Trajectory
 from pinn_core.training.trainer import Member, environment, train
 from sweeps.store.store import Store
@@ -72,6 +72,13 @@ def _manner(manifest: Manifest) -> str:
     if older:
         listed = ", ".join(f"{name} {was}, now {now}" for name, (was, now) in older.items())
         return f"{LEFT_OUT}: the arithmetic has changed since ({listed})"
+    other = [
+        part
+        for part, now in sources(manifest.configuration).items()
+        if manifest.plugins.get(part) != now
+    ]
+    if other:
+        return f"{LEFT_OUT}: the code of a plugin has changed since ({', '.join(other)})"
     here = environment(_device(manifest))
     differing = [name for name in here if _differs(name, manifest.environment, here)]
     if manifest.device != _device(manifest):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinn_core.configuration import run_id as identity
+from pinn_core.numerics import sources
 from pinn_core.records.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryError
 from sweeps.checking.replay import replay
 from sweeps.checking.verify_tracking import tracking_problems
@@ -101,7 +102,8 @@ def _identity_problems(manifest: Manifest) -> Iterator[str]:
     except StudyError as error:
         yield f"its configuration is not valid: {error}"
         return
-    if recomputed != manifest.run_id:
+    same_code = sources(manifest.configuration) == manifest.plugins
+    if same_code and recomputed != manifest.run_id:
         yield f"its configuration and seed belong to run {recomputed}"
     for key, value in manifest.varied.items():
         configured = _configured(manifest, key)

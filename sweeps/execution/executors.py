@@ -26,7 +26,7 @@ from sweeps.execution.patience import Patience, lacking
 from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
-from sweeps.execution.training import TooLarge, WorkerContext, train_pack
+from sweeps.execution.training import FailsAgain, WorkerContext, train_pack
 from sweeps.process.interrupts import Interrupts
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import PackPlan
@@ -90,7 +90,7 @@ class Inline:
                 return
             except CannotWrite:
                 raise
-            except TooLarge as error:
+            except FailsAgain as error:
                 stage.lost(pack, str(error))
                 return
             except Exception as error:  # whatever it is, the other packs go on

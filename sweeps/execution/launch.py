@@ -32,13 +32,14 @@ from sweeps.search.selection import Selection
 from sweeps.store.address import check_folder, check_store
 from sweeps.store.blob_store import blob_store_at
 from sweeps.store.checkpoints import remove_checkpoints
-from sweeps.store.folder import StudyFolder
+from sweeps.store.folder import StudyFolder, write_whole
 from sweeps.store.kept_study import load_sealed, sealed
 from sweeps.store.lock import study_lock
 from sweeps.store.results import Results, read_ids
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import rerun_runs
+from sweeps.study.plugins import copies, loaded_for
 from sweeps.study.study import Study
 from sweeps.tracking.tracking import Publisher, check_tracking, default_tracking_uri
 
@@ -242,6 +243,7 @@ def _workplace(study: Study, folder: StudyFolder, trainer: str) -> WorkerContext
         trainer=trainer,
         pruner=None if search.pruner.kind == "none" else search.model_dump(mode="json")["pruner"],
         direction=search.direction,
+        plugins=tuple(plugin.to_dict() for plugin in loaded_for(study.plugins)),
     )
 
 
@@ -263,6 +265,9 @@ def _set_files_aside(folder: StudyFolder) -> Iterator[str]:
 def _prepare(study: Study, folder: StudyFolder) -> None:
     """Write the study as it was resolved; remove the notes of workers that were killed."""
     folder.study_file.write_text(sealed(study))
+    for name, text in copies(study.plugins).items():
+        folder.plugins.mkdir(exist_ok=True)
+        write_whole(folder.plugins / name, text)
     folder.note_home()
     for note in folder.progress.glob("*"):
         note.unlink()

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 PACKAGES = ("pinn-sweeps", "torch", "numpy", "ray")
-OURS = ("pinn_core", "sweeps", "analysis")
+OURS = ("pinn_core", "sweeps", "analysis", "pinn_sweeps")
 
 
 @cache

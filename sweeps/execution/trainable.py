@@ -11,9 +11,10 @@ from typing import Any
 import ray
 from ray.tune import Trainable
 
+from pinn_core.plugins import PluginError, load_shipped
 from sweeps.errors import StudyError
 from sweeps.execution.software import differences, installed
-from sweeps.execution.training import TooLarge, WorkerContext, train_pack, trainer_at
+from sweeps.execution.training import FailsAgain, WorkerContext, train_pack, trainer_at
 from sweeps.store.results import Outcome, Pruned
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import PackPlan, Run
@@ -48,7 +49,7 @@ class PackTrainable(Trainable):
             values = train_pack(self._pack, self._place)
         except CannotWrite as error:
             return {"done": True, "full": str(error)}
-        except TooLarge as error:
+        except FailsAgain as error:
             return {"done": True, "lost": str(error)}
         plain = [list(one) if isinstance(one, Pruned) else one for one in values.values()]
         return {"done": True, "run_ids": list(values), "values": plain}
@@ -77,6 +78,12 @@ def read_trial_config(config: Mapping[str, Any]) -> tuple[PackPlan, WorkerContex
     if set(config) != expected:
         found = ", ".join(sorted(config)) or "nothing"
         raise StudyError(f"trial: found the keys {found}, allowed: {', '.join(sorted(expected))}")
+    place = WorkerContext(**config["place"])
+    try:
+        for plugin in place.plugins:
+            load_shipped(plugin)
+    except PluginError as error:
+        raise StudyError(str(error)) from error
     plain = json.loads(zlib.decompress(base64.b64decode(config["runs"])))
     runs = tuple(Run.from_dict(run) for run in plain)
-    return PackPlan(config["pack_id"], runs), WorkerContext(**config["place"])
+    return PackPlan(config["pack_id"], runs), place

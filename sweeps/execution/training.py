@@ -15,6 +15,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from pinn_core.plugins import place_in_plugin
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.checkpoint import Checkpointing, every_seconds
 from pinn_core.training.footprint import most_members
@@ -63,12 +64,18 @@ class WorkerContext:
     """``search.pruner`` as the study file has it; None: no run stops early."""
     direction: str = "minimize"
     """Whether small or large values of the metric are good."""
+    plugins: tuple[Mapping[str, Any], ...] = ()
+    """The study's plugins as plain data, with the files that a worker imports."""
     software: Mapping[str, str] | None = None
     """The driver's versions, which the worker's have to equal; None: they are one machine's."""
 
 
-class TooLarge(MemoryError):
-    """One run alone does not fit into memory: another try would ask for as much."""
+class FailsAgain(Exception):
+    """A pack's failure that another try would repeat; the message is all that needs to be said."""
+
+
+class TooLarge(FailsAgain):
+    """One run alone does not fit into memory."""
 
 
 def train_pack(pack: PackPlan, place: WorkerContext) -> dict[str, Outcome]:
@@ -77,7 +84,8 @@ def train_pack(pack: PackPlan, place: WorkerContext) -> dict[str, Outcome]:
     A pack for which memory is too small is trained in parts, down to single runs: it changes no
     number on a CPU, and the manifests say what was trained together. Returns what every run of the
     pack reached, by run id. Raises ``CannotWrite`` if the store
-    has no room, ``TooLarge`` if there is no memory for one run alone.
+    has no room, ``FailsAgain`` where another try would be in vain: no memory for one run alone, or
+    an error in a plugin.
     """
     store = Store(place.store)
     held = [run.run_id for run in pack.runs if run.run_id in store]
@@ -159,6 +167,8 @@ def _train_together(
         )
     except Exception as error:
         if not is_exhausted(error):
+            if place_there := place_in_plugin(error):
+                raise FailsAgain(f"{place_there}: {type(error).__name__}: {error}") from error
             raise
         if len(runs) == 1:
             raise TooLarge(_too_large(runs[0], place.device)) from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pinn_core.configuration import RULE
-from pinn_core.numerics import changed, numerics
+from pinn_core.numerics import changed, numerics, sources
 from sweeps.errors import StudyError
 from sweeps.search.planned import planned_runs
 from sweeps.store.checkpoints import begun
@@ -30,15 +30,15 @@ def under_its_rule(study: Study, folder: StudyFolder, store: Store) -> Study:
 
 
 def refuse_to_mix(study: Study, folder: StudyFolder, store: Store) -> None:
-    """Raise ``StudyError`` if runs are missing whose arithmetic or rule would not be the others'.
+    """Raise ``StudyError`` if runs are missing that would not be comparable with those there.
 
-    Under older numerics or an older rule a study is only read: going on needs another name.
+    Under older numerics, an older rule or other code of a plugin a study is only read: going on
+    needs another name.
     """
-    older = _older(study, store)
-    if not older:
-        return
     results = _results(study, folder, store)
-    if _is_complete(study, store, results):
+    _refuse_other_code(study, store)
+    older = _older(study, store)
+    if not older or _is_complete(study, store, results):
         return
     raise StudyError(
         f"study {study.name!r} began under an earlier version of this program ({older}): new runs "
@@ -46,6 +46,22 @@ def refuse_to_mix(study: Study, folder: StudyFolder, store: Store) -> None:
         f"report, verify and sync still read; to train it anew, give it another name "
         f"(name={study.name}-2)"
     )
+
+
+def _refuse_other_code(study: Study, store: Store) -> None:
+    """Raise ``StudyError`` if committed runs have parts of plugins whose code has changed."""
+    others: dict[str, list[str]] = {}
+    for manifest in store.manifests():
+        for part, now in sources(manifest.configuration).items():
+            if manifest.plugins.get(part) != now:
+                others.setdefault(part, []).append(manifest.run_id)
+    if others:
+        parts = ", ".join(f"{part} ({len(runs)} runs)" for part, runs in others.items())
+        raise StudyError(
+            f"study {study.name!r} has runs that were made by other code of a plugin: {parts}; "
+            f"they would all be made again by the code as it is now: undo the change, or give the "
+            f"study another name (name={study.name}-2)"
+        )
 
 
 def _older(study: Study, store: Store) -> str:

@@ -52,6 +52,11 @@ class StudyFolder:
         return Document(blob_store_at(self.home), "study.yaml")
 
     @property
+    def plugins(self) -> Path:
+        """Copies of the plugins' files, for reading; no command runs them."""
+        return self.path / "plugins"
+
+    @property
     def passed_over(self) -> Document:
         """Ids of runs that failed and that a learning search has gone on without."""
         return Document(blob_store_at(self.home), "passed-over.json")

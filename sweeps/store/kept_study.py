@@ -8,21 +8,25 @@ from hashlib import blake2b
 from pinn_core.configuration import RULE
 from sweeps.errors import LaterVersion, StudyError
 from sweeps.store.document import Document
+from sweeps.study.plugins import loaded_for
 from sweeps.study.study import Study, study_that_began
 
 SEAL = "# written by pinn-sweep, not to be edited; checksum "
-_SEAL = re.compile(f"{re.escape(SEAL)}([0-9a-f]+)(?:; rule ([0-9]+))?")
+_SEAL = re.compile(f"{re.escape(SEAL)}([0-9a-f]+)(?:; rule ([0-9]+))?(?:; plugins .*)?")
 _FIRST_RULE = 1
 """The rule of studies whose seal names none."""
 
 
 def sealed(study: Study) -> str:
-    """The study as YAML; its first line is a comment with the checksum of the others and the rule.
+    """The study as YAML; its first line is a comment that says what the others do not.
 
-    The first: of a file that was cut, which may be whole YAML, it is what stays.
+    That is their checksum, the rule, and the hashes of the plugins. It is the first because that
+    is what stays of a file that was cut, which may be whole YAML.
     """
     text = study.to_yaml()
-    return f"{SEAL}{_checksum(text)}; rule {study.rule}\n{text}"
+    known = ", ".join(f"{plugin.name} {plugin.hash}" for plugin in loaded_for(study.plugins))
+    plugins = f"; plugins {known}" if known else ""
+    return f"{SEAL}{_checksum(text)}; rule {study.rule}{plugins}\n{text}"
 
 
 def load_sealed(file: Document) -> Study:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from pinn_core.numerics import numerics
+from pinn_core.numerics import numerics, sources
 from pinn_core.records.trajectory import (
     Manifest,
     Trajectory,
@@ -86,6 +86,7 @@ class Store:
             started=started,
             seconds=seconds,
             rule=run.rule,
+            plugins=sources(run.configuration.to_dict()),
             numerics=numerics(run.configuration.to_dict(), environment.get("backend", "")),
         )
         with self._place.alone(run.run_id):

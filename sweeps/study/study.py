@@ -20,6 +20,7 @@ from sweeps.study.grids import check_grids
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_configuration
 from sweeps.study.plain_yaml import Keys, dump
+from sweeps.study.plugins import load_plugins_of, loaded_for, plugin_names
 from sweeps.study.pruners import PRUNERS, NoPruner, Pruner
 from sweeps.study.space import (
     MAX_GRID,
@@ -33,7 +34,7 @@ from sweeps.study.space import (
     value_at,
     with_values,
 )
-from sweeps.study.study_file import dotted_key, read_study_file, text_of
+from sweeps.study.study_file import StudyFile, dotted_key, read_study_file, text_of
 from sweeps.study.validation import Section, Wrong, first_error, read
 
 __all__ = [
@@ -149,6 +150,8 @@ class Study(Section):
 
     name: Annotated[str, AfterValidator(study_name)]
     """Its folder under the runs directory and its MLflow experiment."""
+    plugins: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Python files beside this one, or modules, with parts of one's own."""
     base: Base
     """What every run has."""
     models: Annotated[dict[Annotated[str, AfterValidator(model_name)], Model], Field(min_length=1)]
@@ -221,18 +224,26 @@ def load_study(source: str, overrides: Sequence[str] = ()) -> Study:
 
 def study_from(text: str, source: str, overrides: Sequence[str] = ()) -> Study:
     """The study that a text describes, after dotted overrides; ``source`` is said in errors."""
-    return _study(text, source, overrides, check_grids)
+    file = read_study_file(text, source, overrides)
+    load_plugins_of(file, source)
+    return _study(file, check_grids)
 
 
 def study_that_began(text: str, source: str) -> Study:
-    """The study that a text describes and that was begun: its problems' grids are not made."""
-    return _study(text, source, (), lambda _: None)
+    """The study that a text describes and that was begun.
+
+    Its problems' grids are not made, and its plugins have to be loaded: no code is run that only a
+    store names.
+    """
+    file = read_study_file(text, source)
+    try:
+        loaded_for(plugin_names(file))
+    except StudyError as error:
+        raise StudyError(f"{source}: {error}") from None
+    return _study(file, lambda _: None)
 
 
-def _study(
-    text: str, source: str, overrides: Sequence[str], check: Callable[[Study], None]
-) -> Study:
-    file = read_study_file(text, source, overrides)
+def _study(file: StudyFile, check: Callable[[Study], None]) -> Study:
     try:
         study = Study.model_validate(file.data)
         check(study)

@@ -17,6 +17,7 @@ KINDS: list[dict[str, Any]] = [
     {"regression": True},
     {"width": 130, "depth": 2, "activation": "gelu", "steps": 4},
     {"width": 5, "depth": 1, "activation": "softplus", "precision": "float64"},
+    {"width": 32, "depth": 2, "steps": 3},  # whose last weights fill whole vectors
 ]
 
 

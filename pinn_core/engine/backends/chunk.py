@@ -105,7 +105,17 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def outer(left: Tensor, right: Tensor) -> Tensor:
-    """Sum over points: (m, n, k), (m, n, w) to (m, k, w), every member's table equally aligned.
+    """Sum over points: (m, n, k), (m, n, w) to (m, k, w); a single column goes twice.
+
+    For one member and one column torch would call a routine that rounds differently.
+    """
+    if left.shape[2] == 1 and right.shape[2] % LANES == 0:
+        return _aligned(left.expand(-1, -1, 2), right)[:, :1].contiguous()
+    return _aligned(left, right)
+
+
+def _aligned(left: Tensor, right: Tensor) -> Tensor:
+    """Sum over points, every member's table equally aligned.
 
     Matrix routines may round by the alignment of their result, which else differs by member.
     """
@@ -120,4 +130,4 @@ def outer(left: Tensor, right: Tensor) -> Tensor:
 def over_points(table: Tensor) -> Tensor:
     """Sum of (m, n, width) over n; torch's own sum rounds by the number of members."""
     ones = table.new_ones(1, 1, 1).expand(table.shape[0], table.shape[1], 1)
-    return outer(ones, table).squeeze(1)
+    return _aligned(ones, table).squeeze(1)
