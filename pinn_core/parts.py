@@ -199,7 +199,7 @@ FAMILIES: dict[str, Family[Any]] = {}
 
 
 def _refuse_incomplete(part: Any, contract: type, name: str) -> None:  # noqa: ANN401
-    """Raise ``ValueError`` unless it is a frozen dataclass with defaults, and nothing is missing."""
+    """Raise ``ValueError`` unless it is a frozen dataclass with defaults and lacks no method."""
     if not (isinstance(part, type) and issubclass(part, contract)):
         raise ValueError(f"{name}: {_where(part)} must inherit from {contract.__name__}")
     missing = sorted(getattr(part, "__abstractmethods__", ()))

@@ -108,8 +108,8 @@ class AllenCahn(Problem):
 def started(points: Float[ndarray, "n 2"]) -> Float[ndarray, "n 1"]:
     """The field at t = 0."""
     x = points[:, :1]
-    disc: ndarray = x**2 * np.cos(pi * x)
-    return disc
+    field: ndarray = x**2 * np.cos(pi * x)
+    return field
 
 
 def alike(points: Float[ndarray, "n 2"]) -> Float[ndarray, "n 2"]:
@@ -122,7 +122,7 @@ def _grid(problem: AllenCahn) -> Grid:
     counts = (problem.points_x, problem.points_t)
 
     def solution(points: ndarray) -> ndarray:
-        disc = spectral_allen_cahn(problem.diffusion, problem.rate, *counts)
-        return disc.reshape(len(points), 1)
+        field = spectral_allen_cahn(problem.diffusion, problem.rate, *counts)
+        return field.reshape(len(points), 1)
 
     return lattice(STRIP, problem.conditions, counts, solution, open_ends=(0,))

@@ -122,7 +122,7 @@ def _grid(problem: Cavity) -> Grid:
     axis = np.linspace(0.0, 1.0, n)
 
     def solution(points: ndarray) -> ndarray:
-        disc = flow(cavity_psi(problem.re), axis, axis).reshape(len(points), 3)
-        return np.stack([disc[:, 1], disc[:, 2], np.full(len(points), np.nan)], axis=1)
+        field = flow(cavity_psi(problem.re), axis, axis).reshape(len(points), 3)
+        return np.stack([field[:, 1], field[:, 2], np.full(len(points), np.nan)], axis=1)
 
     return lattice(SQUARE, problem.conditions, (n, n), solution)

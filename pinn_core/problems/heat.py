@@ -140,8 +140,8 @@ class Heat(Problem):
         along_x = np.sin(np.pi * modes[:, None] * x) * decay
         along_y = np.sin(np.pi * modes[:, None] * y) * decay
         decaying = np.einsum("mn,mp,np->p", self._modes(modes), along_x, along_y, optimize=True)
-        disc: ndarray = u - decaying
-        return disc
+        field: ndarray = u - decaying
+        return field
 
     def _modes(self, modes: ndarray) -> Float[ndarray, "m n"]:
         """Coefficients of sin(m pi x) sin(n pi y) in the steady state."""

@@ -126,7 +126,7 @@ def _grid(problem: ReactionDiffusion) -> Grid:
     def solution(points: ndarray) -> ndarray:
         x = np.linspace(0.0, 2 * pi, every * problem.points_x, endpoint=False)
         bell = started(np.stack([x, np.zeros_like(x)], axis=1))[:, 0]
-        disc = split_reaction_diffusion(bell, problem.nu, problem.rho, problem.points_t)
-        return disc[::every].reshape(len(points), 1)
+        field = split_reaction_diffusion(bell, problem.nu, problem.rho, problem.points_t)
+        return field[::every].reshape(len(points), 1)
 
     return lattice(STRIP, problem.conditions, counts, solution, open_ends=(0,))
