@@ -54,6 +54,9 @@ class Shelf(Protocol):
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
 
+    def discard(self, name: str) -> None:
+        """The same in one try."""
+
     def stamps(self, folder: str) -> dict[str, float]:
         """When each file of a folder was last written, in seconds by the store's clock."""
 
@@ -136,7 +139,7 @@ class Claim:
     def release(self) -> None:
         """Give the claim up; if the store does not answer, it ends by itself."""
         with suppress(OSError):
-            self._shelf.remove(self._path(self._own))
+            self._shelf.discard(self._path(self._own))
 
     def _counts(self, other: str, idle: float) -> Taken | None:
         """Another claim, None if it is gone; one that does not count any more is removed."""

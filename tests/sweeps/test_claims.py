@@ -35,6 +35,8 @@ class Shelf:
     def remove(self, name: str) -> None:
         self.files.pop(name, None)
 
+    discard = remove
+
     def stamps(self, folder: str) -> dict[str, float]:
         return {
             name.rpartition("/")[2]: stamp
