@@ -4,8 +4,9 @@ import os
 import re
 from pathlib import Path
 
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from sweeps.deadline import problem_within
 from sweeps.errors import StudyError, closest, quoted
@@ -15,6 +16,10 @@ SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 DEADLINE = 8.0
 """Seconds that a server has to answer, before any training."""
+
+
+class DamagedDatabase(OSError):
+    """A database file whose content cannot be trusted; the message says how to make it anew."""
 
 
 def default_tracking_uri(runs_root: Path) -> str:
@@ -80,11 +85,32 @@ def _exists(file: Path) -> bool:
 
 
 def _ask_database(uri: str) -> None:
-    """Connect; if MLflow's tables are there, see that this version of MLflow can read them."""
+    """Connect; if MLflow's tables are there, see that this version of MLflow can read them.
+
+    A file is read as a whole: one that is damaged would take some runs twice, and lose others.
+    """
     engine = create_engine(uri)
     try:
+        if file := sqlite_file(uri):
+            _refuse_damage(engine, file)
         has_tables = inspect(engine).has_table("alembic_version")
     finally:
         engine.dispose()
     if has_tables:
         open_client(uri).search_experiments(max_results=1)
+
+
+def _refuse_damage(engine: Engine, file: Path) -> None:
+    """Raise ``DamagedDatabase`` if SQLite finds its own file unsound."""
+    try:
+        with engine.connect() as connection:
+            problem = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+    except OperationalError:  # locked, not readable: trouble that passes
+        raise
+    except DatabaseError as error:
+        problem = reason(error)
+    if problem != "ok":
+        raise DamagedDatabase(
+            f"{file} is damaged ({str(problem).replace(chr(10), ' ')}); every run is safe in its "
+            "store: rename the file, then write it anew by pinn-sweep sync STUDY for each study"
+        )
