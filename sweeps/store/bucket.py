@@ -44,6 +44,7 @@ class Bucket:
     def __init__(self, filesystem: fs.FileSystem, path: str, address: str) -> None:
         self._filesystem, self._path = filesystem, path
         self._address = address.partition("?")[0].rstrip("/")
+        self._claims: list[Claim] = []
 
     def names(self, folder: str = "") -> list[str]:
         """Sorted names of the files directly in a folder."""
@@ -66,8 +67,13 @@ class Bucket:
             raise FileNotFoundError(f"{self.where(name)} is not there") from error
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place, over one of that name."""
+        """Put a file in place, over one of that name; raises ``Lost`` for one that is not alone.
+
+        So who slept in the middle of a commit does not write over what another committed since.
+        """
         reach("before_write")
+        for claim in self._claims:
+            claim.keep()
         self.put(name, content)
         reach("after_rename")
 
@@ -106,9 +112,11 @@ class Bucket:
                 break
             except Taken:
                 time.sleep(random.uniform(0.05, 0.5))
+        self._claims.append(claim)
         try:
             yield
         finally:
+            self._claims.remove(claim)
             claim.release()
 
     def try_out(self, *, write: bool) -> None:
@@ -132,7 +140,7 @@ class Bucket:
         stream.close()
 
     def _move(self, name: str, target: str) -> None:
-        """A file that is not there any more was moved by a try whose answer was lost."""
+        """One try; a file at its target alone was moved by an earlier one whose answer was lost."""
         try:
             self._filesystem.move(self._full(name), self._full(target))
         except OSError as error:
