@@ -175,7 +175,7 @@ def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = N
     ``StudyError`` if MLflow cannot be reached or has records that it cannot read, and
     ``CannotReach`` if the store cannot be; the same call continues then.
     """
-    check_tracking(tracking_uri)
+    check_tracking(tracking_uri, thoroughly=True)
     synced = Synced()
     try:
         experiment = Experiment(tracking_uri, store, study)

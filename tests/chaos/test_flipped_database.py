@@ -107,14 +107,17 @@ def last_number_of_a_run(database: Path) -> int:
     raise AssertionError("every place of the number is watched by an index")
 
 
+HEADER = "the file's header"
+PAGES = ("runs", "tags", "params", "metrics", "latest_metrics", "sqlite_autoindex_runs_1")
+
+
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize(
-    "table", ["runs", "tags", "params", "metrics", "latest_metrics", "sqlite_autoindex_runs_1"]
-)
-def test_a_page_that_is_damaged_is_named_with_what_to_do(
-    table: str, verb: str, done: Path, tmp_path: Path
+@pytest.mark.parametrize("where", [HEADER, *PAGES])
+def test_a_file_that_is_damaged_is_named_with_what_to_do(
+    where: str, verb: str, done: Path, tmp_path: Path
 ) -> None:
-    code, said = ask(flipped(done, tmp_path, 1, start_of(table)), verb)
+    offset_in = (lambda _: 0) if where == HEADER else start_of(where)
+    code, said = ask(flipped(done, tmp_path, 1, offset_in), verb)
     assert code == 2
     assert re.fullmatch(
         r"pinn-sweep: tracking address .* cannot be used: \S+mlflow.db is damaged \(.*\); every run"
