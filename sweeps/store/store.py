@@ -91,7 +91,7 @@ class Store:
         while True:
             try:
                 with self._place.alone(run.run_id):
-                    return self._stand(content, manifest)
+                    return self._commit_alone(content, manifest)
             except Lost:  # this process was away, and another may have committed the run
                 continue
 
@@ -201,7 +201,7 @@ class Store:
         for ending in ("json", "parquet"):
             self._place.move(f"{run_id}.{ending}", f"set-aside/{run_id}-{number}.{ending}")
 
-    def _stand(self, content: bytes, manifest: Manifest) -> Manifest:
+    def _commit_alone(self, content: bytes, manifest: Manifest) -> Manifest:
         """Commit a result, or set it aside if another differs; returns the manifest that stands."""
         run_id = manifest.run_id
         if run_id not in self:

@@ -69,8 +69,8 @@ def start_of(table: str) -> Callable[[Path], int]:
     def offset(database: Path) -> int:
         with closing(sqlite3.connect(database)) as opened:
             (size,) = opened.execute("PRAGMA page_size").fetchone()
-            found = "select rootpage from sqlite_master where name = ?"
-            (page,) = opened.execute(found, [table]).fetchone()
+            query = "select rootpage from sqlite_master where name = ?"
+            (page,) = opened.execute(query, [table]).fetchone()
         return int((page - 1) * size)
 
     return offset

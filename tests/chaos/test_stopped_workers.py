@@ -79,7 +79,7 @@ class Driver:
 
     def check(self, planned: dict[str, str]) -> None:
         """Everything is there once, as it is where nothing happens, and MLflow has it, too."""
-        assert {one.run_id: one.digest for one in self.store.manifests()} == planned
+        assert {kept.run_id: kept.digest for kept in self.store.manifests()} == planned
         assert self.store.conflicts() == []
         code, said, _ = pinn_sweep("verify", "sample", "--runs-dir", self._folder / "runs")
         assert (code, said) == (0, VERIFIED)
@@ -95,7 +95,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         screen = Console(file=StringIO())
         assert launch.run_study(study, runs_dir=folder, executor="inline", console=screen) == 0
     store = Store(StudyFolder.of(folder, "sample").store)
-    return {one.run_id: one.digest for one in store.manifests()}
+    return {kept.run_id: kept.digest for kept in store.manifests()}
 
 
 def goes_on_and_ends(worker: int) -> None:
