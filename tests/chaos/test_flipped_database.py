@@ -147,7 +147,7 @@ def test_the_advice_helps(done: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", [b"phases.0.learning_rate0.001", b"modelregression", b"seed0"], ids=str
 )
-@pytest.mark.parametrize("verb", ["run", "sync"])
+@pytest.mark.parametrize("verb", ["run", pytest.param("sync", marks=pytest.mark.slow)])
 def test_a_run_that_is_described_otherwise_is_written_anew(
     text: bytes, verb: str, done: Path, tmp_path: Path
 ) -> None:

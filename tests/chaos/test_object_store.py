@@ -72,9 +72,12 @@ def store(s3: S3, proxy: Proxy) -> Iterator[str]:
     "trouble",
     [
         Trouble(500, first=WRITING, nth=3, requests=5),
-        Trouble(503, REFUSAL.format("SlowDown"), first=LISTING, nth=12, requests=4),
+        pytest.param(
+            Trouble(503, REFUSAL.format("SlowDown"), first=LISTING, nth=12, requests=4),
+            marks=pytest.mark.slow,
+        ),
         Trouble(500, served=True, first="PUT .*json", nth=4, requests=4),
-        Trouble(delay=0.05, first=WRITING, nth=2),
+        pytest.param(Trouble(delay=0.05, first=WRITING, nth=2), marks=pytest.mark.slow),
         pytest.param(Trouble(delay=11, first=WRITING, nth=5, requests=1), marks=pytest.mark.slow),
     ],
     ids=["fails", "asks for patience", "its answers are lost", "slow", "slower than we wait"],
@@ -152,12 +155,10 @@ def test_workers_whose_key_is_refused_end_the_study_and_give_no_run_up(
     assert pinn_sweep("verify", "sample", "--runs-dir", tmp_path / "runs")[0] == 0
 
 
-@pytest.mark.parametrize("verb", ["status", "verify", "sync", "report"])
-def test_every_verb_says_that_the_store_refuses(
-    verb: str, store: str, proxy: Proxy, tmp_path: Path
-) -> None:
+def test_every_verb_says_that_the_store_refuses(store: str, proxy: Proxy, tmp_path: Path) -> None:
     assert launch(tmp_path, store)[0] == 0
-    proxy.make(replace(WRONG_KEY, first=READING))
-    code, _, message = pinn_sweep(verb, "sample", "--runs-dir", tmp_path / "runs")
-    assert code == 1
-    assert re.fullmatch(r"pinn-sweep: cannot .* s3://tests/.*\n", message)
+    for verb in ("status", "verify", "sync", "report"):
+        proxy.make(replace(WRONG_KEY, first=READING))
+        code, _, message = pinn_sweep(verb, "sample", "--runs-dir", tmp_path / "runs")
+        assert (verb, code) == (verb, 1)
+        assert re.fullmatch(r"pinn-sweep: cannot .* s3://tests/.*\n", message)
