@@ -81,8 +81,18 @@ def from_store(directory: str | Path, name: str) -> StudyData:
             content: bytes = source.read()
         return content
 
-    found = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
-    committed = [info.base_name.removesuffix(".json") for info in found if info.extension == "json"]
+    infos = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
+    return from_files(directory, name, [info.base_name for info in infos], fetch)
+
+
+def from_files(
+    directory: str | Path, name: str, files: Iterable[str], fetch: Callable[[str], bytes]
+) -> StudyData:
+    """A study from the names of the files in a store, each of which `fetch` reads.
+
+    Raises NoRuns if nothing is committed there, TrajectoryError for a damaged manifest.
+    """
+    committed = [file.removesuffix(".json") for file in files if file.endswith(".json")]
     if not committed:
         raise NoRuns(f"{directory}: no committed run, expected <run_id>.json and .parquet files")
     return _study(name, committed, fetch)

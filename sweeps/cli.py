@@ -194,7 +194,7 @@ def verify(
 
     found, folder = study_that_ran(study, runs_dir, store)
     uri = tracking_uri or default_tracking_uri(runs_dir)
-    check_tracking(uri)
+    check_tracking(uri, thoroughly=True)
     trajectories = Store(folder.store)
     results = Results.sound(trajectories, found.search.metric, folder.passed_over)
     planned = planned_ids(found, trajectories, results)

@@ -6,7 +6,9 @@ import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.io.json import to_json_plotly
@@ -22,7 +24,7 @@ from analysis.load import StudyData
 from analysis.outcomes import WrongSolutionRule, outcomes, wrong_json
 from analysis.plateau import PlateauRule
 from analysis.ranking import Direction, compared_runs
-from analysis.remedies import compare_remedies
+from analysis.remedies import Remedies, compare_remedies
 from analysis.report import compared, endings, findings, setting
 from analysis.report.citations import citations
 from analysis.report.conflicts import conflict_rows
@@ -61,56 +63,93 @@ def write_report(
     `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
     written beside and renamed, so that a reader never sees half of it. Returns its path.
     """
-    rule = rule or PlateauRule()
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
+    rule, wrong = rule or PlateauRule(), wrong_solution or WrongSolutionRule()
+    folder, figures = Path(directory), Path(directory, "figures")
+    figures.mkdir(parents=True, exist_ok=True)
     runs = compared_runs(data, metric, direction)
     judged = judge_expected(data, rule, expected)
     remedies = compare_remedies(data, rule, runs, baseline) if baseline else None
-    wrong = wrong_solution or WrongSolutionRule()
     ends = outcomes(data, wrong)
     document = as_json(data, rule, runs, judged, remedies)
     write_claims(folder / "claims.json", {**document, "wrong_solutions": wrong_json(ends, wrong)})
     table = per_run(data, rule, runs)
-    claims = findings.claim_rows(table) if applies(table) else []
-    figures = draw_figures(data, folder / "figures", rule, runs)
-    by_reading = readings(data, rule, runs)
     page = PAGE.get_template("template.html.j2").render(
         study=data.name,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         headline=compared.headline(table, judged, remedies),
-        runs=setting.runs_by_model(data),
-        circumstances=setting.circumstances(data, rule),
-        configurations=setting.configurations(data, runs),
-        claims=claims,
-        tally=findings.tally(claims),
-        note=note_on_losses(data, rule),
-        readings=findings.reading_rows(by_reading, rule),
-        lengths=findings.lengths_by_seed(by_reading, rule),
-        comparison=comparison_table(table),
         expected=compared.expected_rows(judged),
-        remedies=compared.remedy_rows(remedies) if remedies else None,
-        remedies_in_words=compared.remedies_in_words(remedies) if remedies else "",
-        remedies_figure=draw_remedies(remedies, folder / "figures") if remedies else None,
         settings=compared.by_setting(data, rule),
-        conflicts=conflict_rows(data, runs),
-        loss_error=draw_outcomes(ends, wrong, folder / "figures"),
-        conditions=endings.condition_rows(conditions(data, runs)),
-        wrong_in_words=endings.wrong_in_words(ends, wrong),
-        wrong_by_model=endings.wrong_by_model(ends),
-        wrong_runs=endings.wrong_runs(ends),
-        figures=figures,
-        reading=READING,
-        charts=charts(data, rule, runs),
-        plotly=Markup(get_plotlyjs()),
         best=findings.best(data, metric, direction),
-        diverged=setting.diverged(data),
-        stopped=setting.stopped(data),
-        pruned=setting.pruned(data),
         missing=missing or {},
-        versions=setting.versions(data),
         citations=list(citations(data.runs, remedies=remedies is not None)),
+        **_what_ran(data, rule, runs),
+        **_plateaus(data, rule, runs, table),
+        **_remedies(remedies, figures),
+        **_ends(ends, wrong, figures),
+        **_curves(data, rule, runs, figures),
     )
     index, beside = folder / "index.html", folder / "index.html.new"
     beside.write_text(page, encoding="utf-8")
     return beside.replace(index)
+
+
+def _what_ran(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> dict[str, Any]:
+    """Which runs there are, of which settings, and which of them did not come to their end."""
+    return {
+        "runs": setting.runs_by_model(data),
+        "circumstances": setting.circumstances(data, rule),
+        "configurations": setting.configurations(data, runs),
+        "diverged": setting.diverged(data),
+        "stopped": setting.stopped(data),
+        "pruned": setting.pruned(data),
+        "versions": setting.versions(data),
+    }
+
+
+def _plateaus(
+    data: StudyData, rule: PlateauRule, runs: Sequence[str], table: pd.DataFrame
+) -> dict[str, Any]:
+    """The claims, each model's plateau and what is measured in it and after it."""
+    claims = findings.claim_rows(table) if applies(table) else []
+    by_reading = readings(data, rule, runs)
+    return {
+        "claims": claims,
+        "tally": findings.tally(claims),
+        "note": note_on_losses(data, rule),
+        "readings": findings.reading_rows(by_reading, rule),
+        "lengths": findings.lengths_by_seed(by_reading, rule),
+        "comparison": comparison_table(table),
+        "conflicts": conflict_rows(data, runs),
+        "conditions": endings.condition_rows(conditions(data, runs)),
+    }
+
+
+def _remedies(remedies: Remedies | None, figures: Path) -> dict[str, Any]:
+    """The comparison with a baseline, where the study names one."""
+    return {
+        "remedies": compared.remedy_rows(remedies) if remedies else None,
+        "remedies_in_words": compared.remedies_in_words(remedies) if remedies else "",
+        "remedies_figure": draw_remedies(remedies, figures) if remedies else None,
+    }
+
+
+def _ends(ends: pd.DataFrame, wrong: WrongSolutionRule, figures: Path) -> dict[str, Any]:
+    """Loss against error at the end of every run, and the low losses with a wrong solution."""
+    return {
+        "loss_error": draw_outcomes(ends, wrong, figures),
+        "wrong_in_words": endings.wrong_in_words(ends, wrong),
+        "wrong_by_model": endings.wrong_by_model(ends),
+        "wrong_runs": endings.wrong_runs(ends),
+    }
+
+
+def _curves(
+    data: StudyData, rule: PlateauRule, runs: Sequence[str], figures: Path
+) -> dict[str, Any]:
+    """The figures on the page, those that move among them, and how they are read."""
+    return {
+        "figures": draw_figures(data, figures, rule, runs),
+        "reading": READING,
+        "charts": charts(data, rule, runs),
+        "plotly": Markup(get_plotlyjs()),
+    }

@@ -1,7 +1,7 @@
 """A pack's networks on a problem's points: values, residuals and the sets of points they need."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -268,7 +268,7 @@ def stack_of(problem: Problem, network: Network, inputs: Inputs) -> Stack:
     """
     features = inputs.features(problem)
     count = len(problem.coordinates) if features is None else features.count
-    return replace(network.stack(count, problem.outputs), features=features)
+    return network.stack(count, problem.outputs).with_features(features)
 
 
 def trained_conditions(

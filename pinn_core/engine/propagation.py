@@ -1,14 +1,15 @@
 """The derivative engine: networks of a pack and operators on them, one way forward and one back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.engine.backends import Backend, choose, differentiable
+from pinn_core.engine.backends import Backend, choose, differentiable, modules
+from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.features import scaled
 from pinn_core.engine.operators import Channels, Operator
 from pinn_core.engine.stack import Stack
@@ -88,7 +89,8 @@ def differentiable_channels(
     operators = tuple(operators)
     stack, points, carried = _straightened(stack, points, operators)
     carrying = Channels(carried, points.shape[2])
-    parts = list(differentiable.channels(stack, carrying, parameters, points).unbind(1))
+    by = modules.differentiable if isinstance(stack, ModuleStack) else differentiable.channels
+    parts = list(by(stack, carrying, parameters, points).unbind(1))
     for index, factor in _zeroth(operators):
         parts[index] = parts[index] + factor * parts[0]
     return torch.stack(parts, dim=1)
@@ -114,7 +116,7 @@ def _straightened(
     if stack.features is None or not stack.features.affine:
         return stack, points, operators
     mapped, carried = scaled(points, operators, stack.features)
-    return replace(stack, features=None), mapped, carried
+    return stack.with_features(None), mapped, carried
 
 
 def _zeroth(operators: Sequence[Operator]) -> list[tuple[int, float]]:

@@ -1,7 +1,7 @@
 """A pack's fully connected layers as views into flat parameters."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor
@@ -45,6 +45,10 @@ class Stack:
             raise ValueError("the paper's gates need at least 2 hidden layers, found 1")
         if self.features is not None and self.features.count != self.widths[0]:
             raise ValueError(f"{self.features.count} features into {self.widths[0]} inputs")
+
+    def with_features(self, features: Features | None) -> "Stack":
+        """The same layers behind features of the coordinates."""
+        return replace(self, features=features)
 
     @property
     def size(self) -> int:

@@ -2,6 +2,8 @@
 
 from pinn_core.networks.mlp import Mlp
 from pinn_core.networks.modified_mlp import ModifiedMlp
+from pinn_core.networks.module_network import ModuleNetwork
 from pinn_core.networks.network import NETWORKS, Network
+from pinn_core.networks.residual_mlp import ResidualMlp
 
-__all__ = ["NETWORKS", "Mlp", "ModifiedMlp", "Network"]
+__all__ = ["NETWORKS", "Mlp", "ModifiedMlp", "ModuleNetwork", "Network", "ResidualMlp"]

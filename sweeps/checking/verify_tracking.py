@@ -1,5 +1,6 @@
 """MLflow against the store: one finished run each, with the same parameters and the same curves."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -9,13 +10,16 @@ import pyarrow as pa
 from analysis.plateau import PlateauRule
 from pinn_core.records.trajectory import Manifest, Trajectory
 from sweeps.store.store import Store
+from sweeps.store.writing import CannotReach
 from sweeps.tracking import rows
-from sweeps.tracking.mlflow_client import open_client, search_runs
+from sweeps.tracking.mlflow_client import open_client, reason, search_runs
 from sweeps.tracking.tracking_address import masked, sqlite_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+log = logging.getLogger(__name__)
 
 Problem = tuple[str | None, str]
 
@@ -23,7 +27,24 @@ Problem = tuple[str | None, str]
 def tracking_problems(
     tracking_uri: str, study: str, store: Store, manifests: Iterable[Manifest]
 ) -> Iterator[Problem]:
-    """Run id (None: the whole study) and description of what differs between store and MLflow."""
+    """Run id (None: the whole study) and description of what differs between store and MLflow.
+
+    Records that MLflow cannot read are a problem of the whole study; raises ``CannotReach`` where
+    the store cannot be read.
+    """
+    try:
+        yield from _differences(tracking_uri, study, store, manifests)
+    except CannotReach:
+        raise
+    except Exception as error:  # whatever MLflow and SQLAlchemy think up of a damaged record
+        log.info("records at %s", masked(tracking_uri), exc_info=True)
+        where = f"the records at {masked(tracking_uri)} cannot be read"
+        yield None, f"{where}: {masked(reason(error))}"
+
+
+def _differences(
+    tracking_uri: str, study: str, store: Store, manifests: Iterable[Manifest]
+) -> Iterator[Problem]:
     database = sqlite_file(tracking_uri)
     client = None if database and not database.exists() else open_client(tracking_uri)
     experiment = client.get_experiment_by_name(study) if client else None

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from analysis.load import NoRuns, StudyData, from_store
+from analysis.load import NoRuns, StudyData, from_files
 from pinn_core.records.trajectory import TrajectoryError
 from sweeps.errors import StudyError
 from sweeps.store.blob_store import beside_of, blob_store_at
 from sweeps.store.folder import StudyFolder, write_whole
 from sweeps.store.store import Store
-from sweeps.store.writing import writing
+from sweeps.store.writing import CannotReach, writing
 from sweeps.study.study import Study
 from sweeps.tracking.tracking import Publisher
 
@@ -110,7 +110,7 @@ def show_outcome(study: Study, runs_dir: Path, console: Console, again: str = ""
     )
     console.print()
     if folder.report.is_dir():
-        with suppress(TrajectoryError):  # named before; the command that comes next repairs it
+        with suppress(TrajectoryError, CannotReach):  # named before; the next command repairs it
             console.print(comparison_of(study, folder).to_rich())
             console.print()
     for line in lines:
@@ -136,8 +136,9 @@ def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
 
 
 def _data(study: Study, folder: StudyFolder) -> StudyData:
+    store = blob_store_at(folder.store)
     try:
-        return from_store(folder.store, study.name)
+        return from_files(folder.store, study.name, store.names(), store.read)
     except NoRuns as error:
         raise StudyError(str(error)) from None
 

@@ -63,10 +63,10 @@ class PackSearcher(Searcher):
             return
         pack = self._packs[trial_id]
         result = result or {}
-        if "run_ids" not in result:
-            self._full = result.get("full", "")
-            reason = self._full or result.get("lost", "the trial ended without a result")
-            self._stage.lost(pack, reason)
+        if result.get("full"):
+            self._full = result["full"]  # the study ends: its runs are not given up
+        elif "run_ids" not in result:
+            self._stage.lost(pack, result.get("lost", "the trial ended without a result"))
         else:
             self._stage.done(pack, values_of(result))
         del self._packs[trial_id]  # last: Tune tries a pack again whose taking raised
@@ -92,7 +92,7 @@ class PackSearcher(Searcher):
         return bool(self._packs)
 
     def check_disk(self) -> None:
-        """Raise ``CannotWrite`` if a worker found no room in the store."""
+        """Raise ``CannotWrite`` if a worker could not write to the store."""
         if self._full:
             raise CannotWrite(self._full)
 

@@ -4,18 +4,23 @@ import fcntl
 import os
 import re
 import shutil
+import socket
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from sweeps.store.bucket import bucket_at
 from sweeps.store.faults import reach
-from sweeps.store.writing import writing
+from sweeps.store.writing import CannotWrite, writing
 
 READERS = 16
 """How many files are read at a time where many are asked for."""
+
+PATIENCE = 120.0
+"""Seconds that a writer waits for another one, who needs but a moment unless it was stopped."""
 
 _BESIDE = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 """A file, or a folder, on its way to its place."""
@@ -120,9 +125,31 @@ class _Directory:
         with ExitStack() as stack:
             with writing(file):
                 self._root.mkdir(parents=True, exist_ok=True)
-                lock = stack.enter_context(file.open("w"))
-            fcntl.flock(lock, fcntl.LOCK_EX)
+                lock = stack.enter_context(file.open("a+", errors="replace"))
+            _wait_for(lock, file)
+            with writing(file):
+                os.truncate(lock.fileno(), 0)
+                os.write(lock.fileno(), f"{socket.gethostname()}:{os.getpid()}".encode())
             yield
+
+
+def _wait_for(lock: TextIO, file: Path) -> None:
+    """Lock a file; raises ``CannotWrite`` naming a process that does not give it back."""
+    give_up, pause = time.monotonic() + PATIENCE, 0.001
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                lock.seek(0)
+                holder = lock.read() or "another process"
+                raise CannotWrite(
+                    f"{file} has been held by {holder} for {PATIENCE:.0f} s; nothing committed is "
+                    "lost: is that process stopped? Let it go on, or end it"
+                ) from None
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.05)
 
 
 def beside_of(target: Path) -> Path:

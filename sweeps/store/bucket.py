@@ -3,94 +3,95 @@
 import random
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from pyarrow import fs
 
 from sweeps.store.faults import reach
 from sweeps.store.leases import Lease, Taken
-from sweeps.store.writing import CannotWrite
+from sweeps.store.writing import CannotReach
+
+Answer = TypeVar("Answer")
 
 CLAIMS = "claims"
 """Folder of the leases of those who commit a run at this moment."""
 
-PAUSES = (1.0, 2.0, 4.0, 8.0)
-"""Seconds before what failed is tried again: longer than a hiccup, shorter than a lease."""
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 25.0)
+"""Seconds before what failed is tried again: the two files of a run are put within one lease."""
 
-HOPELESS = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH")
+HOPELESS = (
+    *("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH"),
+    *("HTTP status 400", "HTTP status 401", "HTTP status 403"),  # such as a token that has expired
+)
 """Errors that trying again does not mend."""
+
+MISSING = "NO_SUCH_KEY"
+"""What the store calls a file that is not there when it is copied."""
 
 
 class Bucket:
     """A folder of an object store: each file is one put, which shows nothing until it is whole.
 
-    A rename is a copy and a deletion: for a while, and after a kill, both names are there.
+    A rename is a copy and a deletion: for a while, and after a kill, both names are there. A store
+    that is away is asked again for about a minute; then, or at once where it refuses us, every
+    method raises ``CannotReach``.
     """
 
     def __init__(self, filesystem: fs.FileSystem, path: str, address: str) -> None:
         self._filesystem, self._path = filesystem, path
         self._address = address.partition("?")[0].rstrip("/")
+        self._leases: list[Lease] = []
 
     def names(self, folder: str = "") -> list[str]:
         """Sorted names of the files directly in a folder."""
-        return sorted(info.base_name for info in self._list(folder))
+        return sorted(info.base_name for info in self._infos(folder))
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of that name."""
-        return bool(self._filesystem.get_file_info(self._full(name)).is_file)
+        ask = partial(self._filesystem.get_file_info, self._full(name))
+        return bool(self._patiently(f"cannot look for {self.where(name)}", ask).is_file)
 
     def where(self, name: str) -> str:
         """The file's address, without the options for reaching it."""
         return f"{self._address}/{name}"
 
     def read(self, name: str) -> bytes:
-        """The content of a file, if need be at a second try; raises ``FileNotFoundError``."""
+        """The content of a file; raises ``FileNotFoundError``."""
         try:
-            return self._read(name)
-        except OSError as error:
-            if not self.exists(name):
-                raise FileNotFoundError(f"{self.where(name)} is not there") from error
-            if _is_hopeless(error):
-                raise
-        time.sleep(PAUSES[0])
-        return self._read(name)
+            return self._patiently(f"cannot read {self.where(name)}", partial(self._read, name))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{self.where(name)} is not there") from error
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place, over one of that name; raises ``CannotWrite`` where that is vain."""
+        """Put a file in place, over one of that name; raises ``Lost`` for one that is not alone.
+
+        So who slept in the middle of a commit does not write over what another committed since.
+        """
         reach("before_write")
-        try:
-            self.put(name, content)
-        except OSError as error:
-            if not _is_hopeless(error):
-                raise
-            asked = f"the {len(content)} bytes of {self.where(name)}"
-            raise CannotWrite(
-                f"cannot write {asked}; nothing committed is lost: {error}"
-            ) from error
+        for lease in self._leases:
+            lease.keep()
+        self.put(name, content)
         reach("after_rename")
 
     def put(self, name: str, content: bytes) -> None:
-        """The same without faults on order; tries for some seconds if the store is away."""
-        for pause in (*PAUSES, None):
-            try:
-                stream = self._filesystem.open_output_stream(self._full(name))
-                stream.write(content)
-                stream.close()
-                return
-            except OSError as error:
-                if pause is None or _is_hopeless(error):
-                    raise
-                time.sleep(pause)
+        """The same without faults on order."""
+        vain = f"cannot write the {len(content)} bytes of {self.where(name)}"
+        self._patiently(vain, partial(self._put, name, content))
 
     def move(self, name: str, target: str) -> None:
         """Rename a file within the place, over one of the new name."""
-        self._filesystem.move(self._full(name), self._full(target))
+        self._patiently(f"cannot move {self.where(name)}", partial(self._move, name, target))
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
+        self._patiently(f"cannot remove {self.where(name)}", partial(self.discard, name))
+
+    def discard(self, name: str) -> None:
+        """The same in one try; raises ``OSError`` if that fails."""
         with suppress(FileNotFoundError):
             self._filesystem.delete_file(self._full(name))
 
@@ -99,7 +100,7 @@ class Bucket:
 
     def stamps(self, folder: str) -> dict[str, float]:
         """When each file of a folder was last written, in seconds by the store's clock."""
-        return {info.base_name: (info.mtime_ns or 0) / 1e9 for info in self._list(folder)}
+        return {info.base_name: (info.mtime_ns or 0) / 1e9 for info in self._infos(folder)}
 
     @contextmanager
     def alone(self, subject: str) -> Iterator[None]:
@@ -111,25 +112,60 @@ class Bucket:
                 break
             except Taken:
                 time.sleep(random.uniform(0.05, 0.5))
+        self._leases.append(lease)
         try:
             yield
         finally:
+            self._leases.remove(lease)
             lease.release()
 
     def try_out(self, *, write: bool) -> None:
-        """Raise ``OSError`` unless the folder can be listed and, if asked for, written."""
+        """Raise ``OSError`` unless the folder can at once be listed and, if asked for, written."""
         bucket = self._path.partition("/")[0]
         if self._filesystem.get_file_info(bucket).type == fs.FileType.NotFound:
             raise FileNotFoundError(f"there is no bucket {bucket!r}")
         self._list("store")
         if write:
             probe = f"probe-{uuid.uuid4().hex}"
-            self.put(probe, b"")
-            self.remove(probe)
+            self._put(probe, b"")
+            self.discard(probe)
 
     def _read(self, name: str) -> bytes:
         with self._filesystem.open_input_file(self._full(name)) as file:
             return bytes(file.read())
+
+    def _put(self, name: str, content: bytes) -> None:
+        stream = self._filesystem.open_output_stream(self._full(name))
+        stream.write(content)
+        stream.close()
+
+    def _move(self, name: str, target: str) -> None:
+        """One try; a file at its target alone was moved by an earlier one whose answer was lost."""
+        try:
+            self._filesystem.move(self._full(name), self._full(target))
+        except OSError as error:
+            gone = isinstance(error, FileNotFoundError) or MISSING in str(error)
+            if not gone or not self._filesystem.get_file_info(self._full(target)).is_file:
+                raise
+
+    def _infos(self, folder: str) -> list[fs.FileInfo]:
+        return self._patiently(f"cannot list {self.where(folder)}", partial(self._list, folder))
+
+    def _patiently(self, vain: str, ask: Callable[[], Answer]) -> Answer:
+        """The store's answer, at one of several tries; ``vain`` says what was, if it was.
+
+        Raises ``FileNotFoundError``, and ``CannotReach``.
+        """
+        for pause in (*PAUSES, None):
+            try:
+                return ask()
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                if pause is None or _is_hopeless(error):
+                    raise CannotReach(f"{vain}; nothing committed is lost: {error}") from error
+                time.sleep(pause)
+        raise AssertionError("the last try returns or raises")
 
     def _list(self, folder: str) -> list[fs.FileInfo]:
         selector = fs.FileSelector(self._full(folder).rstrip("/"), allow_not_found=True)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from hashlib import blake2b
 
 from sweeps.store.blob_store import blob_store_at
-from sweeps.store.writing import CannotWrite
+from sweeps.store.writing import CannotReach, CannotWrite
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +37,17 @@ class StoredCheckpoint:
         return None
 
     def put(self, content: bytes) -> None:
-        """Replace the file. A store that does not answer stops nothing; ``CannotWrite`` does."""
+        """Replace the file. A store that cannot be reached stops nothing; a full disk does.
+
+        Raises ``CannotWrite``.
+        """
         try:
             if not self._place.exists(self._list):
                 self._place.write(self._list, self._runs.encode())
             self._place.write(self._tensors, content)
-        except CannotWrite:
-            raise
         except OSError as error:
+            if isinstance(error, CannotWrite) and not isinstance(error, CannotReach):
+                raise
             log.warning("no checkpoint: %s: %s", self._place.where(self._tensors), error)
 
     def set_aside(self) -> None:

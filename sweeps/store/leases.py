@@ -10,7 +10,8 @@ can see, or when it was not renewed for ``LIFE`` seconds by the store's own cloc
 
 A conditional put would do in one request, but pyarrow has none (apache/arrow issue 44281). The
 limit of this: a process that was suspended for longer than ``LIFE`` goes on beside its successor
-until it renews its lease.
+until it renews its lease, or comes to its next write, which looks at the lease first. A write that
+was on its way already is not called back.
 """
 
 import json
@@ -54,6 +55,9 @@ class LeaseStore(Protocol):
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
 
+    def discard(self, name: str) -> None:
+        """The same in one try."""
+
     def stamps(self, folder: str) -> dict[str, float]:
         """When each file of a folder was last written, in seconds by the store's clock."""
 
@@ -91,6 +95,10 @@ class Taken(Exception):
         self.holder, self.idle = holder, idle
 
 
+class Lost(Exception):
+    """Others took the owner of a lease for dead, and may have done its work."""
+
+
 class Lease:
     """The lease of this process to a subject; ``folder`` holds the leases to all subjects."""
 
@@ -98,6 +106,7 @@ class Lease:
         self._store, self._folder, self._subject = store, folder, subject
         self._own = f"{subject}.{uuid.uuid4().hex}"
         self._note = json.dumps(asdict(_this_process())).encode()
+        self._shown = 0.0
 
     def take(self) -> None:
         """Be alone; raises ``Taken``, or ``OSError`` if the store cannot be written."""
@@ -133,10 +142,15 @@ class Lease:
         self._put()
         return True
 
+    def keep(self) -> None:
+        """Renew the lease if it is getting old; raises ``Lost``. Call it before what needs it."""
+        if _now() - self._shown > BEAT and not self.renew():
+            raise Lost(self._own)
+
     def release(self) -> None:
         """Give the lease up; if the store does not answer, it ends by itself."""
         with suppress(OSError):
-            self._store.remove(self._path(self._own))
+            self._store.discard(self._path(self._own))
 
     def _counts(self, other: str, idle: float) -> Taken | None:
         """Another lease, None if it is gone; one that does not count any more is removed."""
@@ -148,7 +162,9 @@ class Lease:
         return None
 
     def _put(self) -> None:
+        began = _now()
         self._store.put(self._path(self._own), self._note)
+        self._shown = began
 
     def _path(self, name: str) -> str:
         return f"{self._folder}/{name}"
@@ -202,6 +218,11 @@ def _holder(store: LeaseStore, name: str) -> Holder | None:
 def _this_process() -> Holder:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return Holder(f"{socket.gethostname()}:{os.getpid()}", now, _machine(), os.getpid())
+
+
+def _now() -> float:
+    """Seconds of a clock that goes on while the process is stopped, or the machine asleep."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @cache

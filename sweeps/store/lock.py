@@ -28,7 +28,7 @@ def study_lock(home: str | Path) -> AbstractContextManager[None]:
     where the folder cannot be made.
     """
     if is_address(str(home)):
-        return _claim(bucket_at(str(home)), str(home))
+        return _lease(bucket_at(str(home)), str(home))
     return _flock(Path(home))
 
 
@@ -75,7 +75,7 @@ def _flock(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _claim(bucket: Bucket, home: str) -> Iterator[None]:
+def _lease(bucket: Bucket, home: str) -> Iterator[None]:
     lease = Lease(bucket, DRIVERS, "driver")
     try:
         lease.take()

@@ -27,6 +27,7 @@ from pinn_core.records.trajectory import (
 from sweeps.errors import StudyError
 from sweeps.store import checkpoints, cohorts
 from sweeps.store.blob_store import READERS, blob_store_at
+from sweeps.store.leases import Lost
 from sweeps.study.plan import Run
 
 log = logging.getLogger(__name__)
@@ -89,16 +90,12 @@ class Store:
             plugins=sources(run.configuration.to_dict()),
             numerics=numerics(run.configuration.to_dict(), environment.get("backend", "")),
         )
-        with self._place.alone(run.run_id):
-            if run.run_id not in self:
-                self._put(run.run_id, content, manifest)
-                return manifest
-            standing = self.manifest(run.run_id)
-            if standing.digest != manifest.digest:
-                rival = f"conflicts/{run.run_id}.{manifest.digest[:8]}"
-                self._put(rival, content, manifest)
-                log.warning("%s", _conflict(standing, manifest, self._place.where(rival)))
-            return standing
+        while True:
+            try:
+                with self._place.alone(run.run_id):
+                    return self._commit_alone(content, manifest)
+            except Lost:  # this process was away, and another may have committed the run
+                continue
 
     def __contains__(self, run_id: str) -> bool:
         """Whether a run is committed: it has a manifest and a trajectory."""
@@ -205,6 +202,19 @@ class Store:
         number = next(n for n in range(1, len(taken) + 2) if f"{run_id}-{n}" not in taken)
         for ending in ("json", "parquet"):
             self._place.move(f"{run_id}.{ending}", f"set-aside/{run_id}-{number}.{ending}")
+
+    def _commit_alone(self, content: bytes, manifest: Manifest) -> Manifest:
+        """Commit a result, or set it aside if another differs; returns the manifest that stands."""
+        run_id = manifest.run_id
+        if run_id not in self:
+            self._put(run_id, content, manifest)
+            return manifest
+        standing = self.manifest(run_id)
+        if standing.digest != manifest.digest:
+            rival = f"conflicts/{run_id}.{manifest.digest[:8]}"
+            self._put(rival, content, manifest)
+            log.warning("%s", _conflict(standing, manifest, self._place.where(rival)))
+        return standing
 
     def _put(self, stem: str, content: bytes, manifest: Manifest) -> None:
         self._place.write(f"{stem}.parquet", content)

@@ -20,6 +20,10 @@ class CannotWrite(OSError):
     """The system does not let us write; the message names the path, the size and what to do."""
 
 
+class CannotReach(CannotWrite):
+    """An object store gives no answer, or refuses us: nothing can be read there either."""
+
+
 @contextmanager
 def writing(path: str | Path, size: int | None = None) -> Iterator[None]:
     """Write to ``path`` meanwhile, ``size`` bytes if that is known; raises ``CannotWrite``."""

@@ -1,7 +1,7 @@
 """Runs of the store as MLflow runs: written once, whatever is cut short, with the same rows.
 
 A study is an experiment; each of its stages and models is a parent run, each run a child. A child
-counts as published when it is FINISHED and carries the digest of the store's manifest; anything
+counts as published when it is FINISHED and described as the store's manifest says; anything
 else under its run id is half-made: it is deleted, and the run written anew.
 """
 
@@ -124,7 +124,7 @@ class Experiment:
         published = None
         for run in self._search(f"tags.run_id = '{manifest.run_id}'"):
             finished = run.info.status == "FINISHED"
-            if finished and not published and run.data.tags.get("digest") == manifest.digest:
+            if finished and not published and _describes(run, manifest):
                 published = run
                 continue
             if finished and not published:
@@ -166,6 +166,12 @@ class Experiment:
             file.with_suffix(".parquet").write_bytes(self._store.content(manifest))
             file.with_suffix(".json").write_text(manifest.to_json())
             repository.log_artifacts(folder, "trajectory")  # type: ignore[no-untyped-call]
+
+
+def _describes(run: "Run", manifest: Manifest) -> bool:
+    """Whether a run of MLflow has the tags and parameters that the store's run gives it."""
+    tags = rows.tags(manifest).items() <= run.data.tags.items()
+    return tags and dict(run.data.params) == rows.parameters(manifest)
 
 
 def _has_lost_its_files(artifacts: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sweeps.errors import StudyError
 from sweeps.store.store import Store
+from sweeps.store.writing import CannotReach
 from sweeps.study.study import Study
 from sweeps.tracking.mlflow_client import is_unreachable, reason
 from sweeps.tracking.publishing import Experiment
@@ -40,6 +41,8 @@ LAST_RUN = 2.0
 
 LONGEST_PAUSE = 10.0
 """Seconds between two attempts; the first pause is one second, each further one twice as long."""
+
+ANOTHER = "; if the file is damaged, rename it, and the same command makes another"
 
 Job = Callable[[Experiment], object]
 
@@ -136,9 +139,11 @@ class Publisher:
         return Experiment(self._uri, self._store, self._study)
 
     def _wait(self, pause: float, error: Exception) -> None:
-        if not self._unreachable:
+        if isinstance(error, CannotReach):  # whoever waits for the store says so
+            log.warning("not published yet: %s", error)
+        elif not self._unreachable:
             self._say(f"MLflow unreachable, {self.waiting} runs waiting: {masked(reason(error))}")
-        self._unreachable = True
+            self._unreachable = True
         self._experiment = None
         if time.monotonic() + pause > self._give_up_at:
             self._abandoned.set()
@@ -167,9 +172,10 @@ def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = N
     """Bring MLflow up to the store, from whatever state; a second time changes nothing.
 
     The files of the folder ``figures``, if it exists, go to the rerun's parent runs. Raises
-    ``StudyError`` if MLflow cannot be reached; the same call continues then.
+    ``StudyError`` if MLflow cannot be reached or has records that it cannot read, and
+    ``CannotReach`` if the store cannot be; the same call continues then.
     """
-    check_tracking(tracking_uri)
+    check_tracking(tracking_uri, thoroughly=True)
     synced = Synced()
     try:
         experiment = Experiment(tracking_uri, store, study)
@@ -180,12 +186,14 @@ def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = N
             for model in study.models:
                 experiment.log_figures("rerun", model, figures)
         experiment.finish()
-    except Exception as error:
-        if not is_unreachable(error):
-            raise
+    except CannotReach:
+        raise
+    except Exception as error:  # whatever MLflow and SQLAlchemy think up of a damaged record
+        log.info("MLflow at %s", masked(tracking_uri), exc_info=True)
         done = synced.published + synced.present
         message = f"MLflow at {masked(tracking_uri)} failed after {done} runs"
-        raise StudyError(f"{message}: {masked(reason(error))}") from error
+        hint = ANOTHER if sqlite_file(tracking_uri) else ""
+        raise StudyError(f"{message}: {masked(reason(error))}{hint}") from error
     return synced
 
 

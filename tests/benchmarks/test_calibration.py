@@ -14,19 +14,20 @@ import pytest
 from analysis import estimates
 from analysis.statistics import compare_difference, compare_ratio
 from analysis.verdicts import PINN, change, level
-from benchmarks import calibration
-from benchmarks.calibration import (
+from benchmarks import page
+from benchmarks.calibration.coverage import coverage
+from benchmarks.calibration.methods import METHODS, Method
+from benchmarks.calibration.samples import (
     BEYOND,
     CHANGE,
     DIFFERENCE,
-    GOAL,
-    METHODS,
     ONE,
     PAIRED_RATIO,
     RATIO,
 )
+from benchmarks.calibration.tables import GOAL
 
-KEPT = Path(calibration.__file__).parent / "results" / "calibration.json"
+KEPT = Path(page.__file__).parent / "results" / "calibration.json"
 USED = {method.statistic.name: method for method in METHODS if method.used}
 ROWS: list[dict[str, Any]] = json.loads(KEPT.read_text())["rows"]
 REPETITIONS = 200
@@ -60,9 +61,9 @@ def test_the_report_uses_the_methods_of_the_table() -> None:
 
 @pytest.mark.parametrize("method", USED.values(), ids=lambda method: method.statistic.name)
 @pytest.mark.parametrize("seeds", [5, 10])
-def test_a_slice_of_the_table_comes_out_again(method: calibration.Method, seeds: int) -> None:
+def test_a_slice_of_the_table_comes_out_again(method: Method, seeds: int) -> None:
     for distribution in method.statistic.distributions:
-        found = calibration.coverage(method, distribution, seeds, REPETITIONS)["coverage"]
+        found = coverage(method, distribution, seeds, REPETITIONS)["coverage"]
         (kept,) = (
             row["coverage"]
             for row in ROWS

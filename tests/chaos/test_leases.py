@@ -19,7 +19,7 @@ from sweeps.store.store import Store
 from sweeps.study.plan import Run
 from tests.processes import running
 from tests.sweeps.s3 import S3
-from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
+from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of, with_value
 
 pytestmark = pytest.mark.slow  # leases have to run out
 
@@ -46,7 +46,7 @@ from pathlib import Path
 from sweeps.store import leases
 from sweeps.store.store import Store
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
-leases.LIFE = {LIFE}
+leases.LIFE, leases.BEAT = {LIFE}, {LIFE} / 10
 run = pinn_run(sample_study(Path(sys.argv[2])))
 commit(Store(sys.argv[1]), run, trajectory_of(run))
 print("committed", flush=True)
@@ -84,13 +84,14 @@ def test_a_writer_that_slept_while_another_committed_changes_nothing(
 ) -> None:
     store, held = Store(s3.address("store")), tmp_path / "held"
     held.touch()
-    fault = {"SWEEP_FAULT": "before_write:hold", "SWEEP_FAULT_HOLD": str(held)}
+    fault = {"SWEEP_FAULT": "before_write:hold,after_rename:kill9", "SWEEP_FAULT_HOLD": str(held)}
+    slower = with_value(trajectory_of(run), "time/step_seconds", 3, 9.0)
     with running(
         [sys.executable, "-c", WRITER, store.root, tmp_path], env=os.environ | fault
     ) as late:
         while not held.read_text():
             assert late.poll() is None, late.communicate()[0]
-        standing = commit(store, run, trajectory_of(run))
+        standing = commit(store, run, slower)
         held.unlink()
         assert late.communicate()[0] == "committed\n"
     assert store.manifest(run.run_id).digest == standing.digest

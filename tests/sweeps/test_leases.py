@@ -35,6 +35,8 @@ class LeaseStore:
     def remove(self, name: str) -> None:
         self.files.pop(name, None)
 
+    discard = remove
+
     def stamps(self, folder: str) -> dict[str, float]:
         return {
             name.rpartition("/")[2]: stamp
@@ -66,7 +68,7 @@ def test_who_comes_second_learns_who_came_first(store: LeaseStore) -> None:
     assert len(store.files) == 1
 
 
-def test_a_released_claim_is_free(store: LeaseStore) -> None:
+def test_a_released_lease_is_free(store: LeaseStore) -> None:
     first = lease(store)
     first.take()
     first.release()
@@ -102,10 +104,10 @@ def test_of_several_at_once_one_is_alone(store: LeaseStore, order: tuple[str, ..
     """Whatever the order of their steps, and whichever goes first."""
     for _ in range(4):
         store.files.clear()
-        claimants = {name: Claimant(store) for name in sorted(set(order))}
-        for name in [*order, *claimants, *claimants]:
-            claimants[name].step()
-        assert [one.alone for one in claimants.values()].count(True) == 1
+        candidates = {name: Claimant(store) for name in sorted(set(order))}
+        for name in [*order, *candidates, *candidates]:
+            candidates[name].step()
+        assert [one.alone for one in candidates.values()].count(True) == 1
 
 
 def test_who_was_alone_before_stays_alone(store: LeaseStore) -> None:
@@ -118,7 +120,7 @@ def test_who_was_alone_before_stays_alone(store: LeaseStore) -> None:
     assert len(store.files) == 1
 
 
-def test_a_claim_that_nobody_renews_ends(store: LeaseStore) -> None:
+def test_a_lease_that_nobody_renews_ends(store: LeaseStore) -> None:
     first, second = lease(store), lease(store)
     first.take()
     store.now += LIFE - 1
@@ -150,7 +152,7 @@ def test_a_store_whose_clock_jumps_on_lets_the_owner_know(store: LeaseStore) -> 
     assert not first.renew()
 
 
-def test_the_claim_of_a_process_that_died_here_ends_at_once(store: LeaseStore) -> None:
+def test_the_lease_of_a_process_that_died_here_ends_at_once(store: LeaseStore) -> None:
     lease(store).take()
     (name,) = store.files
     note = json.loads(store.read(name))
@@ -172,13 +174,13 @@ def test_a_process_elsewhere_may_have_any_number(store: LeaseStore) -> None:
         lease(store).take()
 
 
-def test_a_claim_that_cannot_be_read_counts(store: LeaseStore) -> None:
+def test_a_lease_that_cannot_be_read_counts(store: LeaseStore) -> None:
     store.put("drivers/driver.0", b"{")
     with pytest.raises(Taken, match="unknown"):
         lease(store).take()
 
 
-def test_who_holds_a_claim_is_known(store: LeaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_holds_a_lease_is_known(store: LeaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases.time, "time", lambda: store.now)
     assert holders(store, "drivers") == []
     lease(store).take()

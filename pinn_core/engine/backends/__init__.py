@@ -5,7 +5,8 @@ choice is ``auto`` (native on a CPU where it can be built, else eager), or a nam
 ``auto``, the environment variable PINN_BACKEND may name one.
 
 The name also says how ``pinn_core.vectors`` makes rows and squares. ``featured`` carries input
-features for ``native``, ``third_order`` operators of order three for both.
+features for ``native``, ``third_order`` operators of order three for both; ``modules`` are for
+networks that are torch modules.
 """
 
 import logging
@@ -16,7 +17,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from pinn_core.engine.backends import eager, featured, library, native, third_order
+from pinn_core.engine.backends import eager, featured, library, modules, native, third_order
+from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.operators import Channels, Operator
 from pinn_core.engine.stack import Stack
 from pinn_core.parts import UnknownName
@@ -57,6 +59,8 @@ def choose(
     Raises ``UnknownName`` for a name that is none, ``RuntimeError`` where ``native`` was named and
     cannot serve.
     """
+    if isinstance(stack, ModuleStack):
+        return modules
     name = settled(wanted, stack, parameters)
     if any(op.third for op in operators):
         return third_order

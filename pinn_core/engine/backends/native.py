@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.backends import library
+from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.backends.spare import Spare
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import Stack
@@ -93,6 +94,8 @@ _spare = Spare()
 
 def obstacle(stack: Stack, parameters: Tensor) -> str | None:
     """Why this backend cannot serve, or None if it can."""
+    if isinstance(stack, ModuleStack):
+        return f"it does not know the module {type(stack.module).__name__}"
     if stack.activation not in codes():
         return f"it does not know the activation {stack.activation.__name__}"
     return library.obstacle(parameters)
