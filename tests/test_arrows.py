@@ -25,14 +25,15 @@ MAY_READ = "pinn_core.records"
 
 FLOORS = {
     "pinn_core": [
-        ["checks", "randomness", "registry", "records"],
-        ["engine", "solvers"],
+        ["checks", "randomness", "parts", "records"],
+        ["engine", "plugins", "solvers"],
         ["problems", "vectors", "networks"],
         ["inputs", "weightings", "optimizers", "aggregations"],
         ["discretization", "alignments"],
         ["objectives"],
         ["curricula"],
-        ["configuration", "numerics"],
+        ["configuration"],
+        ["numerics"],
         ["probes"],
         ["training"],
     ],
