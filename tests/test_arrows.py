@@ -36,6 +36,7 @@ FLOORS = {
         ["numerics"],
         ["probes"],
         ["training"],
+        ["testing"],
     ],
     "sweeps": [
         ["errors", "process"],

@@ -16,7 +16,7 @@ from pinn_core.engine.features import Features
 from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.engine.propagation import differentiable_channels, propagate
 from pinn_core.engine.stack import Stack, padded
-from tests.pinn_core.nesting import derivatives
+from pinn_core.testing.nesting import derivatives
 
 D = Derivatives("x", "y")
 LAPLACE = D.xx + D.yy + 2.0 * D.identity

@@ -14,7 +14,7 @@ from pinn_core.engine.propagation import forward, propagate
 from pinn_core.engine.stack import Stack
 from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.hard import Hard
-from tests.pinn_core.nesting import network
+from pinn_core.testing.nesting import network
 
 D = Derivatives("x", "t")
 

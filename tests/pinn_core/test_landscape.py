@@ -20,8 +20,8 @@ from pinn_core.probes import hessian, histograms, lanczos, largest, quadrature
 from pinn_core.probes.tangent import kernel_eigenvalues
 from pinn_core.problems import Burgers, Helmholtz, KleinGordon, Problem
 from pinn_core.records.trajectory import landscape_columns, read_histograms, read_spectrum
+from pinn_core.testing.nesting import derivatives
 from pinn_core.training.footprint import estimated_bytes
-from tests.pinn_core.nesting import derivatives
 
 NET = Mlp(width=4, depth=2, activation="tanh", init="glorot")
 PROBLEMS: dict[str, Problem] = {

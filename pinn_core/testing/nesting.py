@@ -5,12 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.operators import Operator
 from pinn_core.engine.stack import Stack
 
 
 def network(stack: Stack, parameters: Tensor, points: Tensor) -> Tensor:
     """Values (m, n, k) at points (m or 1, n, d) in operations that autograd knows."""
+    if isinstance(stack, ModuleStack):
+        every = points.expand(len(parameters), -1, -1)
+        rows = [
+            stack.function(own)(at) for own, at in zip(parameters, every.unbind(0), strict=True)
+        ]
+        return torch.stack(rows)
 
     def affine(h: Tensor, layer: tuple[Tensor, Tensor]) -> Tensor:
         return h @ layer[0].mT + layer[1][:, None]

@@ -1,0 +1,103 @@
+"""What a part does to the training of a pack: nothing that a member alone would not see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pinn_core.configuration import Configuration, Record, families
+from pinn_core.networks import Mlp
+from pinn_core.objectives import Pinn
+from pinn_core.optimizers import Adam
+from pinn_core.parts import Part
+from pinn_core.problems import Burgers, Convection, Heat, Poisson
+from pinn_core.testing.said import demand
+from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
+from pinn_core.training.trainer import Member, train
+
+STEPS, SAVED = 6, 3
+TRIED = (
+    {"problem": Burgers(points_x=8, points_t=12)},
+    {"problem": Convection(points_x=8, points_t=8)},
+    {"problem": Heat(points_per_axis=6)},
+    {"problem": Poisson(points_per_axis=20)},
+    {"problem": Burgers(points_x=8, points_t=12), "precision": "float64"},
+    {"problem": Burgers(points_x=8, points_t=12), "objective": Pinn(lambda_b=10.0, batch=12)},
+)
+"""With which of these a part is tried: the first that it goes together with."""
+
+
+def check_training(part: Part) -> None:
+    """The bits of three members alone are those in a pack, reordered, resumed, or beside NaN."""
+    keys = [
+        key
+        for key, family in families().items()
+        if family.contract is not None and isinstance(part, family.contract)
+    ]
+    if not keys:
+        return  # no run is made of it
+    configuration = _with(keys[0], part)
+    name = f"{type(part).__name__} on {configuration.problem.kind}"
+    pack = [Member(configuration, seed) for seed in range(3)]
+    together = _digests(pack)
+    demand(len(set(together)) == 3, f"{name}: three seeds give equal trajectories")
+    alone = [_digests([member])[0] for member in pack]
+    demand(alone == together, f"{name}: a member alone has other bits than in a pack")
+    turned = _digests(pack[::-1])[::-1]
+    demand(turned == together, f"{name}: the bits depend on the order of the pack")
+    demand(_resumed(pack) == together, f"{name}: a resumed training has other bits")
+    wild = _diverging(configuration)
+    if wild is not None:
+        beside = _digests([pack[0], Member(wild, 1), pack[2]])
+        quiet = [beside[0], beside[2]] == [together[0], together[2]]
+        demand(quiet, f"{name}: a member that diverges changes the bits of its neighbours")
+
+
+def _with(key: str, part: Part) -> Configuration:
+    """A small configuration that has the part; raises ``ValueError`` where none will do."""
+    reasons = []
+    for parts in TRIED:
+        try:
+            return _made({**parts, key: (_short(part),) if key == "phases" else part})
+        except ValueError as error:
+            reasons.append(str(error))
+    raise ValueError(f"{type(part).__name__} goes together with none that was tried: {reasons[-1]}")
+
+
+def _made(parts: dict[str, Any]) -> Configuration:
+    return Configuration(
+        **{
+            "network": Mlp(width=8, depth=1, activation="tanh"),
+            "objective": Pinn(lambda_b=10.0),
+            "phases": (Adam(steps=STEPS, learning_rate=1e-2),),
+            "record": Record(points=16, gradient_points=12, sketch_every=2),
+            **parts,
+        }
+    )
+
+
+def _short(phase: Any) -> Any:  # noqa: ANN401
+    return replace(phase, steps=STEPS)
+
+
+def _digests(pack: list[Member]) -> list[str]:
+    return [trajectory.digest() for trajectory in train(pack)]
+
+
+def _resumed(pack: list[Member]) -> list[str]:
+    with TemporaryDirectory() as folder:
+        kept = Folder(Path(folder))
+        train(pack, checkpointing=Checkpointing(kept, every_steps(SAVED)), stop_after=SAVED)
+        again = Checkpointing(kept, every_steps(10 * STEPS))
+        return [trajectory.digest() for trajectory in train(pack, checkpointing=again)]
+
+
+def _diverging(configuration: Configuration) -> Configuration | None:
+    """The same with a learning rate that blows up, where members may differ in it."""
+    phase = configuration.phases[0]
+    if "learning_rate" not in phase.per_member or phase.searches:
+        return None
+    wild: Any = phase
+    return replace(configuration, phases=(replace(wild, learning_rate=1e36),))
