@@ -12,7 +12,8 @@ from pinn_core.aggregations import Aggregation
 from pinn_core.alignments import Alignment, Proposal
 from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization
-from pinn_core.optimizers.optimizer import Optimizer, Settings, State, StepContext
+from pinn_core.optimizers.optimizer import Optimizer, Settings, StepContext
+from pinn_core.optimizers.optimizer import State as OptimizerState
 from pinn_core.vectors.gramian import ROUNDING, combined, gramian_of
 from pinn_core.vectors.rows import dots
 
@@ -70,7 +71,7 @@ class Conflict:
         gradients: "Gradients",
         optimizer: Optimizer,
         settings: Settings,
-        state: State,
+        state: OptimizerState,
         context: StepContext,
         now: int | Int[Tensor, ""],
     ) -> tuple[Float[Tensor, "m p"], Float[Tensor, "c m"]]:

@@ -52,7 +52,7 @@ def test_every_evaluation_is_made_once(
     counted = sum(one.table["work/evaluations"][-1].as_py() for one in reused)
     assert made <= counted + len(members)  # the last row's is the record's alone
     rows.clear()
-    monkeypatch.setattr(Pack, "_no_trials", lambda _: None)
+    monkeypatch.setattr(Pack, "_line_search_cache", lambda _: None)
     assert [one.digest() for one in train(members)] == [one.digest() for one in reused]
     assert sum(rows) > made
 

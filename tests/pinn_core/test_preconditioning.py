@@ -141,7 +141,7 @@ def test_a_training_records_the_spectrum_between_its_own_pairs(
         for step in range(11):
             pack.advance(step)
         pack.end(11)
-    state, disc = pack.state, pack.disc
+    state, disc = pack.state.optimizer, pack.disc
     order = [(int(state["pairs"][0]) + place) % 4 for place in range(4)]
     rows = [(state["steps"][0, k].double(), state["differences"][0, k].double()) for k in order]
     inverse = dense_inverse(rows, 4)
@@ -151,11 +151,12 @@ def test_a_training_records_the_spectrum_between_its_own_pairs(
         outside = differentiable_loss(disc, own, "boundary", disc.condition_points["boundary"])
         return differentiable_loss(disc, own, "residual", inside) + 10 * outside
 
-    product = hessian(total, pack.parameters.double())
+    product = hessian(total, pack.state.parameters.double())
     dense = torch.cat([product(row[None]) for row in torch.eye(len(inverse)).double()])
     own = slice(0, disc.size)
     expected = np.linalg.eigvals((inverse @ dense)[own, own].numpy()).real
-    cell = pack.recorder.landscape.cells(12, 0)["spectrum_preconditioned/total"][11]
+    cells = pack.recorder.landscape.cells(pack.state.samples, 12, 0)
+    cell = cells["spectrum_preconditioned/total"][11]
     assert isinstance(cell, list)
     nodes, weights = read_spectrum(cell)
     assert weights.sum() == pytest.approx(1)
