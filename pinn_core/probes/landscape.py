@@ -10,12 +10,7 @@ from torch import Tensor
 
 from pinn_core.configuration import Record
 from pinn_core.discretization.discretization import Discretization, PointSet
-from pinn_core.objectives.terms import (
-    condition_term,
-    differentiable_loss,
-    fit_term,
-    residual_term,
-)
+from pinn_core.objectives import Term
 from pinn_core.optimizers.optimizer import State
 from pinn_core.probes.hessian import hessian
 from pinn_core.probes.histograms import histograms
@@ -44,9 +39,8 @@ class Landscape:
     """Numbers that are due at some steps, as tables (due steps, m, ...) by kind and loss term.
 
     ``start`` makes the tables, in float64 and NaN where nothing was yet; who trains holds them.
-    Hessians are made in float64 whatever the training's precision, of the losses at ``residual``'s
-    points for the equation and at all of the grid's for each condition; a regression's at as many
-    points of the grid. The total has the terms' weights of the step, not a weighting's factors of
+    Hessians are made in float64 whatever the training's precision, of the losses at the terms'
+    ``recorded_points``. The total has the terms' weights of the step, not a weighting's factors of
     single points. With ``keeps_pairs`` (some phase is L-BFGS) a spectrum has a second one beside
     it, as L-BFGS sees it: in the rows to which an iteration led that had pairs already.
     """
@@ -55,17 +49,16 @@ class Landscape:
         self,
         disc: Discretization,
         record: Record,
-        terms: Sequence[str],
-        residual: PointSet,
+        terms: Sequence[Term],
         keeps_pairs: bool,
     ) -> None:
-        self._terms, self._points = terms, record.gradient_points
+        self._points = record.gradient_points
         self._every = {
             kind: getattr(record, cadence)
             for kind, cadence in LANDSCAPE.items()
             if keeps_pairs or kind != PRECONDITIONED
         }
-        self.enter(disc, residual)
+        self.enter(disc, terms)
         self._layers = [weights for weights, _ in disc.stack.places()]
         self._probes = _probes(disc)
         self._tables = {
@@ -86,12 +79,11 @@ class Landscape:
             for name, shape in self._tables.items()
         }
 
-    def enter(self, disc: Discretization, residual: PointSet) -> None:
-        """Look at this discretization from now on."""
+    def enter(self, disc: Discretization, terms: Sequence[Term]) -> None:
+        """Look at these terms of this discretization from now on."""
         self._disc = disc
-        grid = disc.grid.thinned(self._points, "gradient")
-        known = {"residual": residual, "regression": grid, **disc.condition_points}
-        self._point_sets = {name: known[name] for name in self._terms}
+        self._terms = {term.name: term for term in terms}
+        self._point_sets = {term.name: term.recorded_points(disc, self._points) for term in terms}
         self._few = {
             name: point_set.thinned(KERNEL_POINTS, "kernel")
             for name, point_set in self._point_sets.items()
@@ -110,18 +102,17 @@ class Landscape:
         if kind != "kernel":
             shape = (1, CURVATURE_STEPS) if kind == "curvature" else (PROBES, SPECTRUM_STEPS)
             return dict.fromkeys(names, (shape[0], 2, shape[1]))
-        sizes = {name: len(point_set) * self._width(name) for name, point_set in self._few.items()}
+        sizes = {
+            name: len(point_set) * self._width(self._terms[name])
+            for name, point_set in self._few.items()
+        }
         return {name: (sizes.get(name, sum(sizes.values())),) for name in names}
 
-    def _width(self, term: str) -> int:
+    def _width(self, term: Term) -> int:
         """Quantities of a term at a point."""
         disc = self._disc
-        if term in disc.conditions:
-            return len(disc.conditions[term].quantities)
-        if term != "residual":
-            return disc.problem.outputs
         start = torch.zeros(1, disc.size, device=disc.device, dtype=disc.dtype)
-        return disc.residual(start, self._few[term])[1].shape[2]
+        return term.quantities(disc, start, self._few[term.name].coordinates)[0].shape[2]
 
     def due(self, step: int) -> frozenset[str]:
         """The kinds that this row has."""
@@ -162,21 +153,19 @@ class Landscape:
                 put(
                     "kernel",
                     member,
-                    kernel_eigenvalues(self._disc, parameters, self._few, member),
+                    kernel_eigenvalues(
+                        self._disc, parameters, [*self._terms.values()], self._few, member
+                    ),
                 )
 
     def _histograms(self, parameters: Tensor) -> dict[str, Tensor]:
         return {
-            name: histograms(self._gradient(name, parameters, point_set), self._layers)
-            for name, point_set in self._point_sets.items()
+            name: histograms(
+                term.loss_and_gradient(self._disc, parameters, self._point_sets[name])[0].gradient,
+                self._layers,
+            )
+            for name, term in self._terms.items()
         }
-
-    def _gradient(self, name: str, parameters: Tensor, point_set: PointSet) -> Tensor:
-        if name == "residual":
-            return residual_term(self._disc, parameters, point_set)[0].gradient
-        if name in self._disc.conditions:
-            return condition_term(self._disc, parameters, name, point_set)[0].gradient
-        return fit_term(self._disc, parameters, point_set, point_set["reference"])[0].gradient
 
     def _curve(
         self, put: Put, due: frozenset[str], group: slice, parameters: Tensor, weights: Tensor
@@ -228,7 +217,7 @@ class Landscape:
             for name, point_set in point_sets.items()
         }
         total = (
-            found[self._terms[0]] * weights[0][:, None, None, None]
+            found[next(iter(found))] * weights[0][:, None, None, None]
             if len(point_sets) == 1
             else self._lanczos(point_sets, parameters, probes, steps, root, weights)
         )
@@ -245,7 +234,7 @@ class Landscape:
     ) -> Float[Tensor, "m probes 2 k"]:
         def losses(own: Tensor) -> Tensor:
             each = [
-                differentiable_loss(self._disc, own, name, point_set)
+                self._terms[name].differentiable_loss(self._disc, own, point_set)
                 for name, point_set in point_sets.items()
             ]
             if weights is not None:

@@ -87,16 +87,11 @@ def _columns(recorder: Recorder, state: State, rows: int) -> dict[str, Float[nda
     lengths = {name: np.sqrt(sums[name]) for name in ("away", "update")}
     norms = {name: np.sqrt(sums[f"gradient/{name}"]) for name in ("residual", "conditions")}
     before = np.concatenate([nothing[:1], lengths["update"][:-1]])
-    conditions = recorder.conditions
-    losses = {
-        f"loss/{name}": sums.get(name, nothing) for name in ("residual", *conditions, "regression")
-    }
-    weights = {
-        f"weight/{name}": sums.get(f"weight/{name}", nothing) for name in ("residual", *conditions)
-    }
+    losses = {f"loss/{name}": sums.get(name, nothing) for name in recorder.losses}
+    weights = {f"weight/{name}": sums.get(f"weight/{name}", nothing) for name in recorder.losses}
     each = {
         f"gradient/norm/{name}": np.sqrt(sums.get(f"gradient/{name}", nothing))
-        for name in conditions
+        for name in recorder.others
     }
     found = {
         **losses,
@@ -131,7 +126,7 @@ def _weighted(sums: Mapping[str, ndarray], losses: Mapping[str, ndarray]) -> nda
 
 def _full(recorder: Recorder, sums: Mapping[str, ndarray], rows: int) -> dict[str, ndarray]:
     """The columns of the whole grid, which may be those of the row."""
-    names = ("residual", *recorder.conditions, "regression", "error")
+    names = (*recorder.losses, "error")
     full = {name: sums[f"full/{name}"] for name in names if f"full/{name}" in sums}
     every = recorder.record.full_every
     if recorder.full_is_free and every:

@@ -43,7 +43,7 @@ class Conflict:
         return self._aggregation.kind != "sum" or self._alignment.kind != "none"
 
     def terms(self, parts: Sequence[Float[Tensor, "m p"]]) -> "Gradients":
-        """What counts as the terms, of the weighted gradients, the residual's first."""
+        """What counts as the terms, of the weighted gradients, the equation's first."""
         rows = list(parts)
         if self._aggregation.terms == "two":
             together = rows[1]

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization
-from pinn_core.objectives import Batch, Evaluation
-from pinn_core.objectives.tangent_kernel import point_set_of, traces
+from pinn_core.objectives import Batch, Evaluation, Term
+from pinn_core.objectives.tangent_kernel import traces
 from pinn_core.objectives.terms import Factors, no_factors
 from pinn_core.training.state import State
 from pinn_core.weightings import Fixed, View, Weighting
@@ -18,27 +18,25 @@ from pinn_core.weightings import Fixed, View, Weighting
 class LossWeights:
     """The terms' weights of every member and, where the weighting has them, factors of points.
 
-    ``State.weights`` holds the weights, the terms in the order of ``names``, ``State.weighting``
+    ``State.weights`` holds the weights, in the order of ``terms``, ``State.weighting``
     what the weighting remembers; both are read and set here. It serves one state: where another
     takes its place, another ``LossWeights`` does.
     """
 
     def __init__(
-        self, disc: Discretization, weighting: Weighting, names: Sequence[str], state: State
+        self, disc: Discretization, weighting: Weighting, terms: Sequence[Term], state: State
     ) -> None:
-        self.names = tuple(names)
+        self.terms = terms
+        self.names = tuple(term.name for term in terms)
         self._disc, self._state = disc, state
-        self._weighting = weighting if "residual" in self.names else Fixed()
+        weighed = any(term.origin == "equation" for term in terms)
+        self._weighting = weighting if weighed else Fixed()
         self._asked: dict[str, Tensor | None] = {}
         self._set(state.weights)
 
     def start(self, batch: Batch) -> None:
         """Begin the weighting anew, on batches like this one."""
-        sizes = {
-            name: len(batch[point_set_of(name)])
-            for name in self.names
-            if point_set_of(name) in batch
-        }
+        sizes = {term.name: len(batch[term.points]) for term in self.terms}
         self._state.weighting = self._weighting.start(sizes, self._state.weights)
 
     def _set(self, weights: Float[Tensor, "t m"]) -> None:
@@ -113,6 +111,6 @@ class LossWeights:
             matrices,
             biases,
             self._disc.size,
-            partial(traces, self._disc, parameters, batch, self.names),
+            partial(traces, self._disc, parameters, batch, self.terms),
         )
         self._set(self._weighting.update(self._state.weighting, view).double())

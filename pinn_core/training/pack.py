@@ -9,8 +9,8 @@ from torch import Tensor
 from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.stack import padded
-from pinn_core.objectives import Evaluation
-from pinn_core.objectives.terms import Factors, no_factors, quantities
+from pinn_core.objectives import Evaluation, Term, evaluate
+from pinn_core.objectives.terms import Factors, no_factors
 from pinn_core.optimizers import StepContext
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.columns import pruned, trajectories
@@ -89,7 +89,8 @@ class Pack:
     def _initial_weights(self, configurations: Sequence[Configuration]) -> Tensor:
         """The objectives' weights (t, m), in float64 as rounded to the training's precision."""
         weights = [member.objective.weights(self.disc) for member in configurations]
-        table = [[of_member[name] for of_member in weights] for name in weights[0]]
+        names = [term.name for term in self.objective.terms(self.disc)]
+        table = [[of_member[name] for of_member in weights] for name in names]
         return torch.tensor(table, dtype=self.disc.dtype, device=self.disc.device).double()
 
     def _attach(self) -> None:
@@ -101,8 +102,8 @@ class Pack:
             self.disc.set_target(name, target)
         self.batches = self.objective.batches(self.disc, self._seeds)
         self.batch: dict[str, PointSet] = {}
-        names = [*self.objective.weights(self.disc)]
-        self.loss_weights = LossWeights(self.disc, self.configuration.weighting, names, state)
+        self.terms = self.objective.terms(self.disc)
+        self.loss_weights = LossWeights(self.disc, self.configuration.weighting, self.terms, state)
         self.line_searches = self._line_search_cache()
         looks = self.configuration.looks_at_conflicts
         self.conflict = Conflict(self._configurations, self._seeds, self.disc) if looks else None
@@ -138,28 +139,27 @@ class Pack:
 
     def _next_stage(self) -> None:
         """Go on to the next stage's problem, with what the networks are now."""
-        state, before = self.state, self.disc
+        state, before, terms = self.state, self.disc, self.terms
         state.stage += 1
         self.disc = self._discretization(state.stage)
         if self.configuration.stages.continues:
             self.recorder.keep(state)
-            state.targets = self._ends(before)
+            state.targets = self._ends(before, terms)
         state.weights = self._initial_weights(self._configurations)
         self._attach()
         self.loss_weights.start(self.batches.at(0))
         self.recorder.enter(self.disc)
 
-    def _ends(self, before: Discretization) -> Tensors:
+    def _ends(self, before: Discretization, terms: Sequence[Term]) -> Tensors:
         """What the networks are where the new stage's conditions go on from the one before."""
         return {
-            name: quantities(
+            term.name: term.quantities(
                 before,
                 self.state.parameters,
-                name,
-                self.disc.condition_points[name].coordinates,
+                self.disc.condition_points[term.name].coordinates,
             )[0]
-            for name, condition in self.disc.conditions.items()
-            if condition.per_member
+            for term in terms
+            if term.origin == "condition" and self.disc.conditions[term.name].per_member
         }
 
     def _enter(self, phase: int, step: int) -> None:
@@ -268,7 +268,7 @@ class Pack:
 
     def _evaluation(self, factors: Factors = no_factors) -> Evaluation:
         batch = {name: point_set.anew() for name, point_set in self.batch.items()}
-        return self.objective.evaluate(self.disc, self.state.parameters, batch, factors)
+        return evaluate(self.terms, self.disc, self.state.parameters, batch, factors)
 
     def _elsewhere(self, parameters: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Loss and gradient of some members at other parameters, on this step's points."""
@@ -280,7 +280,7 @@ class Pack:
     def _evaluated(self, parameters: Tensor, members: Sequence[int]) -> Evaluation:
         batch = {name: point_set.of(members) for name, point_set in self.batch.items()}
         factors = self.loss_weights.factors_again(members)
-        return self.objective.evaluate(self.disc, parameters, batch, factors)
+        return evaluate(self.terms, self.disc, parameters, batch, factors)
 
     def stop(self, rows: Sequence[int], step: int) -> None:
         """Let the members in these rows end with the row of this step, which is recorded."""

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization, PointSet
-from pinn_core.objectives import Evaluation, Term
-from pinn_core.objectives.terms import condition_term, residual_term
+from pinn_core.objectives import Evaluation, LossGradient, Term
+from pinn_core.objectives.terms import FIT
 from pinn_core.probes import Landscape, keeps_pairs
 from pinn_core.probes.sketch import Sketch
 from pinn_core.records.trajectory import CONFLICT, SKETCH_SIZE, columns
@@ -38,10 +38,12 @@ class Recorder:
         self.record = configuration.record
         self.objective = configuration.objective
         self._choose_points(disc)
-        self.terms = list(self.objective.weights(disc))
-        self.conditions = list(disc.problem.conditions)
+        self.terms = [term.name for term in self._terms]
+        compared = [term.name for term in self._compared]
+        self.others = list(dict.fromkeys([*disc.problem.conditions, *compared]))
+        self.losses = [self._equation.name, *self.others, FIT]
         self.columns = [
-            *columns(self.conditions, configuration.weighting.kind != "fixed"),
+            *columns(self.others, configuration.weighting.kind != "fixed"),
             *work_columns(configuration.phases),
         ]
         self.names = self._names()
@@ -54,8 +56,7 @@ class Recorder:
         self.landscape = Landscape(
             disc,
             self.record,
-            self.terms,
-            self._gradient_points,
+            self._terms,
             keeps_pairs(configuration.phases),
         )
         self._clock = time.perf_counter()
@@ -82,7 +83,7 @@ class Recorder:
     def enter(self, disc: Discretization) -> None:
         """Measure by this discretization from now on; its conditions have their targets."""
         self._choose_points(disc)
-        self.landscape.enter(disc, self._gradient_points)
+        self.landscape.enter(disc, self._terms)
 
     def keep(self, state: State) -> None:
         """Measure the errors of these solutions together with those that follow."""
@@ -99,9 +100,10 @@ class Recorder:
 
     def _names(self) -> dict[str, list[str]]:
         """What the numbers of every table are."""
-        judged = [*self._judge.conditions, "regression", "error"]
-        others = [name for name in self.disc.conditions if name not in self._judge.conditions]
-        norms = [f"gradient/{name}" for name in self.disc.conditions] if self._several else []
+        judged = [*self._judge.conditions, FIT, "error"]
+        compared = [term.name for term in self._compared]
+        derived = [self._equation.name, *(n for n in compared if n not in self._judge.conditions)]
+        norms = [f"gradient/{name}" for name in compared] if self._several else []
         return {
             "always": [
                 *(f"term/{name}" for name in self.terms),
@@ -112,26 +114,32 @@ class Recorder:
             "gradients": [
                 *("gradient/residual", "gradient/conditions", "gradient/both"),
                 *norms,
-                *("residual", *others),
+                *derived,
             ],
-            "full": [f"full/{name}" for name in (*judged, "residual", *others)],
+            "full": [f"full/{name}" for name in (*judged, *derived)],
         }
 
     @property
     def _several(self) -> bool:
-        return len(self.disc.conditions) > 1
+        return len(self._compared) > 1
 
     def _choose_points(self, disc: Discretization) -> None:
         """Points for the losses of every step, and interior points for due gradients."""
         self.disc, record = disc, self.record
+        self._terms = self.objective.terms(disc)
+        self._equation, *self._compared = self.objective.compared_terms(disc)
+        self._gradient_points = {
+            term.name: term.recorded_points(disc, record.gradient_points)
+            for term in (self._equation, *self._compared)
+        }
         share = len(disc.interior) / len(disc.grid)
-        self._gradient_points = disc.interior.thinned(record.gradient_points, "gradient")
         self.residual_is_free = False
         self._watched = None
         if self.objective.batch == "full":
             batch = self.objective.batches(disc, []).at(0)
-            self.residual_is_free = "interior" in batch
-            interior, supervised = batch.get("interior", disc.interior), disc.supervised
+            self.residual_is_free = any(term.origin == "equation" for term in self._terms)
+            interior = batch.get(self._equation.points, disc.interior)
+            supervised = disc.supervised
         else:
             inside = min(max(round(share * record.points), 1), record.points - 1)
             interior = disc.interior.thinned(inside, "watched")
@@ -171,12 +179,12 @@ class Recorder:
             pairs += [(update, update), (update, state.previous_update)]
         losses = None
         if "gradients" in due:
-            residual, conditions = self._conflict(parameters, evaluation)
-            inner, outer = residual.gradient, self._together(residual, conditions)
+            equation, compared = self._gradients(parameters, evaluation)
+            inner, outer = equation.gradient, self._together(equation, compared)
             pairs += [(inner, inner), (outer, outer), (inner, outer)]
             if self._several:
-                pairs += [(term.gradient, term.gradient) for term in conditions.values()]
-            losses = [residual.loss, *self._others(conditions)]
+                pairs += [(term.gradient, term.gradient) for term in compared.values()]
+            losses = [equation.loss, *self._derived(compared)]
         left, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         products = dots(left, right, self.disc.backend).view(-1)
         moved = (1 if update is None else 3) * members
@@ -232,12 +240,19 @@ class Recorder:
         if self._watched is not None:
             values = self.disc.values(parameters, self._watched)
             return self._verdict(self._judge, parameters, self._watched, values, past)
-        parts = dict(evaluation.values)
-        if "interior" in parts and not self.disc.one_plain_condition:
-            outside = self.disc.values(parameters, self.disc.supervised)
-            parts = {"interior": parts["interior"], "supervised": outside}
-        values = torch.cat(list(parts.values()), dim=1)
+        if self.residual_is_free:
+            inside = evaluation.values[self._equation.points]
+            parts = [inside, self._outside(parameters, evaluation)]
+        else:  # the batch is the grid
+            parts = [evaluation.values[term.points] for term in self._terms]
+        values = torch.cat(parts, dim=1)
         return self._verdict(self._judge, parameters, self._judged_points, values, past)
+
+    def _outside(self, parameters: Tensor, evaluation: Evaluation) -> Tensor:
+        """The networks' values at the supervised points."""
+        if self.disc.one_plain_condition:
+            return evaluation.values[self._compared[0].points]
+        return self.disc.values(parameters, self.disc.supervised)
 
     def _past(self, state: State, number: int) -> Tensor | None:
         """The errors of earlier stages on the watched points (0) or on the grid (1)."""
@@ -255,36 +270,35 @@ class Recorder:
             return judge(values, None, past)
         return judge(values, self.disc.error_values(parameters, point_set), past)
 
-    def _conflict(
+    def _gradients(
         self, parameters: Tensor, evaluation: Evaluation
-    ) -> tuple[Term, Mapping[str, Term]]:
-        """The terms of the equation and of the conditions: free on a full PINN batch."""
+    ) -> tuple[LossGradient, Mapping[str, LossGradient]]:
+        """Of the equation's term and of those compared with it: free on a full PINN batch."""
         if self.residual_is_free:
-            terms = dict(evaluation.terms)
-            return terms.pop("residual"), terms
-        residual, _ = residual_term(self.disc, parameters, self._gradient_points)
-        return residual, self._condition_terms(parameters)
+            terms = evaluation.terms
+            return terms[self._equation.name], {t.name: terms[t.name] for t in self._compared}
+        return self._evaluated(self._equation, parameters), self._evaluations(parameters)
 
-    def _condition_terms(self, parameters: Tensor) -> dict[str, Term]:
-        targets = self.disc.condition_points.items()
-        return {
-            n: condition_term(self.disc, parameters, n, point_set)[0] for n, point_set in targets
-        }
+    def _evaluations(self, parameters: Tensor) -> dict[str, LossGradient]:
+        """The terms that are compared with the equation's, on their recorded points."""
+        return {term.name: self._evaluated(term, parameters) for term in self._compared}
 
-    def _together(self, residual: Term, conditions: Mapping[str, Term]) -> Tensor:
-        """Gradient of the conditions' unweighted sum."""
-        first, *others = [term.gradient for term in conditions.values()] or [
-            torch.zeros_like(residual.gradient)
+    def _evaluated(self, term: Term, parameters: Tensor) -> LossGradient:
+        points = self._gradient_points[term.name]
+        return term.loss_and_gradient(self.disc, parameters, points)[0]
+
+    def _together(self, equation: LossGradient, compared: Mapping[str, LossGradient]) -> Tensor:
+        """Gradient of the unweighted sum of those that are compared with the equation's."""
+        first, *others = [term.gradient for term in compared.values()] or [
+            torch.zeros_like(equation.gradient)
         ]
         for other in others:
             first = first + other
         return first
 
-    def _others(self, conditions: Mapping[str, Term]) -> list[Tensor]:
-        """Losses of the conditions that values alone do not give."""
-        return [
-            term.loss for name, term in conditions.items() if name not in self._judge.conditions
-        ]
+    def _derived(self, compared: Mapping[str, LossGradient]) -> list[Tensor]:
+        """Losses of the terms that values alone do not give."""
+        return [term.loss for name, term in compared.items() if name not in self._judge.conditions]
 
     def _full(self, state: State) -> list[Tensor]:
         disc, parameters = self.disc, state.parameters
@@ -294,7 +308,7 @@ class Recorder:
         values = torch.cat([inside, outside], dim=1)
         past = self._past(state, 1)
         judged = self._verdict(self._judge_grid, parameters, disc.grid, values, past)
-        return [judged, loss, *self._others(self._condition_terms(parameters))]
+        return [judged, loss, *self._derived(self._evaluations(parameters))]
 
 
 def _put(table: Tensor, row: Tensor, numbers: list[Tensor]) -> None:
@@ -318,7 +332,7 @@ class ErrorMetrics:
 
         share = len(disc.interior) / len(disc.grid)
         self.conditions = [
-            name.removeprefix("target/") for name in supervised.tables if "target/" in name
+            name for name, condition in disc.problem.conditions.items() if condition.plain
         ]
         exact = both(interior["exact"], supervised["exact"])
         reference = both(interior["reference"], supervised["reference"])

@@ -24,7 +24,7 @@ from pinn_core import (
     train,
 )
 from pinn_core.discretization.discretization import Discretization
-from pinn_core.objectives.terms import quantities
+from pinn_core.objectives.terms import problem_terms
 from pinn_core.optimizers import LBFGS
 from pinn_core.parts import UnknownName
 from pinn_core.problems import (
@@ -187,7 +187,8 @@ def test_the_start_is_the_problems_and_then_the_networks(problem: Any) -> None:
             point_set = pack.batch[name]
             time = problem.coordinates.index("t")
             assert (point_set.coordinates[..., time] == 0.5).all()
-            expected, _ = quantities(plain, ended, name, point_set.coordinates)
+            (term,) = (term for term in problem_terms(plain) if term.name == name)
+            expected, _ = term.quantities(plain, ended, point_set.coordinates)
             assert torch.allclose(point_set["target"], expected, rtol=1e-12, atol=1e-14)
             assert not torch.allclose(point_set["target"][0], point_set["target"][1])
         others = [name for name in problem.conditions if name not in ours]

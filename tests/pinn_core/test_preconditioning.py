@@ -23,7 +23,7 @@ from pinn_core import (
     Regression,
     train,
 )
-from pinn_core.objectives.terms import differentiable_loss
+from pinn_core.objectives.terms import problem_terms
 from pinn_core.optimizers import LBFGS
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
 from pinn_core.probes import hessian, lanczos, quadrature, root_of
@@ -148,8 +148,9 @@ def test_a_training_records_the_spectrum_between_its_own_pairs(
     inside = disc.interior.thinned(20, "gradient")
 
     def total(own: Tensor) -> Tensor:
-        outside = differentiable_loss(disc, own, "boundary", disc.condition_points["boundary"])
-        return differentiable_loss(disc, own, "residual", inside) + 10 * outside
+        equation, boundary = problem_terms(disc)
+        outside = boundary.differentiable_loss(disc, own, disc.condition_points["boundary"])
+        return equation.differentiable_loss(disc, own, inside) + 10 * outside
 
     product = hessian(total, pack.state.parameters.double())
     dense = torch.cat([product(row[None]) for row in torch.eye(len(inverse)).double()])

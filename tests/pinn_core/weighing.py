@@ -10,6 +10,7 @@ from torch import Tensor
 from pinn_core import Heat
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives import Batch
+from pinn_core.objectives.terms import fit_term, problem_terms
 from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.state import State
 from pinn_core.weightings import Weighting
@@ -48,7 +49,8 @@ def weighed(
         weights=table,
         seconds=torch.zeros(0),
     )
-    loss_weights = LossWeights(disc, weighting, [*weights], state)
+    terms = {term.name: term for term in (*problem_terms(disc), fit_term(disc))}
+    loss_weights = LossWeights(disc, weighting, [terms[name] for name in weights], state)
     loss_weights.start(batch)
     return loss_weights
 
