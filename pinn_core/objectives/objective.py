@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
-from pinn_core.objectives.terms import Factors, Term, no_factors
+from pinn_core.objectives.terms import Factors, LossGradient, Term, no_factors
 from pinn_core.parts import Family, Part
 from pinn_core.problems import Problem
 
@@ -20,8 +20,24 @@ Batch = Mapping[str, PointSet]
 class Evaluation:
     """All terms on one batch, and the networks' values at the batch's points (by point set)."""
 
-    terms: Mapping[str, Term]
+    terms: Mapping[str, LossGradient]
     values: Mapping[str, Float[Tensor, "m n k"]]
+
+
+def evaluate(
+    terms: Sequence[Term],
+    disc: Discretization,
+    parameters: Float[Tensor, "m p"],
+    batch: Batch,
+    factors: Factors = no_factors,
+) -> Evaluation:
+    """Losses and gradients on a batch; where points are disjoint, all cost what one would."""
+    losses, values = {}, {}
+    for term in terms:
+        losses[term.name], values[term.points] = term.loss_and_gradient(
+            disc, parameters, batch[term.points], factors
+        )
+    return Evaluation(losses, values)
 
 
 @runtime_checkable
@@ -40,7 +56,7 @@ class Objective(Part):
     """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
 
     solves: ClassVar[bool] = True
-    """Whether its terms are the equation's residual and the conditions, which are weighed."""
+    """Whether the equation and the conditions are among its terms, which then are weighed."""
 
     @property
     @abstractmethod
@@ -67,6 +83,17 @@ class Objective(Part):
         return
 
     @abstractmethod
+    def terms(self, disc: Discretization) -> tuple[Term, ...]:
+        """What is summed, with weights, to what is optimised; the equation's term is the first."""
+
+    def compared_terms(self, disc: Discretization) -> tuple[Term, ...]:
+        """The equation's term, and then those whose gradients are compared with its gradient.
+
+        They are recorded, whether or not they are trained.
+        """
+        return self.terms(disc)
+
+    @abstractmethod
     def weights(self, disc: Discretization) -> Mapping[str, float]:
         """Weight of each term's mean in what is optimised; an adaptive weighting starts there."""
 
@@ -74,7 +101,6 @@ class Objective(Part):
     def batches(self, disc: Discretization, seeds: Sequence[int]) -> Batches:
         """Where the batches of members with these seeds come from."""
 
-    @abstractmethod
     def evaluate(
         self,
         disc: Discretization,
@@ -82,7 +108,8 @@ class Objective(Part):
         batch: Batch,
         factors: Factors = no_factors,
     ) -> Evaluation:
-        """Terms and gradients on a batch."""
+        """Losses and gradients of its terms on a batch."""
+        return evaluate(self.terms(disc), disc, parameters, batch, factors)
 
 
 OBJECTIVES: Family[type[Objective]] = Family("objective", Objective)

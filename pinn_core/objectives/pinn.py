@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from jaxtyping import Float
-from torch import Tensor
-
 from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import Fresh, Scheme, draw
-from pinn_core.objectives.objective import OBJECTIVES, Batch, Batches, Evaluation, Objective
-from pinn_core.objectives.terms import Factors, condition_term, no_factors, residual_term
+from pinn_core.objectives.objective import OBJECTIVES, Batch, Batches, Objective
+from pinn_core.objectives.terms import RESIDUAL, Term, problem_terms
 from pinn_core.parts import UnknownName
 from pinn_core.problems import Problem
 
@@ -65,37 +62,27 @@ class Pinn(Objective):
         """Whether every step has the same points."""
         return self.batch == "full" or (self.points != "grid" and self.resample == 0)
 
+    def terms(self, disc: Discretization) -> tuple[Term, ...]:
+        """The equation's and the trained conditions'."""
+        return problem_terms(disc)
+
     def weights(self, disc: Discretization) -> Mapping[str, float]:
         """Residual 1 and conditions as given; for sums times the grid's points of either kind."""
         lambdas = {name: self.lambdas.get(name, self.lambda_b) for name in disc.conditions}
         if self.reduction == "mean":
-            return {"residual": 1.0, **lambdas}
+            return {RESIDUAL: 1.0, **lambdas}
         each = {
             name: len(disc.condition_points[name]) / len(condition.segments)
             for name, condition in disc.conditions.items()
         }
         sums = {name: weight * each[name] for name, weight in lambdas.items()}
-        return {"residual": float(len(disc.interior)), **sums}
+        return {RESIDUAL: float(len(disc.interior)), **sums}
 
     def batches(self, disc: Discretization, seeds: Sequence[int]) -> Batches:
         """Interior points, and points of every condition."""
         if self.points != "grid":
             return _NewPoints(self, disc, Fresh(disc, self.points, seeds))
         return _GridPoints(self, disc, seeds)
-
-    def evaluate(
-        self,
-        disc: Discretization,
-        parameters: Float[Tensor, "m p"],
-        batch: Batch,
-        factors: Factors = no_factors,
-    ) -> Evaluation:
-        """All terms; their points are disjoint, so all gradients cost what one would."""
-        residual, inside = residual_term(disc, parameters, batch["interior"], factors)
-        terms, values = {"residual": residual}, {"interior": inside}
-        for name in disc.conditions:
-            terms[name], values[name] = condition_term(disc, parameters, name, batch[name], factors)
-        return Evaluation(terms, values)
 
 
 @dataclass(frozen=True)

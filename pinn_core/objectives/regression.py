@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from jaxtyping import Float
-from torch import Tensor
-
 from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import draw
-from pinn_core.objectives.objective import OBJECTIVES, Batch, Evaluation, Objective
-from pinn_core.objectives.terms import Factors, fit_term, no_factors
+from pinn_core.objectives.objective import OBJECTIVES, Batch, Objective
+from pinn_core.objectives.terms import FIT, Term, fit_term, problem_terms
 
 
 @dataclass(frozen=True)
@@ -48,22 +45,18 @@ class Regression(Objective):
         if self.batch != "full":
             at_least(1, batch=self.batch)
 
+    def terms(self, disc: Discretization) -> tuple[Term, ...]:
+        """The one that fits the numerical solution."""
+        return (fit_term(disc),)
+
+    def compared_terms(self, disc: Discretization) -> tuple[Term, ...]:
+        """The problem's, to see what a network that does not solve it makes of them."""
+        return problem_terms(disc)
+
     def weights(self, disc: Discretization) -> Mapping[str, float]:
         """One, or for sums the points of the grid."""
-        return {"regression": 1.0 if self.reduction == "mean" else float(len(disc.grid))}
+        return {FIT: 1.0 if self.reduction == "mean" else float(len(disc.grid))}
 
     def batches(self, disc: Discretization, seeds: Sequence[int]) -> _GridBatches:
         """Points of the whole grid."""
         return _GridBatches(disc, seeds, self.batch)
-
-    def evaluate(
-        self,
-        disc: Discretization,
-        parameters: Float[Tensor, "m p"],
-        batch: Batch,
-        factors: Factors = no_factors,  # noqa: ARG002
-    ) -> Evaluation:
-        """The one term."""
-        point_set = batch["grid"]
-        loss, values = fit_term(disc, parameters, point_set, point_set["reference"])
-        return Evaluation({"regression": loss}, {"grid": values})

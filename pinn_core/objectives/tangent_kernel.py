@@ -13,21 +13,16 @@ from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Batch
-from pinn_core.objectives.terms import quantities
+from pinn_core.objectives.terms import Term
 
 AT_ONCE = 1 << 24
 """Numbers of Jacobians that are made at once: 64 MiB in float32."""
 
 
-def point_set_of(term: str) -> str:
-    """The batch's point set on which a term is evaluated."""
-    return "interior" if term == "residual" else term
-
-
 def jacobian(
     disc: Discretization,
     parameters: Float[Tensor, "m p"],
-    term: str,
+    term: Term,
     point_set: PointSet,
     member: int,
 ) -> Float[Tensor, "q p"]:
@@ -36,7 +31,7 @@ def jacobian(
     rows = []
     for part in points.split(max(1, AT_ONCE // parameters.shape[1])):
         own = parameters[member].expand(len(part), -1)
-        found, back = quantities(disc, own, term, part)
+        found, back = term.quantities(disc, own, part)
         for place in range(found.shape[2]):
             seed = torch.zeros_like(found)
             seed[:, :, place] = 1.0
@@ -48,7 +43,7 @@ def traces(
     disc: Discretization,
     parameters: Float[Tensor, "m p"],
     batch: Batch,
-    names: Sequence[str],
+    terms: Sequence[Term],
     probes: int | None,
 ) -> Float[Tensor, "t m"]:
     """Trace of K for every term and member: exact for None, else from so many random probes.
@@ -56,26 +51,26 @@ def traces(
     A probe is a vector of random signs; the mean of |J^T v|^2 over probes is unbiased (Hutchinson
     1990). The signs are the same for all members.
     """
-    found = parameters.new_zeros(len(names), parameters.shape[0], dtype=torch.float64)
-    for row, name in enumerate(names):
-        point_set = batch[point_set_of(name)]
-        found[row] = (
-            _exact(disc, parameters, name, point_set)
+    by_term = parameters.new_zeros(len(terms), parameters.shape[0], dtype=torch.float64)
+    for row, term in enumerate(terms):
+        point_set = batch[term.points]
+        by_term[row] = (
+            _exact(disc, parameters, term, point_set)
             if probes is None
-            else _estimated(disc, parameters, name, point_set, probes)
+            else _estimated(disc, parameters, term, point_set, probes)
         )
-    return found
+    return by_term
 
 
-def _exact(disc: Discretization, parameters: Tensor, name: str, point_set: PointSet) -> Tensor:
-    own = [jacobian(disc, parameters, name, point_set, i) for i in range(parameters.shape[0])]
-    return torch.stack([table.square().sum(1, dtype=torch.float64).sum() for table in own])
+def _exact(disc: Discretization, parameters: Tensor, term: Term, point_set: PointSet) -> Tensor:
+    tables = [jacobian(disc, parameters, term, point_set, i) for i in range(parameters.shape[0])]
+    return torch.stack([table.square().sum(1, dtype=torch.float64).sum() for table in tables])
 
 
 def _estimated(
-    disc: Discretization, parameters: Tensor, name: str, point_set: PointSet, probes: int
+    disc: Discretization, parameters: Tensor, term: Term, point_set: PointSet, probes: int
 ) -> Tensor:
-    found, back = quantities(disc, parameters, name, point_set.coordinates)
+    found, back = term.quantities(disc, parameters, point_set.coordinates)
     signs = torch.Generator().manual_seed(len(point_set))
     total = parameters.new_zeros(parameters.shape[0], dtype=torch.float64)
     for _ in range(probes):

@@ -1,18 +1,28 @@
-"""Loss terms of a pack, each with its own gradient: of the equation, a condition, data."""
+"""Loss terms: what each squares, at which points, and its loss and gradient for a whole pack.
 
+A new kind of term is one subclass of ``Term``; whoever trains, weighs or records terms asks them.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
+from pinn_core.engine.operators import Operator
 from pinn_core.problems import Condition, Problem
 from pinn_core.vectors.squares import misfit
 
 Factors = Callable[[str, Tensor, Tensor], Tensor | None]
 """A weighting's factors of the squared mismatches (m, n), by term and points; None means ones."""
+Origin = Literal["equation", "condition", "data"]
+"""What a term comes from: the problem's equation, one of its conditions, or known values."""
+RESIDUAL, FIT = "residual", "regression"
+"""Names of the equation's term and of the one that fits the numerical solution."""
 
 
 def no_factors(name: str, squares: Tensor, points: Tensor) -> None:
@@ -20,192 +30,303 @@ def no_factors(name: str, squares: Tensor, points: Tensor) -> None:
 
 
 @dataclass(frozen=True)
-class Term:
-    """A loss term of every member: its mean over the points and its gradient."""
+class LossGradient:
+    """A term's loss of every member, the mean over the points, and its gradient."""
 
     loss: Float[Tensor, " m"]
     gradient: Float[Tensor, "m p"]
 
 
-def residual_term(
-    disc: Discretization,
-    parameters: Float[Tensor, "m p"],
-    point_set: PointSet,
-    factors: Factors = no_factors,
-) -> tuple[Term, Float[Tensor, "m n k"]]:
-    """Mean squared residual, and the values at the same points."""
-    points = point_set.coordinates
-    way = disc.linearize(parameters, points, disc.operators)
-    residual, to_channels = _residual(disc.problem, way.channels, points)
-    nothing = residual.new_zeros(1, *residual.shape[1:])
-    loss, slope = _misfit("residual", residual, nothing, points, factors, None, disc.backend)
-    return Term(loss, way.reverse(to_channels(slope))), way.channels[:, 0]
+@dataclass(frozen=True)
+class Term(ABC):
+    """A loss term: the mean over points of squared mismatches, summed over its quantities.
 
-
-def quantities(
-    disc: Discretization,
-    parameters: Float[Tensor, "m p"],
-    name: str,
-    points: Float[Tensor, "#m n d"],
-) -> tuple[Float[Tensor, "m _ q"], Callable[[Tensor], Float[Tensor, "m p"]]]:
-    """What a term squares at given points, and the gradient that belongs to an adjoint of it."""
-    if name == "residual":
-        way = disc.linearize(parameters, points, disc.operators)
-        found, to_channels = _residual(disc.problem, way.channels, points)
-    elif name in disc.conditions:
-        condition = disc.conditions[name]
-        way = disc.linearize(parameters, _with_partners(condition, points), condition.operators)
-        found, to_channels = _quantities(condition, way.channels)
-    else:
-        way = disc.linearize(parameters, points)
-        found, to_channels = way.channels[:, 0], lambda slope: slope[:, None]
-    return found, lambda adjoint: way.reverse(to_channels(adjoint))
-
-
-def differentiable_loss(
-    disc: Discretization,
-    parameters: Float[Tensor, "m p"],
-    name: str,
-    point_set: PointSet,
-    factors: Factors = no_factors,
-) -> Float[Tensor, " m"]:
-    """A term's loss at given points, differentiable by autograd to any order.
-
-    In the precision of the parameters; the factors are constants. Terms that are no condition's and
-    not the residual's fit the reference.
+    A mismatch is the difference between a quantity, which is a function of the networks' channels,
+    and its target. ``points`` names the point set of a batch on which it is trained, ``operators``
+    are the channels besides the value.
     """
-    points = point_set.coordinates.to(parameters.dtype)
-    if name == "residual":
-        channels = disc.differentiable(parameters, points, disc.operators)
-        mismatch = disc.problem.residual(channels, points)
-    elif name in disc.conditions:
-        condition = disc.conditions[name]
-        places = _with_partners(condition, points)
-        channels = disc.differentiable(parameters, places, condition.operators)
-        mismatch = _quantities(condition, channels)[0] - point_set["target"]
-    else:
-        values = disc.differentiable(parameters, points)[:, 0]
-        mismatch = values - _as_far_as_known(disc, point_set["reference"], values)
-    squares = mismatch.square()
-    if name in disc.conditions and "share" in point_set.tables:
-        squares = squares * point_set["share"]
-    weights = factors(name, mismatch.detach().square().sum(2), point_set.coordinates)
-    if weights is not None:
-        squares = squares * weights[..., None]
-    return squares.flatten(1).sum(1) / points.shape[1]
+
+    origin: ClassVar[Origin]
+
+    name: str
+    points: str
+    operators: tuple[Operator, ...]
+
+    @abstractmethod
+    def of_channels(
+        self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
+    ) -> Float[Tensor, "m n q"]:
+        """The quantities from the channels (value, operators); differentiable by autograd."""
+
+    @abstractmethod
+    def recorded_points(self, disc: Discretization, most: int) -> PointSet:
+        """The grid's points at which diagnostics look at the term, ``most`` of what is thinned."""
+
+    def target(
+        self,
+        point_set: PointSet,  # noqa: ARG002
+        quantities: Float[Tensor, "m n q"],  # noqa: ARG002
+    ) -> Float[Tensor, "_ n q"] | None:
+        """What the quantities are compared with; None means zero."""
+        return None
+
+    def share(self, point_set: PointSet) -> Float[Tensor, "_ n 1"] | None:  # noqa: ARG002
+        """Known factors of the points' squared mismatches; None means ones."""
+        return None
+
+    def evaluated_at(self, points: Float[Tensor, "#m n d"]) -> Float[Tensor, "#m _ d"]:
+        """Where the networks are evaluated for the quantities at the points."""
+        return points
+
+    def with_adjoint(
+        self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
+    ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
+        """The quantities, and how an adjoint of them becomes one of the channels."""
+        with torch.enable_grad():
+            leaf = channels.detach().requires_grad_()
+            quantities = self.of_channels(leaf, points)
+
+        def back(slope: Tensor) -> Tensor:
+            return torch.autograd.grad(quantities, leaf, slope, retain_graph=True)[0]
+
+        return quantities.detach(), back
+
+    def quantities(
+        self,
+        disc: Discretization,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+    ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Float[Tensor, "m p"]]]:
+        """The quantities at given points, and the gradient that belongs to an adjoint of them."""
+        linearization = disc.linearize(parameters, self.evaluated_at(points), self.operators)
+        quantities, to_channels = self.with_adjoint(linearization.channels, points)
+        return quantities, lambda adjoint: linearization.reverse(to_channels(adjoint))
+
+    def loss_and_gradient(
+        self,
+        disc: Discretization,
+        parameters: Float[Tensor, "m p"],
+        point_set: PointSet,
+        factors: Factors = no_factors,
+    ) -> tuple[LossGradient, Float[Tensor, "m _ k"]]:
+        """Loss and gradient on given points, and the networks' values where they were evaluated."""
+        points = point_set.coordinates
+        linearization = disc.linearize(parameters, self.evaluated_at(points), self.operators)
+        channels = linearization.channels
+        quantities, to_channels = self.with_adjoint(channels, points)
+        target = self.target(point_set, quantities)
+        if target is None:
+            target = quantities.new_zeros(1, *quantities.shape[1:])
+        loss, slope = self._misfit(quantities, target, point_set, factors, disc.backend)
+        return LossGradient(loss, linearization.reverse(to_channels(slope))), channels[:, 0]
+
+    def _misfit(
+        self,
+        quantities: Float[Tensor, "m n q"],
+        target: Float[Tensor, "_ n q"],
+        point_set: PointSet,
+        factors: Factors,
+        backend: str,
+    ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m n q"]]:
+        """Mean over points of factor times share times squared mismatch, and its derivative."""
+        share = self.share(point_set)
+        if factors is no_factors and share is None:
+            return misfit(quantities, target, backend)
+        mismatch = quantities - target
+        squares = mismatch.square().sum(2)
+        weights = factors(self.name, squares, point_set.coordinates)
+        if share is not None:
+            weights = share[..., 0] if weights is None else weights * share[..., 0]
+        if weights is None:
+            return misfit(quantities, target, backend)
+        loss = (weights * squares).sum(1, dtype=torch.float64) / squares.shape[1]
+        return loss, (2 / squares.shape[1]) * weights[..., None] * mismatch
+
+    def mismatch(
+        self, channels: Float[Tensor, "m c _ k"], point_set: PointSet
+    ) -> Float[Tensor, "m n q"]:
+        """Quantities minus target, in the precision of the channels; differentiable by autograd."""
+        quantities = self.of_channels(channels, point_set.coordinates.to(channels.dtype))
+        target = self.target(point_set, quantities)
+        return quantities if target is None else quantities - target
+
+    def differentiable_loss(
+        self,
+        disc: Discretization,
+        parameters: Float[Tensor, "m p"],
+        point_set: PointSet,
+        factors: Factors = no_factors,
+    ) -> Float[Tensor, " m"]:
+        """The loss at given points, differentiable by autograd to any order.
+
+        In the precision of the parameters; the factors are constants.
+        """
+        points = self.evaluated_at(point_set.coordinates.to(parameters.dtype))
+        channels = disc.differentiable(parameters, points, self.operators)
+        mismatch = self.mismatch(channels, point_set)
+        squares, share = mismatch.square(), self.share(point_set)
+        if share is not None:
+            squares = squares * share
+        weights = factors(self.name, mismatch.detach().square().sum(2), point_set.coordinates)
+        if weights is not None:
+            squares = squares * weights[..., None]
+        return squares.flatten(1).sum(1) / len(point_set)
 
 
-def _residual(
-    problem: Problem, channels: Tensor, points: Tensor
-) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Residuals, and how an adjoint of them becomes one of the channels."""
-    if problem.linear:  # what autograd would give, for a tenth of a small network's step less
+@dataclass(frozen=True)
+class EquationTerm(Term):
+    """The mean squared residual of a problem's equations."""
+
+    origin: ClassVar[Origin] = "equation"
+
+    problem: Problem
+
+    def of_channels(
+        self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
+    ) -> Float[Tensor, "m n q"]:
+        """The residuals."""
+        return self.problem.residual(channels, points)
+
+    def recorded_points(self, disc: Discretization, most: int) -> PointSet:
+        """Interior points, drawn once."""
+        return disc.interior.thinned(most, "gradient")
+
+    def with_adjoint(
+        self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
+    ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
+        """By autograd; of a linear problem what that gives, for a tenth of a small step less."""
+        if not self.problem.linear:
+            return super().with_adjoint(channels, points)
 
         def placed(slope: Tensor) -> Tensor:
             adjoint = torch.zeros_like(channels)
             adjoint[:, 1:] = slope.mT[..., None]
             return adjoint
 
-        return problem.residual(channels, points), placed
-    with torch.enable_grad():
-        own = channels.detach().requires_grad_()
-        residual = problem.residual(own, points)
-
-    def back(slope: Tensor) -> Tensor:
-        return torch.autograd.grad(residual, own, slope, retain_graph=True)[0]
-
-    return residual.detach(), back
+        return self.problem.residual(channels, points), placed
 
 
-def condition_term(
-    disc: Discretization,
-    parameters: Float[Tensor, "m p"],
-    name: str,
-    point_set: PointSet,
-    factors: Factors = no_factors,
-) -> tuple[Term, Float[Tensor, "m n k"]]:
-    """The loss of one of the problem's conditions on some of its points, and the values there."""
-    condition = disc.conditions[name]
-    points = _with_partners(condition, point_set.coordinates)
-    way = disc.linearize(parameters, points, condition.operators)
-    found, to_channels = _quantities(condition, way.channels)
-    share = point_set["share"][..., 0] if "share" in point_set.tables else None
-    loss, slope = _misfit(
-        name, found, point_set["target"], point_set.coordinates, factors, share, disc.backend
-    )
-    return Term(loss, way.reverse(to_channels(slope))), way.channels[:, 0]
+@dataclass(frozen=True)
+class ConditionTerm(Term):
+    """One of a problem's conditions; its points know their target and their share."""
+
+    origin: ClassVar[Origin] = "condition"
+
+    condition: Condition
+
+    def of_channels(
+        self,
+        channels: Float[Tensor, "m c _ k"],
+        points: Float[Tensor, "#m n d"],  # noqa: ARG002
+    ) -> Float[Tensor, "m n q"]:
+        """What the condition asks of the networks; differences of partners with a shift."""
+        condition = self.condition
+        if self._values_alone(channels):
+            return channels[:, 0]
+        quantities = torch.stack(
+            [channels[:, channel, :, output] for channel, output in condition.places], 2
+        )
+        if condition.shift is None:
+            return quantities
+        pairs = quantities.shape[1] // 2
+        return quantities[:, :pairs] - quantities[:, pairs:]
+
+    def recorded_points(self, disc: Discretization, most: int) -> PointSet:  # noqa: ARG002
+        """All of the grid's points of the condition."""
+        return disc.condition_points[self.name]
+
+    def target(
+        self,
+        point_set: PointSet,
+        quantities: Float[Tensor, "m n q"],  # noqa: ARG002
+    ) -> Float[Tensor, "_ n q"]:
+        """The condition's values."""
+        return point_set["target"]
+
+    def share(self, point_set: PointSet) -> Float[Tensor, "_ n 1"] | None:
+        """What makes the mean over all points the sum of the segments' means."""
+        return point_set["share"] if "share" in point_set.tables else None
+
+    def evaluated_at(self, points: Float[Tensor, "#m n d"]) -> Float[Tensor, "#m _ d"]:
+        """At the points and, with a shift, then at their partners."""
+        if self.condition.shift is None:
+            return points
+        return torch.cat([points, points + points.new_tensor(self.condition.shift)], dim=1)
+
+    def with_adjoint(
+        self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
+    ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
+        """The quantities are entries of the channels: an adjoint is put in their places."""
+        if self._values_alone(channels):
+            return channels[:, 0], lambda slope: slope[:, None]
+        condition = self.condition
+
+        def placed(slope: Tensor) -> Tensor:
+            both = slope if condition.shift is None else torch.cat([slope, -slope], dim=1)
+            adjoint = torch.zeros_like(channels)
+            for quantity, (channel, output) in enumerate(condition.places):
+                adjoint[:, channel, :, output] += both[:, :, quantity]
+            return adjoint
+
+        return self.of_channels(channels, points), placed
+
+    def _values_alone(self, channels: Tensor) -> bool:
+        """Whether the quantities are the values as they are."""
+        return self.condition.plain and len(self.condition.places) == channels.shape[3]
 
 
-def _with_partners(condition: Condition, points: Tensor) -> Tensor:
-    if condition.shift is None:
-        return points
-    return torch.cat([points, points + points.new_tensor(condition.shift)], dim=1)
+@dataclass(frozen=True)
+class FitTerm(Term):
+    """The mean squared distance from the numerical solution.
 
-
-def _quantities(
-    condition: Condition, channels: Float[Tensor, "m c n k"]
-) -> tuple[Float[Tensor, "m _ q"], Callable[[Tensor], Tensor]]:
-    """What is compared with the demand, and how an adjoint of it becomes one of the channels."""
-    if condition.plain and len(condition.places) == channels.shape[3]:
-        return channels[:, 0], lambda slope: slope[:, None]
-    found = torch.stack([channels[:, place, :, output] for place, output in condition.places], 2)
-    pairs = found.shape[1] // 2
-    if condition.shift is not None:
-        found = found[:, :pairs] - found[:, pairs:]
-
-    def placed(slope: Tensor) -> Tensor:
-        both = slope if condition.shift is None else torch.cat([slope, -slope], dim=1)
-        adjoint = torch.zeros_like(channels)
-        for quantity, (place, output) in enumerate(condition.places):
-            adjoint[:, place, :, output] += both[:, :, quantity]
-        return adjoint
-
-    return found, placed
-
-
-def fit_term(
-    disc: Discretization,
-    parameters: Float[Tensor, "m p"],
-    point_set: PointSet,
-    target: Float[Tensor, "#m n k"],
-) -> tuple[Term, Float[Tensor, "m n k"]]:
-    """Mean squared distance from what is demanded at the points, and the values there.
-
-    Of a component that is not known (NaN) nothing is demanded; NaN if none is known.
+    With ``partly_known`` a component that is not known (NaN) has the networks' own values as its
+    target; without, an unknown solution gives NaN.
     """
-    way = disc.linearize(parameters, point_set.coordinates)
-    values = way.channels[:, 0]
-    loss, slope = misfit(values, _as_far_as_known(disc, target, values), disc.backend)
-    return Term(loss, way.reverse(slope[:, None])), values
+
+    origin: ClassVar[Origin] = "data"
+
+    partly_known: bool
+
+    def of_channels(
+        self,
+        channels: Float[Tensor, "m c _ k"],
+        points: Float[Tensor, "#m n d"],  # noqa: ARG002
+    ) -> Float[Tensor, "m n q"]:
+        """The values."""
+        return channels[:, 0]
+
+    def recorded_points(self, disc: Discretization, most: int) -> PointSet:
+        """Points of the grid, drawn once."""
+        return disc.grid.thinned(most, "gradient")
+
+    def target(
+        self, point_set: PointSet, quantities: Float[Tensor, "m n q"]
+    ) -> Float[Tensor, "_ n q"]:
+        """The numerical solution as far as it is known."""
+        reference = point_set["reference"]
+        if not self.partly_known:
+            return reference
+        return torch.where(reference.isnan(), quantities, reference)
+
+    def with_adjoint(
+        self,
+        channels: Float[Tensor, "m c _ k"],
+        points: Float[Tensor, "#m n d"],  # noqa: ARG002
+    ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
+        """The values are the only channel."""
+        return channels[:, 0], lambda slope: slope[:, None]
 
 
-def _as_far_as_known(
-    disc: Discretization, target: Float[Tensor, "#m n k"], values: Float[Tensor, "m n k"]
-) -> Float[Tensor, "_ n k"]:
-    """What is demanded, with the networks' own values in components that are not known."""
-    if not disc.partly_known:
-        return target
-    return torch.where(target.isnan(), values, target)
+def problem_terms(disc: Discretization) -> tuple[Term, ...]:
+    """The terms of the problem: the equation's, then those of the conditions that are trained."""
+    equation = EquationTerm(RESIDUAL, "interior", disc.operators, disc.problem)
+    conditions = [
+        ConditionTerm(name, name, condition.operators, condition)
+        for name, condition in disc.conditions.items()
+    ]
+    return equation, *conditions
 
 
-def _misfit(
-    name: str,
-    found: Float[Tensor, "m n q"],
-    target: Float[Tensor, "#m n q"],
-    points: Float[Tensor, "_ n d"],
-    factors: Factors,
-    share: Float[Tensor, "_ n"] | None,
-    backend: str,
-) -> tuple[Float[Tensor, " m"], Float[Tensor, "m n q"]]:
-    """Mean over points of factor times share times squared mismatch, and its derivative."""
-    if factors is no_factors and share is None:
-        return misfit(found, target, backend)
-    mismatch = found - target
-    squares = mismatch.square().sum(2)
-    weights = factors(name, squares, points)
-    if share is not None:
-        weights = share if weights is None else weights * share
-    if weights is None:
-        return misfit(found, target, backend)
-    loss = (weights * squares).sum(1, dtype=torch.float64) / squares.shape[1]
-    return loss, (2 / squares.shape[1]) * weights[..., None] * mismatch
+def fit_term(disc: Discretization) -> Term:
+    """The term that fits the numerical solution on the grid."""
+    return FitTerm(FIT, "grid", (), disc.partly_known)

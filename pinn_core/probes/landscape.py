@@ -1,21 +1,16 @@
 """What a pack records of its loss landscape, each kind at a cadence of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
 from pinn_core.configuration import Record
 from pinn_core.discretization.discretization import Discretization, PointSet
-from pinn_core.objectives.terms import (
-    condition_term,
-    differentiable_loss,
-    fit_term,
-    residual_term,
-)
+from pinn_core.objectives import Term
 from pinn_core.optimizers.optimizer import State
 from pinn_core.probes.hessian import hessian
 from pinn_core.probes.histograms import histograms
@@ -36,13 +31,16 @@ KERNEL_POINTS = 128
 TOGETHER = 16
 """Members whose Hessians share a graph on a GPU; on a CPU each goes alone, as alone its bits."""
 
+Put = Callable[[str, slice | int, Mapping[str, Tensor]], None]
+"""Write a kind's numbers of some members, by loss term, into the tables."""
+
 
 class Landscape:
-    """Tables of the numbers that are due at some steps, in float64, NaN where nothing was yet.
+    """Numbers that are due at some steps, as tables (due steps, m, ...) by kind and loss term.
 
-    Hessians are made in float64 whatever the training's precision, of the losses at ``residual``'s
-    points for the equation and at all of the grid's for each condition; a regression's at as many
-    points of the grid. The total has the terms' weights of the step, not a weighting's factors of
+    ``start`` makes the tables, in float64 and NaN where nothing was yet; who trains holds them.
+    Hessians are made in float64 whatever the training's precision, of the losses at the terms'
+    ``recorded_points``. The total has the terms' weights of the step, not a weighting's factors of
     single points. With ``keeps_pairs`` (some phase is L-BFGS) a spectrum has a second one beside
     it, as L-BFGS sees it: in the rows to which an iteration led that had pairs already.
     """
@@ -51,48 +49,45 @@ class Landscape:
         self,
         disc: Discretization,
         record: Record,
-        terms: Sequence[str],
-        residual: PointSet,
-        rows: int,
-        members: int,
+        terms: Sequence[Term],
         keeps_pairs: bool,
     ) -> None:
-        self._terms, self._points = terms, record.gradient_points
+        self._points = record.gradient_points
         self._every = {
             kind: getattr(record, cadence)
             for kind, cadence in LANDSCAPE.items()
             if keeps_pairs or kind != PRECONDITIONED
         }
-        self._rows, self._members = rows, members
-        self.enter(disc, residual)
+        self.enter(disc, terms)
         self._layers = [weights for weights, _ in disc.stack.places()]
         self._probes = _probes(disc)
-        self.tables = {
-            f"{kind}/{name}": torch.full(
-                ((rows - 1) // self._every[kind] + 1, members, *shape),
-                torch.nan,
-                dtype=torch.float64,
-                device=disc.device,
-            )
+        self._tables = {
+            f"{kind}/{name}": shape
             for kind in self.kinds
             for name, shape in self._shapes(kind).items()
         }
 
-    def enter(self, disc: Discretization, residual: PointSet) -> None:
-        """Look at this discretization from now on."""
+    def start(self, rows: int, members: int) -> dict[str, Tensor]:
+        """The tables of a training with so many rows."""
+        return {
+            name: torch.full(
+                ((rows - 1) // self._every[name.partition("/")[0]] + 1, members, *shape),
+                torch.nan,
+                dtype=torch.float64,
+                device=self._disc.device,
+            )
+            for name, shape in self._tables.items()
+        }
+
+    def enter(self, disc: Discretization, terms: Sequence[Term]) -> None:
+        """Look at these terms of this discretization from now on."""
         self._disc = disc
-        grid = disc.grid.thinned(self._points, "gradient")
-        known = {"residual": residual, "regression": grid, **disc.condition_points}
-        self._point_sets = {name: known[name] for name in self._terms}
+        self._terms = {term.name: term for term in terms}
+        self._point_sets = {term.name: term.recorded_points(disc, self._points) for term in terms}
         self._few = {
             name: point_set.thinned(KERNEL_POINTS, "kernel")
             for name, point_set in self._point_sets.items()
         }
-
-    def select(self, rows: Int[Tensor, " k"]) -> None:
-        """Go on with the members in these rows; ``enter`` has to follow."""
-        self._members = len(rows)
-        self.tables = {name: table.index_select(1, rows) for name, table in self.tables.items()}
 
     @property
     def kinds(self) -> list[str]:
@@ -107,25 +102,25 @@ class Landscape:
         if kind != "kernel":
             shape = (1, CURVATURE_STEPS) if kind == "curvature" else (PROBES, SPECTRUM_STEPS)
             return dict.fromkeys(names, (shape[0], 2, shape[1]))
-        sizes = {name: len(point_set) * self._width(name) for name, point_set in self._few.items()}
+        sizes = {
+            name: len(point_set) * self._width(self._terms[name])
+            for name, point_set in self._few.items()
+        }
         return {name: (sizes.get(name, sum(sizes.values())),) for name in names}
 
-    def _width(self, term: str) -> int:
+    def _width(self, term: Term) -> int:
         """Quantities of a term at a point."""
         disc = self._disc
-        if term in disc.conditions:
-            return len(disc.conditions[term].quantities)
-        if term != "residual":
-            return disc.problem.outputs
         start = torch.zeros(1, disc.size, device=disc.device, dtype=disc.dtype)
-        return disc.residual(start, self._few[term])[1].shape[2]
+        return term.quantities(disc, start, self._few[term.name].coordinates)[0].shape[2]
 
     def due(self, step: int) -> frozenset[str]:
         """The kinds that this row has."""
         return frozenset(kind for kind in self.kinds if step % self._every[kind] == 0)
 
-    def state(
+    def record(
         self,
+        tables: Mapping[str, Tensor],
         step: int,
         parameters: Float[Tensor, "m p"],
         weights: Float[Tensor, "t m"],
@@ -136,42 +131,44 @@ class Landscape:
         ``optimizer`` is the state that the update into this row left.
         """
         due = self.due(step)
+
+        def put(kind: str, members: slice | int, numbers: Mapping[str, Tensor]) -> None:
+            for name, measured in numbers.items():
+                table = tables[f"{kind}/{name}"]
+                size = min(measured.shape[-1], table.shape[-1])  # stages differ in their points
+                table[step // self._every[kind], members, ..., :size] = measured[..., :size]
+
         if "histogram" in due:
-            self._put("histogram", step, slice(None), self._histograms(parameters))
+            put("histogram", slice(None), self._histograms(parameters))
         if due & {"curvature", "spectrum"}:
             together = TOGETHER if parameters.is_cuda else 1
             for first in range(0, len(parameters), together):
-                own = slice(first, first + together)
-                there = parameters[own].double().clone()
-                self._curve(step, due, own, there, weights[:, own])
+                group = slice(first, min(first + together, len(parameters)))
+                there = parameters[group].double().clone()
+                self._curve(put, due, group, there, weights[:, group])
                 if PRECONDITIONED in due and holds_pairs(optimizer):
-                    self._precondition(step, own, there, weights[:, own], optimizer)
+                    self._precondition(put, group, there, weights[:, group], optimizer)
         if "kernel" in due:
             for member in range(len(parameters)):
-                found = kernel_eigenvalues(self._disc, parameters, self._few, member)
-                self._put("kernel", step, member, found)
-
-    def _put(self, kind: str, step: int, own: slice | int, found: Mapping[str, Tensor]) -> None:
-        for name, numbers in found.items():
-            table = self.tables[f"{kind}/{name}"]
-            room = min(numbers.shape[-1], table.shape[-1])  # a stage may have more or fewer points
-            table[step // self._every[kind], own, ..., :room] = numbers[..., :room]
+                put(
+                    "kernel",
+                    member,
+                    kernel_eigenvalues(
+                        self._disc, parameters, [*self._terms.values()], self._few, member
+                    ),
+                )
 
     def _histograms(self, parameters: Tensor) -> dict[str, Tensor]:
         return {
-            name: histograms(self._gradient(name, parameters, point_set), self._layers)
-            for name, point_set in self._point_sets.items()
+            name: histograms(
+                term.loss_and_gradient(self._disc, parameters, self._point_sets[name])[0].gradient,
+                self._layers,
+            )
+            for name, term in self._terms.items()
         }
 
-    def _gradient(self, name: str, parameters: Tensor, point_set: PointSet) -> Tensor:
-        if name == "residual":
-            return residual_term(self._disc, parameters, point_set)[0].gradient
-        if name in self._disc.conditions:
-            return condition_term(self._disc, parameters, name, point_set)[0].gradient
-        return fit_term(self._disc, parameters, point_set, point_set["reference"])[0].gradient
-
     def _curve(
-        self, step: int, due: frozenset[str], own: slice, parameters: Tensor, weights: Tensor
+        self, put: Put, due: frozenset[str], group: slice, parameters: Tensor, weights: Tensor
     ) -> None:
         """Lanczos' matrices of every Hessian of some members.
 
@@ -182,27 +179,30 @@ class Landscape:
             if "spectrum" in due
             else (self._probes[:1], CURVATURE_STEPS)
         )
-        for name, matrices in self._matrices(own, parameters, weights, *asked).items():
+        for name, matrices in self._matrices(group, parameters, weights, *asked).items():
             if "spectrum" in due:
-                self._put("spectrum", step, own, {name: matrices})
+                put("spectrum", group, {name: matrices})
             if "curvature" in due:
-                self._put("curvature", step, own, {name: matrices[:, :1, :, :CURVATURE_STEPS]})
+                put("curvature", group, {name: matrices[:, :1, :, :CURVATURE_STEPS]})
 
     def _precondition(
-        self, step: int, own: slice, parameters: Tensor, weights: Tensor, optimizer: State
+        self, put: Put, group: slice, parameters: Tensor, weights: Tensor, optimizer: State
     ) -> None:
         """The same of every Hessian between the roots of the inverse that L-BFGS carries."""
-        known = optimizer["pairs"][own] > 0
+        known = optimizer["pairs"][group] > 0
         if not known.any():
             return
-        asked, root = (self._probes, SPECTRUM_STEPS), root_of(optimizer, own)
-        for name, matrices in self._matrices(own, parameters, weights, *asked, root).items():
-            kept = torch.where(known[:, None, None, None], matrices, torch.nan)
-            self._put(PRECONDITIONED, step, own, {name: kept})
+        asked, root = (self._probes, SPECTRUM_STEPS), root_of(optimizer, group)
+        for name, matrices in self._matrices(group, parameters, weights, *asked, root).items():
+            put(
+                PRECONDITIONED,
+                group,
+                {name: torch.where(known[:, None, None, None], matrices, torch.nan)},
+            )
 
     def _matrices(
         self,
-        own: slice,
+        group: slice,
         parameters: Tensor,
         weights: Tensor,
         probes: Float[Tensor, "probes size"],
@@ -210,14 +210,14 @@ class Landscape:
         root: Root | None = None,
     ) -> dict[str, Float[Tensor, "m probes 2 k"]]:
         """Of what is optimised, ``total``, and of each term."""
-        members = range(self._members)[own]
+        members = range(group.start, group.stop)
         point_sets = {name: point_set.of(members) for name, point_set in self._point_sets.items()}
         found = {
             name: self._lanczos({name: point_set}, parameters, probes, steps, root)
             for name, point_set in point_sets.items()
         }
         total = (
-            found[self._terms[0]] * weights[0][:, None, None, None]
+            found[next(iter(found))] * weights[0][:, None, None, None]
             if len(point_sets) == 1
             else self._lanczos(point_sets, parameters, probes, steps, root, weights)
         )
@@ -234,7 +234,7 @@ class Landscape:
     ) -> Float[Tensor, "m probes 2 k"]:
         def losses(own: Tensor) -> Tensor:
             each = [
-                differentiable_loss(self._disc, own, name, point_set)
+                self._terms[name].differentiable_loss(self._disc, own, point_set)
                 for name, point_set in point_sets.items()
             ]
             if weights is not None:
@@ -251,15 +251,17 @@ class Landscape:
         found = [torch.stack(lanczos(product, start, steps), dim=1) for start in starts]
         return torch.stack(found, dim=1)
 
-    def cells(self, rows: int, member: int) -> dict[str, list[float | list[float] | None]]:
+    def cells(
+        self, tables: Mapping[str, Tensor], rows: int, member: int
+    ) -> dict[str, list[float | list[float] | None]]:
         """A member's columns of rows 0 to rows - 1; None where nothing was due or it is not finite.
 
         ``pinn_core.records.trajectory.landscape_columns`` says what they hold.
         """
         found = {}
-        for name, table in self.tables.items():
+        for name in self._tables:
             kind = name.partition("/")[0]
-            own = table[:, member].cpu().numpy()
+            own = tables[name][:, member].cpu().numpy()
             column: list[float | list[float] | None] = [None] * rows
             for step in range(0, rows, self._every[kind]):
                 column[step] = _cell(kind, own[step // self._every[kind]])

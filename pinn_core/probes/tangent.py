@@ -4,29 +4,31 @@ J holds the gradients of what a term squares at its points, without weights (Wan
 2022, section 3).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
+from pinn_core.objectives import Term
 from pinn_core.objectives.tangent_kernel import jacobian
 
 
 def kernel_eigenvalues(
     disc: Discretization,
     parameters: Float[Tensor, "m p"],
+    terms: Sequence[Term],
     point_sets: Mapping[str, PointSet],
     member: int,
 ) -> dict[str, Float[Tensor, " _"]]:
     """Of one member, falling, float64: by term, and ``total``; NaN where the kernel is not finite.
 
-    ``point_sets`` are the points of each term.
+    ``point_sets`` are the points of each term, by its name.
     """
     tables = {
-        name: jacobian(disc, parameters, name, point_set, member).double()
-        for name, point_set in point_sets.items()
+        term.name: jacobian(disc, parameters, term, point_sets[term.name], member).double()
+        for term in terms
     }
     found = {name: _eigenvalues(table) for name, table in tables.items()}
     if len(tables) == 1:

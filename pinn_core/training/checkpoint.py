@@ -103,8 +103,8 @@ class Checkpointing:
         header = {"identity": json.dumps(identity, sort_keys=True), "step": str(step)}
         self.shelf.put(save(flat, {**header, "digest": _digest(header, flat)}))
 
-    def load(self, identity: Mapping[str, object]) -> tuple[int, dict[str, Tensor]] | None:
-        """Step and tensors of a checkpoint of just this pack and these versions, else None.
+    def load(self, identity: Mapping[str, object]) -> dict[str, Tensor] | None:
+        """The tensors of a checkpoint of just this pack and these versions, else None.
 
         What is damaged, foreign or no safetensors at all is set aside.
         """
@@ -119,7 +119,7 @@ class Checkpointing:
         if not sound or header["identity"] != json.dumps(identity, sort_keys=True):
             self.shelf.set_aside()
             return None
-        return int(header["step"]), tensors
+        return tensors
 
     def clear(self) -> None:
         """Remove the checkpoint of a pack whose results are safe."""

@@ -1,15 +1,12 @@
 """From a pack's record to one trajectory per member: nulls, divergence, the sketch column."""
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.configuration import Configuration
 from pinn_core.objectives import Regression
@@ -17,47 +14,37 @@ from pinn_core.records.trajectory import (
     LIST_TYPE,
     SKETCH_TYPE,
     Trajectory,
-    read_parquet,
-    write_parquet,
 )
 from pinn_core.training.recording import Recorder
+from pinn_core.training.state import State
 
 
 def trajectories(
-    recorder: Recorder, rows: int, members: Sequence[int] | None = None
+    recorder: Recorder, state: State, steps: int, rows: Sequence[int] | None = None
 ) -> list[Trajectory]:
-    """Rows 0 to rows - 1 of every member, or of those named."""
+    """The first ``steps`` rows of every member's record, or of those in these rows of the state."""
     with np.errstate(all="ignore"):  # after a divergence there is anything
-        columns = _columns(recorder, rows)
-    sketches = recorder.sketches.cpu().numpy()
+        columns = _columns(recorder, state, steps)
+    sketches = state.samples["sketch"].cpu().numpy()
     every = recorder.record.sketch_every
     return [
         _trajectory(
             {name: table[:, i] for name, table in columns.items()},
             sketches[:, i],
             every,
-            recorder.landscape.cells(rows, i),
+            recorder.landscape.cells(state.samples, steps, i),
         )
-        for i in (range(recorder.members) if members is None else members)
+        for i in (range(len(state.members)) if rows is None else rows)
     ]
 
 
-def pruned(recorder: Recorder, step: int, members: Sequence[int]) -> list[Trajectory]:
-    """Of members that stop at a recorded row: all up to it, and no update that leaves it."""
-    recorder.forget_update(step, members)
-    return [replace(one, pruned_at=step) for one in trajectories(recorder, step + 1, members)]
-
-
-def encoded(trajectory: Trajectory) -> UInt8[Tensor, " bytes"]:
-    """A trajectory as a tensor, for a checkpoint."""
-    sink = pa.BufferOutputStream()
-    write_parquet(trajectory, sink)
-    return torch.frombuffer(bytearray(sink.getvalue()), dtype=torch.uint8)
-
-
-def decoded(content: UInt8[Tensor, " bytes"]) -> Trajectory:
-    """The trajectory that ``kept`` made a tensor of."""
-    return read_parquet(pa.BufferReader(content.numpy().tobytes()), "checkpoint")
+def pruned(recorder: Recorder, state: State, step: int, rows: Sequence[int]) -> list[Trajectory]:
+    """Of members that stop at a recorded step: all up to it, and no update that leaves it."""
+    recorder.forget_update(state, step, rows)
+    return [
+        replace(trajectory, pruned_at=step)
+        for trajectory in trajectories(recorder, state, step + 1, rows)
+    ]
 
 
 def recorded_every(configuration: Configuration, column: str) -> int:
@@ -78,36 +65,33 @@ def recorded_every(configuration: Configuration, column: str) -> int:
     return 1
 
 
-def latest(recorder: Recorder, column: str, step: int) -> Float[ndarray, " m"]:
+def latest(recorder: Recorder, state: State, column: str, step: int) -> Float[ndarray, " m"]:
     """A column's value in the last row so far, NaN where there is none."""
     every = recorder.record.full_every
     first = max(step - 1, 0)
     first -= first % every if every else 0  # what is due in the window is due in the whole
-    window = copy(recorder)
-    window.tables = {name: table[first : step + 1] for name, table in recorder.tables.items()}
-    window.seconds = recorder.seconds[first:]
+    window = replace(
+        state,
+        sums={name: table[first : step + 1] for name, table in state.sums.items()},
+        seconds=state.seconds[first : step + 1],
+    )
     with np.errstate(all="ignore"):
-        values = _columns(window, step + 1 - first)[column][-1]
+        values = _columns(recorder, window, step + 1 - first)[column][-1]
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _columns(recorder: Recorder, rows: int) -> dict[str, Float[ndarray, "rows m"]]:
+def _columns(recorder: Recorder, state: State, rows: int) -> dict[str, Float[ndarray, "rows m"]]:
     """Every column, NaN where nothing was due."""
-    sums = recorder.sums(rows)
-    nothing = np.full((rows, recorder.members), np.nan)
+    sums, members = recorder.numbers(state, rows), len(state.members)
+    nothing = np.full((rows, members), np.nan)
     lengths = {name: np.sqrt(sums[name]) for name in ("away", "update")}
     norms = {name: np.sqrt(sums[f"gradient/{name}"]) for name in ("residual", "conditions")}
     before = np.concatenate([nothing[:1], lengths["update"][:-1]])
-    conditions = recorder.conditions
-    losses = {
-        f"loss/{name}": sums.get(name, nothing) for name in ("residual", *conditions, "regression")
-    }
-    weights = {
-        f"weight/{name}": sums.get(f"weight/{name}", nothing) for name in ("residual", *conditions)
-    }
+    losses = {f"loss/{name}": sums.get(name, nothing) for name in recorder.losses}
+    weights = {f"weight/{name}": sums.get(f"weight/{name}", nothing) for name in recorder.losses}
     each = {
         f"gradient/norm/{name}": np.sqrt(sums.get(f"gradient/{name}", nothing))
-        for name in conditions
+        for name in recorder.others
     }
     found = {
         **losses,
@@ -122,20 +106,17 @@ def _columns(recorder: Recorder, rows: int) -> dict[str, Float[ndarray, "rows m"
         **each,
         "loss/batch": _weighted(sums, {name: sums[f"term/{name}"] for name in recorder.terms}),
         "loss/total": _weighted(sums, {name: sums[name] for name in recorder.terms}),
-        "time/step_seconds": np.tile(recorder.seconds[:rows, None].numpy(), (1, recorder.members)),
+        "time/step_seconds": np.tile(state.seconds[:rows, None].numpy(), (1, members)),
         **_full(recorder, sums, rows),
-        **_work(recorder, rows),
+        **_work(recorder, state, rows),
         **{name: sums[name] for name in recorder.names.get("conflict", ())},
     }
     return {name: found.get(name, nothing) for name in recorder.columns}
 
 
-def _work(recorder: Recorder, rows: int) -> dict[str, ndarray]:
-    work = recorder.work
-    return {
-        f"work/{name}": work.table[:rows, place].cpu().numpy()
-        for place, name in enumerate(work.names)
-    }
+def _work(recorder: Recorder, state: State, rows: int) -> dict[str, ndarray]:
+    table = state.sums["work"][:rows].cpu().numpy()
+    return {f"work/{name}": table[:, number] for number, name in enumerate(recorder.work.names)}
 
 
 def _weighted(sums: Mapping[str, ndarray], losses: Mapping[str, ndarray]) -> ndarray:
@@ -145,7 +126,7 @@ def _weighted(sums: Mapping[str, ndarray], losses: Mapping[str, ndarray]) -> nda
 
 def _full(recorder: Recorder, sums: Mapping[str, ndarray], rows: int) -> dict[str, ndarray]:
     """The columns of the whole grid, which may be those of the row."""
-    names = ("residual", *recorder.conditions, "regression", "error")
+    names = (*recorder.losses, "error")
     full = {name: sums[f"full/{name}"] for name in names if f"full/{name}" in sums}
     every = recorder.record.full_every
     if recorder.full_is_free and every:

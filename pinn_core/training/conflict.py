@@ -12,7 +12,8 @@ from pinn_core.aggregations import Aggregation
 from pinn_core.alignments import Alignment, Proposal
 from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization
-from pinn_core.optimizers.optimizer import Optimizer, Settings, State, StepContext
+from pinn_core.optimizers.optimizer import Optimizer, Settings, StepContext
+from pinn_core.optimizers.optimizer import State as OptimizerState
 from pinn_core.vectors.gramian import ROUNDING, combined, gramian_of
 from pinn_core.vectors.rows import dots
 
@@ -42,7 +43,7 @@ class Conflict:
         return self._aggregation.kind != "sum" or self._alignment.kind != "none"
 
     def terms(self, parts: Sequence[Float[Tensor, "m p"]]) -> "Gradients":
-        """What counts as the terms, of the weighted gradients, the residual's first."""
+        """What counts as the terms, of the weighted gradients, the equation's first."""
         rows = list(parts)
         if self._aggregation.terms == "two":
             together = rows[1]
@@ -70,7 +71,7 @@ class Conflict:
         gradients: "Gradients",
         optimizer: Optimizer,
         settings: Settings,
-        state: State,
+        state: OptimizerState,
         context: StepContext,
         now: int | Int[Tensor, ""],
     ) -> tuple[Float[Tensor, "m p"], Float[Tensor, "c m"]]:

@@ -7,10 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Discretization, PointSet
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives import Batch
-from pinn_core.objectives.tangent_kernel import point_set_of
-from pinn_core.objectives.terms import differentiable_loss
 from pinn_core.probes.hessian import Product, hessian
 from pinn_core.probes.landscape import TOGETHER
 from pinn_core.training.loss_weights import LossWeights
@@ -58,14 +56,9 @@ class HessianProducts:
         factors = self._loss_weights.factors_again(members)
         weights = self._loss_weights.table[:, list(members)].to(parameters.dtype)
         each = [
-            differentiable_loss(
-                self._disc, parameters, name, self._point_set(name, members), factors
+            term.differentiable_loss(
+                self._disc, parameters, self._batch[term.points].of(members), factors
             )
-            for name in self._loss_weights.names
+            for term in self._loss_weights.terms
         ]
         return (weights * torch.stack(each)).sum(0)
-
-    def _point_set(self, name: str, members: Sequence[int]) -> PointSet:
-        """The points of a term; a regression's are the batch's only ones."""
-        place = "grid" if name == "regression" else point_set_of(name)
-        return self._batch[place].of(members)

@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.objectives import Evaluation
-from pinn_core.objectives.terms import Term
+from pinn_core.objectives import Evaluation, LossGradient
 
 Known = tuple[Evaluation, int]
 """An evaluation of several members, and the row of one."""
@@ -44,7 +43,7 @@ def joined(places: Sequence[Known]) -> Evaluation:
     (first, _) = places[0]
     return Evaluation(
         {
-            name: Term(
+            name: LossGradient(
                 torch.stack([each.terms[name].loss[row] for each, row in places]),
                 torch.stack([each.terms[name].gradient[row] for each, row in places]),
             )

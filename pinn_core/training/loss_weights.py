@@ -1,47 +1,52 @@
 """How a pack's loss terms are weighed against each other, step by step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization
-from pinn_core.objectives import Batch, Evaluation
-from pinn_core.objectives.tangent_kernel import point_set_of, traces
+from pinn_core.objectives import Batch, Evaluation, Term
+from pinn_core.objectives.tangent_kernel import traces
 from pinn_core.objectives.terms import Factors, no_factors
+from pinn_core.training.state import State
 from pinn_core.weightings import Fixed, View, Weighting
 
 
 class LossWeights:
     """The terms' weights of every member and, where the weighting has them, factors of points.
 
-    ``table`` (t, m) holds the weights in float64, the terms in the order of ``names``.
+    ``State.weights`` holds the weights, in the order of ``terms``, ``State.weighting``
+    what the weighting remembers; both are read and set here. It serves one state: where another
+    takes its place, another ``LossWeights`` does.
     """
 
     def __init__(
-        self,
-        disc: Discretization,
-        weighting: Weighting,
-        weights: Mapping[str, Float[Tensor, " m"]],
-        batch: Batch,
+        self, disc: Discretization, weighting: Weighting, terms: Sequence[Term], state: State
     ) -> None:
-        self.names = tuple(weights)
-        self._disc = disc
-        self._weighting = weighting if "residual" in weights else Fixed()
-        self._set(torch.stack(list(weights.values())).double())
-        sizes = {
-            name: len(batch[point_set_of(name)])
-            for name in self.names
-            if point_set_of(name) in batch
-        }
-        self.state = self._weighting.start(sizes, self.table)
+        self.terms = terms
+        self.names = tuple(term.name for term in terms)
+        self._disc, self._state = disc, state
+        weighed = any(term.origin == "equation" for term in terms)
+        self._weighting = weighting if weighed else Fixed()
         self._asked: dict[str, Tensor | None] = {}
+        self._set(state.weights)
 
-    def _set(self, table: Float[Tensor, "t m"]) -> None:
-        self.table = table
-        self._own = table.to(self._disc.dtype)[..., None]
+    def start(self, batch: Batch) -> None:
+        """Begin the weighting anew, on batches like this one."""
+        sizes = {term.name: len(batch[term.points]) for term in self.terms}
+        self._state.weighting = self._weighting.start(sizes, self._state.weights)
+
+    def _set(self, weights: Float[Tensor, "t m"]) -> None:
+        self._state.weights = weights
+        self._columns = weights.to(self._disc.dtype)[..., None]
+
+    @property
+    def table(self) -> Float[Tensor, "t m"]:
+        """The weights in float64."""
+        return self._state.weights
 
     @property
     def factors(self) -> Factors:
@@ -51,7 +56,7 @@ class LossWeights:
         problem = self._disc.problem
 
         def asked(name: str, squares: Tensor, points: Tensor) -> Tensor | None:
-            found = self._weighting.factors(self.state, name, squares, points, problem)
+            found = self._weighting.factors(self._state.weighting, name, squares, points, problem)
             self._asked[name] = found
             return found
 
@@ -73,7 +78,7 @@ class LossWeights:
     ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m p"]]:
         """What is optimised, and its gradient, from an evaluation of all or some members."""
         terms = [evaluation.terms[name] for name in self.names]
-        weights = self._own[:, members]
+        weights = self._columns[:, members]
         gradient = weights[0] * terms[0].gradient
         for weight, term in zip(weights[1:], terms[1:], strict=True):
             gradient.addcmul_(weight, term.gradient)
@@ -84,7 +89,9 @@ class LossWeights:
     def parts(self, evaluation: Evaluation) -> list[Float[Tensor, "m p"]]:
         """The terms' gradients with their weights, in the order of ``names``."""
         gradients = [evaluation.terms[name].gradient for name in self.names]
-        return [weight * each for weight, each in zip(self._own, gradients, strict=True)]
+        return [
+            weight * gradient for weight, gradient in zip(self._columns, gradients, strict=True)
+        ]
 
     def due(self, step: int) -> bool:
         """Whether the weights are set anew after the update that leaves row ``step``."""
@@ -104,25 +111,6 @@ class LossWeights:
             matrices,
             biases,
             self._disc.size,
-            partial(traces, self._disc, parameters, batch, self.names),
+            partial(traces, self._disc, parameters, batch, self.terms),
         )
-        self._set(self._weighting.update(self.state, view).double())
-
-    def select(self, rows: Int[Tensor, " k"]) -> None:
-        """Go on with the members in these rows."""
-        self._set(self.table.index_select(1, rows))
-        self.state = {name: tensor.index_select(0, rows) for name, tensor in self.state.items()}
-        self._asked = {}
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Everything that a resumed training needs, by name."""
-        return {"weights": self.table, **{f"own/{name}": t for name, t in self.state.items()}}
-
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on where ``tensors`` were saved."""
-        self._set(tensors["weights"])
-        self.state = {
-            name.removeprefix("own/"): tensor
-            for name, tensor in tensors.items()
-            if name.startswith("own/")
-        }
+        self._set(self._weighting.update(self._state.weighting, view).double())

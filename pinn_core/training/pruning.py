@@ -38,7 +38,7 @@ class Rounds:
 
     def __init__(self, pruning: Pruning, pack: Pack) -> None:
         self._pruning, self._pack = pruning, pack
-        before = [self._latest(rung) for rung in pruning.rungs if rung < pack.step]
+        before = [self._latest(rung) for rung in pruning.rungs if rung < pack.state.step]
         self._values = np.array(before, dtype=float).reshape(len(before), len(pack.members))
 
     def judge(self, step: int) -> None:
@@ -54,4 +54,4 @@ class Rounds:
             self._pack.stop([row for row in range(len(members)) if row not in going], step)
 
     def _latest(self, step: int) -> Float[ndarray, " m"]:
-        return latest(self._pack.recorder, self._pruning.metric, step)
+        return latest(self._pack.recorder, self._pack.state, self._pruning.metric, step)

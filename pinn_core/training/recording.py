@@ -10,11 +10,12 @@ from torch import Tensor
 
 from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization, PointSet
-from pinn_core.objectives import Evaluation, Term
-from pinn_core.objectives.terms import condition_term, residual_term
+from pinn_core.objectives import Evaluation, LossGradient, Term
+from pinn_core.objectives.terms import FIT
 from pinn_core.probes import Landscape, keeps_pairs
 from pinn_core.probes.sketch import Sketch
 from pinn_core.records.trajectory import CONFLICT, SKETCH_SIZE, columns
+from pinn_core.training.state import State, Tensors
 from pinn_core.training.work import Work, work_columns
 from pinn_core.vectors.rows import dots
 from pinn_core.vectors.squares import misfit, weighted_squares
@@ -25,73 +26,84 @@ NAN = float("nan")
 class Recorder:
     """Collects sums for every row and member on the device; nothing here waits for the device.
 
-    ``tables`` holds for each kind of sums a table (steps + 1, numbers, m) in float64, NaN where
-    nothing was due: ``always``, ``gradients`` (inner products, and losses that need derivatives)
-    and ``full`` (on the whole grid); ``sums`` names them. Columns are made of them after the
-    training (``unpacking``). ``sketches`` has the shape (due sketches, m, 512). ``past`` (2, 2,
-    m + 1) holds what ``keep`` added up, on the watched points and on the whole grid.
+    What it collects is in the state, in float64 and NaN where nothing was due. ``State.sums`` has
+    for each kind of sums a table (steps + 1, numbers, m): ``always``, ``gradients`` (inner
+    products, and losses that need derivatives), ``full`` (on the whole grid), ``conflict`` and
+    ``work``; ``names`` names their numbers. ``State.samples`` has the sketches of the parameters
+    (due sketches, m, 512) and the tables of the landscape. Columns are made of them after the
+    training (``columns``).
     """
 
-    def __init__(self, disc: Discretization, configuration: Configuration, members: int) -> None:
+    def __init__(self, disc: Discretization, configuration: Configuration) -> None:
         self.record = configuration.record
         self.objective = configuration.objective
-        self.members = members
-        self.past: Tensor | None = None
-        self.enter(disc)
-        self.terms = list(self.objective.weights(disc))
-        self.conditions = list(disc.problem.conditions)
+        self._choose_points(disc)
+        self.terms = [term.name for term in self._terms]
+        compared = [term.name for term in self._compared]
+        self.others = list(dict.fromkeys([*disc.problem.conditions, *compared]))
+        self.losses = [self._equation.name, *self.others, FIT]
         self.columns = [
-            *columns(self.conditions, configuration.weighting.kind != "fixed"),
+            *columns(self.others, configuration.weighting.kind != "fixed"),
             *work_columns(configuration.phases),
         ]
         self.names = self._names()
         if configuration.looks_at_conflicts:
             self.columns += CONFLICT
             self.names["conflict"] = [*CONFLICT]
-        rows = configuration.steps + 1
-        self.tables = {
-            table: self._empty(rows, len(names), members) for table, names in self.names.items()
-        }
-        self.seconds = torch.full((rows,), NAN, dtype=torch.float64)
-        every = self.record.sketch_every
-        due = (rows - 1) // every + 1 if every else 0
-        self.sketches = self._empty(due, members, SKETCH_SIZE).float()
+        self._rows = configuration.steps + 1
         self._sketch = Sketch(disc.size, disc.device)
-        self.work = Work(configuration.phases, rows, members, disc.device)
+        self.work = Work(configuration.phases)
         self.landscape = Landscape(
             disc,
             self.record,
-            self.terms,
-            self._gradient_points,
-            rows,
-            members,
+            self._terms,
             keeps_pairs(configuration.phases),
         )
-        self._nothing = self._empty(2 * members)
         self._clock = time.perf_counter()
 
+    def sums(self, members: int) -> Tensors:
+        """The tables with a row for every step, of so many members, before the first."""
+        tables = {
+            table: self._empty(self._rows, len(names), members)
+            for table, names in self.names.items()
+        }
+        return {**tables, "work": self.work.start(self._rows, members, self.disc.device)}
+
+    def samples(self, members: int) -> Tensors:
+        """The tables with a row for every due step, of so many members, before the first."""
+        every = self.record.sketch_every
+        due = (self._rows - 1) // every + 1 if every else 0
+        sketches = self._empty(due, members, SKETCH_SIZE).float()
+        return {"sketch": sketches, **self.landscape.start(self._rows, members)}
+
+    def seconds(self) -> Float[Tensor, " rows"]:
+        """The wall times before the first step; on the CPU, where they are measured."""
+        return torch.full((self._rows,), NAN, dtype=torch.float64)
+
     def enter(self, disc: Discretization) -> None:
-        """Measure errors by this discretization from now on, together with what was kept."""
-        self.disc = disc
-        self._choose_points()
+        """Measure by this discretization from now on; its conditions have their targets."""
+        self._choose_points(disc)
+        self.landscape.enter(disc, self._terms)
 
-    def enter_landscape(self) -> None:
-        """Record the landscape of the losses, whose targets are now known."""
-        self.landscape.enter(self.disc, self._gradient_points)
-
-    def keep(self, parameters: Float[Tensor, "m p"]) -> None:
+    def keep(self, state: State) -> None:
         """Measure the errors of these solutions together with those that follow."""
         judges = (self._judge, self._judge_grid)
-        self.past = torch.stack([judge.totals(self.disc, parameters) for judge in judges])
+        state.past = torch.stack(
+            [
+                judge.totals(self.disc, state.parameters, self._past(state, number))
+                for number, judge in enumerate(judges)
+            ]
+        )
 
     def _empty(self, *shape: int) -> Tensor:
         return torch.full(shape, NAN, dtype=torch.float64, device=self.disc.device)
 
     def _names(self) -> dict[str, list[str]]:
         """What the numbers of every table are."""
-        judged = [*self._judge.conditions, "regression", "error"]
-        others = [name for name in self.disc.conditions if name not in self._judge.conditions]
-        norms = [f"gradient/{name}" for name in self.disc.conditions] if self._several else []
+        judged = [*self._judge.conditions, FIT, "error"]
+        compared = [term.name for term in self._compared]
+        derived = [self._equation.name, *(n for n in compared if n not in self._judge.conditions)]
+        norms = [f"gradient/{name}" for name in compared] if self._several else []
         return {
             "always": [
                 *(f"term/{name}" for name in self.terms),
@@ -102,26 +114,32 @@ class Recorder:
             "gradients": [
                 *("gradient/residual", "gradient/conditions", "gradient/both"),
                 *norms,
-                *("residual", *others),
+                *derived,
             ],
-            "full": [f"full/{name}" for name in (*judged, "residual", *others)],
+            "full": [f"full/{name}" for name in (*judged, *derived)],
         }
 
     @property
     def _several(self) -> bool:
-        return len(self.disc.conditions) > 1
+        return len(self._compared) > 1
 
-    def _choose_points(self) -> None:
+    def _choose_points(self, disc: Discretization) -> None:
         """Points for the losses of every step, and interior points for due gradients."""
-        disc, record = self.disc, self.record
+        self.disc, record = disc, self.record
+        self._terms = self.objective.terms(disc)
+        self._equation, *self._compared = self.objective.compared_terms(disc)
+        self._gradient_points = {
+            term.name: term.recorded_points(disc, record.gradient_points)
+            for term in (self._equation, *self._compared)
+        }
         share = len(disc.interior) / len(disc.grid)
-        self._gradient_points = disc.interior.thinned(record.gradient_points, "gradient")
         self.residual_is_free = False
         self._watched = None
         if self.objective.batch == "full":
             batch = self.objective.batches(disc, []).at(0)
-            self.residual_is_free = "interior" in batch
-            interior, supervised = batch.get("interior", disc.interior), disc.supervised
+            self.residual_is_free = any(term.origin == "equation" for term in self._terms)
+            interior = batch.get(self._equation.points, disc.interior)
+            supervised = disc.supervised
         else:
             inside = min(max(round(share * record.points), 1), record.points - 1)
             interior = disc.interior.thinned(inside, "watched")
@@ -130,9 +148,8 @@ class Recorder:
         every_point = disc.problem.interior_points == "all"
         self.full_is_free = self.residual_is_free and every_point
         self._judged_points = interior.joined(supervised)
-        past = [None, None] if self.past is None else self.past
-        self._judge = ErrorMetrics(disc, interior, supervised, past[0])
-        self._judge_grid = ErrorMetrics(disc, disc.interior, disc.supervised, past[1])
+        self._judge = ErrorMetrics(disc, interior, supervised)
+        self._judge_grid = ErrorMetrics(disc, disc.interior, disc.supervised)
 
     def due(self, step: int) -> frozenset[str]:
         """What this row has besides what every row has: gradients, full, sketch."""
@@ -143,160 +160,160 @@ class Recorder:
         }
         return frozenset(name for name, n in every.items() if n > 0 and step % n == 0)
 
-    def state(
+    def record_row(
         self,
+        state: State,
         row: Int[Tensor, "1"],
         due: frozenset[str],
-        parameters: Float[Tensor, "m p"],
-        away: Float[Tensor, "m p"],
         evaluation: Evaluation,
-        weights: Float[Tensor, "t m"],
-        update: tuple[Tensor, Tensor] | None,
+        update: Float[Tensor, "m p"] | None,
     ) -> None:
-        """Record a row: its parameters, how far they are away from the first, their evaluation.
+        """Record a row: the state's parameters, their evaluation, what the conditions ask for.
 
-        ``update`` are the updates (m, P) out of and into the row, None for the last row.
+        ``update`` leads out of the row, None for the last row.
         """
+        parameters, members = state.parameters, len(state.members)
+        away = parameters - state.initial
         pairs = [(away, away)]
-        if update:
-            pairs += [(update[0], update[0]), update]
+        if update is not None:
+            pairs += [(update, update), (update, state.previous_update)]
         losses = None
         if "gradients" in due:
-            residual, conditions = self._conflict(parameters, evaluation)
-            inner, outer = residual.gradient, self._together(residual, conditions)
+            equation, compared = self._gradients(parameters, evaluation)
+            inner, outer = equation.gradient, self._together(equation, compared)
             pairs += [(inner, inner), (outer, outer), (inner, outer)]
             if self._several:
-                pairs += [(term.gradient, term.gradient) for term in conditions.values()]
-            losses = [residual.loss, *self._others(conditions)]
+                pairs += [(term.gradient, term.gradient) for term in compared.values()]
+            losses = [equation.loss, *self._derived(compared)]
         left, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         products = dots(left, right, self.disc.backend).view(-1)
-        moved = (3 if update else 1) * self.members
+        moved = (1 if update is None else 3) * members
         always = [term.loss for term in evaluation.terms.values()]
-        always += [weights.view(-1), self._judged(parameters, evaluation), products[:moved]]
-        if not update:
-            always.append(self._nothing)
-        self._put("always", row, always)
+        always += [state.weights.view(-1), self._judged(state, evaluation), products[:moved]]
+        if update is None:
+            always.append(self._empty(2 * members))
+        _put(state.sums["always"], row, always)
         if losses is not None:
-            self._put("gradients", row, [products[moved:], *losses])
+            _put(state.sums["gradients"], row, [products[moved:], *losses])
         if "full" in due:
-            self._put("full", row, self._full(parameters))
+            _put(state.sums["full"], row, self._full(state))
         if "sketch" in due:
-            place = row // self.record.sketch_every
-            self.sketches.index_copy_(0, place, self._sketch(parameters)[None])
+            sample = row // self.record.sketch_every
+            state.samples["sketch"].index_copy_(0, sample, self._sketch(parameters)[None])
 
-    def conflict(self, row: Int[Tensor, "1"], numbers: Float[Tensor, "c m"]) -> None:
+    def record_conflict(
+        self, state: State, row: Int[Tensor, "1"], numbers: Float[Tensor, "c m"]
+    ) -> None:
         """Record the conflicts of the step that leaves a row."""
-        self._put("conflict", row, [numbers])
+        _put(state.sums["conflict"], row, [numbers])
 
-    def _put(self, name: str, row: Tensor, numbers: list[Tensor]) -> None:
-        table = self.tables[name]
-        table.index_copy_(0, row, torch.cat(numbers).view(1, *table.shape[1:]))
-
-    def clock(self, step: int) -> None:
+    def clock(self, state: State, step: int) -> None:
         """Record the time since the last step."""
         now = time.perf_counter()
-        self.seconds[step] = (now - self._clock) / self.members
+        state.seconds[step] = (now - self._clock) / len(state.members)
         self._clock = now
 
-    def finite(self, step: int) -> bool:
+    def finite(self, state: State, step: int) -> bool:
         """Whether any member's losses are finite in a row."""
-        losses = self.tables["always"][step, : len(self.terms)]
+        losses = state.sums["always"][step, : len(self.terms)]
         return bool(losses.isfinite().all(0).any())
 
-    def forget_update(self, step: int, members: Sequence[int]) -> None:
-        """Of some members: no update leaves this row, which is their last."""
+    def forget_update(self, state: State, step: int, rows: Sequence[int]) -> None:
+        """Of the members in these rows of the state: no update leaves this step, their last."""
         for name in ("update", "turn"):
-            place = self.names["always"].index(name)
-            self.tables["always"][step, place, list(members)] = NAN
-        if "conflict" in self.tables:
-            self.tables["conflict"][step, :, list(members)] = NAN
+            number = self.names["always"].index(name)
+            state.sums["always"][step, number, list(rows)] = NAN
+        if "conflict" in self.names:
+            state.sums["conflict"][step, :, list(rows)] = NAN
 
-    def select(self, rows: Int[Tensor, " k"]) -> None:
-        """Go on with the members in these rows; what was recorded of the others is gone."""
-        self.members = len(rows)
-        self.tables = {name: t.index_select(2, rows) for name, t in self.tables.items()}
-        self.sketches = self.sketches.index_select(1, rows)
-        self._nothing = self._empty(2 * self.members)
-        if self.past is not None:
-            last = rows.new_tensor([self.past.shape[2] - 1])
-            self.past = self.past.index_select(2, torch.cat([rows, last]))
-        self.enter(self.disc)
-        self.work.select(rows)
-        self.landscape.select(rows)
-        self.enter_landscape()
-
-    def state_tensors(self) -> dict[str, Tensor]:
-        """All that was recorded, by name."""
-        known = {**self.tables, "sketches": self.sketches, "seconds": self.seconds}
-        known["work"] = self.work.table
-        return {**known, **{f"landscape/{n}": t for n, t in self.landscape.tables.items()}}
-
-    def sums(self, rows: int) -> dict[str, Float[ndarray, "rows m"]]:
-        """The tables' numbers by name, up to a row."""
+    def numbers(self, state: State, rows: int) -> dict[str, Float[ndarray, "rows m"]]:
+        """The numbers of the tables by name, up to a row."""
         return {
-            name: self.tables[table][:rows, place].cpu().numpy()
-            for table, own in self.names.items()
-            for place, name in enumerate(own)
+            name: state.sums[table][:rows, number].cpu().numpy()
+            for table, names in self.names.items()
+            for number, name in enumerate(names)
         }
 
-    def _judged(self, parameters: Tensor, evaluation: Evaluation) -> Tensor:
+    def _judged(self, state: State, evaluation: Evaluation) -> Tensor:
         """Losses that need values alone, on the watched points."""
+        parameters, past = state.parameters, self._past(state, 0)
         if self._watched is not None:
             values = self.disc.values(parameters, self._watched)
-            return self._verdict(self._judge, parameters, self._watched, values)
-        parts = dict(evaluation.values)
-        if "interior" in parts and not self.disc.one_plain_condition:
-            outside = self.disc.values(parameters, self.disc.supervised)
-            parts = {"interior": parts["interior"], "supervised": outside}
-        values = torch.cat(list(parts.values()), dim=1)
-        return self._verdict(self._judge, parameters, self._judged_points, values)
+            return self._verdict(self._judge, parameters, self._watched, values, past)
+        if self.residual_is_free:
+            inside = evaluation.values[self._equation.points]
+            parts = [inside, self._outside(parameters, evaluation)]
+        else:  # the batch is the grid
+            parts = [evaluation.values[term.points] for term in self._terms]
+        values = torch.cat(parts, dim=1)
+        return self._verdict(self._judge, parameters, self._judged_points, values, past)
+
+    def _outside(self, parameters: Tensor, evaluation: Evaluation) -> Tensor:
+        """The networks' values at the supervised points."""
+        if self.disc.one_plain_condition:
+            return evaluation.values[self._compared[0].points]
+        return self.disc.values(parameters, self.disc.supervised)
+
+    def _past(self, state: State, number: int) -> Tensor | None:
+        """The errors of earlier stages on the watched points (0) or on the grid (1)."""
+        return None if state.past is None else state.past[number]
 
     def _verdict(
-        self, judge: "ErrorMetrics", parameters: Tensor, point_set: PointSet, values: Tensor
+        self,
+        judge: "ErrorMetrics",
+        parameters: Tensor,
+        point_set: PointSet,
+        values: Tensor,
+        past: Tensor | None,
     ) -> Tensor:
         if not self.disc.error_outputs:
-            return judge(values)
-        return judge(values, self.disc.error_values(parameters, point_set))
+            return judge(values, None, past)
+        return judge(values, self.disc.error_values(parameters, point_set), past)
 
-    def _conflict(
+    def _gradients(
         self, parameters: Tensor, evaluation: Evaluation
-    ) -> tuple[Term, Mapping[str, Term]]:
-        """The terms of the equation and of the conditions: free on a full PINN batch."""
+    ) -> tuple[LossGradient, Mapping[str, LossGradient]]:
+        """Of the equation's term and of those compared with it: free on a full PINN batch."""
         if self.residual_is_free:
-            terms = dict(evaluation.terms)
-            return terms.pop("residual"), terms
-        residual, _ = residual_term(self.disc, parameters, self._gradient_points)
-        return residual, self._condition_terms(parameters)
+            terms = evaluation.terms
+            return terms[self._equation.name], {t.name: terms[t.name] for t in self._compared}
+        return self._evaluated(self._equation, parameters), self._evaluations(parameters)
 
-    def _condition_terms(self, parameters: Tensor) -> dict[str, Term]:
-        targets = self.disc.condition_points.items()
-        return {
-            n: condition_term(self.disc, parameters, n, point_set)[0] for n, point_set in targets
-        }
+    def _evaluations(self, parameters: Tensor) -> dict[str, LossGradient]:
+        """The terms that are compared with the equation's, on their recorded points."""
+        return {term.name: self._evaluated(term, parameters) for term in self._compared}
 
-    def _together(self, residual: Term, conditions: Mapping[str, Term]) -> Tensor:
-        """Gradient of the conditions' unweighted sum."""
-        first, *others = [term.gradient for term in conditions.values()] or [
-            torch.zeros_like(residual.gradient)
+    def _evaluated(self, term: Term, parameters: Tensor) -> LossGradient:
+        points = self._gradient_points[term.name]
+        return term.loss_and_gradient(self.disc, parameters, points)[0]
+
+    def _together(self, equation: LossGradient, compared: Mapping[str, LossGradient]) -> Tensor:
+        """Gradient of the unweighted sum of those that are compared with the equation's."""
+        first, *others = [term.gradient for term in compared.values()] or [
+            torch.zeros_like(equation.gradient)
         ]
         for other in others:
             first = first + other
         return first
 
-    def _others(self, conditions: Mapping[str, Term]) -> list[Tensor]:
-        """Losses of the conditions that values alone do not give."""
-        return [
-            term.loss for name, term in conditions.items() if name not in self._judge.conditions
-        ]
+    def _derived(self, compared: Mapping[str, LossGradient]) -> list[Tensor]:
+        """Losses of the terms that values alone do not give."""
+        return [term.loss for name, term in compared.items() if name not in self._judge.conditions]
 
-    def _full(self, parameters: Tensor) -> list[Tensor]:
-        disc = self.disc
+    def _full(self, state: State) -> list[Tensor]:
+        disc, parameters = self.disc, state.parameters
         inside, residual = disc.residual(parameters, disc.interior)
         outside = disc.values(parameters, disc.supervised)
         loss, _ = misfit(residual, torch.zeros_like(residual[:1]), disc.backend)
         values = torch.cat([inside, outside], dim=1)
-        judged = self._verdict(self._judge_grid, parameters, disc.grid, values)
-        return [judged, loss, *self._others(self._condition_terms(parameters))]
+        past = self._past(state, 1)
+        judged = self._verdict(self._judge_grid, parameters, disc.grid, values, past)
+        return [judged, loss, *self._derived(self._evaluations(parameters))]
+
+
+def _put(table: Tensor, row: Tensor, numbers: list[Tensor]) -> None:
+    """Write a row of a table."""
+    table.index_copy_(0, row, torch.cat(numbers).view(1, *table.shape[1:]))
 
 
 class ErrorMetrics:
@@ -305,23 +322,17 @@ class ErrorMetrics:
     For each of ``conditions`` (those on values alone) its loss; then the mean square from the
     reference and the squared relative L2 error. The interior counts by its share of the grid,
     whatever its share of the points. What is not known (NaN) is not judged, and a solution of
-    which nothing is known gives NaN. With a ``past`` (2, m + 1), the ``totals`` of an earlier
-    stage, the last two are those of both stages together.
+    which nothing is known gives NaN. With a ``past`` (2, 2, m), the ``totals`` of an earlier stage,
+    the last two are those of both stages together.
     """
 
-    def __init__(
-        self,
-        disc: Discretization,
-        interior: PointSet,
-        supervised: PointSet,
-        past: Tensor | None = None,
-    ) -> None:
+    def __init__(self, disc: Discretization, interior: PointSet, supervised: PointSet) -> None:
         def both(inner: Tensor, outer: Tensor) -> Tensor:
             return torch.cat([inner, outer], dim=1).flatten(1)
 
         share = len(disc.interior) / len(disc.grid)
         self.conditions = [
-            name.removeprefix("target/") for name in supervised.tables if "target/" in name
+            name for name, condition in disc.problem.conditions.items() if condition.plain
         ]
         exact = both(interior["exact"], supervised["exact"])
         reference = both(interior["reference"], supervised["reference"])
@@ -343,17 +354,19 @@ class ErrorMetrics:
         judged = learnt.view(-1, components).amax(1).sum()
         self._scale = len(disc.grid) * torch.stack([torch.ones_like(size), size]).double()[:, None]
         self._mass = len(disc.grid) * torch.stack([judged, size]).double()[:, None]
-        self._past = past
 
     def __call__(
-        self, values: Float[Tensor, "m n k"], errors: Float[Tensor, "m n q"] | None = None
+        self,
+        values: Float[Tensor, "m n k"],
+        errors: Float[Tensor, "m n q"] | None = None,
+        past: Float[Tensor, "2 2 m"] | None = None,
     ) -> Float[Tensor, " _"]:
         """Measure every member's values; the error by ``errors`` where it is not theirs."""
-        found = self._squares(values, errors)
-        if self._past is not None:
-            both = self._summed(found)
-            found[-2:] = both[:, :-1] / both[:, -1:]
-        return found.view(-1)
+        squares = self._squares(values, errors)
+        if past is not None:
+            sums, sizes = self._summed(squares, past)
+            squares[-2:] = sums / sizes
+        return squares.view(-1)
 
     def _squares(self, values: Tensor, errors: Tensor | None) -> Float[Tensor, "t m"]:
         targets, weights = self._targets, self._weights
@@ -364,14 +377,20 @@ class ErrorMetrics:
         return torch.cat([of_values, of_errors])
 
     def totals(
-        self, disc: Discretization, parameters: Float[Tensor, "m p"]
-    ) -> Float[Tensor, "2 _"]:
+        self,
+        disc: Discretization,
+        parameters: Float[Tensor, "m p"],
+        past: Float[Tensor, "2 2 m"] | None,
+    ) -> Float[Tensor, "2 2 m"]:
         """Sums over the grid of both squared distances, for every member, and what to divide by."""
         values = torch.cat(
             [disc.values(parameters, point_set) for point_set in self._point_sets], dim=1
         )
-        return self._summed(self._squares(values, None))
+        return self._summed(self._squares(values, None), past)
 
-    def _summed(self, found: Float[Tensor, "t m"]) -> Float[Tensor, "2 _"]:
-        own = torch.cat([self._scale * found[-2:], self._mass], dim=1)
-        return own if self._past is None else self._past + own
+    def _summed(
+        self, squares: Float[Tensor, "t m"], past: Float[Tensor, "2 2 m"] | None
+    ) -> Float[Tensor, "2 2 m"]:
+        sums = self._scale * squares[-2:]
+        totals = torch.stack([sums, self._mass.expand_as(sums)])
+        return totals if past is None else past + totals

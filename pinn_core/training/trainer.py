@@ -22,7 +22,7 @@ from pinn_core.training.pruning import Pruning, Rounds
 
 ALIVE_EVERY = 50
 """Steps between two looks at whether any member is still finite."""
-LAYOUT = 2
+LAYOUT = 3
 """Of a checkpoint's tensors; a file of another layout, an older program's, is set aside."""
 
 
@@ -68,10 +68,10 @@ def train(
         identity = _identity(members, device, backend)
         resumed = checkpointing.load(identity) if checkpointing else None
         if resumed:
-            pack.restore(*resumed)
+            pack.restore(resumed)
         rounds = Rounds(pruning, pack) if pruning else None
         last = pack.steps if stop_after is None else min(stop_after, pack.steps)
-        for step in range(pack.step, last):
+        for step in range(pack.state.step, last):
             if step % ALIVE_EVERY == 0 and not pack.alive(step):
                 break
             pack.advance(step)
@@ -80,7 +80,7 @@ def train(
                 if not pack.members:
                     break
             if checkpointing and checkpointing.due(step + 1):
-                checkpointing.save(identity, step + 1, pack.tensors())
+                checkpointing.save(identity, step + 1, pack.state.flatten())
             if progress:
                 progress(step + 1, last)
         if pack.members:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.optimizers import Optimizer, State
+from pinn_core.optimizers import Optimizer
+from pinn_core.optimizers import State as OptimizerState
 from pinn_core.records.trajectory import STOP_REASONS
 
 COUNTS = ("products", "stopped")
@@ -31,39 +32,50 @@ def work_columns(phases: Sequence[Optimizer]) -> dict[str, str]:
 
 
 class Work:
-    """The table (steps + 1, counts, m) of what was done to come to every row, in float64.
+    """What was done to come to every row, as tables (steps + 1, counts, m) in float64.
 
-    ``names`` are its counts: ``evaluations`` and those that some phase's optimizer makes.
+    ``names`` are the counts: ``evaluations`` and those that some phase's optimizer makes.
     Evaluations that only serve the record are not counted, those that a weighting asks for are.
     """
 
-    def __init__(self, phases: Sequence[Optimizer], rows: int, members: int, device: str) -> None:
-        own = [column.removeprefix("work/") for column in work_columns(phases)]
-        self.names = ["evaluations", *own]
-        shape = rows, len(self.names), members
-        self.table = torch.zeros(shape, dtype=torch.float64, device=device)
+    def __init__(self, phases: Sequence[Optimizer]) -> None:
+        counted = [column.removeprefix("work/") for column in work_columns(phases)]
+        self.names = ["evaluations", *counted]
 
-    def enter(self, row: int, optimizer: Optimizer, weighs: Callable[[int], bool]) -> None:
+    def start(self, rows: int, members: int, device: str) -> Float[Tensor, "rows c m"]:
+        """The table before the first phase."""
+        shape = rows, len(self.names), members
+        return torch.zeros(shape, dtype=torch.float64, device=device)
+
+    def enter(
+        self,
+        table: Float[Tensor, "rows c m"],
+        row: int,
+        optimizer: Optimizer,
+        weighs: Callable[[int], bool],
+    ) -> None:
         """Fill the rows of a phase with what is known when it begins at ``row``.
 
         ``weighs`` says whether the weighting makes an evaluation after the update out of a row.
         """
-        end = min(row + optimizer.steps, len(self.table) - 1)
+        end = min(row + optimizer.steps, len(table) - 1)
         updates = np.arange(1, end - row + 1)
         steps = np.ones_like(updates) if "evaluations" in optimizer.counts else updates
         steps = steps + np.cumsum([weighs(step) for step in range(row, end)], dtype=int)
-        added = torch.from_numpy(steps).to(self.table)[:, None]
-        self.table[row + 1 : end + 1] = self.table[row]
-        self.table[row + 1 : end + 1, 0] += added
+        added = torch.from_numpy(steps).to(table)[:, None]
+        table[row + 1 : end + 1] = table[row]
+        table[row + 1 : end + 1, 0] += added
         if "stopped" in self.names:
-            self.table[row + 1 : end + 1, self.names.index("stopped")] = 0
+            table[row + 1 : end + 1, self.names.index("stopped")] = 0
 
-    def select(self, rows: Int[Tensor, " k"]) -> None:
-        """Go on with the members in these rows."""
-        self.table = self.table.index_select(2, rows)
-
-    def count(self, row: int, counts: frozenset[str], state: State) -> None:
+    def count(
+        self,
+        table: Float[Tensor, "rows c m"],
+        row: int,
+        counts: frozenset[str],
+        optimizer: OptimizerState,
+    ) -> None:
         """Add what the optimizer (its ``counts``) counted in its phase up to ``row``."""
-        for place, name in enumerate(self.names):
+        for number, name in enumerate(self.names):
             if name in counts:
-                self.table[row, place] += state[name]
+                table[row, number] += optimizer[name]

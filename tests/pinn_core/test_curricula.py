@@ -24,7 +24,7 @@ from pinn_core import (
     train,
 )
 from pinn_core.discretization.discretization import Discretization
-from pinn_core.objectives.terms import quantities
+from pinn_core.objectives.terms import problem_terms
 from pinn_core.optimizers import LBFGS
 from pinn_core.parts import UnknownName
 from pinn_core.problems import (
@@ -92,7 +92,7 @@ def evaluated(problem: Any, pack: Pack) -> dict[str, float]:
     """The terms of a plain discretization of the problem, at a pack's parameters."""
     disc = Discretization(problem, pack.configuration.network, "float64", backend="eager")
     batch = pack.objective.batches(disc, [0]).at(0)
-    terms = pack.objective.evaluate(disc, pack.parameters, batch).terms
+    terms = pack.objective.evaluate(disc, pack.state.parameters, batch).terms
     return {name: float(term.loss[0]) for name, term in terms.items()}
 
 
@@ -132,9 +132,8 @@ def test_a_regression_learns_each_stages_solution() -> None:
     pack = packed(one)
     for step, rho in ((0, 0.0), (4, 0.0), (5, 2.0), (10, 5.0)):
         with torch.no_grad():
-            for each in range(pack.step, step + 1):
+            for each in range(pack.state.step, step + 1):
                 pack.advance(each)
-        pack.step = step + 1
         points = replace(problem, rho=rho).exact(pack.batch["grid"].coordinates[0].numpy())
         assert np.array_equal(pack.batch["grid"]["reference"][0].numpy(), points)
 
@@ -181,14 +180,15 @@ def test_the_start_is_the_problems_and_then_the_networks(problem: Any) -> None:
                 assert found.equal(plain.condition_points[name].tables[table])
         for step in range(11):
             if step in (5, 10):
-                ended = pack.parameters.clone()
+                ended = pack.state.parameters.clone()
             pack.advance(step)
-        assert pack.stage == 2
+        assert pack.state.stage == 2
         for name in ours:
             point_set = pack.batch[name]
             time = problem.coordinates.index("t")
             assert (point_set.coordinates[..., time] == 0.5).all()
-            expected, _ = quantities(plain, ended, name, point_set.coordinates)
+            (term,) = (term for term in problem_terms(plain) if term.name == name)
+            expected, _ = term.quantities(plain, ended, point_set.coordinates)
             assert torch.allclose(point_set["target"], expected, rtol=1e-12, atol=1e-14)
             assert not torch.allclose(point_set["target"][0], point_set["target"][1])
         others = [name for name in problem.conditions if name not in ours]
@@ -201,7 +201,7 @@ def test_the_velocity_that_is_passed_on_is_the_networks_derivative() -> None:
     with torch.no_grad():
         for step in range(3):
             pack.advance(step)
-        before, parameters = pack.disc, pack.parameters.clone()
+        before, parameters = pack.disc, pack.state.parameters.clone()
         pack.advance(3)
     point_set = pack.disc.condition_points["velocity"]
     ahead, behind = (point_set.coordinates.clone() for _ in range(2))
@@ -231,7 +231,7 @@ def test_what_is_judged_are_all_windows_so_far(parts: dict[str, Any]) -> None:
         for step in range(one.steps):
             pack.advance(step)
             if (step + 1) % 5 == 0:
-                ends.append(pack.parameters.clone())
+                ends.append(pack.state.parameters.clone())
         disc = Discretization(one.problem, one.network, "float64", backend="eager")
         values = [disc.values(end, disc.grid)[0, :, 0].numpy() for end in ends]
     time = disc.grid.coordinates[0, :, 1].numpy()

@@ -15,7 +15,7 @@ from pinn_core import Adam, Configuration, Heat, Member, Mlp, Pinn, Record, Regr
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.stack import padded
 from pinn_core.objectives.tangent_kernel import jacobian
-from pinn_core.objectives.terms import condition_term, differentiable_loss, fit_term, residual_term
+from pinn_core.objectives.terms import Term, fit_term, problem_terms
 from pinn_core.probes import hessian, histograms, lanczos, largest, quadrature
 from pinn_core.probes.tangent import kernel_eigenvalues
 from pinn_core.problems import Burgers, Helmholtz, KleinGordon, Problem
@@ -59,8 +59,8 @@ def parameters(disc: Discretization, members: int = 1) -> Tensor:
     return torch.nn.functional.pad(torch.stack(rows), (0, padded(disc.size) - disc.size))
 
 
-def terms(disc: Discretization) -> list[str]:
-    return ["residual", *disc.conditions, "regression"]
+def terms(disc: Discretization) -> dict[str, Term]:
+    return {term.name: term for term in (*problem_terms(disc), fit_term(disc))}
 
 
 def point_set_of(disc: Discretization, term: str) -> Any:
@@ -69,18 +69,12 @@ def point_set_of(disc: Discretization, term: str) -> Any:
 
 
 def term_of(disc: Discretization, theta: Tensor, name: str) -> Any:
-    point_set = point_set_of(disc, name)
-    if name == "residual":
-        return residual_term(disc, theta, point_set)[0]
-    if name == "regression":
-        return fit_term(disc, theta, point_set, point_set["reference"])[0]
-    return condition_term(disc, theta, name, point_set)[0]
+    return terms(disc)[name].loss_and_gradient(disc, theta, point_set_of(disc, name))[0]
 
 
 def product_of(disc: Discretization, theta: Tensor, name: str) -> Any:
-    return hessian(
-        lambda own: differentiable_loss(disc, own, name, point_set_of(disc, name)), theta
-    )
+    term, point_set = terms(disc)[name], point_set_of(disc, name)
+    return hessian(lambda own: term.differentiable_loss(disc, own, point_set), theta)
 
 
 def dense(disc: Discretization, theta: Tensor, name: str) -> Tensor:
@@ -126,8 +120,8 @@ def test_a_product_is_the_dense_hessians(problem: str) -> None:
 def test_the_differentiable_loss_is_the_terms(problem: str) -> None:
     disc = field_of(problem)
     theta = parameters(disc, members=2).requires_grad_()
-    for name in terms(disc):
-        loss = differentiable_loss(disc, theta, name, point_set_of(disc, name))
+    for name, term in terms(disc).items():
+        loss = term.differentiable_loss(disc, theta, point_set_of(disc, name))
         (gradient,) = torch.autograd.grad(loss.sum(), theta)
         known = term_of(disc, theta.detach(), name)
         assert torch.allclose(loss, known.loss, rtol=1e-12)
@@ -184,11 +178,10 @@ def test_a_spent_krylov_space_adds_no_eigenvalue() -> None:
 def test_kernels_are_those_of_dense_jacobians() -> None:
     disc = field_of("klein_gordon")
     theta = parameters(disc, members=2)
-    point_sets = {name: point_set_of(disc, name) for name in terms(disc)[:-1]}
-    found = kernel_eigenvalues(disc, theta, point_sets, 1)
-    tables = {
-        name: jacobian(disc, theta, name, point_set, 1) for name, point_set in point_sets.items()
-    }
+    asked = problem_terms(disc)
+    point_sets = {term.name: point_set_of(disc, term.name) for term in asked}
+    found = kernel_eigenvalues(disc, theta, asked, point_sets, 1)
+    tables = {term.name: jacobian(disc, theta, term, point_sets[term.name], 1) for term in asked}
     assert list(found) == ["total", *point_sets]
     for name, table in {**tables, "total": torch.cat(list(tables.values()))}.items():
         expected = torch.linalg.svdvals(table).square()
@@ -257,16 +250,17 @@ def test_what_is_recorded_is_of_the_parameters_of_its_row() -> None:
     theta = torch.nn.functional.pad(disc.initial(NET, 3)[None], (0, padded(disc.size) - 33))
     theta = theta[:, : padded(disc.size)]
     inside = disc.interior.thinned(20, "gradient")
-    gradient = residual_term(disc, theta, inside)[0].gradient
+    equation, boundary = problem_terms(disc)
+    gradient = equation.loss_and_gradient(disc, theta, inside)[0].gradient
     edges, counts = read_histograms(found["histogram/residual"][0].as_py())
     assert counts.sum(1).tolist() == [8, 16, 4]
     weights = gradient[0, disc.stack.places()[1][0]]
     assert edges[1, -1] == pytest.approx(float(weights.abs().max()), rel=1e-9)
 
     def total(own: Tensor) -> Tensor:
-        residual = differentiable_loss(disc, own, "residual", inside)
-        return residual + 10 * differentiable_loss(
-            disc, own, "boundary", disc.condition_points["boundary"]
+        residual = equation.differentiable_loss(disc, own, inside)
+        return residual + 10 * boundary.differentiable_loss(
+            disc, own, disc.condition_points["boundary"]
         )
 
     product = hessian(total, theta)

@@ -23,6 +23,7 @@ from pinn_core.training.hessian_products import HessianProducts
 from pinn_core.training.loss_weights import LossWeights
 from pinn_core.weightings import Causal, Fixed, Weighting
 from tests.pinn_core.walking import Walk, fit, rosenbrock
+from tests.pinn_core.weighing import weighed
 
 NET = Mlp(width=5, depth=2, activation="tanh", init="glorot")
 
@@ -185,7 +186,7 @@ def curved(
         name: torch.tensor([value, 2 * value]).double()
         for name, value in objective.weights(disc).items()
     }
-    return disc, LossWeights(disc, weighting, weights, batch), batch
+    return disc, weighed(disc, weighting, weights, batch), batch
 
 
 @pytest.mark.parametrize(

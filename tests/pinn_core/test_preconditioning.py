@@ -23,7 +23,7 @@ from pinn_core import (
     Regression,
     train,
 )
-from pinn_core.objectives.terms import differentiable_loss
+from pinn_core.objectives.terms import problem_terms
 from pinn_core.optimizers import LBFGS
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
 from pinn_core.probes import hessian, lanczos, quadrature, root_of
@@ -141,21 +141,23 @@ def test_a_training_records_the_spectrum_between_its_own_pairs(
         for step in range(11):
             pack.advance(step)
         pack.end(11)
-    state, disc = pack.state, pack.disc
+    state, disc = pack.state.optimizer, pack.disc
     order = [(int(state["pairs"][0]) + place) % 4 for place in range(4)]
     rows = [(state["steps"][0, k].double(), state["differences"][0, k].double()) for k in order]
     inverse = dense_inverse(rows, 4)
     inside = disc.interior.thinned(20, "gradient")
 
     def total(own: Tensor) -> Tensor:
-        outside = differentiable_loss(disc, own, "boundary", disc.condition_points["boundary"])
-        return differentiable_loss(disc, own, "residual", inside) + 10 * outside
+        equation, boundary = problem_terms(disc)
+        outside = boundary.differentiable_loss(disc, own, disc.condition_points["boundary"])
+        return equation.differentiable_loss(disc, own, inside) + 10 * outside
 
-    product = hessian(total, pack.parameters.double())
+    product = hessian(total, pack.state.parameters.double())
     dense = torch.cat([product(row[None]) for row in torch.eye(len(inverse)).double()])
     own = slice(0, disc.size)
     expected = np.linalg.eigvals((inverse @ dense)[own, own].numpy()).real
-    cell = pack.recorder.landscape.cells(12, 0)["spectrum_preconditioned/total"][11]
+    cells = pack.recorder.landscape.cells(pack.state.samples, 12, 0)
+    cell = cells["spectrum_preconditioned/total"][11]
     assert isinstance(cell, list)
     nodes, weights = read_spectrum(cell)
     assert weights.sum() == pytest.approx(1)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from pinn_core import Adam, Checkpointing, Configuration, Member, Mlp, Pinn, Record, train
 from pinn_core.discretization.discretization import Discretization
-from pinn_core.objectives.terms import condition_term, residual_term
+from pinn_core.objectives import evaluate
+from pinn_core.objectives.terms import problem_terms
 from pinn_core.optimizers import LBFGS, SSBroyden
 from pinn_core.optimizers.line_search import LinePoint, strong_wolfe
 from pinn_core.optimizers.ssbroyden import MOST_PARAMETERS
@@ -152,11 +153,8 @@ def test_a_small_pinns_losses_are_the_textbooks(rule: str) -> None:
 
     def both(theta: ndarray) -> tuple[float, ndarray]:
         own = torch.from_numpy(theta)[None]
-        terms = [residual_term(disc, own, disc.collocation)[0]]
-        terms += [
-            condition_term(disc, own, n, point_set)[0]
-            for n, point_set in disc.condition_points.items()
-        ]
+        batch = {"interior": disc.collocation, **disc.condition_points}
+        terms = evaluate(problem_terms(disc), disc, own, batch).terms.values()
         gradient = sum((term.gradient for term in terms), torch.zeros_like(own))
         return float(sum(float(term.loss[0]) for term in terms)), gradient[0].numpy()
 

@@ -12,7 +12,7 @@ from pinn_core import Mlp, Pinn
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.operators import Operator
 from pinn_core.objectives.tangent_kernel import jacobian, traces
-from pinn_core.objectives.terms import condition_term, no_factors, quantities, residual_term
+from pinn_core.objectives.terms import Term, no_factors, problem_terms
 from pinn_core.problems import Convection, Helmholtz, KleinGordon, Problem, Wave
 
 NETWORK = Mlp(width=5, depth=2, activation="tanh", init="glorot")
@@ -29,6 +29,11 @@ def setting(problem: Problem) -> tuple[Discretization, Tensor]:
     disc = Discretization(problem, NETWORK, "float64")
     rows = [NETWORK.initial(2, 1, seed) for seed in (0, 1)]
     return disc, torch.stack(rows).requires_grad_()
+
+
+def term_of(disc: Discretization, name: str) -> Term:
+    (term,) = (term for term in problem_terms(disc) if term.name == name)
+    return term
 
 
 def point_set_of(disc: Discretization, name: str) -> PointSet:
@@ -88,10 +93,7 @@ def mismatch(disc: Discretization, theta: Tensor, name: str) -> list[Tensor]:
 def test_a_term_is_the_sum_of_its_segments_means(problem: Problem, name: str) -> None:
     disc, theta = setting(problem)
     point_set = point_set_of(disc, name)
-    if name == "residual":
-        term, _ = residual_term(disc, theta, point_set)
-    else:
-        term, _ = condition_term(disc, theta, name, point_set)
+    term, _ = term_of(disc, name).loss_and_gradient(disc, theta, point_set)
     for member, own in enumerate(theta):
         loss = sum(part.square().sum(1).mean() for part in mismatch(disc, own, name))
         assert isinstance(loss, Tensor)
@@ -104,11 +106,8 @@ def test_a_term_is_the_sum_of_its_segments_means(problem: Problem, name: str) ->
 def test_factors_weigh_points_and_are_not_differentiated(problem: Problem, name: str) -> None:
     disc, theta = setting(problem)
     point_set = point_set_of(disc, name)
-    of = (
-        (lambda factors: residual_term(disc, theta, point_set, factors)[0])
-        if name == "residual"
-        else (lambda factors: condition_term(disc, theta, name, point_set, factors)[0])
-    )
+    term = term_of(disc, name)
+    of = lambda factors: term.loss_and_gradient(disc, theta, point_set, factors)[0]  # noqa: E731
     plain, doubled = of(no_factors), of(lambda *_: torch.full((2, len(point_set)), 2.0).double())
     assert torch.allclose(doubled.loss, 2 * plain.loss)
     assert torch.allclose(doubled.gradient, 2 * plain.gradient)
@@ -121,7 +120,7 @@ def test_factors_weigh_points_and_are_not_differentiated(problem: Problem, name:
 def test_jacobians_are_autograds_and_their_squares_the_traces(problem: Problem, name: str) -> None:
     disc, theta = setting(problem)
     point_set = point_set_of(disc, name)
-    found = jacobian(disc, theta.detach(), name, point_set, 1)
+    found = jacobian(disc, theta.detach(), term_of(disc, name), point_set, 1)
     wanted = []
     for part in mismatch(disc, theta[1], name):
         for quantity in part.T:
@@ -130,21 +129,21 @@ def test_jacobians_are_autograds_and_their_squares_the_traces(problem: Problem, 
     squares = sum(row.square().sum() for row in wanted)
     assert torch.allclose(found.square().sum(), torch.as_tensor(squares), rtol=1e-8)
     batch = {"interior": disc.collocation, **disc.condition_points}
-    exact = traces(disc, theta.detach(), batch, (name,), None)
+    exact = traces(disc, theta.detach(), batch, [term_of(disc, name)], None)
     assert torch.allclose(exact[0, 1], torch.as_tensor(squares), rtol=1e-8)
 
 
 def test_random_probes_estimate_the_trace() -> None:
     disc, theta = setting(PROBLEMS[1])
     batch = Pinn().batches(disc, []).at(0)
-    names = ("residual", "initial", "boundary")
-    exact, estimated = (traces(disc, theta.detach(), batch, names, n) for n in (None, 400))
+    terms = problem_terms(disc)
+    exact, estimated = (traces(disc, theta.detach(), batch, terms, n) for n in (None, 400))
     assert torch.allclose(exact, estimated, rtol=0.2)
 
 
 def test_quantities_are_what_the_loss_squares() -> None:
     disc, theta = setting(PROBLEMS[0])
     point_set = disc.condition_points["boundary"]
-    found, back = quantities(disc, theta, "boundary", point_set.coordinates)
+    found, back = term_of(disc, "boundary").quantities(disc, theta, point_set.coordinates)
     assert torch.equal(found, disc.values(theta, point_set))
     assert back(torch.ones_like(found)).shape == theta.shape

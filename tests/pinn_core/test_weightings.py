@@ -13,7 +13,6 @@ from pinn_core import WEIGHTINGS, Mlp, Pinn
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.stack import padded
 from pinn_core.problems import Poisson
-from pinn_core.training.loss_weights import LossWeights
 from pinn_core.weightings import (
     Annealing,
     Causal,
@@ -24,7 +23,7 @@ from pinn_core.weightings import (
     SelfAdaptive,
     View,
 )
-from tests.pinn_core.weighing import STEADY, random, row
+from tests.pinn_core.weighing import STEADY, random, row, weighed
 
 # Two layers of 3 and 2 weights with 1 bias each, and an encoder of 2 parameters.
 MATRICES, BIASES = (slice(0, 3), slice(4, 6)), (slice(3, 4), slice(6, 7))
@@ -90,7 +89,7 @@ def test_annealings_mean_over_all_is_that_over_the_networks_parameters(biases: b
     )
     objective, one = Pinn(), torch.ones(1, dtype=torch.float64)
     batch = objective.batches(disc, [0]).at(0)
-    loss_weights = LossWeights(disc, weighting, {"residual": one, "boundary": one}, batch)
+    loss_weights = weighed(disc, weighting, {"residual": one, "boundary": one}, batch)
     parameters = random(1, padded(disc.size))
     evaluation = objective.evaluate(disc, parameters, batch)
     loss_weights.update(parameters, batch, evaluation)

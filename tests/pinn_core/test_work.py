@@ -69,7 +69,7 @@ def test_a_search_counts_what_it_evaluates_and_the_phases_first(searching: Optim
         adam = step in (0, 1, 6, 7)
         first = step in (2, 8)
         expected.append(expected[-1] + (1 if adam else seen[0] - before + first))
-    assert pack.recorder.work.table[:, 0, 0].tolist() == expected
+    assert pack.state.sums["work"][:, 0, 0].tolist() == expected
     assert expected[-1] > one.steps
 
 
