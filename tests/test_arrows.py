@@ -30,6 +30,7 @@ FLOORS = {
         ["problems", "vectors", "networks"],
         ["inputs", "weightings", "optimizers", "aggregations"],
         ["discretization", "alignments"],
+        ["samplers"],
         ["objectives"],
         ["curricula"],
         ["configuration"],

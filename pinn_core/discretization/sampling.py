@@ -19,7 +19,7 @@ from pinn_core.discretization.discretization import Discretization, PointSet, ta
 from pinn_core.problems import Condition
 from pinn_core.randomness import generator
 
-Scheme = Literal["grid", "uniform", "latin"]
+Scheme = Literal["uniform", "latin"]
 DRAWN_TOGETHER = 1 << 14
 """Points that are drawn at once, for as many steps as they serve."""
 

@@ -3,17 +3,17 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Discretization, PointSet
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives.terms import Factors, LossGradient, Term, no_factors
 from pinn_core.parts import Family, Part
 from pinn_core.problems import Problem
-
-Batch = Mapping[str, PointSet]
+from pinn_core.samplers import Batch, Batches
+from pinn_core.samplers.sampler import Tensors
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,6 @@ def evaluate(
             disc, parameters, batch[term.points], factors
         )
     return Evaluation(losses, values)
-
-
-@runtime_checkable
-class Batches(Protocol):
-    """The batches of a pack, step by step."""
-
-    @property
-    def fixed(self) -> bool:
-        """Whether every step has the same points."""
-
-    def at(self, step: int) -> Batch:
-        """The points of this step."""
 
 
 class Objective(Part):
@@ -98,8 +86,13 @@ class Objective(Part):
         """Weight of each term's mean in what is optimised; an adaptive weighting starts there."""
 
     @abstractmethod
-    def batches(self, disc: Discretization, seeds: Sequence[int]) -> Batches:
-        """Where the batches of members with these seeds come from."""
+    def batches(
+        self, disc: Discretization, seeds: Sequence[int], state: Tensors | None = None
+    ) -> Batches:
+        """Where the batches of members with these seeds come from.
+
+        ``state`` is what a sampler keeps (``Sampler.batches``); without it nothing is kept.
+        """
 
     def evaluate(
         self,

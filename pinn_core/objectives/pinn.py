@@ -1,16 +1,17 @@
 """The PINN objective: residual plus weighted mismatch of the problem's conditions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, Literal
 
 from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
-from pinn_core.discretization.sampling import Fresh, Scheme, draw
-from pinn_core.objectives.objective import OBJECTIVES, Batch, Batches, Objective
+from pinn_core.objectives.objective import OBJECTIVES, Objective
 from pinn_core.objectives.terms import RESIDUAL, Term, problem_terms
 from pinn_core.parts import UnknownName
 from pinn_core.problems import Problem
+from pinn_core.samplers import SAMPLERS, Asked, Batches, Sampler
+from pinn_core.samplers.sampler import Tensors
 
 
 @OBJECTIVES.register("pinn")
@@ -24,31 +25,34 @@ class Pinn(Objective):
 
     ``points: grid`` takes the problem's grid: with ``batch: full`` all its collocation and
     supervised points, with a ``batch`` of n so many, drawn anew each step in the grid's proportion.
-    ``uniform`` and ``latin`` (Latin hypercube) draw ``batch`` new points in the domain and
+    Any other sampler (``uniform``, ``latin``, ``rad``) draws ``batch`` new points in the domain and
     ``condition_batch`` (null: as many) on each segment of each condition, every ``resample`` steps;
-    0 keeps the first.
+    0 keeps the first. ``sampling`` are the sampler's own fields, if not their defaults.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"lambda_b", "lambdas"})
+    named: ClassVar[Mapping[str, str]] = {"points": "sampler"}
 
     lambda_b: float = 100.0
     lambdas: dict[str, float] = field(default_factory=dict)
     batch: int | Literal["full"] = "full"
     condition_batch: int | None = None
-    points: Scheme = "grid"
+    points: str = "grid"
+    sampling: dict[str, int | float] = field(default_factory=dict, metadata={"since": 2})
     resample: int = 1
     reduction: Literal["mean", "sum"] = "mean"
 
     def __post_init__(self) -> None:
         at_least(0, lambda_b=self.lambda_b, resample=self.resample)
         at_least(0, **{f"lambdas.{name}": weight for name, weight in self.lambdas.items()})
+        on_grid = self.sampler.on_grid
         if self.batch != "full":
             at_least(2, batch=self.batch)
-        elif self.points != "grid":
+        elif not on_grid:
             raise ValueError(f"batch must be a number of points with points: {self.points}")
         if self.condition_batch is not None:
             at_least(1, condition_batch=self.condition_batch)
-            if self.points == "grid":
+            if on_grid:
                 raise ValueError("condition_batch must be null with points: grid")
 
     def check(self, problem: Problem) -> None:
@@ -60,7 +64,7 @@ class Pinn(Objective):
     @property
     def fixed_points(self) -> bool:
         """Whether every step has the same points."""
-        return self.batch == "full" or (self.points != "grid" and self.resample == 0)
+        return self.batch == "full" or (not self.sampler.on_grid and self.resample == 0)
 
     def terms(self, disc: Discretization) -> tuple[Term, ...]:
         """The equation's and the trained conditions'."""
@@ -78,78 +82,23 @@ class Pinn(Objective):
         sums = {name: weight * each[name] for name, weight in lambdas.items()}
         return {RESIDUAL: float(len(disc.interior)), **sums}
 
-    def batches(self, disc: Discretization, seeds: Sequence[int]) -> Batches:
+    @property
+    def sampler(self) -> Sampler:
+        """Where its points come from; raises ``ValueError`` where ``sampling`` does not fit."""
+        kind = SAMPLERS[self.points]
+        known = [each.name for each in fields(kind)]  # type: ignore[arg-type]
+        unknown = sorted(self.sampling.keys() - set(known))
+        if unknown:
+            listed = ", ".join(known) or "none"
+            raise ValueError(
+                f"sampling must hold fields of the sampler {self.points} ({listed}), "
+                f"found {unknown[0]!r}"
+            )
+        return kind(**self.sampling)
+
+    def batches(
+        self, disc: Discretization, seeds: Sequence[int], state: Tensors | None = None
+    ) -> Batches:
         """Interior points, and points of every condition."""
-        if self.points != "grid":
-            return _NewPoints(self, disc, Fresh(disc, self.points, seeds))
-        return _GridPoints(self, disc, seeds)
-
-
-@dataclass(frozen=True)
-class _GridPoints:
-    """The grid's points: all that the problem trains on, or drawn anew each step."""
-
-    objective: Pinn
-    disc: Discretization
-    seeds: Sequence[int]
-
-    @property
-    def fixed(self) -> bool:
-        """Whether every step has the same points."""
-        return self.objective.fixed_points
-
-    def at(self, step: int) -> Batch:
-        """Interior points and every condition's."""
-        point_sets = {"interior": self.disc.collocation, **self.disc.condition_points}
-        if self.objective.batch == "full":
-            return point_sets
-        counts = self._counts(self.objective.batch)
-        return {
-            name: draw(point_set, counts[name], self.seeds, f"batch/{_drawn_as(name)}", step)
-            for name, point_set in point_sets.items()
-        }
-
-    def _counts(self, batch: int) -> dict[str, int]:
-        """The batch in the grid's proportion, no part of it empty."""
-        sizes = {name: len(point_set) for name, point_set in self.disc.condition_points.items()}
-        outside = sum(sizes.values())
-        interior = round(batch * len(self.disc.interior) / (len(self.disc.interior) + outside))
-        interior = min(max(interior, 1), batch - 1)
-        left, counts = batch - interior, {"interior": interior}
-        for name, size in sizes.items():
-            counts[name] = max(1, round(left * size / outside))
-            left, outside = left - counts[name], outside - size
-        return counts
-
-
-def _drawn_as(name: str) -> str:
-    """What the points are drawn for; a boundary's are named as when there was nothing else."""
-    return "supervised" if name == "boundary" else name
-
-
-@dataclass(frozen=True)
-class _NewPoints:
-    """New points of the domain and of the conditions' segments."""
-
-    objective: Pinn
-    disc: Discretization
-    fresh: Fresh
-
-    @property
-    def fixed(self) -> bool:
-        """Whether every step has the same points."""
-        return self.objective.fixed_points
-
-    def at(self, step: int) -> Batch:
-        """Interior points and every condition's."""
-        every = self.objective.resample
-        drawing = step // every if every else 0
-        count = int(self.objective.batch)
-        on_segments = self.objective.condition_batch or count
-        return {
-            "interior": self.fresh.interior(count, drawing),
-            **{
-                name: self.fresh.condition(name, on_segments, drawing)
-                for name in self.disc.conditions
-            },
-        }
+        asked = Asked(self.batch, self.condition_batch, self.resample)
+        return self.sampler.batches(asked, disc, seeds, {} if state is None else state)

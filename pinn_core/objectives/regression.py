@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from torch import Tensor
+
 from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import draw
-from pinn_core.objectives.objective import OBJECTIVES, Batch, Objective
+from pinn_core.objectives.objective import OBJECTIVES, Objective
 from pinn_core.objectives.terms import FIT, Term, fit_term, problem_terms
+from pinn_core.samplers import Batch
+from pinn_core.samplers.sampler import Tensors
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class _GridBatches:
         """Whether it is the whole grid."""
         return self.batch == "full"
 
-    def at(self, step: int) -> Batch:
+    def at(self, step: int, parameters: Tensor | None = None) -> Batch:  # noqa: ARG002
         """This step's points."""
         if self.batch == "full":
             return {"grid": self.disc.grid}
@@ -57,6 +61,11 @@ class Regression(Objective):
         """One, or for sums the points of the grid."""
         return {FIT: 1.0 if self.reduction == "mean" else float(len(disc.grid))}
 
-    def batches(self, disc: Discretization, seeds: Sequence[int]) -> _GridBatches:
+    def batches(
+        self,
+        disc: Discretization,
+        seeds: Sequence[int],
+        state: Tensors | None = None,  # noqa: ARG002
+    ) -> _GridBatches:
         """Points of the whole grid."""
         return _GridBatches(disc, seeds, self.batch)

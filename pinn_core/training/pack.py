@@ -59,7 +59,7 @@ class Pack:
             seconds=self.recorder.seconds(),
         )
         self._attach()
-        self.loss_weights.start(self.batches.at(0))
+        self.loss_weights.start(self.batches.at(0, initial))
         self._enter(0, 0)
 
     @property
@@ -100,7 +100,7 @@ class Pack:
         self._seeds = [self._all_seeds[member] for member in state.members]
         for name, target in state.targets.items():
             self.disc.set_target(name, target)
-        self.batches = self.objective.batches(self.disc, self._seeds)
+        self.batches = self.objective.batches(self.disc, self._seeds, state.sampler)
         self.batch: dict[str, PointSet] = {}
         self.terms = self.objective.terms(self.disc)
         self.loss_weights = LossWeights(self.disc, self.configuration.weighting, self.terms, state)
@@ -145,9 +145,10 @@ class Pack:
         if self.configuration.stages.continues:
             self.recorder.keep(state)
             state.targets = self._ends(before, terms)
+        state.sampler = {}
         state.weights = self._initial_weights(self._configurations)
         self._attach()
-        self.loss_weights.start(self.batches.at(0))
+        self.loss_weights.start(self.batches.at(0, state.parameters))
         self.recorder.enter(self.disc)
 
     def _ends(self, before: Discretization, terms: Sequence[Term]) -> Tensors:
@@ -212,7 +213,7 @@ class Pack:
         self.row.fill_(step)
         if self.batch and self.batches.fixed:
             return
-        batch = dict(self.batches.at(step))
+        batch = dict(self.batches.at(step, self.state.parameters))
         if self.batch and self.graphs:
             for name, point_set in batch.items():
                 self.batch[name].take(point_set)

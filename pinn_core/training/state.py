@@ -36,6 +36,7 @@ class State:
     - ``optimizer``: what the phase's ``Optimizer.start`` returned, each with a leading m.
     - ``weights``: the loss terms' weights (t, m) in float64.
     - ``weighting``: what ``Weighting.start`` returned, each with a leading m.
+    - ``sampler``: what ``Sampler.batches`` keeps, each with a leading m.
     - ``targets``: what each member's condition has as its target (m, n, q), where a stage of the
       curriculum goes on from the networks of the one before; by condition.
     - ``sums``: tables with a row for every step (steps + 1, numbers, m) in float64.
@@ -57,6 +58,7 @@ class State:
     optimizer: Tensors = field(default_factory=dict, metadata={"axis": 0})
     weights: Tensor = field(metadata={"axis": 1})
     weighting: Tensors = field(default_factory=dict, metadata={"axis": 0})
+    sampler: Tensors = field(default_factory=dict, metadata={"axis": 0})
     targets: Tensors = field(default_factory=dict, metadata={"axis": 0})
     sums: Tensors = field(default_factory=dict, metadata={"axis": 2})
     samples: Tensors = field(default_factory=dict, metadata={"axis": 1})

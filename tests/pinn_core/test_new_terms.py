@@ -56,8 +56,8 @@ class WithSlopes:
     def fixed(self) -> bool:
         return self.known.fixed
 
-    def at(self, step: int) -> Batch:
-        return {**self.known.at(step), "slopes": self.slopes}
+    def at(self, step: int, parameters: Tensor | None = None) -> Batch:
+        return {**self.known.at(step, parameters), "slopes": self.slopes}
 
 
 class Observing(Pinn):
@@ -69,8 +69,8 @@ class Observing(Pinn):
     def weights(self, disc: Discretization) -> Mapping[str, float]:
         return {**super().weights(disc), "slopes": 3.0}
 
-    def batches(self, disc: Discretization, seeds: Sequence[int]) -> Batches:
-        return WithSlopes(super().batches(disc, seeds), observed(disc))
+    def batches(self, disc: Discretization, seeds: Sequence[int], state: Any = None) -> Batches:
+        return WithSlopes(super().batches(disc, seeds, state), observed(disc))
 
 
 def configuration(

@@ -1,0 +1,18 @@
+"""Where the points of every step come from, one file for each way."""
+
+from pinn_core.samplers.drawn import Latin, Uniform
+from pinn_core.samplers.grid import GridPoints
+from pinn_core.samplers.residual_based import ResidualBased
+from pinn_core.samplers.sampler import SAMPLERS, Asked, Batch, Batches, Sampler
+
+__all__ = [
+    "SAMPLERS",
+    "Asked",
+    "Batch",
+    "Batches",
+    "GridPoints",
+    "Latin",
+    "ResidualBased",
+    "Sampler",
+    "Uniform",
+]

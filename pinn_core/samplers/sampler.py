@@ -1,0 +1,77 @@
+"""What a sampler is: where the points of every step come from."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.discretization.discretization import Discretization, PointSet
+from pinn_core.parts import Family, Part
+
+Batch = Mapping[str, PointSet]
+"""Points by name: ``interior``, and those of every condition."""
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an objective asks for.
+
+    ``batch`` points inside the domain (or among the grid's), ``condition_batch`` on each segment
+    of a condition, others every ``resample`` steps; 0 keeps the first.
+    """
+
+    batch: int | Literal["full"] = "full"
+    condition_batch: int | None = None
+    resample: int = 1
+
+    @property
+    def on_segments(self) -> int:
+        """Points of a segment: as many as inside, unless something else is asked."""
+        return self.condition_batch or int(self.batch)
+
+    def drawing(self, step: int) -> int:
+        """How often points were drawn before those of ``step``."""
+        return step // self.resample if self.resample else 0
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """The batches of a pack, step by step."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether every step has the same points."""
+
+    def at(self, step: int, parameters: Float[Tensor, "m p"] | None = None) -> Batch:
+        """The points of this step, at whose beginning the networks have these parameters.
+
+        A sampler that looks at the networks needs them where new points are due.
+        """
+
+
+class Sampler(Part):
+    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
+
+    What is drawn is keyed by seed, purpose and step; nothing in it may make one member's points
+    depend on another's.
+    """
+
+    on_grid: ClassVar[bool] = False
+    """Whether it takes the grid's points, and a full batch is one of its batches."""
+
+    @abstractmethod
+    def batches(
+        self, asked: Asked, disc: Discretization, seeds: Sequence[int], state: Tensors
+    ) -> Batches:
+        """The batches of members with these seeds.
+
+        ``state`` is empty at first. What a sampler keeps in it, by name and with a leading m, is
+        checkpointed and loses the rows of members that end early.
+        """
+
+
+SAMPLERS: Family[type[Sampler]] = Family("sampler", Sampler)
