@@ -31,7 +31,7 @@ class Pinn(Objective):
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"lambda_b", "lambdas"})
-    named: ClassVar[Mapping[str, str]] = {"points": "sampler"}
+    named: ClassVar[Mapping[str, str]] = {"points": "point sampler"}
 
     lambda_b: float = 100.0
     lambdas: dict[str, float] = field(default_factory=dict)

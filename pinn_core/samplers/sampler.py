@@ -74,4 +74,4 @@ class Sampler(Part):
         """
 
 
-SAMPLERS: Family[type[Sampler]] = Family("sampler", Sampler)
+SAMPLERS: Family[type[Sampler]] = Family("point sampler", Sampler, "points")

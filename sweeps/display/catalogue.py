@@ -8,21 +8,14 @@ import re
 from collections.abc import Callable, Mapping
 from importlib import resources
 
-import pinn_core  # noqa: F401 - every family enters itself
-import sweeps.study.pruners  # noqa: F401
+import pinn_core.configuration  # noqa: F401 - every family enters itself
+import sweeps.study.study  # noqa: F401
 from pinn_core.parts import FAMILIES
 from sweeps.errors import StudyError, closest, excerpt
 from sweeps.study.study_file import shipped_studies
 
 _SENTENCE_END = re.compile(r"(?<=[.])(?<! et al\.)\s")
 """The space after a sentence; that of "et al. 2021" is none."""
-
-SAMPLERS = {
-    "grid": "Every point of the space, or search.runs of them, drawn by seed.",
-    "qmc": "A scrambled Sobol sequence; all runs are laid out before the first.",
-    "random": "Independent draws; all runs are laid out before the first.",
-    "tpe": "Tree-structured Parzen estimator; learns from one generation to the next.",
-}
 
 
 def known(family: str) -> Mapping[str, str]:
@@ -32,7 +25,6 @@ def known(family: str) -> Mapping[str, str]:
         parts = families[family]
         return {name: _summary(parts[name]) for name in parts.names()}
     others: dict[str, Callable[[], Mapping[str, str]]] = {
-        "samplers": lambda: SAMPLERS,
         "studies": lambda: {name: _first_comment(name) for name in shipped_studies()},
     }
     if family not in others:

@@ -12,7 +12,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import create_trial
 
-from sweeps.search.samplers import distributions
+from sweeps.search.distributions import distributions
 from sweeps.search.search import outcome
 from sweeps.store.folder import write_whole
 from sweeps.store.results import Results

@@ -16,9 +16,10 @@ import optuna
 from optuna.samplers import PartialFixedSampler
 from optuna.trial import Trial, TrialState, create_trial
 
-from sweeps.search.samplers import Point, distributions, is_finite, sampler_of, shuffled
+from sweeps.search.distributions import Point, distributions, is_finite, shuffled
 from sweeps.store.results import Outcome, Pruned
 from sweeps.study.plan import Run, model_points, search_run
+from sweeps.study.samplers import SAMPLERS
 from sweeps.study.space import grid_size
 from sweeps.study.study import Study
 
@@ -42,19 +43,20 @@ class ModelSearch:
     def __init__(self, study: Study, model: str) -> None:
         search = study.search
         self.model = model
-        self.learns = search.sampler == "tpe"
+        sampler = SAMPLERS[search.sampler]()
+        self.learns = sampler.learns
         self.asynchronous = self.learns and search.generation == "async"
         self.total = planned_total(study, model)
         self._study = study
         self._space = distributions(study.models[model].space)
-        self._sampler = sampler_of(study.search)
+        self._sampler = sampler.of_optuna(search.seed)
         self._optuna = optuna.create_study(direction=search.direction, sampler=self._sampler)
         self._generation = _generation(study, self.total)
         self._asked: dict[str, Trial | None] = {}
         self._values: dict[str, Outcome] = {}
         self._drawn: set[str] = set()
         self._rest = self._shuffled_points()
-        self._runs = self._grid() if search.sampler == "grid" else self._sampled()
+        self._runs = self._grid() if sampler.enumerates else self._sampled()
 
     @property
     def waiting(self) -> bool:
@@ -181,7 +183,7 @@ def decides_shape(run: Run, key: str) -> bool:
 
 def _generation(study: Study, total: int) -> int:
     """How many runs are asked at a time; a pack's worth where a generation is what is free."""
-    if study.search.sampler != "tpe":
+    if not SAMPLERS[study.search.sampler].learns:
         return total
     generation = study.search.generation
     return study.search.share_shape if generation == "async" else generation

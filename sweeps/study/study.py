@@ -22,6 +22,7 @@ from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_conf
 from sweeps.study.plain_yaml import Keys, dump
 from sweeps.study.plugins import load_plugins_of, loaded_for, plugin_names
 from sweeps.study.pruners import PRUNERS, NoPruner, Pruner
+from sweeps.study.samplers import SAMPLERS
 from sweeps.study.space import (
     MAX_GRID,
     Choices,
@@ -35,7 +36,7 @@ from sweeps.study.space import (
     with_values,
 )
 from sweeps.study.study_file import StudyFile, dotted_key, read_study_file, text_of
-from sweeps.study.validation import Section, Wrong, first_error, read
+from sweeps.study.validation import Section, Wrong, first_error, kind_of, read
 
 __all__ = [
     "Analysis",
@@ -80,7 +81,7 @@ class Model(Section):
 class Search(Section):
     """How the runs of each model's search are chosen."""
 
-    sampler: Literal["grid", "random", "tpe", "qmc"] = "grid"
+    sampler: Annotated[str, AfterValidator(kind_of(SAMPLERS))] = "grid"
     """Every point of a grid, or one of Optuna's samplers."""
     runs: Annotated[int, Field(ge=1, le=MAX_GRID)] | None = None
     """How many runs for each model; null: the whole grid."""
@@ -99,7 +100,7 @@ class Search(Section):
 
     @model_validator(mode="after")
     def _samplers_need_runs(self) -> "Search":
-        if self.runs is None and self.sampler != "grid":
+        if self.runs is None and not SAMPLERS[self.sampler].enumerates:
             raise Wrong(("runs",), f"found null, allowed with {self.sampler}: a whole number")
         return self
 
@@ -319,11 +320,11 @@ def _resolved(study: "Study", name: str) -> Model:
         try:
             check_key(key, plain)
             space[key] = resolved(values, partial(_validated, plain, key))
-            if study.search.sampler == "grid":
+            if SAMPLERS[study.search.sampler].enumerates:
                 grid_values(space[key])
         except Wrong as error:
             raise Wrong(("models", name, "space", key, *error.keys), error.message) from None
-    if study.search.sampler == "grid" and grid_size(space) > MAX_GRID:
+    if SAMPLERS[study.search.sampler].enumerates and grid_size(space) > MAX_GRID:
         message = f"found a grid of {grid_size(space)} points, allowed: at most {MAX_GRID}"
         raise Wrong(("models", name, "space"), message)
     own = {key: plain[key] for key in model.base}

@@ -67,15 +67,28 @@ def read(cls: type[T], value: object) -> T:
     return part
 
 
+def kind_of(family: Family[Any]) -> Callable[[str], str]:
+    """A check that a text is a kind of a family; it raises ``Wrong``."""
+
+    def check(name: str) -> str:
+        if name not in family:
+            listed = ", ".join(repr(kind) for kind in family.names())
+            raise Wrong((), f"found {shown(name)}, allowed: {listed}{closest(name, family)}")
+        return name
+
+    return check
+
+
 def _refuse_unknown_kinds(cls: type[Any], value: object) -> None:
     """Raise ``Wrong`` where a field names a part that its family does not have."""
     named = cls.named if issubclass(cls, Part) else {}
     for field, family in named.items():
-        kinds = FAMILIES[family].names()
-        if isinstance(value, Mapping) and value.get(field, kinds[0]) not in kinds:
-            listed = ", ".join(repr(kind) for kind in kinds)
-            hint = closest(value[field], kinds) if isinstance(value[field], str) else ""
-            raise Wrong((field,), f"found {shown(value[field])}, allowed: {listed}{hint}")
+        name = value.get(field) if isinstance(value, Mapping) else None
+        if isinstance(name, str):
+            try:
+                kind_of(FAMILIES[family])(name)
+            except Wrong as error:
+                raise Wrong((field,), error.message) from None
 
 
 def read_part(family: Family[type[T]], value: object) -> T:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.search.samplers import shuffled
+from sweeps.search.distributions import shuffled
 from sweeps.search.search import ModelSearch, decides_shape
 from sweeps.study.plan import Run, model_points
 from sweeps.study.study import Study

@@ -1,9 +1,8 @@
-"""Optuna's samplers, and a study's space in Optuna's terms."""
+"""A study's space in Optuna's terms."""
 
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,28 +12,14 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
 
 from pinn_core.configuration import canonical_json
 from sweeps.study.space import Choices, Range
-from sweeps.study.study import Search
 
 Point = Mapping[str, Any]
 """One value for each dotted key of a space."""
 
 Space = Mapping[str, Choices | Range]
-
-
-def sampler_of(search: Search) -> BaseSampler:
-    """The sampler that a study names; a grid needs none, any will do."""
-    if search.sampler == "tpe":
-        return TPESampler(seed=search.seed)
-    if search.sampler == "qmc":
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return QMCSampler(seed=search.seed, scramble=True, warn_independent_sampling=False)
-    return RandomSampler(seed=search.seed)
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
