@@ -8,10 +8,10 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.configuration import Record
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Term
 from pinn_core.optimizers.optimizer import State
+from pinn_core.probes.cadences import Cadence
 from pinn_core.probes.hessian import hessian
 from pinn_core.probes.histograms import histograms
 from pinn_core.probes.lanczos import lanczos, largest, quadrature
@@ -40,24 +40,21 @@ class Landscape:
 
     ``start`` makes the tables, in float64 and NaN where nothing was yet; who trains holds them.
     Hessians are made in float64 whatever the training's precision, of the losses at the terms'
-    ``recorded_points``. The total has the terms' weights of the step, not a weighting's factors of
-    single points. With ``keeps_pairs`` (some phase is L-BFGS) a spectrum has a second one beside
-    it, as L-BFGS sees it: in the rows to which an iteration led that had pairs already.
+    ``recorded_points``, of which ``points`` are the most. The total has the terms' weights of the
+    step, not a weighting's factors of single points. Where some phase is L-BFGS a spectrum has a
+    second one beside it, as L-BFGS sees it: in the rows to which an iteration led that had pairs
+    already.
     """
 
     def __init__(
         self,
         disc: Discretization,
-        record: Record,
         terms: Sequence[Term],
-        keeps_pairs: bool,
+        points: int,
+        cadences: Mapping[str, Cadence],
     ) -> None:
-        self._points = record.gradient_points
-        self._every = {
-            kind: getattr(record, cadence)
-            for kind, cadence in LANDSCAPE.items()
-            if keeps_pairs or kind != PRECONDITIONED
-        }
+        self._points = points
+        self._cadences = {kind: cadences[kind] for kind in LANDSCAPE if cadences[kind].every}
         self.enter(disc, terms)
         self._layers = [weights for weights, _ in disc.stack.places()]
         self._probes = _probes(disc)
@@ -71,7 +68,7 @@ class Landscape:
         """The tables of a training with so many rows."""
         return {
             name: torch.full(
-                ((rows - 1) // self._every[name.partition("/")[0]] + 1, members, *shape),
+                (len(self._cadence(name).steps(rows)), members, *shape),
                 torch.nan,
                 dtype=torch.float64,
                 device=self._disc.device,
@@ -92,7 +89,11 @@ class Landscape:
     @property
     def kinds(self) -> list[str]:
         """What is recorded at all."""
-        return [kind for kind, every in self._every.items() if every]
+        return [*self._cadences]
+
+    def _cadence(self, name: str) -> Cadence:
+        """When a table has a row."""
+        return self._cadences[name.partition("/")[0]]
 
     def _shapes(self, kind: str) -> dict[str, tuple[int, ...]]:
         """Numbers of a member at a step, by term."""
@@ -116,7 +117,7 @@ class Landscape:
 
     def due(self, step: int) -> frozenset[str]:
         """The kinds that this row has."""
-        return frozenset(kind for kind in self.kinds if step % self._every[kind] == 0)
+        return frozenset(kind for kind, cadence in self._cadences.items() if cadence.due(step))
 
     def record(
         self,
@@ -136,7 +137,7 @@ class Landscape:
             for name, measured in numbers.items():
                 table = tables[f"{kind}/{name}"]
                 size = min(measured.shape[-1], table.shape[-1])  # stages differ in their points
-                table[step // self._every[kind], members, ..., :size] = measured[..., :size]
+                table[self._cadences[kind].row(step), members, ..., :size] = measured[..., :size]
 
         if "histogram" in due:
             put("histogram", slice(None), self._histograms(parameters))
@@ -260,11 +261,11 @@ class Landscape:
         """
         found = {}
         for name in self._tables:
-            kind = name.partition("/")[0]
-            own = tables[name][:, member].cpu().numpy()
+            kind, cadence = name.partition("/")[0], self._cadence(name)
+            samples = tables[name][:, member].cpu().numpy()
             column: list[float | list[float] | None] = [None] * rows
-            for step in range(0, rows, self._every[kind]):
-                column[step] = _cell(kind, own[step // self._every[kind]])
+            for step in cadence.steps(rows):
+                column[step] = _cell(kind, samples[cadence.row(step)])
             found[name] = column
         return found
 

@@ -8,8 +8,6 @@ import pyarrow as pa
 from jaxtyping import Float
 from numpy import ndarray
 
-from pinn_core.configuration import Configuration
-from pinn_core.objectives import Regression
 from pinn_core.records.trajectory import (
     LIST_TYPE,
     SKETCH_TYPE,
@@ -26,12 +24,12 @@ def trajectories(
     with np.errstate(all="ignore"):  # after a divergence there is anything
         columns = _columns(recorder, state, steps)
     sketches = state.samples["sketch"].cpu().numpy()
-    every = recorder.record.sketch_every
+    sampled = recorder.cadences["sketch"].steps(steps)
     return [
         _trajectory(
             {name: table[:, i] for name, table in columns.items()},
             sketches[:, i],
-            every,
+            sampled,
             recorder.landscape.cells(state.samples, steps, i),
         )
         for i in (range(len(state.members)) if rows is None else rows)
@@ -47,27 +45,9 @@ def pruned(recorder: Recorder, state: State, step: int, rows: Sequence[int]) -> 
     ]
 
 
-def recorded_every(configuration: Configuration, column: str) -> int:
-    """After how many steps a column of losses, errors, gradients or weights comes again; 0: never.
-
-    It is in row 0 if it is in any.
-    """
-    record, objective = configuration.record, configuration.objective
-    if column.startswith("full/"):
-        return record.full_every
-    equation = not isinstance(objective, Regression)
-    free = equation and objective.batch == "full"
-    conditions = configuration.problem.conditions
-    derived = {f"loss/{name}" for name, condition in conditions.items() if not condition.plain}
-    derived |= {"loss/residual"} | ({"loss/total"} if equation else set())
-    if not free and (column in derived or column.startswith("gradient/")):
-        return record.gradients_every
-    return 1
-
-
 def latest(recorder: Recorder, state: State, column: str, step: int) -> Float[ndarray, " m"]:
     """A column's value in the last row so far, NaN where there is none."""
-    every = recorder.record.full_every
+    every = recorder.cadences["full"].every
     first = max(step - 1, 0)
     first -= first % every if every else 0  # what is due in the window is due in the whole
     window = replace(
@@ -128,9 +108,9 @@ def _full(recorder: Recorder, sums: Mapping[str, ndarray], rows: int) -> dict[st
     """The columns of the whole grid, which may be those of the row."""
     names = (*recorder.losses, "error")
     full = {name: sums[f"full/{name}"] for name in names if f"full/{name}" in sums}
-    every = recorder.record.full_every
-    if recorder.full_is_free and every:
-        due = (np.arange(rows) % every == 0)[:, None]
+    cadence = recorder.cadences["full"]
+    if recorder.full_is_free and cadence.every:
+        due = np.isin(np.arange(rows), cadence.steps(rows))[:, None]
         full = {name: np.where(due, sums[name], np.nan) for name in full}
     error = np.sqrt(full.pop("error"))
     columns = {f"full/loss/{name}": loss for name, loss in full.items()}
@@ -140,7 +120,7 @@ def _full(recorder: Recorder, sums: Mapping[str, ndarray], rows: int) -> dict[st
 def _trajectory(
     columns: dict[str, ndarray],
     sketches: ndarray,
-    every: int,
+    sampled: range,
     landscape: Mapping[str, Sequence[float | list[float] | None]],
 ) -> Trajectory:
     rows = len(columns["loss/batch"])
@@ -154,13 +134,13 @@ def _trajectory(
         alive = [cell if good else None for cell, good in zip(cells, kept, strict=True)]
         type_ = pa.float64() if name.startswith("curvature/") else LIST_TYPE
         arrays[name] = pa.array(alive, type=type_)
-    arrays["sketch"] = _sketch_column(sketches, every, kept)
+    arrays["sketch"] = _sketch_column(sketches, sampled, kept)
     return Trajectory(pa.table(arrays), diverged_at)
 
 
-def _sketch_column(sketches: ndarray, every: int, kept: ndarray) -> pa.Array:
+def _sketch_column(sketches: ndarray, sampled: range, kept: ndarray) -> pa.Array:
     cells: list[ndarray | None] = [None] * len(kept)
-    for place, step in enumerate(range(0, len(kept), every) if every else ()):
-        if kept[step] and np.isfinite(sketches[place]).all():
-            cells[step] = sketches[place]
+    for sketch, step in zip(sketches, sampled, strict=False):  # rows may end before the steps
+        if kept[step] and np.isfinite(sketch).all():
+            cells[step] = sketch
     return pa.array(cells, type=SKETCH_TYPE)

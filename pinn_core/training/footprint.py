@@ -6,6 +6,7 @@ from pinn_core.configuration import Configuration
 from pinn_core.engine.precision import DTYPES
 from pinn_core.optimizers import Optimizer
 from pinn_core.probes import keeps_pairs
+from pinn_core.probes.cadences import cadences
 from pinn_core.probes.landscape import (
     CURVATURE_STEPS,
     KERNEL_POINTS,
@@ -13,7 +14,7 @@ from pinn_core.probes.landscape import (
     SPECTRUM_STEPS,
 )
 from pinn_core.problems.problem import Problem
-from pinn_core.records.trajectory import COLUMNS, HISTOGRAM_EDGES, SKETCH_SIZE
+from pinn_core.records.trajectory import COLUMNS, HISTOGRAM_EDGES, PRECONDITIONED, SKETCH_SIZE
 from pinn_core.training.memory import Memory, memory_of, release
 from pinn_core.training.trainer import Member, train
 
@@ -89,8 +90,7 @@ def trajectory_bytes(configuration: Configuration) -> int:
 
 
 def _sketches(configuration: Configuration) -> int:
-    every = configuration.record.sketch_every
-    return (configuration.steps + 1) // every + 1 if every else 0
+    return len(cadences(configuration)["sketch"].steps(configuration.steps + 1))
 
 
 def state_bytes(configuration: Configuration, optimizer: Optimizer) -> int:
@@ -130,17 +130,16 @@ def _landscape(configuration: Configuration) -> int:
 
 def _landscape_cells(configuration: Configuration) -> int:
     """Numbers that a member's record holds of the loss landscape."""
-    record, stack = configuration.record, configuration.stack()
-    preconditioned = record.spectrum_every if keeps_pairs(configuration.phases) else 0
-    kept = [
-        (record.histograms_every, len(stack.shapes) * len(HISTOGRAM_EDGES)),
-        (record.curvature_every, 2 * CURVATURE_STEPS),
-        (record.spectrum_every, 2 * PROBES * SPECTRUM_STEPS),
-        (preconditioned, 2 * PROBES * SPECTRUM_STEPS),
-        (record.kernel_every, 2 * KERNEL_POINTS),
-    ]
-    steps = configuration.steps
-    cells = sum((steps // every + 1) * size for every, size in kept if every)
+    spectrum = 2 * PROBES * SPECTRUM_STEPS
+    sizes = {
+        "histogram": len(configuration.stack().shapes) * len(HISTOGRAM_EDGES),
+        "curvature": 2 * CURVATURE_STEPS,
+        "spectrum": spectrum,
+        PRECONDITIONED: spectrum,
+        "kernel": 2 * KERNEL_POINTS,
+    }
+    due, rows = cadences(configuration), configuration.steps + 1
+    cells = sum(len(due[kind].steps(rows)) * size for kind, size in sizes.items())
     return _terms(configuration) * cells
 
 

@@ -12,7 +12,8 @@ from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Evaluation, LossGradient, Term
 from pinn_core.objectives.terms import FIT
-from pinn_core.probes import Landscape, keeps_pairs
+from pinn_core.probes import Landscape
+from pinn_core.probes.cadences import cadences, full_is_free, gradients_are_free
 from pinn_core.probes.sketch import Sketch
 from pinn_core.records.trajectory import CONFLICT, SKETCH_SIZE, columns
 from pinn_core.training.state import State, Tensors
@@ -37,6 +38,9 @@ class Recorder:
     def __init__(self, disc: Discretization, configuration: Configuration) -> None:
         self.record = configuration.record
         self.objective = configuration.objective
+        self.cadences = cadences(configuration)
+        self.full_is_free = full_is_free(configuration)
+        self._free = gradients_are_free(configuration)
         self._choose_points(disc)
         self.terms = [term.name for term in self._terms]
         compared = [term.name for term in self._compared]
@@ -55,9 +59,9 @@ class Recorder:
         self.work = Work(configuration.phases)
         self.landscape = Landscape(
             disc,
-            self.record,
             self._terms,
-            keeps_pairs(configuration.phases),
+            self.record.gradient_points,
+            self.cadences,
         )
         self._clock = time.perf_counter()
 
@@ -71,8 +75,7 @@ class Recorder:
 
     def samples(self, members: int) -> Tensors:
         """The tables with a row for every due step, of so many members, before the first."""
-        every = self.record.sketch_every
-        due = (self._rows - 1) // every + 1 if every else 0
+        due = len(self.cadences["sketch"].steps(self._rows))
         sketches = self._empty(due, members, SKETCH_SIZE).float()
         return {"sketch": sketches, **self.landscape.start(self._rows, members)}
 
@@ -133,11 +136,9 @@ class Recorder:
             for term in (self._equation, *self._compared)
         }
         share = len(disc.interior) / len(disc.grid)
-        self.residual_is_free = False
         self._watched = None
         if self.objective.batch == "full":
             batch = self.objective.batches(disc, []).at(0)
-            self.residual_is_free = any(term.origin == "equation" for term in self._terms)
             interior = batch.get(self._equation.points, disc.interior)
             supervised = disc.supervised
         else:
@@ -145,20 +146,14 @@ class Recorder:
             interior = disc.interior.thinned(inside, "watched")
             supervised = disc.supervised.thinned(record.points - inside, "watched")
             self._watched = interior.joined(supervised)
-        every_point = disc.problem.interior_points == "all"
-        self.full_is_free = self.residual_is_free and every_point
         self._judged_points = interior.joined(supervised)
         self._judge = ErrorMetrics(disc, interior, supervised)
         self._judge_grid = ErrorMetrics(disc, disc.interior, disc.supervised)
 
     def due(self, step: int) -> frozenset[str]:
         """What this row has besides what every row has: gradients, full, sketch."""
-        every = {
-            "gradients": 1 if self.residual_is_free else self.record.gradients_every,
-            "full": 0 if self.full_is_free else self.record.full_every,
-            "sketch": self.record.sketch_every,
-        }
-        return frozenset(name for name, n in every.items() if n > 0 and step % n == 0)
+        measured = ("gradients", "sketch") if self.full_is_free else ("gradients", "full", "sketch")
+        return frozenset(kind for kind in measured if self.cadences[kind].due(step))
 
     def record_row(
         self,
@@ -198,7 +193,7 @@ class Recorder:
         if "full" in due:
             _put(state.sums["full"], row, self._full(state))
         if "sketch" in due:
-            sample = row // self.record.sketch_every
+            sample = row // self.cadences["sketch"].every
             state.samples["sketch"].index_copy_(0, sample, self._sketch(parameters)[None])
 
     def record_conflict(
@@ -240,7 +235,7 @@ class Recorder:
         if self._watched is not None:
             values = self.disc.values(parameters, self._watched)
             return self._verdict(self._judge, parameters, self._watched, values, past)
-        if self.residual_is_free:
+        if self._free:
             inside = evaluation.values[self._equation.points]
             parts = [inside, self._outside(parameters, evaluation)]
         else:  # the batch is the grid
@@ -274,7 +269,7 @@ class Recorder:
         self, parameters: Tensor, evaluation: Evaluation
     ) -> tuple[LossGradient, Mapping[str, LossGradient]]:
         """Of the equation's term and of those compared with it: free on a full PINN batch."""
-        if self.residual_is_free:
+        if self._free:
             terms = evaluation.terms
             return terms[self._equation.name], {t.name: terms[t.name] for t in self._compared}
         return self._evaluated(self._equation, parameters), self._evaluations(parameters)

@@ -24,6 +24,12 @@ from pinn_core.weightings import Annealing, Ntk, SelfAdaptive, Weighting
 D = Derivatives("x", "t")
 
 
+@pytest.fixture(autouse=True)
+def _few_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pinn_core.probes.landscape.CURVATURE_STEPS", 2)
+    monkeypatch.setattr("pinn_core.probes.landscape.KERNEL_POINTS", 5)
+
+
 @dataclass(frozen=True)
 class Slopes(Term):
     """Observed slopes in time, with the adjoint that autograd makes."""
@@ -89,8 +95,8 @@ def configuration(
             gradient_points=10,
             full_every=2,
             histograms_every=2,
-            curvature_every=2,
-            kernel_every=2,
+            curvature_every=4,
+            kernel_every=4,
             conflict=True,
         ),
     )
@@ -114,8 +120,7 @@ def test_it_is_trained_weighed_and_recorded(
         assert trained.digest() == train([member], backend="eager")[0].digest()
         table = trained.table
         for prefix in ("loss", "full/loss", "gradient/norm", "histogram", "curvature", "kernel"):
-            column = table[f"{prefix}/slopes"]
-            assert column[0].is_valid and column[2].is_valid
+            assert table[f"{prefix}/slopes"][0].is_valid
         assert table["weight/slopes"].null_count == 0
         assert table["weight/slopes"][0].as_py() == 3
     losses, weights = (

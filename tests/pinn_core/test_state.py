@@ -18,7 +18,7 @@ from pinn_core.weightings import Annealing, SelfAdaptive
 from tests.pinn_core.packs import configuration
 
 SEEDS = [3, 4, 5]
-EVERYTHING = {"histograms_every": 2, "curvature_every": 4, "spectrum_every": 4, "kernel_every": 4}
+EVERYTHING = {"histograms_every": 2, "curvature_every": 4, "kernel_every": 4}
 PARTS: dict[str, dict[str, Any]] = {
     "stages": {
         "problem": Convection(points_x=8, points_t=6),
@@ -28,6 +28,12 @@ PARTS: dict[str, dict[str, Any]] = {
     "points' factors": {"weighting": SelfAdaptive(terms="all"), "phases": (Soap(steps=5),)},
     "conflicts": {"weighting": Annealing(period=2), "phases": (LBFGS(steps=5),)},
 }
+
+
+@pytest.fixture(autouse=True)
+def _few_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pinn_core.probes.landscape.CURVATURE_STEPS", 2)
+    monkeypatch.setattr("pinn_core.probes.landscape.KERNEL_POINTS", 5)
 
 
 def stepped(parts: dict[str, Any]) -> Pack:

@@ -1,0 +1,81 @@
+"""When what is recorded is due: the one place that says so."""
+
+from dataclasses import dataclass
+
+from pinn_core.configuration import Configuration
+from pinn_core.objectives.terms import RESIDUAL
+from pinn_core.probes.preconditioning import keeps_pairs
+from pinn_core.records.trajectory import LANDSCAPE, PRECONDITIONED
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """Due at step 0 and after ``every`` so many steps; 0: never.
+
+    >>> list(Cadence(4).steps(10)), Cadence(4).due(8), Cadence(4).row(8), list(Cadence(0).steps(10))
+    ([0, 4, 8], True, 2, [])
+    """
+
+    every: int
+
+    def due(self, step: int) -> bool:
+        """Whether it is due at this step."""
+        return self.every > 0 and step % self.every == 0
+
+    def steps(self, rows: int) -> range:
+        """The due ones of the steps 0 to rows - 1."""
+        return range(0, rows, self.every) if self.every else range(0)
+
+    def row(self, step: int) -> int:
+        """The row of a due step in a table that has rows for due steps alone."""
+        return step // self.every
+
+
+def gradients_are_free(configuration: Configuration) -> bool:
+    """Whether a step has the gradients that are recorded, on all points."""
+    return configuration.objective.solves and configuration.objective.batch == "full"
+
+
+def full_is_free(configuration: Configuration) -> bool:
+    """Whether a step has the losses on the whole grid."""
+    return gradients_are_free(configuration) and configuration.problem.interior_points == "all"
+
+
+def cadences(configuration: Configuration) -> dict[str, Cadence]:
+    """The cadence of every kind of what is recorded.
+
+    ``always`` are losses that need values alone, weights and updates; ``gradients`` also the losses
+    that need derivatives; ``full`` is on the whole grid; then sketches of the parameters, and the
+    kinds of the loss landscape.
+    """
+    record = configuration.record
+    free, pairs = gradients_are_free(configuration), keeps_pairs(configuration.phases)
+    landscape = {
+        kind: Cadence(getattr(record, asked) if pairs or kind != PRECONDITIONED else 0)
+        for kind, asked in LANDSCAPE.items()
+    }
+    return {
+        "always": Cadence(1),
+        "gradients": Cadence(1 if free else record.gradients_every),
+        "full": Cadence(record.full_every),
+        "sketch": Cadence(record.sketch_every),
+        **landscape,
+    }
+
+
+def recorded_every(configuration: Configuration, column: str) -> int:
+    """After how many steps a column of losses, errors, gradients or weights comes again; 0: never.
+
+    It is in row 0 if it is in any.
+    """
+    return cadences(configuration)[_kind(configuration, column)].every
+
+
+def _kind(configuration: Configuration, column: str) -> str:
+    """The kind of what is recorded that a column is made of."""
+    if column.startswith("full/"):
+        return "full"
+    conditions = configuration.problem.conditions
+    derived = {f"loss/{name}" for name, condition in conditions.items() if not condition.plain}
+    derived |= {f"loss/{RESIDUAL}"} | ({"loss/total"} if configuration.objective.solves else set())
+    return "gradients" if column in derived or column.startswith("gradient/") else "always"
