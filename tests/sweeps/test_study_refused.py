@@ -60,7 +60,7 @@ from tests.sweeps.studies import MODELS, TEXT, refusal
         (15, "      network.activation: [sin, sine]", "activation.1: found 'sine', allowed"),
         (15, "      phases.1.steps: [10]", "phases.1.steps: unknown key"),
         (20, "search: {sampler: tpe}", "search.runs: found null, allowed with tpe: a whole number"),
-        (20, "search: {sampler: tpee, runs: 1}", "found 'tpee', allowed: 'grid', 'random'"),
+        (20, "search: {sampler: tpee, runs: 1}", "found 'tpee', allowed: 'grid', 'qmc', 'random'"),
         (20, "search: {runs: 0}", "search.runs: found 0, allowed: >= 1"),
         (20, "search: {seed: -1}", "search.seed: found -1, allowed: >= 0"),
         (20, "search: {generation: all}", "generation: found 'all', allowed: a whole number or"),
