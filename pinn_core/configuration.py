@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, ClassVar, get_args
 
 from pinn_core.aggregations import Aggregation, Sum
@@ -18,6 +18,7 @@ from pinn_core.networks import Network
 from pinn_core.objectives import Objective
 from pinn_core.optimizers import Optimizer
 from pinn_core.parts import FAMILIES, Family, Part, Plain, default_of, differing
+from pinn_core.probes.probe import Probe
 from pinn_core.problems.problem import Problem
 from pinn_core.weightings import Fixed, Weighting
 
@@ -43,10 +44,11 @@ class Record:
     points: what a preconditioner does to the trained loss takes all that are trained on.
 
     ``conflict`` asks for the conflicts between the loss terms in every step, which are recorded
-    anyway where an aggregation or an alignment looks at them.
+    anyway where an aggregation or an alignment looks at them. ``probes`` are further diagnostics,
+    each with a cadence of its own.
     """
 
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "arbitrary_types_allowed": True}
 
     points: int = 1024
     gradients_every: int = 25
@@ -58,9 +60,13 @@ class Record:
     spectrum_every: int = 0
     kernel_every: int = 0
     conflict: bool = False
+    probes: tuple[Probe, ...] = field(default=(), metadata={"since": 2})
 
     def __post_init__(self) -> None:
         at_least(2, points=self.points)
+        kinds = [probe.kind for probe in self.probes]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("probes must be of different kinds")
         at_least(1, gradient_points=self.gradient_points)
         at_least(
             0,
@@ -174,7 +180,9 @@ class Configuration:
                 return [converted(entry) for entry in value]
             if isinstance(value, Part):
                 return as_plain(value)
-            return asdict(value) if isinstance(value, Record) else value
+            if isinstance(value, Record):
+                return {each.name: converted(getattr(value, each.name)) for each in fields(value)}
+            return value
 
         return {each.name: converted(getattr(self, each.name)) for each in fields(self)}
 
@@ -244,8 +252,12 @@ def run_id(configuration: Configuration, seed: int, rule: int = RULE) -> str:
 
 def _by_rule_1(configuration: Configuration) -> Plain:
     """Every key of version 0.1.0. Fields that were added later say so in their metadata."""
-    return configuration.to_dict(lambda part: part.to_dict(frozenset(_later(part))))
+    said = configuration.to_dict(lambda part: part.to_dict(frozenset(_later(part))))
+    said["record"] = {
+        key: value for key, value in said["record"].items() if key not in _later(Record)
+    }
+    return said
 
 
-def _later(part: Part) -> list[str]:
-    return [each.name for each in fields(part) if "since" in each.metadata]  # type: ignore[arg-type]
+def _later(part: Any) -> list[str]:  # noqa: ANN401
+    return [each.name for each in fields(part) if "since" in each.metadata]

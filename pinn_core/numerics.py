@@ -57,8 +57,9 @@ def changed(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, tupl
 
 
 def _used(configuration: Mapping[str, Any]) -> Iterator[tuple[Family[Any], str]]:
-    for key, family in families().items():
-        parts = configuration.get(key, [])
+    probes = configuration.get("record", {}).get("probes", [])
+    held = [(configuration.get(key, []), family) for key, family in families().items()]
+    for parts, family in [*held, (probes, FAMILIES["probe"])]:
         for part in parts if isinstance(parts, list) else [parts]:
             kind = part["kind"]
             yield family, kind

@@ -88,21 +88,28 @@ class Part(ABC):
 
 
 def differing(values: Any) -> Plain:  # noqa: ANN401
-    """The fields of a dataclass that differ from their defaults, as plain data."""
+    """The fields of a dataclass that differ from their defaults, as plain data.
+
+    Parts among them are given by their identity.
+    """
     return {
-        field.name: plain(value, field.type)
+        field.name: plain(value, field.type, Part.identity)
         for field in fields(values)
         for value in [getattr(values, field.name)]
         if value != default_of(field)
     }
 
 
-def plain(value: Any, kind: object) -> Any:  # noqa: ANN401
+def plain(
+    value: Any,  # noqa: ANN401
+    kind: object,
+    as_plain: Callable[["Part"], Plain] | None = None,
+) -> Any:  # noqa: ANN401
     """A field's value as a file would have it: a number as its type says, a list for a tuple."""
     if isinstance(value, Part):
-        return value.to_dict()
+        return as_plain(value) if as_plain else value.to_dict()
     if isinstance(value, tuple):
-        return [plain(entry, None) for entry in value]
+        return [plain(entry, None, as_plain) for entry in value]
     return float(value) if kind is float else value
 
 

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from pinn_core.inputs import Inputs as Inputs
     from pinn_core.networks import NETWORKS as NETWORKS
     from pinn_core.networks import Mlp as Mlp
+    from pinn_core.networks import ModuleNetwork as ModuleNetwork
     from pinn_core.networks import Network as Network
     from pinn_core.objectives import OBJECTIVES as OBJECTIVES
     from pinn_core.objectives import Objective as Objective
@@ -68,6 +69,10 @@ if TYPE_CHECKING:
     from pinn_core.parts import FAMILIES as FAMILIES
     from pinn_core.parts import Family as Family
     from pinn_core.parts import Part as Part
+    from pinn_core.probes import PROBES as PROBES
+    from pinn_core.probes import Column as Column
+    from pinn_core.probes import Moment as Moment
+    from pinn_core.probes import Probe as Probe
     from pinn_core.problems import PROBLEMS as PROBLEMS
     from pinn_core.problems import Box as Box
     from pinn_core.problems import Condition as Condition
@@ -81,6 +86,8 @@ if TYPE_CHECKING:
     from pinn_core.problems.lattice import lattice as lattice
     from pinn_core.problems.lattice import mesh as mesh
     from pinn_core.records.trajectory import Trajectory as Trajectory
+    from pinn_core.samplers import SAMPLERS as SAMPLERS
+    from pinn_core.samplers import Sampler as Sampler
     from pinn_core.weightings import WEIGHTINGS as WEIGHTINGS
     from pinn_core.weightings import Fixed as Fixed
     from pinn_core.weightings import View as View
@@ -101,17 +108,19 @@ _WHERE = {
     "pinn_core.engine.operators": ("Derivatives", "Operator"),
     "pinn_core.engine.stack": ("Stack",),
     "pinn_core.inputs": ("INPUTS", "Inputs"),
-    "pinn_core.networks": ("NETWORKS", "Mlp", "Network"),
+    "pinn_core.networks": ("NETWORKS", "Mlp", "ModuleNetwork", "Network"),
     "pinn_core.objectives": ("OBJECTIVES", "Objective", "Pinn", "Regression"),
     "pinn_core.optimizers": ("LBFGS", "OPTIMIZERS", "Adam", "Optimizer", "StepContext"),
     "pinn_core.optimizers.optimizer": ("StepCost",),
     "pinn_core.parts": ("FAMILIES", "Family", "Part"),
+    "pinn_core.probes": ("PROBES", "Column", "Moment", "Probe"),
     "pinn_core.problems": (
         *("PROBLEMS", "Box", "Condition", "Conditions", "Grid", "Hard", "Heat", "Points"),
         *("Problem", "Segment"),
     ),
     "pinn_core.problems.lattice": ("lattice", "mesh"),
     "pinn_core.records.trajectory": ("Trajectory",),
+    "pinn_core.samplers": ("SAMPLERS", "Sampler"),
     "pinn_core.weightings": ("WEIGHTINGS", "Fixed", "View", "Weighting"),
     "pinn_sweeps.verbs": ("load", "run", "train"),
     "sweeps.study.study": ("load_study",),

@@ -1,4 +1,4 @@
-"""An activation, a weighting and an optimizer that the program does not ship."""
+"""An activation, a weighting, an optimizer, a network and a probe of one's own."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -61,3 +61,47 @@ class Lion(ps.Optimizer):
         direction = torch.sign(self.beta1 * momentum + (1.0 - self.beta1) * gradient)
         state["momentum"] = self.beta2 * momentum + (1.0 - self.beta2) * gradient
         return -settings["learning_rate"].to(gradient) * direction
+
+
+@ps.NETWORKS.register("gated_sum")
+@dataclass(frozen=True, kw_only=True)
+class GatedSum(ps.ModuleNetwork):
+    """A sum of small networks, each times a gate of its own: any torch module will do."""
+
+    branches: int = 2
+    width: int = 16
+
+    def module(self, inputs, outputs):
+        return _GatedSum(self.branches, self.width, inputs, outputs)
+
+
+class _GatedSum(torch.nn.Module):
+    def __init__(self, branches, width, inputs, outputs):
+        super().__init__()
+        self.bodies = torch.nn.ModuleList(_body(width, inputs, outputs) for _ in range(branches))
+        self.gates = torch.nn.ModuleList(torch.nn.Linear(inputs, 1) for _ in range(branches))
+
+    def forward(self, x):
+        pairs = zip(self.gates, self.bodies, strict=True)
+        return sum(torch.sigmoid(gate(x)) * body(x) for gate, body in pairs)
+
+
+def _body(width, inputs, outputs):
+    tanh, linear = torch.nn.Tanh, torch.nn.Linear
+    return torch.nn.Sequential(
+        linear(inputs, width), tanh(), linear(width, width), tanh(), linear(width, outputs)
+    )
+
+
+@ps.PROBES.register("length")
+@dataclass(frozen=True, kw_only=True)
+class Length(ps.Probe):
+    """How long the parameters are."""
+
+    every: int = 20
+
+    def columns(self, setup):
+        return {"parameters": ps.Column("length of the parameters")}
+
+    def measure(self, moment):
+        return {"parameters": moment.parameters.double().square().sum(1).sqrt()}

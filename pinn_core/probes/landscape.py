@@ -11,7 +11,7 @@ from torch import Tensor
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Term
 from pinn_core.optimizers.optimizer import State
-from pinn_core.probes.cadences import Cadence
+from pinn_core.probes.cadence import Cadence
 from pinn_core.probes.hessian import hessian
 from pinn_core.probes.histograms import histograms
 from pinn_core.probes.lanczos import lanczos, largest, quadrature

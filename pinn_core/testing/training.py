@@ -12,12 +12,14 @@ from pinn_core.networks import Mlp
 from pinn_core.objectives import Pinn
 from pinn_core.optimizers import Adam
 from pinn_core.parts import Part
+from pinn_core.probes import Probe
 from pinn_core.problems import Burgers, Convection, Heat, Poisson
 from pinn_core.testing.said import demand
 from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.training.trainer import Member, train
 
 STEPS, SAVED = 6, 3
+RECORD = Record(points=16, gradient_points=12, sketch_every=2)
 TRIED = (
     {"problem": Burgers(points_x=8, points_t=12)},
     {"problem": Convection(points_x=8, points_t=8)},
@@ -36,9 +38,12 @@ def check_training(part: Part) -> None:
         for key, family in families().items()
         if family.contract is not None and isinstance(part, family.contract)
     ]
-    if not keys:
+    if isinstance(part, Probe):
+        configuration = _made({**TRIED[0], "record": replace(RECORD, probes=(_often(part),))})
+    elif keys:
+        configuration = _with(keys[0], part)
+    else:
         return  # no run is made of it
-    configuration = _with(keys[0], part)
     name = f"{type(part).__name__} on {configuration.problem.kind}"
     pack = [Member(configuration, seed) for seed in range(3)]
     together = _digests(pack)
@@ -72,10 +77,14 @@ def _made(parts: dict[str, Any]) -> Configuration:
             "network": Mlp(width=8, depth=1, activation="tanh"),
             "objective": Pinn(lambda_b=10.0),
             "phases": (Adam(steps=STEPS, learning_rate=1e-2),),
-            "record": Record(points=16, gradient_points=12, sketch_every=2),
+            "record": RECORD,
             **parts,
         }
     )
+
+
+def _often(probe: Any) -> Any:  # noqa: ANN401
+    return replace(probe, every=2)
 
 
 def _short(phase: Any) -> Any:  # noqa: ANN401

@@ -1,7 +1,8 @@
 """From a pack's record to one trajectory per member: nulls, divergence, the sketch column."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +32,7 @@ def trajectories(
             sketches[:, i],
             sampled,
             recorder.landscape.cells(state.samples, steps, i),
+            partial(recorder.probing.arrays, state.samples, steps, i),
         )
         for i in (range(len(state.members)) if rows is None else rows)
     ]
@@ -122,6 +124,7 @@ def _trajectory(
     sketches: ndarray,
     sampled: range,
     landscape: Mapping[str, Sequence[float | list[float] | None]],
+    probed: Callable[[Sequence[bool]], dict[str, pa.Array]],
 ) -> Trajectory:
     rows = len(columns["loss/batch"])
     sound = np.isfinite(columns["loss/batch"]) & np.isfinite(columns["update/distance"])
@@ -134,6 +137,7 @@ def _trajectory(
         alive = [cell if good else None for cell, good in zip(cells, kept, strict=True)]
         type_ = pa.float64() if name.startswith("curvature/") else LIST_TYPE
         arrays[name] = pa.array(alive, type=type_)
+    arrays |= probed(kept.tolist())
     arrays["sketch"] = _sketch_column(sketches, sampled, kept)
     return Trajectory(pa.table(arrays), diverged_at)
 

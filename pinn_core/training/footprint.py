@@ -6,7 +6,6 @@ from pinn_core.configuration import Configuration
 from pinn_core.engine.precision import DTYPES
 from pinn_core.optimizers import Optimizer
 from pinn_core.probes import keeps_pairs
-from pinn_core.probes.cadences import cadences
 from pinn_core.probes.landscape import (
     CURVATURE_STEPS,
     KERNEL_POINTS,
@@ -15,6 +14,7 @@ from pinn_core.probes.landscape import (
 )
 from pinn_core.problems.problem import Problem
 from pinn_core.records.trajectory import COLUMNS, HISTOGRAM_EDGES, PRECONDITIONED, SKETCH_SIZE
+from pinn_core.training.cadences import cadences
 from pinn_core.training.memory import Memory, memory_of, release
 from pinn_core.training.trainer import Member, train
 
@@ -59,7 +59,7 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
     """Bytes of a member on a CPU by what they are for.
 
     ``layers`` kept for the way back, ``parameters`` with what the optimizer keeps of them, the
-    ``record`` of all rows, and what the loss ``landscape`` takes.
+    ``record`` of all rows, what ``probes`` and the loss ``landscape`` take.
     """
     stack, itemsize = configuration.stack(), DTYPES[configuration.precision].itemsize
     curved = any(phase.cost(stack).curved for phase in configuration.phases)
@@ -73,8 +73,15 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
         "layers": units * itemsize,
         "parameters": (COPIES + apart) * stack.size * itemsize + states,
         "record": (rows * len(COLUMNS) + sketches * SKETCH_SIZE) * itemsize,
+        "probes": 8 * sum(_probed_numbers(configuration)),
         "landscape": _landscape(configuration),
     }
+
+
+def _probed_numbers(configuration: Configuration) -> list[int]:
+    """Numbers that each probe keeps of a member while it measures."""
+    stack, points = configuration.stack(), sum(stage_problem(configuration).grid_size)
+    return [probe.cost(stack, points).numbers for probe in configuration.record.probes]
 
 
 def grid_bytes(problem: Problem) -> int:

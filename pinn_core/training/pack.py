@@ -12,6 +12,7 @@ from pinn_core.engine.stack import padded
 from pinn_core.objectives import Evaluation, Term, evaluate
 from pinn_core.objectives.terms import Factors, no_factors
 from pinn_core.optimizers import StepContext
+from pinn_core.probes import Moment, Setup
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.columns import pruned, trajectories
 from pinn_core.training.conflict import Conflict
@@ -134,6 +135,7 @@ class Pack:
         return (
             fixed
             and not synchronizes
+            and not configuration.record.probes
             and not any(phase.synchronizes for phase in configuration.phases)
         )
 
@@ -199,7 +201,9 @@ class Pack:
         self.recorder.landscape.record(
             state.samples, step, state.parameters, state.weights, state.optimizer
         )
-        self.recorder.record_row(state, self.row, self.recorder.due(step), self._here(), None)
+        evaluation = self._here()
+        self.recorder.record_row(state, self.row, self.recorder.due(step), evaluation, None)
+        self._probe(evaluation, None)
 
     def _advance_phase(self, step: int) -> None:
         """Enter the next phase, which may be the next stage's first."""
@@ -234,8 +238,26 @@ class Pack:
         )
         update = self._update(evaluation, context, phase_step)
         self.recorder.record_row(state, self.row, due, evaluation, update)
+        self._probe(evaluation, update)
         state.parameters += update
         state.previous_update.copy_(update)
+
+    def _probe(self, evaluation: Evaluation, update: Tensor | None) -> None:
+        """Let the probes that are due measure, before the update is made."""
+        if not self.configuration.record.probes:
+            return
+        state, step = self.state, int(self.row)
+        if self.recorder.probing.due(step):
+            moment = Moment(
+                setup=Setup(self.disc, self.terms),
+                step=step,
+                parameters=state.parameters,
+                evaluation=evaluation,
+                weights=state.weights,
+                batch=self.batch,
+                update=update,
+            )
+            self.recorder.probing.record(state.samples, moment)
 
     def _update(
         self, evaluation: Evaluation, context: StepContext, phase_step: int | Tensor

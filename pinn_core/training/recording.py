@@ -12,10 +12,11 @@ from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Evaluation, LossGradient, Term
 from pinn_core.objectives.terms import FIT
-from pinn_core.probes import Landscape
-from pinn_core.probes.cadences import cadences, full_is_free, gradients_are_free
+from pinn_core.probes import Landscape, Setup
 from pinn_core.probes.sketch import Sketch
 from pinn_core.records.trajectory import CONFLICT, SKETCH_SIZE, columns
+from pinn_core.training.cadences import cadences, full_is_free, gradients_are_free
+from pinn_core.training.probing import Probing
 from pinn_core.training.state import State, Tensors
 from pinn_core.training.work import Work, work_columns
 from pinn_core.vectors.rows import dots
@@ -63,6 +64,7 @@ class Recorder:
             self.record.gradient_points,
             self.cadences,
         )
+        self.probing = Probing(configuration, Setup(disc, self._terms))
         self._clock = time.perf_counter()
 
     def sums(self, members: int) -> Tensors:
@@ -77,7 +79,11 @@ class Recorder:
         """The tables with a row for every due step, of so many members, before the first."""
         due = len(self.cadences["sketch"].steps(self._rows))
         sketches = self._empty(due, members, SKETCH_SIZE).float()
-        return {"sketch": sketches, **self.landscape.start(self._rows, members)}
+        return {
+            "sketch": sketches,
+            **self.landscape.start(self._rows, members),
+            **self.probing.start(self._rows, members, self.disc.device),
+        }
 
     def seconds(self) -> Float[Tensor, " rows"]:
         """The wall times before the first step; on the CPU, where they are measured."""

@@ -160,6 +160,10 @@ def _null_problems(manifest: Manifest, trajectory: Trajectory) -> Iterator[str]:
 
 def _may_be_filled(name: str, manifest: Manifest, row: np.ndarray) -> np.ndarray:
     record, objective = manifest.configuration["record"], manifest.configuration["objective"]
+    kind = name.partition("/")[0]
+    for probe in record.get("probes", []):
+        if kind == probe["kind"]:
+            return _every(probe["every"], row)
     if name == "update/norm":
         return row < manifest.steps
     if name == "update/cosine":
@@ -168,7 +172,6 @@ def _may_be_filled(name: str, manifest: Manifest, row: np.ndarray) -> np.ndarray
         return _every(record["full_every"], row)
     if name == "sketch":
         return _every(record["sketch_every"], row)
-    kind = name.partition("/")[0]
     if kind in LANDSCAPE:
         return _every(record.get(LANDSCAPE[kind], 0), row)
     if name.startswith(("gradient/", "loss/residual")) and objective.get("batch") != "full":

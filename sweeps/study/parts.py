@@ -1,7 +1,7 @@
 """A run's configuration in a study file: parts that their ``kind`` chooses from pinn_core."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from pinn_core.inputs import INPUTS, Inputs, Raw
 from pinn_core.networks import NETWORKS, Network
 from pinn_core.objectives import OBJECTIVES, Objective
 from pinn_core.optimizers import OPTIMIZERS, Optimizer
-from pinn_core.parts import Family
+from pinn_core.parts import Family, Part, plain
 from pinn_core.problems import PROBLEMS, Problem
 from pinn_core.weightings import WEIGHTINGS, Fixed, Weighting
 from sweeps.errors import StudyError
@@ -49,8 +49,9 @@ def _as_plain(value: Any) -> Any:  # noqa: ANN401
         return list(value)
     if isinstance(value, BaseModel):
         return value.model_dump()
-    kind = {"kind": value.kind} if hasattr(value, "kind") else {}
-    return {**kind, **asdict(value)}
+    if isinstance(value, Part):
+        return value.to_dict()
+    return {each.name: plain(getattr(value, each.name), None) for each in fields(value)}
 
 
 class Base(Section):

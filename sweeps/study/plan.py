@@ -233,7 +233,11 @@ def recording_flops(configuration: Configuration) -> float:
     if record.full_every:
         each += (8.0 * interior + 2.0 * supervised) / record.full_every
     each += _landscape_points(configuration, min(record.gradient_points, interior))
-    return each * _parameters(configuration)
+    stack, points = configuration.stack(), interior + supervised
+    probed = sum(
+        probe.cost(stack, points).flops / probe.every for probe in record.probes if probe.every
+    )
+    return each * _parameters(configuration) + probed
 
 
 def _landscape_points(configuration: Configuration, points: int) -> float:

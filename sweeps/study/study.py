@@ -13,8 +13,8 @@ from analysis.outcomes import WrongSolutionRule
 from analysis.plateau import PlateauRule
 from pinn_core.configuration import RULE, Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
-from pinn_core.probes.cadences import recorded_every
 from pinn_core.records.trajectory import CONFLICT, columns, landscape_columns
+from pinn_core.training.cadences import recorded_every
 from sweeps.errors import StudyError, closest, quoted
 from sweeps.study.grids import check_grids
 from sweeps.study.names import model_name, study_name

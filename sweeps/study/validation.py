@@ -5,9 +5,9 @@ Strictly: no text is taken for a number, no number for text, no unknown key is p
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -59,12 +59,37 @@ def read(cls: type[T], value: object) -> T:
     """The frozen dataclass that a mapping describes; raises ``Wrong``."""
     refuse_unknown_keys(value, [field.name for field in fields(cls)])  # type: ignore[arg-type]
     _refuse_unknown_kinds(cls, value)
+    parts = _read_parts_below(cls, value)
+    others = {key: held for key, held in value.items() if key not in parts}  # type: ignore[attr-defined]
     try:
         adapter = _adapter(cls)  # type: ignore[arg-type]
-        part: T = adapter.validate_json(json.dumps(value), strict=True)
+        part: T = adapter.validate_json(json.dumps(others), strict=True)
+        return replace(part, **parts) if parts else part  # type: ignore[type-var]
     except ValidationError as error:
         raise first_error(error, value) from None
-    return part
+    except ValueError as error:
+        raise _out_of_range((), value, str(error)) from None
+
+
+def _read_parts_below(cls: type[Any], value: object) -> dict[str, tuple[Part, ...]]:
+    """The lists of parts in a dataclass's fields, by field; raises ``Wrong``."""
+    found: dict[str, tuple[Part, ...]] = {}
+    for field in fields(cls):
+        contracts = {family.contract: family for family in FAMILIES.values() if family.contract}
+        family = next((contracts[kind] for kind in get_args(field.type) if kind in contracts), None)
+        if family is None or not isinstance(value, Mapping) or field.name not in value:
+            continue
+        held = value[field.name]
+        if not isinstance(held, list):
+            raise Wrong((field.name,), f"found {shown(held)}, allowed: a list")
+        parts = []
+        for place, entry in enumerate(held):
+            try:
+                parts.append(read_part(family, entry))
+            except Wrong as error:
+                raise Wrong((field.name, place, *error.keys), error.message) from None
+        found[field.name] = tuple(parts)
+    return found
 
 
 def kind_of(family: Family[Any]) -> Callable[[str], str]:

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from pinn_core.configuration import Record, families
-from pinn_core.parts import Part
+from pinn_core.parts import FAMILIES, Part, plain
 
 TABLE = Path(__file__).with_name("defaults.json")
 KNOWN: dict[str, dict[str, Any]] = json.loads(TABLE.read_text(encoding="utf-8"))
 PARTS: dict[str, type[Part]] = {
-    f"{family.name}/{kind}": family[kind] for family in families().values() for kind in family
+    f"{family.name}/{kind}": family[kind]
+    for family in (*families().values(), FAMILIES["probe"], FAMILIES["point sampler"])
+    for kind in family
 }
 
 
@@ -26,7 +28,7 @@ def defaults() -> dict[str, dict[str, Any]]:
     """The table as it would be written now."""
     return {
         name: {**part().to_dict(), "version": part.version} for name, part in sorted(PARTS.items())
-    } | {"record": vars(Record())}
+    } | {"record": {name: plain(value, None) for name, value in vars(Record()).items()}}
 
 
 def test_every_kind_is_in_the_table() -> None:

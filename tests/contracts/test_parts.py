@@ -19,7 +19,11 @@ from pinn_core.problems import Burgers
 from pinn_core.testing import ContractBroken, check
 from pinn_core.weightings import WEIGHTINGS, Weighting
 
-PARTS = [family[kind] for family in families().values() for kind in family.names()]
+PARTS = [
+    family[kind]
+    for family in (*families().values(), FAMILIES["probe"], FAMILIES["point sampler"])
+    for kind in family.names()
+]
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)

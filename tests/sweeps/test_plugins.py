@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from pinn_core import plugins
 from pinn_core.parts import FAMILIES
 from pinn_core.plugins import PluginError, code_hash, load, load_shipped
+from pinn_core.testing import check
 from sweeps.cli import app
 from sweeps.errors import StudyError
 from sweeps.execution.launch import run_study
@@ -26,6 +27,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "own_methods"
 SMALL = [
     *("base.problem.points_x=9", "base.problem.points_t=9"),
     *("base.network.width=8", "base.network.depth=1", "base.record.points=20"),
+    *("base.record.probes.0.every=2", "models.gated.base.network.width=4"),
     *("base.phases.0.steps=4", "models.lion.base.phases.0.steps=4", "rerun.seeds=1"),
 ]
 
@@ -72,15 +74,24 @@ def test_a_study_of_own_parts_runs_and_verifies(folder: Path) -> None:
     code, said = launched(folder)
     assert code == 0, said
     own = {part for manifest in manifests() for part in manifest["plugins"]}
-    kinds = {"problem/fisher_kpp", "activation/snake", "weighting/softadapt", "optimizer/lion"}
-    assert own == kinds
+    families = "problem/fisher_kpp activation/snake weighting/softadapt optimizer/lion"
+    assert own == {*families.split(), "network/gated_sum", "probe/length"}
     assert {file.name for file in Path("runs/fisher/plugins").iterdir()} == {
         "fisher_kpp.py",
         "methods.py",
     }
     result = asked("verify", "fisher")
     assert result.exit_code == 0, result.output
-    assert "9 runs replayed to the bit" in result.output
+    assert "12 runs replayed to the bit" in result.output
+
+
+def test_the_example_keeps_the_contracts(folder: Path) -> None:
+    for file in ("fisher_kpp.py", "methods.py"):
+        load(file, folder)
+    for family in FAMILIES.values():
+        for kind in family:
+            if family[kind].plugin:
+                check(family[kind])
 
 
 def test_no_code_out_of_a_store_is_run(folder: Path) -> None:

@@ -1,34 +1,10 @@
 """When what is recorded is due: the one place that says so."""
 
-from dataclasses import dataclass
-
 from pinn_core.configuration import Configuration
 from pinn_core.objectives.terms import RESIDUAL
+from pinn_core.probes.cadence import Cadence
 from pinn_core.probes.preconditioning import keeps_pairs
 from pinn_core.records.trajectory import LANDSCAPE, PRECONDITIONED
-
-
-@dataclass(frozen=True)
-class Cadence:
-    """Due at step 0 and after ``every`` so many steps; 0: never.
-
-    >>> list(Cadence(4).steps(10)), Cadence(4).due(8), Cadence(4).row(8), list(Cadence(0).steps(10))
-    ([0, 4, 8], True, 2, [])
-    """
-
-    every: int
-
-    def due(self, step: int) -> bool:
-        """Whether it is due at this step."""
-        return self.every > 0 and step % self.every == 0
-
-    def steps(self, rows: int) -> range:
-        """The due ones of the steps 0 to rows - 1."""
-        return range(0, rows, self.every) if self.every else range(0)
-
-    def row(self, step: int) -> int:
-        """The row of a due step in a table that has rows for due steps alone."""
-        return step // self.every
 
 
 def gradients_are_free(configuration: Configuration) -> bool:

@@ -1,0 +1,101 @@
+"""What a probe is: one diagnostic of a training, at a cadence of its own."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.discretization.discretization import Discretization
+from pinn_core.engine.stack import Stack
+from pinn_core.objectives import Evaluation, Term
+from pinn_core.parts import Family, Part
+from pinn_core.probes.cadence import Cadence
+from pinn_core.samplers import Batch
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column of a probe means, and how many numbers a cell holds.
+
+    A cell of one number is a number, one of several is a list.
+    """
+
+    meaning: str
+    numbers: int = 1
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a pack trains: the problem on points, and the loss terms."""
+
+    disc: Discretization
+    terms: Sequence[Term]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a step knows before its update: where the networks are, and what was evaluated there.
+
+    ``evaluation`` has the loss and the gradient of every term at ``parameters`` on the step's
+    points (``batch``), ``weights`` the terms' weights (t, m) in the order of ``setup.terms``.
+    ``update`` is what the step adds to the parameters; None at the last row, which no update
+    leaves.
+    """
+
+    setup: Setup
+    step: int
+    parameters: Float[Tensor, "m p"]
+    evaluation: Evaluation
+    weights: Float[Tensor, "t m"]
+    batch: Batch
+    update: Float[Tensor, "m p"] | None
+
+
+@dataclass(frozen=True)
+class ProbeCost:
+    """What a measurement takes of a member beside the step: operations, and numbers in memory.
+
+    Estimates, by which packs are sized and studies planned.
+    """
+
+    flops: float = 0.0
+    numbers: int = 0
+
+
+class Probe(Part):
+    """The contract of every diagnostic in a file of its own: a frozen dataclass of hyperparameters.
+
+    Its columns are called ``kind/name``. Nothing in it may make one member's numbers depend on
+    another's, nor change what a step trains.
+    """
+
+    needs_update: ClassVar[bool] = False
+    """Whether it looks at the update: then the last row has none of its numbers."""
+
+    @property
+    @abstractmethod
+    def every(self) -> int:
+        """After how many steps it measures again; 0: never."""
+
+    @property
+    def cadence(self) -> Cadence:
+        """When it measures."""
+        return Cadence(self.every)
+
+    @abstractmethod
+    def columns(self, setup: Setup) -> Mapping[str, Column]:
+        """The columns by name, without the kind."""
+
+    @abstractmethod
+    def measure(self, moment: Moment) -> Mapping[str, Tensor]:
+        """Of every column the numbers of all members, (m,) or (m, numbers)."""
+
+    def cost(self, stack: Stack, points: int) -> ProbeCost:  # noqa: ARG002
+        """What a measurement takes with these layers, where a step has so many points."""
+        return ProbeCost()
+
+
+PROBES: Family[type[Probe]] = Family("probe", Probe)
