@@ -102,7 +102,7 @@ class NNCG(Optimizer):
         step: int | Int[Tensor, ""],
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
-        """One Newton step of every member that still runs; ``state["stopped"]`` says who does."""
+        """One Newton step of every member whose ``state["stopped"]`` is ``RUNNING``."""
         update = torch.zeros_like(context.parameters)
         _stop(state, context)
         rows = (state["stopped"] == RUNNING).nonzero()[:, 0]

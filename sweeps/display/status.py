@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from rich.table import Table
 
@@ -39,10 +38,6 @@ class Status:
     running: str
     complete: bool
     stages: list[StageStatus]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON."""
-        return asdict(self)
 
 
 def study_status(study: Study, folder: StudyFolder) -> Status:

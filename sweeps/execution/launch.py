@@ -127,8 +127,7 @@ class _Launch:
         self._study, self._folder, self._store = study, folder, store
         self._crew, self._publisher, self._progress = crew, publisher, progress
         self._results = Results(store, study.search.metric, folder.passed_over)
-        self._failed: dict[str, str] = {}
-        """Why runs failed, by run id."""
+        self._begun: list[Stage] = []
         self._unchosen: dict[str, str] = {}
         """Why models have no reruns, by model."""
 
@@ -151,6 +150,11 @@ class _Launch:
         return SOME_FAILED if self._missing else DONE
 
     @property
+    def _failed(self) -> dict[str, str]:
+        """Why runs failed, by run id: of all stages that were begun."""
+        return {run_id: why for stage in self._begun for run_id, why in stage.failures.items()}
+
+    @property
     def _missing(self) -> dict[str, str]:
         """Why planned runs are not there, by run id or, where they were not chosen, by model."""
         return self._unchosen | self._failed
@@ -160,9 +164,7 @@ class _Launch:
         search, chosen = self._search()
         yield search
         write_optuna_log(self._study, self._store, self._results, self._folder.optuna_log)
-        rerun = self._rerun(chosen)
-        yield rerun
-        self._failed |= search.failures | rerun.failures
+        yield self._rerun(chosen)
 
     def _search(self) -> tuple[Stage, Selection]:
         selection = Selection(self._study)
@@ -229,7 +231,9 @@ class _Launch:
 
     def _stage(self, sources: Sequence[Source], audience: Callbacks) -> Stage:
         resources, slots = self._study.resources, self._crew.slots
-        return Stage(sources, self._results, resources, slots, audience)
+        stage = Stage(sources, self._results, resources, slots, audience)
+        self._begun.append(stage)
+        return stage
 
 
 def _workplace(study: Study, folder: StudyFolder, trainer: str) -> WorkerContext:
