@@ -52,7 +52,7 @@ def contrast_of(runs: pd.DataFrame, baseline: str | None = None) -> Contrast | N
 
 
 def models_of(contrast: Contrast | None) -> Sequence[str]:
-    """The models of a pair, none of no pair."""
+    """Both models; empty without a pair."""
     return contrast.models if contrast else ()
 
 

@@ -1,4 +1,4 @@
-"""Runs that ended, by diverging, before a plateau could be seen: of theirs nothing is known."""
+"""Runs that diverged before a plateau could be seen: the lengths of their plateaus are unknown."""
 
 from __future__ import annotations
 

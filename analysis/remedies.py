@@ -202,14 +202,14 @@ def _evaluations(trajectory: pd.DataFrame, steps: int) -> float:
 
 
 def _seconds(trajectory: pd.DataFrame, steps: int) -> float:
-    """Seconds of the first steps but the very first, which also pays for what is set up."""
+    """Seconds of the first steps without the very first, which includes the set-up."""
     if SECONDS not in trajectory:
         return np.nan
     return float(trajectory[SECONDS].astype(float).loc[1 : steps - 1].sum())
 
 
 def _step_seconds(trajectory: pd.DataFrame) -> float:
-    """The median time of a step but the first, which also pays for what is set up."""
+    """The median time of a step without the first, which includes the set-up."""
     if SECONDS not in trajectory:
         return np.nan
     return float(trajectory[SECONDS].iloc[1:].astype(float).median())

@@ -119,7 +119,7 @@ def _verdict(
 
 
 def _p(value: float) -> str:
-    """The tails of no distribution are known so far out that smaller ones would mean anything."""
+    """A p-value in words; tails of distributions are not known well enough for smaller ones."""
     return f"= {value:.2g}" if value >= SMALLEST else f"< {SMALLEST:g}"
 
 
@@ -252,7 +252,7 @@ def ratio_in_words(verdict: Verdict) -> str:
 
 
 def span_in_words(interval: Interval | None) -> str:
-    """An interval to be set after its number; nothing if there is none."""
+    """An interval to be set after its number; empty if there is none."""
     if interval is None:
         return ""
     low, high = (number(end) if isfinite(end) else "∞" for end in interval)

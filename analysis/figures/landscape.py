@@ -1,4 +1,4 @@
-"""Panels of what was recorded of the weights and the loss landscape, each only where it is."""
+"""Panels of recorded weights and of the loss landscape; a panel without data is left out."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ PLATEAU = "#c1121f"
 INK = "#222222"
 
 # Okabe and Ito's palette, darkened where thin lines would vanish on white; no red: that is the
-# plateau's. The two models of a contrast have PAIR's, whatever else is in the study.
+# plateau's. The two models of a contrast always have PAIR's.
 PAIR = ("#0072b2", "#d98200")
 OTHERS = ("#009e73", "#b0568f", "#5b5ea6", "#3d9fd1", "#8a6d00", "#6e6e6e")
 
@@ -66,6 +66,6 @@ def turns(models: Iterable[str], pair: Sequence[str] = ()) -> dict[str, int]:
 
 
 def name_of(model: str, most: int = 16) -> str:
-    """The model's name in a figure: of at most so many characters, $ being no mathematics."""
+    """The model's name in a figure: shortened, and with each $ escaped."""
     name = model_name(model)
     return (name if len(name) <= most else f"{name[: most - 1]}…").replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing but itself, its figures and claims beside it."""
+"""The report: one HTML page that needs no other file; figures and claims lie beside it."""
 
 from __future__ import annotations
 

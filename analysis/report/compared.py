@@ -140,7 +140,7 @@ def _spread(mean: float, sd: float | None) -> str:
 
 
 def remedies_in_words(found: Remedies) -> str:
-    """What the comparison rests on, what it found, and what it could not find."""
+    """How the models were compared, what was found, and what too few seeds left open."""
     baseline = model_name(found.baseline)
     words = [
         f"Each model against {baseline}, paired over seeds (at most {found.seeds}).",
@@ -254,9 +254,9 @@ def _p(value: float | None) -> str:
 
 
 def by_setting(data: StudyData, rule: PlateauRule) -> dict[str, Rows]:
-    """The reruns' results, settings down and models across; none without two settings.
+    """The reruns' results: a row per setting, a column per model; empty below two settings.
 
-    More models than settings, and than stand side by side, go down instead.
+    Where there are more models than settings, and than fit side by side, each has a row.
     """
     reruns = data.runs[data.runs["stage"] == "rerun"]
     if reruns.groupby("model")["setting"].nunique().max() < 2:

@@ -175,7 +175,7 @@ class NNCG(Optimizer):
 
 
 def _stop(state: State, context: StepContext) -> None:
-    """Stop who has arrived, and who is not finite."""
+    """Stop members whose gradient is zero, and members whose numbers are not finite."""
     steepest = context.gradient.abs().amax(1)
     sound = context.loss.isfinite() & steepest.isfinite()
     running = state["stopped"] == RUNNING

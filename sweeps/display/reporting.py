@@ -1,4 +1,4 @@
-"""The report of a study: written when there is something new to say, and shown on the screen."""
+"""The report of a study: written when runs or their reading changed, and shown on the screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a study stands, from its files alone."""
+"""What is done of a study, from its files alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """A study: who works on it (host:process since when, empty: nobody), and its stages."""
+    """A study: the command that works on it (host:process since when, or empty), and its stages."""
 
     study: str
     running: str

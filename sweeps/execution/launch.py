@@ -63,8 +63,8 @@ def run_study(
 ) -> int:
     """Carry out what is missing of a study; returns the exit code.
 
-    ``store`` is a folder or ``s3://bucket/prefix`` for what cannot be rebuilt, all studies' homes;
-    without it that lies where it lay, at first under ``runs_dir`` with the rest.
+    ``store`` is a folder or ``s3://bucket/prefix`` for what cannot be rebuilt of any
+    study; without it that stays where it is: for a new study, under ``runs_dir`` with the rest.
     ``address`` is that of a Ray cluster; without it Ray is started on this machine. The executor
     ``inline`` trains in this process. ``trainer`` names what trains a pack, ``module:function`` of
     the signature of ``pinn_core.training.trainer.train``. ``interrupts`` may end it early. Raises
@@ -191,9 +191,9 @@ class _Launch:
 
     def _pruning(self) -> str:
         kind, metric = self._study.search.pruner.kind, self._study.search.metric
-        who = f"pruner {kind}, runs stop early by {metric}, compared with those of their pack"
+        rule = f"pruner {kind}, runs stop early by {metric}, compared with those of their pack"
         timing = ": with several packs at a time another execution may stop other runs"
-        return f"{who} and those committed before it{timing if self._crew.slots > 1 else ''}"
+        return f"{rule} and those committed before it{timing if self._crew.slots > 1 else ''}"
 
     def _rerun(self, chosen: Selection) -> Stage:
         for model, part in self._study.models.items():
@@ -209,10 +209,10 @@ class _Launch:
         return self._stage(sources, audience)
 
     def _refuse_losses(self) -> None:
-        """Raise ``TrajectoryError`` if somebody removed what was committed."""
+        """Raise ``TrajectoryError`` if committed runs were removed from the store."""
         if gone := self._results.gone():
             where = f"{len(gone)} runs that were committed are not in {self._store.root} any more"
-            raise TrajectoryError(f"{where}: was it removed or renamed?")
+            raise TrajectoryError(f"{where}: was the folder removed or renamed?")
 
     def _conclude(self) -> None:
         """Report, bring MLflow up to the store, and list what went wrong."""

@@ -1,4 +1,4 @@
-"""The trajectory store: what is in here has happened, and nothing else has.
+"""The trajectory store: a run is done if, and only if, it is committed here.
 
 A run is two files: ``<run_id>.parquet``, its trajectory, and then ``<run_id>.json``, the manifest
 that vouches for it. The manifest's existence is the commit; a Parquet file without one is redone.
@@ -161,7 +161,7 @@ class Store:
         return {run_id: problem for run_id, problem in problems if problem}
 
     def remove_leftovers(self) -> None:
-        """Remove the files that writers were killed over; one that is at work is waited for."""
+        """Remove the unfinished files of killed writers; waits for a writer that is at work."""
         if self._place.names():
             with self._place.alone("leftovers"):
                 for folder in ("", "conflicts", checkpoints.FOLDER, cohorts.FOLDER):
