@@ -1,7 +1,7 @@
 """Lengths of which some are lower bounds: a plateau that a run never left, a level never reached.
 
 Medians are Kaplan and Meier's. Two models are compared by the order statistics of their medians, a
-bound being any length from itself on: that holds whatever the distributions and whatever ended the
+bound being any length from itself on: that holds for all distributions and all reasons that ended
 runs. (Tests of whole distributions, log-rank and the generalised Wilcoxon test, take unequal
 spreads for unequal medians: see `python -m benchmarks.calibration`.)
 """

@@ -12,17 +12,16 @@ from typing import Any
 import pandas as pd
 
 from analysis.censored import Lengths
+from analysis.contrast import KIND, PINN, REDUCTION, REGRESSION, Contrast, contrast_of
 from analysis.expected import Judged, expected_json
 from analysis.load import StudyData
 from analysis.plateau import SCALES, PlateauRule, plateau_of
 from analysis.remedies import Remedies, remedies_json
 from analysis.statistics import per_run
 from analysis.verdicts import (
-    NAMES,
-    PINN,
-    REGRESSION,
     Claim,
     Range,
+    Side,
     Verdict,
     change,
     decide,
@@ -37,7 +36,6 @@ __all__ = [
     "OUR_READING",
     "Claim",
     "Verdict",
-    "applies",
     "as_json",
     "compare_readings",
     "judge",
@@ -59,6 +57,9 @@ NEGATIVE = Range("below 0", high=0)
 TWICE = Range("about 2, read as 1.75 to 2.25", low=1.75, high=2.25)
 COMPARABLE = Range("about 1, read as 2/3 to 3/2", low=2 / 3, high=3 / 2)
 NEAR_ZERO = Range("near 0, read as -0.1 to 0.1", low=-0.1, high=0.1)
+
+SIDES: dict[str, tuple[str, Side]] = {PINN: ("PINN", "first"), REGRESSION: ("regression", "second")}
+"""Of the pair that the claims are about, by kind of objective: the word for it, and which it is."""
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -121,60 +122,57 @@ CLAIMS: tuple[Claim, ...] = (
         "gradient-cosine-pinn-negative",
         "In the PINN's plateau the residual's and the boundary's gradients oppose each other.",
         "inside.mean.gradient/cosine",
-        level(PINN),
+        level("first"),
         NEGATIVE,
     ),
     Claim(
         "gradient-cosine-regression-positive",
         "In the regression model's plateau the two gradients agree.",
         "inside.mean.gradient/cosine",
-        level(REGRESSION),
+        level("second"),
         POSITIVE,
     ),
     *(
         Claim(
-            f"gradient-cosine-{model}-near-zero",
-            f"In the plateau the {NAMES[model]} model's gradient cosine is near zero on average.",
+            f"gradient-cosine-{kind}-near-zero",
+            f"In the plateau the {word} model's gradient cosine is near zero on average.",
             "inside.mean.gradient/cosine",
-            level(model),
+            level(side),
             NEAR_ZERO,
         )
-        for model in NAMES
+        for kind, (word, side) in SIDES.items()
     ),
     *(
         Claim(
-            f"gradient-cosine-{model}-spread-falls",
-            f"The {NAMES[model]} model's gradient cosine varies less after the plateau.",
+            f"gradient-cosine-{kind}-spread-falls",
+            f"The {word} model's gradient cosine varies less after the plateau.",
             "sd.gradient/cosine",
-            change(model),
+            change(side),
             NEGATIVE,
         )
-        for model in NAMES
+        for kind, (word, side) in SIDES.items()
     ),
     *(
         Claim(
-            f"gradient-cosine-{model}-rises",
-            f"The {NAMES[model]} model's two gradients are more aligned after the plateau.",
+            f"gradient-cosine-{kind}-rises",
+            f"The {word} model's two gradients are more aligned after the plateau.",
             "mean.gradient/cosine",
-            change(model),
+            change(side),
             POSITIVE,
         )
-        for model in NAMES
+        for kind, (word, side) in SIDES.items()
     ),
 )
 
 
-def applies(table: pd.DataFrame) -> bool:
-    """Whether a study has the two models that the paper's claims are about."""
-    return set(NAMES) <= set(table["model"])
-
-
-def judge(table: pd.DataFrame) -> dict[str, Verdict]:
+def judge(table: pd.DataFrame, contrast: Contrast) -> dict[str, Verdict]:
     """The verdict on every claim of CLAIMS, by claim id, from the table of `statistics.per_run`.
 
-    They are one family: their p-values are corrected for their number.
+    They are about the pair that the study compares, a PINN and a regression model. They are one
+    family: their p-values are corrected for their number.
     """
-    verdicts = decide([(claim.range, claim.measure(table, claim.quantity)) for claim in CLAIMS])
+    measured = [claim.measure(table, claim.quantity, contrast) for claim in CLAIMS]
+    verdicts = decide(list(zip((claim.range for claim in CLAIMS), measured, strict=True)))
     return {claim.id: verdict for claim, verdict in zip(CLAIMS, verdicts, strict=True)}
 
 
@@ -192,12 +190,13 @@ def readings(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> pd.Data
     return table
 
 
-def compare_readings(table: pd.DataFrame) -> pd.DataFrame:
+def compare_readings(table: pd.DataFrame, contrast: Contrast | None) -> pd.DataFrame:
     """The table of `readings` in short, side by side.
 
     Index: `scale`. Columns: `<model>` (median length, Kaplan and Meier's), `<model>.at_least`
     (whether that is a lower bound), `<model>.censored` (runs that never left) of each model, and
-    `ratio` of the medians, PINN to regression (null without both, or where one is a bound).
+    `ratio` of the medians of the pair that the study compares (null without a pair, or where one is
+    a bound).
     """
     rows = {}
     for scale in SCALES:
@@ -206,18 +205,22 @@ def compare_readings(table: pd.DataFrame) -> pd.DataFrame:
             lengths = Lengths.of(runs[f"{scale}.length"], runs[f"{scale}.censored"])
             row[f"{model}"], row[f"{model}.at_least"] = lengths.median()
             row[f"{model}.censored"] = int(lengths.censored.sum())
-        bound = any(row.get(f"{model}.at_least") for model in NAMES)
-        of_medians = row.get(PINN, nan) / (row.get(REGRESSION) or nan)
-        rows[scale] = {**row, "ratio": nan if bound else of_medians}
+        rows[scale] = {**row, "ratio": _ratio_of_medians(row, contrast) if contrast else nan}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scale")
+
+
+def _ratio_of_medians(row: Mapping[str, float], contrast: Contrast) -> float:
+    if any(row.get(f"{model}.at_least") for model in contrast.models):
+        return nan
+    return row.get(contrast.first, nan) / (row.get(contrast.second) or nan)
 
 
 def note_on_losses(data: StudyData, rule: PlateauRule) -> str:
     """Our reading of the losses, and what the runs with the literal one did, if there are any."""
-    reduction = data.runs.get("objective.reduction")
+    reduction = data.runs.get(REDUCTION)
     if reduction is None:
         return OUR_READING
-    literal = data.runs.index[(data.runs["objective.kind"] == PINN) & (reduction == "sum")]
+    literal = data.runs.index[(data.runs[KIND] == PINN) & (reduction == "sum")]
     told = [_plateau_in_words(data, rule, run_id) for run_id in literal]
     return " ".join([OUR_READING, *told])
 
@@ -235,15 +238,17 @@ def as_json(
     runs: Sequence[str],
     expected: Iterable[Judged] = (),
     remedies: Remedies | None = None,
+    baseline: str | None = None,
 ) -> dict[str, Any]:
     """Claims with their verdicts, readings, note, what else was compared; plain, without NaN.
 
-    The paper's claims are there where the study has its two models.
+    The paper's claims are there where the study compares a PINN with a regression model.
     """
     table = per_run(data, rule, runs)
-    claims = CLAIMS if applies(table) else ()
-    verdicts = judge(table) if claims else {}
-    short = compare_readings(readings(data, rule, runs)).reset_index()
+    contrast = contrast_of(data.runs.loc[list(runs)], baseline)
+    verdicts = judge(table, contrast) if contrast and contrast.is_papers else {}
+    claims = CLAIMS if verdicts else ()
+    short = compare_readings(readings(data, rule, runs), contrast).reset_index()
     return {
         "study": data.name,
         "rule": asdict(rule),

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.censored import Median
+from analysis.contrast import Contrast
 from analysis.early_ends import early_ends, ended_early
 from analysis.estimates import SEEDS
 from analysis.statistics import LENGTH, compare_difference, compare_ratio, over_seeds
-from analysis.verdicts import NAMES, PINN, REGRESSION
-from analysis.wording import NONE, count, plus_minus
+from analysis.wording import NONE, count, model_name, plus_minus
 
 Summary = Mapping[Hashable, Mapping[Hashable, Any]]  # of (model, quantity): mean, sd, ...
 
@@ -76,7 +76,7 @@ class ComparisonTable:
 
     @property
     def tested(self) -> bool:
-        """Whether there is a test to show: both of the paper's models, enough seeds."""
+        """Whether there is a test to show: a pair that the study compares, enough seeds."""
         return any(row.test != NONE for row in self.rows)
 
     def to_rich(self) -> Table:
@@ -95,7 +95,7 @@ class ComparisonTable:
             return self._turned(table)
         for model in self.models:
             for part in PARTS.values():
-                heading = Text(f"{NAMES.get(model, model)}\n{part}")
+                heading = Text(f"{model_name(model)}\n{part}")
                 table.add_column(heading, justify="right", no_wrap=True)
         for row in self.rows:
             table.add_row(row.words, *row.cells.values())
@@ -113,20 +113,21 @@ class ComparisonTable:
             table.add_column(row.words, justify="right")
         for model in self.models:
             cells = (row.cells[model, part] for row, part in shown)
-            table.add_row(Text(NAMES.get(model, model)), *cells)
+            table.add_row(Text(model_name(model)), *cells)
         return table
 
 
-def comparison_table(table: pd.DataFrame) -> ComparisonTable:
+def comparison_table(table: pd.DataFrame, contrast: Contrast | None) -> ComparisonTable:
     """The comparison of the runs of a table of `statistics.per_run`; empty rows are absent.
 
-    Runs that ended too early for a plateau to be seen are only counted.
+    The tests are of the pair of models that the study compares. Runs that ended too early for a
+    plateau to be seen are only counted.
     """
     models = tuple(str(model) for model in table["model"].unique())
     early = ended_early(table)
     seen = table[~early]
     summary = {} if seen.empty else over_seeds(seen).to_dict("index")
-    rows = [_row(seen, summary, models, *entry) for entry in ROWS] if summary else []
+    rows = [_row(seen, contrast, summary, models, *entry) for entry in ROWS] if summary else []
     stayed = table.assign(**{"plateau.censored": table["plateau.censored"].mask(early, 0.0)})
     caption = " ".join(filter(None, (_caption(stayed, models), early_ends(table))))
     return ComparisonTable(models, tuple(row for row in rows if row), caption)
@@ -134,6 +135,7 @@ def comparison_table(table: pd.DataFrame) -> ComparisonTable:
 
 def _row(
     table: pd.DataFrame,
+    contrast: Contrast | None,
     summary: Summary,
     models: tuple[str, ...],
     words: str,
@@ -148,14 +150,15 @@ def _row(
     if set(cells.values()) == {NONE}:
         return None
     inside = quantities.get("inside")
-    return Row(words, unit, cells, _p_of_no_difference(table, inside) if inside else NONE)
+    test = _p_of_no_difference(table, inside, contrast) if inside and contrast else NONE
+    return Row(words, unit, cells, test)
 
 
-def _p_of_no_difference(table: pd.DataFrame, quantity: str) -> str:
+def _p_of_no_difference(table: pd.DataFrame, quantity: str, contrast: Contrast) -> str:
     """Of a ratio of 1, or of a difference of 0; a dash with too few seeds."""
     for found, limit in (
-        (compare_ratio(table, quantity, PINN, REGRESSION).estimate, 1.0),
-        (compare_difference(table, quantity, PINN, REGRESSION).estimate, 0.0),
+        (compare_ratio(table, quantity, *contrast.models).estimate, 1.0),
+        (compare_difference(table, quantity, *contrast.models).estimate, 0.0),
     ):
         if found is not None:
             return f"{found.p(limit):.2g}" if found.seeds >= SEEDS else NONE
@@ -173,7 +176,7 @@ def _cell(summary: Summary, model: str, quantity: str | None) -> str:
 
 def _caption(table: pd.DataFrame, models: tuple[str, ...]) -> str:
     stayed = {model: table.loc[table["model"] == model, "plateau.censored"] for model in models}
-    names = {model: NAMES.get(model, model) for model in models}
+    names = {model: model_name(model) for model in models}
     runs = ", ".join(f"{names[model]} {count(len(stayed[model]), 'run')}" for model in models)
     bounds = ", ".join(
         f"{names[model]} {of_model.sum():.0f} of {len(of_model)}"

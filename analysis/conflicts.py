@@ -19,7 +19,7 @@ RATES = {
 
 
 def conflict_rates(data: StudyData, runs: Sequence[str]) -> pd.DataFrame:
-    """Of every run that recorded conflicts its model and the means over its steps.
+    """The model of every run that recorded conflicts, and the means over its steps.
 
     The index are the run ids, the columns `model` and those of `RATES`; empty where none did.
     """

@@ -1,10 +1,10 @@
-"""Runs that ended, by diverging, before a plateau could be seen: of theirs nothing is known."""
+"""Runs that diverged before a plateau could be seen: the lengths of their plateaus are unknown."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from analysis.verdicts import NAMES
+from analysis.wording import model_name
 
 
 def ended_early(table: pd.DataFrame) -> pd.Series[bool]:
@@ -22,7 +22,7 @@ def early_ends(table: pd.DataFrame) -> str:
     if not early.any():
         return ""
     of_models = [
-        f"{NAMES.get(model, model)} {of_model.sum()} of {len(of_model)}"
+        f"{model_name(model)} {of_model.sum()} of {len(of_model)}"
         for model, of_model in early.groupby(table["model"].astype(str), sort=False)
         if of_model.any()
     ]

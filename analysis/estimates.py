@@ -31,7 +31,7 @@ LEVEL = 0.05
 SEEDS = 5
 """The fewest seeds of which an interval is shown and a limit is decided."""
 SHORTFALL = 0.0325
-"""A tail that a range of all values may leave: 93.5 % for 95 %, which is reached at five seeds."""
+"""The tail that the range of all values may leave: five seeds give 93.5 % instead of 95 %."""
 FAR = 1e4
 """What stands for an infinite logarithm, so that one of each sign has the mean 0."""
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +15,9 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import fs
 
-from pinn_core.records.trajectory import Manifest, TrajectoryError, read_parquet
+from pinn_core.messages import closest
+from pinn_core.records.committed import check_content, manifest_from
+from pinn_core.records.trajectory import Manifest, read_parquet
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -128,11 +128,8 @@ def _published(
     found = client.get_experiment_by_name(experiment)
     if found is None:
         names = [each.name for each in client.search_experiments()]
-        close = get_close_matches(experiment, names, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise NoRuns(
-            f"{tracking_uri}: no experiment {experiment!r}, found {', '.join(names)}{hint}"
-        )
+        listed = f"{', '.join(names)}{closest(experiment, names)}"
+        raise NoRuns(f"{tracking_uri}: no experiment {experiment!r}, found {listed}")
     token: str | None = None
     while token != "":
         page = client.search_runs(
@@ -156,11 +153,7 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
     def read(run_id: str) -> pd.DataFrame:
         file = f"{run_id}.parquet"
         content = fetch(file)
-        sha256 = hashlib.sha256(content).hexdigest()
-        if sha256 != known[run_id].sha256:
-            raise TrajectoryError(
-                f"{file}: sha256 is {sha256}, its manifest says {known[run_id].sha256}"
-            )
+        check_content(content, known[run_id], file)
         frame: pd.DataFrame = read_parquet(pa.BufferReader(content), file).table.to_pandas()
         return frame.set_index("step")
 
@@ -175,10 +168,7 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
 
 def _manifest(run_id: str, fetch: Callable[[str], bytes]) -> Manifest:
     file = f"{run_id}.json"
-    manifest = Manifest.from_json(fetch(file).decode(errors="replace"), file)
-    if manifest.run_id != run_id:
-        raise TrajectoryError(f"{file}: is the manifest of run {manifest.run_id}")
-    return manifest
+    return manifest_from(fetch(file), run_id, file)
 
 
 def _row(manifest: Manifest) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class WrongSolutionRule:
             raise ValueError(f"error must be > 0, found {self.error}")
 
     def flags(self, first: float, last: float, error: float) -> bool:
-        """Whether a run's first and last loss and its last error are such a run's; NaN is not."""
+        """Whether these are the losses and the error of a wrong solution; not where one is NaN."""
         return last <= self.loss * first and error > self.error
 
 

@@ -53,7 +53,7 @@ class PlateauRule:
 
 @dataclass(frozen=True)
 class Plateau:
-    """Where a curve stayed flat: the steps `start`, ..., `start + length - 1`.
+    """The steps at which a curve stayed flat: `start`, ..., `start + length - 1`.
 
     A plateau that lasts to the end of the curve is `censored`: its length is a lower bound. No
     plateau at all is `start` None and `length` 0; a curve too short to be judged (not longer than

@@ -22,10 +22,11 @@ import pandas as pd
 
 from analysis import estimates
 from analysis.censored import Lengths, Median
+from analysis.contrast import KIND, REGRESSION
 from analysis.estimates import LEVEL, Estimate, Interval
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule, first_below, level_left, plateau_of
-from analysis.verdicts import REGRESSION, Measured, Range, Verdict, decide, finite
+from analysis.verdicts import Measured, Range, Verdict, decide, finite
 
 FEWER = Range("below 1", high=1)
 UNKNOWN = Verdict("not decidable")
@@ -150,7 +151,7 @@ def _level(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> float | N
 def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str], level: float) -> pd.DataFrame:
     """A row per run: model, seed, what it took to the level, its error, what a step takes."""
     about = data.runs.loc[list(runs)]
-    kind = about.get("objective.kind", pd.Series(None, about.index, dtype=object))
+    kind = about.get(KIND, pd.Series(None, about.index, dtype=object))
     rows = []
     for run_id in about.index:
         trajectory = data.trajectory(str(run_id))
@@ -171,10 +172,7 @@ def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str], level: float
             }
         )
     table = pd.DataFrame(rows, index=about.index)
-    named = about["model"] == REGRESSION
-    return table.assign(
-        model=about["model"], seed=about["seed"], reference=(kind == REGRESSION) | named
-    )
+    return table.assign(model=about["model"], seed=about["seed"], reference=kind == REGRESSION)
 
 
 def _spent(trajectory: pd.DataFrame, steps: int) -> dict[str, float]:
@@ -204,14 +202,14 @@ def _evaluations(trajectory: pd.DataFrame, steps: int) -> float:
 
 
 def _seconds(trajectory: pd.DataFrame, steps: int) -> float:
-    """Seconds of the first steps but the very first, which also pays for what is set up."""
+    """Seconds of the first steps without the very first, which includes the set-up."""
     if SECONDS not in trajectory:
         return np.nan
     return float(trajectory[SECONDS].astype(float).loc[1 : steps - 1].sum())
 
 
 def _step_seconds(trajectory: pd.DataFrame) -> float:
-    """The median time of a step but the first, which also pays for what is set up."""
+    """The median time of a step without the first, which includes the set-up."""
     if SECONDS not in trajectory:
         return np.nan
     return float(trajectory[SECONDS].iloc[1:].astype(float).median())

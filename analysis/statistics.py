@@ -150,9 +150,7 @@ class Comparison:
     estimate: Estimate | None = None
 
 
-def compare_ratio(
-    table: pd.DataFrame, quantity: str, first: str = "pinn", second: str = "regression"
-) -> Comparison:
+def compare_ratio(table: pd.DataFrame, quantity: str, first: str, second: str) -> Comparison:
     """The ratio of a quantity of the table (from `per_run`) between two models."""
     one, other, unknown = _samples(table, quantity, first, second)
     positive = bool((one > 0).all() and (other > 0).all())
@@ -180,9 +178,7 @@ def _geometric_mean(values: pd.Series[float]) -> str:
     return number(float(np.exp(np.log(values).mean())))
 
 
-def compare_difference(
-    table: pd.DataFrame, quantity: str, first: str = "pinn", second: str = "regression"
-) -> Comparison:
+def compare_difference(table: pd.DataFrame, quantity: str, first: str, second: str) -> Comparison:
     """The difference of a quantity of the table (from `per_run`) between two models."""
     one, other, unknown = _samples(table, quantity, first, second)
     if unknown.seeds[0] == 0 or unknown.seeds[1] == 0:

@@ -1,4 +1,4 @@
-"""When and why runs stopped for good, of those whose optimizers can."""
+"""When and why optimizers stopped runs for good; some optimizers never do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Stop(NamedTuple):
 
 
 def stops_of(trajectory: pd.DataFrame) -> list[Stop]:
-    """A run's stops: none, one, or one in each phase and stage that ended so."""
+    """A run's stops: at most one in each phase of each stage."""
     if REASON not in trajectory:
         return []
     reasons = trajectory[REASON].astype(float).dropna().astype(int)

@@ -18,14 +18,15 @@ import pandas as pd
 from scipy import special
 
 from analysis import estimates
+from analysis.contrast import Contrast
 from analysis.estimates import LEVEL, SEEDS, Estimate, Interval
 from analysis.statistics import Comparison, compare_difference, compare_ratio
-from analysis.wording import number
+from analysis.wording import model_name, number
 
 Outcome = Literal["holds", "does not hold", "not decidable"]
+Side = Literal["first", "second"]
+"""A model of a contrast."""
 
-PINN, REGRESSION = "pinn", "regression"
-NAMES = {PINN: "PINN", REGRESSION: "regression"}
 POWER = 0.8
 SMALLEST = 1e-4  # p-value that is written out
 MOST = 200  # seeds, beyond which no number of them is named
@@ -118,7 +119,7 @@ def _verdict(
 
 
 def _p(value: float) -> str:
-    """The tails of no distribution are known so far out that smaller ones would mean anything."""
+    """A p-value in words; tails of distributions are not known well enough for smaller ones."""
     return f"= {value:.2g}" if value >= SMALLEST else f"< {SMALLEST:g}"
 
 
@@ -166,64 +167,71 @@ def finite(value: Any) -> Any:  # noqa: ANN401
 class Claim:
     """One claim of the paper, in our words.
 
-    `measure` makes a number of the quantity from the table of `statistics.per_run`; the claim is
-    that this number lies in `range`.
+    `measure` makes a number of the quantity from the table of `statistics.per_run` and the pair of
+    models that the study compares; the claim is that this number lies in `range`.
     """
 
     id: str
     sentence: str
     quantity: str
-    measure: Callable[[pd.DataFrame, str], Measured]
+    measure: Callable[[pd.DataFrame, str, Contrast], Measured]
     range: Range
 
 
-def ratio(table: pd.DataFrame, quantity: str) -> Measured:
-    """The ratio PINN to regression: of geometric means, or of medians where lengths are bounds."""
-    return _contrast("ratio", compare_ratio(table, quantity, PINN, REGRESSION))
+def ratio(table: pd.DataFrame, quantity: str, contrast: Contrast) -> Measured:
+    """The ratio of both models: of geometric means, or of medians where lengths are bounds."""
+    return _compared("ratio", compare_ratio(table, quantity, *contrast.models), contrast)
 
 
-def difference(table: pd.DataFrame, quantity: str) -> Measured:
-    """The difference of the means, PINN minus regression."""
-    return _contrast("difference", compare_difference(table, quantity, PINN, REGRESSION))
+def difference(table: pd.DataFrame, quantity: str, contrast: Contrast) -> Measured:
+    """The difference of the means, first minus second model."""
+    return _compared("difference", compare_difference(table, quantity, *contrast.models), contrast)
 
 
-def _contrast(what: str, found: Comparison) -> Measured:
-    runs = f"runs: PINN {found.seeds[0]}, regression {found.seeds[1]}"
+def _compared(what: str, found: Comparison, contrast: Contrast) -> Measured:
+    def of_both(values: tuple[object, object]) -> str:
+        return ", ".join(
+            f"{model_name(model)} {value}"
+            for model, value in zip(contrast.models, values, strict=True)
+        )
+
+    runs = f"runs: {of_both(found.seeds)}"
     if found.estimate is None:
         return Measured(None, f"no {what}; {runs}")
-    one, other = found.centers
-    text = (
-        f"{what} {in_words(found.estimate)}; {found.kind}: PINN {one}, regression {other}; {runs}"
-    )
+    text = f"{what} {in_words(found.estimate)}; {found.kind}: {of_both(found.centers)}; {runs}"
     if any(found.censored):
-        text += f"; plateau never left: PINN {found.censored[0]}, regression {found.censored[1]}"
+        text += f"; plateau never left: {of_both(found.censored)}"
     return Measured(found.estimate, text)
 
 
-def level(model: str) -> Callable[[pd.DataFrame, str], Measured]:
-    """The median of a quantity over one model's seeds."""
+def level(which: Side) -> Callable[[pd.DataFrame, str, Contrast], Measured]:
+    """The median of a quantity over the seeds of one model of the pair."""
 
-    def measure(table: pd.DataFrame, quantity: str) -> Measured:
+    def measure(table: pd.DataFrame, quantity: str, contrast: Contrast) -> Measured:
+        model = getattr(contrast, which)
         values = table[table["model"] == model].reindex(columns=[quantity])[quantity].dropna()
         if values.empty:
-            return Measured(None, f"no {NAMES[model]} run has a value")
+            return Measured(None, f"no {model_name(model)} run has a value")
         found = estimates.median(values)
-        text = f"{NAMES[model]} {in_words(found)}; median over seeds, runs: {len(values)}"
+        text = f"{model_name(model)} {in_words(found)}; median over seeds, runs: {len(values)}"
         return Measured(found, text)
 
     return measure
 
 
-def change(model: str) -> Callable[[pd.DataFrame, str], Measured]:
-    """The mean over one model's seeds of what the quantity is after minus inside the plateau."""
+def change(which: Side) -> Callable[[pd.DataFrame, str, Contrast], Measured]:
+    """The quantity after minus inside the plateau: the mean over seeds of one model of the pair."""
 
-    def measure(table: pd.DataFrame, quantity: str) -> Measured:
+    def measure(table: pd.DataFrame, quantity: str, contrast: Contrast) -> Measured:
+        model = getattr(contrast, which)
         inside, after = f"inside.{quantity}", f"after.{quantity}"
         runs = table[table["model"] == model].reindex(columns=[inside, after]).dropna()
         if runs.empty:
-            return Measured(None, f"no {NAMES[model]} run has a value")
+            return Measured(None, f"no {model_name(model)} run has a value")
         found = estimates.mean_of_differences(runs[after], runs[inside])
-        what = f"{NAMES[model]} {runs[inside].mean():.3g} inside, {runs[after].mean():.3g} after"
+        what = (
+            f"{model_name(model)} {runs[inside].mean():.3g} inside, {runs[after].mean():.3g} after"
+        )
         text = f"{what}: change {in_words(found)}; mean over seeds, runs: {len(runs)}"
         return Measured(found, text)
 
@@ -244,7 +252,7 @@ def ratio_in_words(verdict: Verdict) -> str:
 
 
 def span_in_words(interval: Interval | None) -> str:
-    """An interval to be set after its number; nothing if there is none."""
+    """An interval to be set after its number; empty if there is none."""
     if interval is None:
         return ""
     low, high = (number(end) if isfinite(end) else "∞" for end in interval)

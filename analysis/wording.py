@@ -6,6 +6,16 @@ import math
 import re
 
 NONE = "–"
+ACRONYMS = {"pinn": "PINN"}
+
+
+def model_name(model: object) -> str:
+    """A model's name as a reader expects it: as in the study file, an acronym in capitals.
+
+    >>> model_name("pinn"), model_name("fourier")
+    ('PINN', 'fourier')
+    """
+    return ACRONYMS.get(str(model), str(model))
 
 
 def number(value: float | None) -> str:

@@ -6,7 +6,6 @@ enters itself in ``FAMILIES`` when it is made: schema, listings, documentation a
 are made from that one list.
 """
 
-import difflib
 from abc import ABC
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -14,13 +13,12 @@ from dataclasses import MISSING, Field, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
+from pinn_core.messages import closest, quoted
+
 P = TypeVar("P")
 """What a family's parts are: classes, as ``type[Problem]``, or functions."""
 C = TypeVar("C")
 Plain = dict[str, Any]
-
-MOST_SHOWN = 200
-"""Characters of what was found that an error message shows."""
 
 
 class UnknownName(ValueError):
@@ -28,10 +26,8 @@ class UnknownName(ValueError):
 
     def __init__(self, family: str, found: object, allowed: Iterable[str]) -> None:
         names = sorted(allowed)
-        close = difflib.get_close_matches(str(found), names, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        shown = repr(found if len(str(found)) <= MOST_SHOWN else f"{found!s:.{MOST_SHOWN}} ...")
-        super().__init__(f"unknown {family} {shown}: allowed are {', '.join(names)}{hint}")
+        listed = f"{', '.join(names)}{closest(found, names)}"
+        super().__init__(f"unknown {family} {quoted(found)}: allowed are {listed}")
 
 
 class Part(ABC):

@@ -17,7 +17,7 @@ from sweeps.store.writing import CannotWrite
 
 
 class Verbs(TyperGroup):
-    """Answers a request that cannot be met with its reason, not a traceback; exit code 2, or 1.
+    """Reports why a request cannot be met, without a traceback; exit code 2, or 1.
 
     It is 1 where the system does not let us write: then the same command again may do.
     """
@@ -169,7 +169,7 @@ def status(
         _print_json(asdict(state))
         return
     Console(highlight=False).print(status_table(state, found.search.metric))
-    typer.echo(f"running: {state.running}" if state.running else "nobody works on it now")
+    typer.echo(f"running: {state.running}" if state.running else "no command works on it now")
     if not state.complete and not state.running:
         typer.echo(f"to go on: pinn-sweep run {found.name}")
 
@@ -220,7 +220,7 @@ def sync(
     tracking_uri: TrackingUri = None,
     plugins: Plugins = None,
 ) -> None:
-    """Bring MLflow up to the store, whatever it holds; twice gives the same as once."""
+    """Write every run of the store that MLflow lacks; a second time changes nothing."""
     _load(plugins)
     from sweeps.store.locate import study_that_ran
     from sweeps.store.store import Store

@@ -36,6 +36,20 @@ def test_the_study_file_loads_and_its_defaults_are_written_out(tmp_path: Path) -
     assert load_study(str(again)) == study
 
 
+def test_every_benchmark_is_listed() -> None:
+    folder = Path(__file__).resolve().parents[1] / "benchmarks"
+    commands = {
+        file.parent.name if file.stem == "__main__" else file.stem
+        for file in folder.rglob("*.py")
+        if 'if __name__ == "__main__":' in file.read_text(encoding="utf-8")
+    }
+    (sentence,) = re.findall(r"`benchmarks` measures all of it\s*\((.*?)\)\.", README, re.DOTALL)
+    listed = {
+        name.removeprefix("python -m benchmarks.") for name in re.findall("`(.*?)`", sentence)
+    }
+    assert listed == commands
+
+
 def test_a_wrong_study_file_is_refused_in_the_words_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import pairwise
 from math import ceil
@@ -58,38 +58,47 @@ READING = (
 
 
 def draw_figures(
-    data: StudyData, directory: str | Path, rule: PlateauRule, runs: Iterable[str]
+    data: StudyData,
+    directory: str | Path,
+    rule: PlateauRule,
+    runs: Iterable[str],
+    pair: Sequence[str] = (),
 ) -> list[Drawn]:
     """Draw the figures of FIGURES, of these runs, into the directory, which is made if need be.
 
     A figure, or a row of one, is left out if no run has its quantity; those of SHEETS follow.
+    `pair` are the two models that the study compares; they have colours of their own.
     """
     models = lines_of(data, rule, runs)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     rows = ((figure, figure.curves(models)) for figure in FIGURES)
     drawn = [
-        save(figure.slug, figure.title, figure.caption, folder, partial(_draw, found))
+        save(figure.slug, figure.title, figure.caption, folder, partial(_draw, found, pair))
         for figure, found in rows
         if found
     ]
-    return drawn + [each for each in map(partial(_sheet, models, data, folder), SHEETS) if each]
+    return drawn + [
+        each for each in map(partial(_sheet, models, data, pair, folder), SHEETS) if each
+    ]
 
 
-def _sheet(models: Models, data: StudyData, folder: Path, sheet: Sheet) -> Drawn | None:
+def _sheet(
+    models: Models, data: StudyData, pair: Sequence[str], folder: Path, sheet: Sheet
+) -> Drawn | None:
     with mpl.rc_context(STYLE):
-        canvas = sheet.draw(models, data.runs) if models else None
+        canvas = sheet.draw(models, data.runs, pair) if models else None
     if canvas is None:
         return None
     return save(sheet.slug, sheet.title, sheet.caption, folder, lambda: canvas)
 
 
-def _draw(rows: list[Row]) -> Canvas:
+def _draw(rows: list[Row], pair: Sequence[str] = ()) -> Canvas:
     models = rows[0][1]
     lines = _lines(list(models))
     if len(lines) > 1:
-        return _draw_many(rows, lines)
-    palette = colours(models)
+        return _draw_many(rows, lines, pair)
+    palette = colours(models, pair)
     count = len(models)
     size = 2.4 + 2.4 * count, 0.4 + 1.95 * len(rows)  # inches; of two models, a journal's page
     canvas = Canvas(figsize=size, dpi=DPI, layout="constrained")
@@ -123,7 +132,7 @@ def _lines(models: list[str]) -> list[list[str]]:
     return [models[start:end] for start, end in pairwise(edges)]
 
 
-def _draw_many(rows: list[Row], lines: list[list[str]]) -> Canvas:
+def _draw_many(rows: list[Row], lines: list[list[str]], pair: Sequence[str]) -> Canvas:
     """More models than fit side by side: each quantity has lines of panels, then its parts."""
     height = 0.4 + len(rows) * (1.75 * len(lines) + 2.3)
     width = 2.4 + 2.4 * len(lines[0])
@@ -131,15 +140,18 @@ def _draw_many(rows: list[Row], lines: list[list[str]]) -> Canvas:
     for block, (quantity, curves) in zip(
         canvas.subfigures(len(rows), 1, squeeze=False)[:, 0], rows, strict=True
     ):
-        _block(block, quantity, curves, lines)
+        _block(block, quantity, curves, lines, colours(curves, pair))
     return canvas
 
 
 def _block(
-    block: SubFigure, quantity: Quantity, curves: dict[str, list[Curve]], lines: list[list[str]]
+    block: SubFigure,
+    quantity: Quantity,
+    curves: dict[str, list[Curve]],
+    lines: list[list[str]],
+    palette: dict[str, str],
 ) -> None:
     """One quantity's panels; all have one value axis, the models' one axis of steps."""
-    palette = colours(curves)
     across = max(map(len, lines))
     grid = block.add_gridspec(len(lines) + 1, 2 * across, height_ratios=[1] * len(lines) + [1.3])
     first: Axes | None = None

@@ -1,4 +1,4 @@
-"""Panels of what was recorded of the weights and the loss landscape, each only where it is."""
+"""Panels of recorded weights and of the loss landscape; a panel without data is left out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TERMS = ("#0072b2", "#d98200", *OTHERS)
 DASHES = ("-", "--", "-.")  # one for each time the models' colours are used up
 
 
-def weights(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
+def weights(models: Models, runs: pd.DataFrame, pair: Sequence[str]) -> Canvas | None:  # noqa: ARG001
     """A panel per model whose weights change: each term's, median and range over its seeds."""
     names = _terms(models, "weight/", _changes)
     shown = [model for model, lines in models.items() if _names(lines, "weight/", _changes)]
@@ -47,12 +47,12 @@ def weights(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG00
     return canvas
 
 
-def hessian(models: Models, runs: pd.DataFrame) -> Canvas | None:
+def hessian(models: Models, runs: pd.DataFrame, pair: Sequence[str]) -> Canvas | None:
     """A panel per loss: its largest eigenvalue for every model, median and range over seeds."""
     names = _terms(models, "curvature/")
     if not names:
         return None
-    palette, turn = colours(models), turns(models)
+    palette, turn = colours(models, pair), turns(models, pair)
     canvas, panels = _canvas(1, len(names))
     for panel, name in zip(panels[0], names, strict=True):
         for model, lines in models.items():
@@ -71,24 +71,25 @@ def hessian(models: Models, runs: pd.DataFrame) -> Canvas | None:
     return canvas
 
 
-def spectrum(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
+def spectrum(models: Models, runs: pd.DataFrame, pair: Sequence[str]) -> Canvas | None:  # noqa: ARG001
     """A row per model, a column per loss: the density at the first and the last due step."""
     return _first_and_last(
         models,
+        pair,
         "spectrum/",
         _density,
         ("Hessian eigenvalue\n(loss per squared parameter)", "density per decade\n(share)"),
     )
 
 
-def preconditioned(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
+def preconditioned(models: Models, runs: pd.DataFrame, pair: Sequence[str]) -> Canvas | None:  # noqa: ARG001
     """A row per model, a column per loss: the density before and after L-BFGS' preconditioning."""
     after = f"{PRECONDITIONED}/"
     names = _terms(models, after)
     shown = [model for model, lines in models.items() if _names(lines, after)][:MOST]
     if not shown:
         return None
-    palette = colours(models)
+    palette = colours(models, pair)
     canvas, panels = _canvas(len(shown), len(names))
     for row, model in zip(panels, shown, strict=True):
         cells = {prefix: _cells(models[model][0], prefix) for prefix in ("spectrum/", after)}
@@ -107,17 +108,18 @@ def preconditioned(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa
     return canvas
 
 
-def kernel(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
+def kernel(models: Models, runs: pd.DataFrame, pair: Sequence[str]) -> Canvas | None:  # noqa: ARG001
     """A row per model, a column per term: eigenvalues by their rank, at the first and last step."""
     return _first_and_last(
         models,
+        pair,
         "kernel/",
         _ranked,
         ("rank (counted from 1)", "eigenvalue of the kernel\n(squared gradient length)"),
     )
 
 
-def gradient_histograms(models: Models, runs: pd.DataFrame) -> Canvas | None:  # noqa: ARG001
+def gradient_histograms(models: Models, runs: pd.DataFrame, pair: Sequence[str]) -> Canvas | None:  # noqa: ARG001
     """Two rows per model, its first and last due step; a column per layer, a colour per term."""
     names = _terms(models, "histogram/")
     shown = [model for model, lines in models.items() if _names(lines, "histogram/")][:MOST]
@@ -153,6 +155,7 @@ def _canvas(
 
 def _first_and_last(
     models: Models,
+    pair: Sequence[str],
     prefix: str,
     draw: Callable[[Axes, pd.Series, int, str, str, str], None],
     labels: tuple[str, str],
@@ -162,7 +165,7 @@ def _first_and_last(
     shown = [model for model, lines in models.items() if _names(lines, prefix)][:MOST]
     if not shown:
         return None
-    palette = colours(models)
+    palette = colours(models, pair)
     canvas, panels = _canvas(len(shown), len(names))
     for row, model in zip(panels, shown, strict=True):
         cells = _cells(models[model][0], prefix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,23 +24,28 @@ MARKS = "os^Dv"  # one for each time the colours are used up
 COLUMN = 12  # models in a column of the legend
 
 
-def draw_outcomes(table: pd.DataFrame, rule: WrongSolutionRule, folder: Path) -> Drawn | None:
+def draw_outcomes(
+    table: pd.DataFrame, rule: WrongSolutionRule, folder: Path, pair: Sequence[str] = ()
+) -> Drawn | None:
     """Draw `loss-error.png` and `loss-error.pdf` of the table of `outcomes.outcomes`.
 
-    None if no run has both a loss and an error above zero.
+    `pair` are the two models that the study compares. None if no run has both a loss and an error
+    above zero.
     """
     drawn = table[(table["loss"] > 0) & (table["error"] > 0)]
     if drawn.empty:
         return None
     caption = CAPTION.format(loss=rule.loss, error=rule.error)
-    canvas = partial(_draw, drawn, rule, sorted(table["model"].unique()))
+    canvas = partial(_draw, drawn, rule, sorted(table["model"].unique()), pair)
     return save("loss-error", "Loss against error", caption, folder, canvas)
 
 
-def _draw(drawn: pd.DataFrame, rule: WrongSolutionRule, models: list[str]) -> Canvas:
+def _draw(
+    drawn: pd.DataFrame, rule: WrongSolutionRule, models: list[str], pair: Sequence[str]
+) -> Canvas:
     canvas = Canvas(figsize=(6.4, 3.8), dpi=DPI, layout="constrained")
     axes = canvas.subplots()
-    palette, turn = colours(models), turns(models)
+    palette, turn = colours(models, pair), turns(models, pair)
     alpha = max(0.25, 0.9 / max(1.0, len(drawn) / 100) ** 0.5)
     for model in models:
         runs = drawn[drawn["model"] == model]

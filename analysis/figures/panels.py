@@ -35,7 +35,7 @@ def trajectory_panel(axes: Axes, quantity: Quantity, curves: list[Curve], colour
 
 
 def _running_median(values: pd.Series[float]) -> pd.Series[float]:
-    """Over MEDIAN steps, however many of them are recorded."""
+    """The running median over MEDIAN steps, of those that are recorded."""
     gap = float(np.median(np.diff(values.index))) if len(values) > 1 else 1.0
     return values.rolling(max(1, round(MEDIAN / gap)), center=True, min_periods=1).median()
 

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis.figures.saved import Drawn, save
-from analysis.figures.style import DPI, INK, OWN, PLATEAU, name_of
+from analysis.figures.style import DPI, INK, PAIR, PLATEAU, name_of
 from analysis.remedies import Remedies, Remedy
-from analysis.verdicts import PINN, REGRESSION, ratio_in_words
-from analysis.wording import NONE, number
+from analysis.verdicts import ratio_in_words
+from analysis.wording import NONE, model_name, number
 
 CAPTION = (
     "Steps until the smoothed curve is down to the level at which the baseline has left its "
@@ -35,9 +35,10 @@ def draw_remedies(found: Remedies, folder: Path) -> Drawn | None:
     """Draw `remedies.png` and `remedies.pdf` into the folder; None if no ratio is known."""
     if all(one.steps.ratio.number is None for one in found.ranked):
         return None
-    baseline = "PINN" if found.baseline == PINN else found.baseline
-    title = f"Remedies, by the steps until the plateau is left, against {baseline}"
-    return save("remedies", title, CAPTION, folder, partial(_draw, found))
+    words = (
+        f"Remedies, by the steps until the plateau is left, against {model_name(found.baseline)}"
+    )
+    return save("remedies", words, CAPTION, folder, partial(_draw, found))
 
 
 def _draw(found: Remedies) -> Canvas:
@@ -73,7 +74,7 @@ def _mark(axes: Axes, place: int, one: Remedy, lowest: float) -> None:
     ratio = one.steps.ratio
     if ratio.number is None:
         return
-    colour = OWN[REGRESSION] if one.reference else OWN[PINN]
+    colour = PAIR[one.reference]
     if ratio.interval:
         low, high = (max(lowest, end) for end in ratio.interval)
         axes.hlines(place, low, high, color=colour, linewidth=1.6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -19,7 +19,8 @@ class Sheet:
     slug: str
     title: str
     caption: str
-    draw: Callable[[Models, pd.DataFrame], Canvas | None]
+    draw: Callable[[Models, pd.DataFrame, Sequence[str]], Canvas | None]
+    """Of the curves by model, the table of runs, and the two models that the study compares."""
 
 
 SHEETS = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import count, cycle
 from typing import TYPE_CHECKING, Any
 
-from analysis.verdicts import NAMES
+from analysis.wording import model_name
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -17,8 +17,8 @@ PLATEAU = "#c1121f"
 INK = "#222222"
 
 # Okabe and Ito's palette, darkened where thin lines would vanish on white; no red: that is the
-# plateau's. The paper's two models have theirs, whatever else is in the study.
-OWN = {"pinn": "#0072b2", "regression": "#d98200"}
+# plateau's. The two models of a contrast always have PAIR's.
+PAIR = ("#0072b2", "#d98200")
 OTHERS = ("#009e73", "#b0568f", "#5b5ea6", "#3d9fd1", "#8a6d00", "#6e6e6e")
 
 STYLE: dict[RcKeyType, Any] = {
@@ -50,19 +50,22 @@ STYLE: dict[RcKeyType, Any] = {
 }
 
 
-def colours(models: Iterable[str]) -> dict[str, str]:
-    """A colour for each model, in the models' order; `turns` tells those apart that share one."""
-    others = cycle(OTHERS)
-    return {model: OWN.get(model) or next(others) for model in models}
+def colours(models: Iterable[str], pair: Sequence[str] = ()) -> dict[str, str]:
+    """A colour for each model, in the models' order; `turns` tells those apart that share one.
+
+    `pair` are the two models of the study's contrast, if it has one.
+    """
+    others, of_pair = cycle(OTHERS), dict(zip(pair, PAIR, strict=False))
+    return {model: of_pair.get(model) or next(others) for model in models}
 
 
-def turns(models: Iterable[str]) -> dict[str, int]:
+def turns(models: Iterable[str], pair: Sequence[str] = ()) -> dict[str, int]:
     """How often `colours` had been through when each model got its colour: a dash, a marker."""
     others = count()
-    return {model: 0 if model in OWN else next(others) // len(OTHERS) for model in models}
+    return {model: 0 if model in pair else next(others) // len(OTHERS) for model in models}
 
 
 def name_of(model: str, most: int = 16) -> str:
-    """The model's name in a figure: of at most so many characters, $ being no mathematics."""
-    name = NAMES.get(model, model)
+    """The model's name in a figure: shortened, and with each $ escaped."""
+    name = model_name(model)
     return (name if len(name) <= most else f"{name[: most - 1]}…").replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing but itself, its figures and claims beside it."""
+"""The report: one HTML page that needs no other file; figures and claims lie beside it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from markupsafe import Markup
 from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
-from analysis.claims import applies, as_json, note_on_losses, readings, write_claims
+from analysis.claims import as_json, note_on_losses, readings, write_claims
 from analysis.comparison import comparison_table
 from analysis.conditioning import conditions
+from analysis.contrast import Contrast, contrast_of, models_of
 from analysis.expected import Expectation, judge_expected
 from analysis.figures import READING, draw_figures, draw_remedies
 from analysis.figures.outcomes import draw_outcomes
@@ -29,8 +30,8 @@ from analysis.report import compared, endings, findings, setting
 from analysis.report.citations import citations
 from analysis.report.conflicts import conflict_rows
 from analysis.report.curves import charts
-from analysis.report.rows import name
 from analysis.statistics import per_run
+from analysis.wording import model_name
 
 PAGE = Environment(
     loader=PackageLoader("analysis", "report"),
@@ -39,7 +40,7 @@ PAGE = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-PAGE.filters["title_of"] = name
+PAGE.filters["title_of"] = model_name
 PAGE.filters["base64"] = lambda file: base64.b64encode(file.read_bytes()).decode()
 PAGE.filters["json"] = lambda value: Markup(to_json_plotly(value))  # escapes < and > and /
 
@@ -69,24 +70,25 @@ def write_report(
     runs = compared_runs(data, metric, direction)
     judged = judge_expected(data, rule, expected)
     remedies = compare_remedies(data, rule, runs, baseline) if baseline else None
+    contrast = contrast_of(data.runs.loc[runs], baseline)
     ends = outcomes(data, wrong)
-    document = as_json(data, rule, runs, judged, remedies)
+    document = as_json(data, rule, runs, judged, remedies, baseline)
     write_claims(folder / "claims.json", {**document, "wrong_solutions": wrong_json(ends, wrong)})
     table = per_run(data, rule, runs)
     page = PAGE.get_template("template.html.j2").render(
         study=data.name,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        headline=compared.headline(table, judged, remedies),
+        headline=compared.headline(table, contrast, judged, remedies),
         expected=compared.expected_rows(judged),
         settings=compared.by_setting(data, rule),
         best=findings.best(data, metric, direction),
         missing=missing or {},
         citations=list(citations(data.runs, remedies=remedies is not None)),
         **_what_ran(data, rule, runs),
-        **_plateaus(data, rule, runs, table),
+        **_plateaus(data, rule, runs, table, contrast),
         **_remedies(remedies, figures),
-        **_ends(ends, wrong, figures),
-        **_curves(data, rule, runs, figures),
+        **_ends(ends, wrong, figures, contrast),
+        **_curves(data, rule, runs, figures, contrast),
     )
     index, beside = folder / "index.html", folder / "index.html.new"
     beside.write_text(page, encoding="utf-8")
@@ -107,18 +109,23 @@ def _what_ran(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> dict[s
 
 
 def _plateaus(
-    data: StudyData, rule: PlateauRule, runs: Sequence[str], table: pd.DataFrame
+    data: StudyData,
+    rule: PlateauRule,
+    runs: Sequence[str],
+    table: pd.DataFrame,
+    contrast: Contrast | None,
 ) -> dict[str, Any]:
     """The claims, each model's plateau and what is measured in it and after it."""
-    claims = findings.claim_rows(table) if applies(table) else []
+    papers = contrast if contrast and contrast.is_papers else None
+    claims = findings.claim_rows(table, papers) if papers else []
     by_reading = readings(data, rule, runs)
     return {
         "claims": claims,
         "tally": findings.tally(claims),
         "note": note_on_losses(data, rule),
-        "readings": findings.reading_rows(by_reading, rule),
+        "readings": findings.reading_rows(by_reading, rule, contrast),
         "lengths": findings.lengths_by_seed(by_reading, rule),
-        "comparison": comparison_table(table),
+        "comparison": comparison_table(table, contrast),
         "conflicts": conflict_rows(data, runs),
         "conditions": endings.condition_rows(conditions(data, runs)),
     }
@@ -133,10 +140,12 @@ def _remedies(remedies: Remedies | None, figures: Path) -> dict[str, Any]:
     }
 
 
-def _ends(ends: pd.DataFrame, wrong: WrongSolutionRule, figures: Path) -> dict[str, Any]:
+def _ends(
+    ends: pd.DataFrame, wrong: WrongSolutionRule, figures: Path, contrast: Contrast | None
+) -> dict[str, Any]:
     """Loss against error at the end of every run, and the low losses with a wrong solution."""
     return {
-        "loss_error": draw_outcomes(ends, wrong, figures),
+        "loss_error": draw_outcomes(ends, wrong, figures, models_of(contrast)),
         "wrong_in_words": endings.wrong_in_words(ends, wrong),
         "wrong_by_model": endings.wrong_by_model(ends),
         "wrong_runs": endings.wrong_runs(ends),
@@ -144,12 +153,16 @@ def _ends(ends: pd.DataFrame, wrong: WrongSolutionRule, figures: Path) -> dict[s
 
 
 def _curves(
-    data: StudyData, rule: PlateauRule, runs: Sequence[str], figures: Path
+    data: StudyData,
+    rule: PlateauRule,
+    runs: Sequence[str],
+    figures: Path,
+    contrast: Contrast | None,
 ) -> dict[str, Any]:
     """The figures on the page, those that move among them, and how they are read."""
     return {
-        "figures": draw_figures(data, figures, rule, runs),
+        "figures": draw_figures(data, figures, rule, runs, models_of(contrast)),
         "reading": READING,
-        "charts": charts(data, rule, runs),
+        "charts": charts(data, rule, runs, models_of(contrast)),
         "plotly": Markup(get_plotlyjs()),
     }

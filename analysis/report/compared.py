@@ -8,16 +8,17 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.contrast import Contrast
 from analysis.early_ends import early_ends, ended_early
 from analysis.estimates import SEEDS
 from analysis.expected import OUTCOMES, Judged, where_in_words
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule, summary_metrics
 from analysis.remedies import Effect, Remedies, Remedy
-from analysis.report.rows import Rows, name, text
+from analysis.report.rows import Rows, text
 from analysis.statistics import LENGTH, compare_ratio, median_of
-from analysis.verdicts import PINN, REGRESSION, in_words, ratio_in_words, span_in_words
-from analysis.wording import NONE, count, number, plus_minus
+from analysis.verdicts import in_words, ratio_in_words, span_in_words
+from analysis.wording import NONE, count, model_name, number, plus_minus
 
 EXPECTED: tuple[str, ...] = (
     *("verdict", "model", "number", "expected", "median", "mean ± sd", "ratio", "runs"),
@@ -28,11 +29,14 @@ BY_SETTING = {"final.error/relative_l2": "Final relative L2 error", LENGTH: "Pla
 
 
 def headline(
-    table: pd.DataFrame, judged: Sequence[Judged] = (), remedies: Remedies | None = None
+    table: pd.DataFrame,
+    contrast: Contrast | None,
+    judged: Sequence[Judged] = (),
+    remedies: Remedies | None = None,
 ) -> str:
     """The result in a few words, from the table of `statistics.per_run` and what was compared."""
     seen = table[~ended_early(table)]
-    sentences = [] if seen.empty else [_lengths(seen)]
+    sentences = [] if seen.empty else [_lengths(seen, contrast)]
     sentences += filter(None, [early_ends(table)])
     if judged:
         outcomes = Counter(each.outcome for each in judged)
@@ -43,16 +47,19 @@ def headline(
     return " ".join(sentences)
 
 
-def _lengths(table: pd.DataFrame) -> str:
+def _lengths(table: pd.DataFrame, contrast: Contrast | None) -> str:
     models = dict(iter(table.groupby("model", sort=False)))
     if len(models) > FEW:
         return _range_of_lengths(models)
-    lasted = [f"{name(model)} {_lasted(runs)}" for model, runs in models.items()]
+    lasted = [f"{model_name(model)} {_lasted(runs)}" for model, runs in models.items()]
     sentence = f"Steps on the plateau: {', '.join(lasted)}."
-    found = compare_ratio(table, LENGTH, PINN, REGRESSION)
+    if contrast is None:
+        return sentence
+    found = compare_ratio(table, LENGTH, *contrast.models)
     if found.estimate is None:
         return sentence
-    return f"{sentence} Ratio of the {found.kind}, PINN to regression: {in_words(found.estimate)}."
+    pair = " to ".join(map(model_name, contrast.models))
+    return f"{sentence} Ratio of the {found.kind}, {pair}: {in_words(found.estimate)}."
 
 
 def _lasted(runs: pd.DataFrame) -> str:
@@ -65,7 +72,9 @@ def _lasted(runs: pd.DataFrame) -> str:
 
 def _range_of_lengths(models: dict[Any, pd.DataFrame]) -> str:
     stayed = [model for model, runs in models.items() if runs["plateau.censored"].all()]
-    left = {name(model): median_of(runs) for model, runs in models.items() if model not in stayed}
+    left = {
+        model_name(model): median_of(runs) for model, runs in models.items() if model not in stayed
+    }
     words = f"{len(models)} models."
     if left:
         shortest, longest = min(left, key=left.__getitem__), max(left, key=left.__getitem__)
@@ -73,7 +82,7 @@ def _range_of_lengths(models: dict[Any, pd.DataFrame]) -> str:
         differ = left[shortest] < left[longest]
         words += f" ({shortest}) to {left[longest]} ({longest})." if differ else "."
     if stayed:
-        words += f" No run left its plateau: {', '.join(map(name, stayed))}."
+        words += f" No run left its plateau: {', '.join(map(model_name, stayed))}."
     return words
 
 
@@ -103,7 +112,7 @@ def expected_rows(judged: Sequence[Judged]) -> Rows:
     cells: list[tuple[str, ...]] = [
         (
             each.outcome,
-            name(each.expectation.model),
+            model_name(each.expectation.model),
             _number_in_words(each),
             each.expectation.words(),
             number(each.ours.median) + span_in_words(each.ours.interval),
@@ -131,8 +140,8 @@ def _spread(mean: float, sd: float | None) -> str:
 
 
 def remedies_in_words(found: Remedies) -> str:
-    """What the comparison rests on, what it found, and what it could not find."""
-    baseline = name(found.baseline)
+    """How the models were compared, what was found, and what too few seeds left open."""
+    baseline = model_name(found.baseline)
     words = [
         f"Each model against {baseline}, paired over seeds (at most {found.seeds}).",
         _to_the_level(found, baseline),
@@ -157,7 +166,7 @@ def remedies_in_words(found: Remedies) -> str:
     of_remedies = [one.model for one in found.ranked if one.stayed[0]]
     if of_remedies:
         words.append(
-            f"Some runs of {', '.join(map(name, of_remedies))} never did; each counts as no "
+            f"Some runs of {', '.join(map(model_name, of_remedies))} never did; each counts as no "
             "shorter than the baseline's longest run: true ratios may be larger."
         )
     if stayed and of_remedies:
@@ -201,7 +210,7 @@ def remedy_rows(found: Remedies) -> Rows:
 def _baseline(found: Remedies) -> tuple[str, ...]:
     most = max(found.ranked, key=lambda one: one.seeds)
     return (
-        f"{name(found.baseline)} (baseline)",
+        f"{model_name(found.baseline)} (baseline)",
         str(most.seeds),
         str(most.plateaus[1]),
         _median(most.steps, 1),
@@ -218,7 +227,7 @@ def _baseline(found: Remedies) -> tuple[str, ...]:
 def _remedy(one: Remedy) -> tuple[str, ...]:
     steps = one.steps
     return (
-        f"{name(one.model)} (reference)" if one.reference else name(one.model),
+        f"{model_name(one.model)} (reference)" if one.reference else model_name(one.model),
         str(one.seeds),
         str(one.plateaus[0]),
         _median(steps, 0),
@@ -245,9 +254,9 @@ def _p(value: float | None) -> str:
 
 
 def by_setting(data: StudyData, rule: PlateauRule) -> dict[str, Rows]:
-    """The reruns' results, settings down and models across; none without two settings.
+    """The reruns' results: a row per setting, a column per model; empty below two settings.
 
-    More models than settings, and than stand side by side, go down instead.
+    Where there are more models than settings, and than fit side by side, each has a row.
     """
     reruns = data.runs[data.runs["stage"] == "rerun"]
     if reruns.groupby("model")["setting"].nunique().max() < 2:
@@ -255,7 +264,7 @@ def by_setting(data: StudyData, rule: PlateauRule) -> dict[str, Rows]:
     rows = [summary_metrics(data.trajectory(str(run_id)), rule) for run_id in reruns.index]
     table = reruns.join(pd.DataFrame(rows, index=reruns.index))
     varied = [key for key in data.varied if table[key].nunique() > 1]
-    header = (*varied, *map(name, table["model"].unique()))
+    header = (*varied, *map(model_name, table["model"].unique()))
     found = {
         title: Rows(header, list(_settings(table, varied, quantity)))
         for quantity, title in BY_SETTING.items()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from analysis.conflicts import RATES, conflict_rates
 from analysis.load import StudyData
-from analysis.report.rows import Rows, name
-from analysis.wording import plus_minus
+from analysis.report.rows import Rows
+from analysis.wording import model_name, plus_minus
 
 
 def conflict_rows(data: StudyData, runs: Sequence[str]) -> Rows:
@@ -15,7 +15,7 @@ def conflict_rows(data: StudyData, runs: Sequence[str]) -> Rows:
     table = conflict_rates(data, runs)
     cells = [
         (
-            name(model),
+            model_name(model),
             str(len(own)),
             *(plus_minus(own[each].mean(), own[each].std()) for each in RATES),
         )

@@ -15,7 +15,7 @@ from analysis.figures.curves import Curve, lines_of
 from analysis.figures.style import colours, turns
 from analysis.load import StudyData
 from analysis.plateau import Plateau, PlateauRule
-from analysis.verdicts import NAMES
+from analysis.wording import model_name
 
 CURVES = 40  # of a chart, all models together; the others are in the band
 FEW = 3  # models whose plateaus have their names at the line
@@ -26,26 +26,32 @@ DASHES = ("solid", "dot", "dashdot", "longdash")
 """One for each time the colours are used up."""
 
 
-def charts(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> list[dict[str, Any]]:
+def charts(
+    data: StudyData, rule: PlateauRule, runs: Sequence[str], pair: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """One chart per quantity that some run has: its `name`, and Plotly's `data` and `layout`.
 
+    `pair` are the two models that the study compares; they have colours of their own.
     Names of models are escaped: Plotly reads some HTML in them.
     """
     models = lines_of(data, rule, runs)
     seeds = data.runs["seed"].to_dict()
     return [
-        _chart(quantity, curves, seeds)
+        _chart(quantity, curves, seeds, pair)
         for figure in FIGURES
         for quantity, curves in figure.curves(models)
     ]
 
 
 def _chart(
-    quantity: Quantity, models: dict[str, list[Curve]], seeds: dict[Any, int]
+    quantity: Quantity,
+    models: dict[str, list[Curve]],
+    seeds: dict[Any, int],
+    pair: Sequence[str],
 ) -> dict[str, Any]:
     words = quantity.label.replace("\n", " ")
     figure = go.Figure()
-    palette, turn = colours(models), turns(models)
+    palette, turn = colours(models, pair), turns(models, pair)
     for model, curves in models.items():
         shown = curves[: max(1, CURVES // len(models))]
         if len(shown) < len(curves) and not quantity.once:
@@ -73,7 +79,7 @@ def _mark_plateau(figure: go.Figure, model: str, plateau: Plateau, *, named: boo
 
 
 def _name(model: str) -> str:
-    return html.escape(NAMES.get(model, model))
+    return html.escape(model_name(model))
 
 
 def _lines(

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.outcomes import WrongSolutionRule
-from analysis.report.rows import Rows, name, text
-from analysis.wording import NONE, number
+from analysis.report.rows import Rows, text
+from analysis.wording import NONE, model_name, number
 
 CONDITIONS = ("largest", "negative", "condition")
 
@@ -25,7 +25,7 @@ def wrong_in_words(table: pd.DataFrame, rule: WrongSolutionRule) -> str:
 def wrong_by_model(table: pd.DataFrame) -> Rows:
     """A row per model that has flagged runs."""
     cells = [
-        (name(model), str(int(runs["wrong"].sum())), str(len(runs)))
+        (model_name(model), str(int(runs["wrong"].sum())), str(len(runs)))
         for model, runs in table.groupby("model", sort=False)
         if runs["wrong"].any()
     ]
@@ -57,7 +57,7 @@ def condition_rows(table: pd.DataFrame) -> Rows:
         header += tuple(f"after L-BFGS: {word}" for word in words)
     cells = [
         (
-            f"{name(model)}: {_words(str(term))}",
+            f"{model_name(model)}: {_words(str(term))}",
             str(runs["run_id"].nunique()),
             number(float(runs["step"].median())),
             *(cell for state in states for cell in _medians(runs[runs["preconditioned"] == state])),

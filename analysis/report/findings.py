@@ -8,12 +8,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.censored import Lengths
-from analysis.claims import CLAIMS, applies, compare_readings, judge
+from analysis.claims import CLAIMS, compare_readings, judge
+from analysis.contrast import Contrast
 from analysis.load import StudyData
 from analysis.plateau import SCALES, PlateauRule
 from analysis.ranking import Direction, ranking
-from analysis.report.rows import Rows, name, text
-from analysis.wording import NONE, count, number, plus_minus
+from analysis.report.rows import Rows, text
+from analysis.wording import NONE, count, model_name, number, plus_minus
 
 FEW = 3  # models that stand side by side
 SINGLE = ": 1 of 1 configuration"
@@ -28,9 +29,9 @@ class ClaimRow(NamedTuple):
     measured: str
 
 
-def claim_rows(table: pd.DataFrame) -> list[ClaimRow]:
+def claim_rows(table: pd.DataFrame, contrast: Contrast) -> list[ClaimRow]:
     """Every claim of the paper with its verdict, from the table of `statistics.per_run`."""
-    verdicts = judge(table)
+    verdicts = judge(table, contrast)
     return [
         ClaimRow(verdicts[claim.id].outcome, claim.sentence, verdicts[claim.id].text)
         for claim in CLAIMS
@@ -46,20 +47,21 @@ def tally(claims: list[ClaimRow]) -> str:
     )
 
 
-def reading_rows(table: pd.DataFrame, rule: PlateauRule) -> Rows:
+def reading_rows(table: pd.DataFrame, rule: PlateauRule, contrast: Contrast | None) -> Rows:
     """The three readings of the plateau side by side, from the table of `claims.readings`."""
     models = dict(iter(table.groupby("model", sort=False)))
-    both = applies(table)
-    ratios = compare_readings(table)["ratio"].to_dict()
+    ratios = compare_readings(table, contrast)["ratio"].to_dict()
     cells = [
         (
             f"{scale} (this report's)" if scale == rule.scale else scale,
             *(_lengths(of_model, scale) for of_model in models.values()),
-            *([number(ratios[scale])] if both else []),
+            *([number(ratios[scale])] if contrast else []),
         )
         for scale in SCALES
     ]
-    rows = Rows(("reading", *map(name, models), *(["ratio of medians"] if both else [])), cells)
+    rows = Rows(
+        ("reading", *map(model_name, models), *(["ratio of medians"] if contrast else [])), cells
+    )
     return rows.turned("model") if len(models) > FEW else rows
 
 
@@ -84,7 +86,7 @@ def lengths_by_seed(table: pd.DataFrame, rule: PlateauRule) -> Rows:
         (str(seed), *(plateaus.get((model, seed), NONE) for model in models))
         for seed in sorted(table["seed"].unique())
     ]
-    return Rows(("seed", *(f"{name(model)} (steps)" for model in models)), cells)
+    return Rows(("seed", *(f"{model_name(model)} (steps)" for model in models)), cells)
 
 
 def _plateau(start: int | None, length: int, censored: bool) -> str:
@@ -103,7 +105,7 @@ def best(data: StudyData, metric: str, direction: Direction) -> dict[str, Rows]:
         columns = ["rank", *varied, "value", "seeds", "run_id"]
         top = settings.head(BEST).reset_index()[columns].itertuples(index=False)
         cells = [(*map(text, row[:-3]), number(row[-3]), *map(text, row[-2:])) for row in top]
-        title = f"{name(model)}: {len(cells)} of {count(len(settings), 'configuration')}"
+        title = f"{model_name(model)}: {len(cells)} of {count(len(settings), 'configuration')}"
         tables[title] = Rows(("rank", *varied, f"final {metric}", "runs", "run"), cells)
     return _single_ones_together(tables)
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.verdicts import NAMES
 from analysis.wording import NONE
 
 
@@ -21,11 +20,6 @@ class Rows(NamedTuple):
         """The same table with its columns as rows; `corner` is its first heading."""
         header, *cells = zip(self.header, *self.cells, strict=True)
         return Rows((corner, *header[1:]), cells)
-
-
-def name(model: object) -> str:
-    """The model's name as a reader expects it."""
-    return NAMES.get(str(model), str(model))
 
 
 def text(value: Any) -> str:  # noqa: ANN401

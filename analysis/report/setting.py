@@ -8,9 +8,9 @@ from importlib.metadata import version
 
 from analysis.load import StudyData, stopped_early
 from analysis.plateau import PlateauRule
-from analysis.report.rows import Rows, name, one_or_all, text
+from analysis.report.rows import Rows, one_or_all, text
 from analysis.stops import stops
-from analysis.wording import NONE, duration, number
+from analysis.wording import NONE, duration, model_name, number
 
 TOOLS = ("pandas", "scipy", "matplotlib", "plotly")
 UNITS = {"ln": "in natural logarithms", "relative": "of its value", "absolute": "in its own unit"}
@@ -24,7 +24,7 @@ def runs_by_model(data: StudyData) -> Rows:
         seeds = runs.loc[rerun, "seed"]
         cells.append(
             (
-                name(model),
+                model_name(model),
                 str((~rerun).sum()),
                 str(rerun.sum()),
                 f"{seeds.min()} to {seeds.max()}" if len(seeds) else NONE,
@@ -71,7 +71,7 @@ def configurations(data: StudyData, runs: Sequence[str]) -> Rows:
         for key in map(str, compared)
         if key == "precision" or ("." in key and not key.startswith("environment."))
     ]
-    return Rows(("key", *map(name, models)), cells)
+    return Rows(("key", *map(model_name, models)), cells)
 
 
 def diverged(data: StudyData) -> Rows:
@@ -87,7 +87,7 @@ def stopped(data: StudyData) -> Rows:
     found = stops(data).fillna({"reason": "ran to the end"})
     cells = [
         (
-            name(model),
+            model_name(model),
             str(reason),
             str(each["run_id"].nunique()),
             number(float(each["step"].median())),

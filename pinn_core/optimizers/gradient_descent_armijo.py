@@ -73,7 +73,7 @@ class GradientDescentArmijo(Optimizer):
         step: int | Int[Tensor, ""],  # noqa: ARG002
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
-        """One line search of every member that still runs; ``state["stopped"]`` says who does."""
+        """One line search of every member whose ``state["stopped"]`` is ``RUNNING``."""
         update = torch.zeros_like(context.parameters)
         running = (state["stopped"] == RUNNING).nonzero()[:, 0]
         if len(running) == 0:

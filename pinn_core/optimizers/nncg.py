@@ -102,7 +102,7 @@ class NNCG(Optimizer):
         step: int | Int[Tensor, ""],
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
-        """One Newton step of every member that still runs; ``state["stopped"]`` says who does."""
+        """One Newton step of every member whose ``state["stopped"]`` is ``RUNNING``."""
         update = torch.zeros_like(context.parameters)
         _stop(state, context)
         rows = (state["stopped"] == RUNNING).nonzero()[:, 0]
@@ -175,7 +175,7 @@ class NNCG(Optimizer):
 
 
 def _stop(state: State, context: StepContext) -> None:
-    """Stop who has arrived, and who is not finite."""
+    """Stop members whose gradient is zero, and members whose numbers are not finite."""
     steepest = context.gradient.abs().amax(1)
     sound = context.loss.isfinite() & steepest.isfinite()
     running = state["stopped"] == RUNNING

@@ -33,7 +33,7 @@ class StepContext:
 
     ``evaluate(parameters (k, P), members)`` gives loss (k, float64) and gradient (k, P) of the
     named members at other parameters, on the same points with the same weights; a member's numbers
-    do not depend on who is evaluated with it. ``products(vectors (k, P), members)`` gives H v
+    do not depend on the members evaluated with it. ``products(vectors (k, P), members)`` gives H v
     (k, P) with the Hessian of what is optimised, at ``parameters``. ``seeds`` are the members',
     ``matrices`` the parameters that form matrices.
     """

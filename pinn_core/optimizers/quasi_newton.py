@@ -74,7 +74,7 @@ def search_lines(
     """Updates to strong Wolfe points along the running members' directions, and these points.
 
     The rate is the first length tried, in the first iteration at most 1 / |grad|_1 of it. Who finds
-    no way, or has arrived, is stopped in ``state``.
+    no way, or has converged, is stopped in ``state``.
     """
     gradient = context.gradient[running]
     lines = _lines(context.loss[running], gradient, directions, backend)

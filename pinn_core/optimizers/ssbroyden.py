@@ -105,7 +105,7 @@ class SSBroyden(Optimizer):
         step: int | Int[Tensor, ""],  # noqa: ARG002
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
-        """One iteration of every member that still runs; ``state["stopped"]`` says who does not."""
+        """One iteration of every member whose ``state["stopped"]`` is ``RUNNING``."""
         running = (state["stopped"] == RUNNING).nonzero()[:, 0]
         if len(running) == 0:
             return torch.zeros_like(context.parameters)

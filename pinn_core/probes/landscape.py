@@ -29,7 +29,7 @@ PROBES = 2
 KERNEL_POINTS = 128
 """Of each term, at most; Wang, Yu, Perdikaris 2022 take 100."""
 TOGETHER = 16
-"""Members whose Hessians share a graph on a GPU; on a CPU each goes alone, as alone its bits."""
+"""Members whose Hessians share a graph on a GPU; a CPU takes one at a time, for equal bits."""
 
 Put = Callable[[str, slice | int, Mapping[str, Tensor]], None]
 """Write a kind's numbers of some members, by loss term, into the tables."""

@@ -1,1 +1,1 @@
-"""The proof that nothing is lost, twice, swapped or altered."""
+"""The proof that no run is lost, there twice, swapped or altered."""

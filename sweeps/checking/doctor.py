@@ -1,4 +1,4 @@
-"""Whether this machine can carry out a study: checked before anyone waits for it."""
+"""Whether this machine can carry out a study: checked before the study starts."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from sweeps.tracking.tracking import check_tracking, masked
 PACKAGES = ("pinn-sweeps", "torch", "ray", "optuna", "mlflow", "pyarrow", "pandas", "numpy")
 
 LEAST_MEMORY, LEAST_DISK = 4 * 2**30, 5 * 2**30
-"""Bytes below which a study of many runs is likely to end badly."""
+"""Free bytes below which a study of many runs probably fills the disk."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: what was found, and whether a study can live with it."""
+    """One check: what was found, and whether a study can run with it."""
 
     name: str
     found: str
     ok: bool
     advice: str = ""
-    """What to do where it cannot."""
+    """What to do where it cannot run."""
 
 
 def examine(runs_dir: Path, tracking_uri: str, store: str | None = None) -> Iterator[Check]:
@@ -90,7 +90,7 @@ def size(study: Study, machines: Sequence[Machine], home: str) -> Check:
 
 
 def attempt(name: str, action: Callable[[], None], advice: str = "") -> Check:
-    """Do something that raises if it cannot be done."""
+    """Call a check that raises where it fails."""
     try:
         action()
     except (OSError, StudyError) as error:

@@ -14,13 +14,13 @@ from sweeps.store.address import below
 from sweeps.study.study import Study
 
 CLOCKS_APART = 2.0
-"""Seconds between two clocks that somebody looks after; an answer takes some of them to arrive."""
+"""Seconds that synchronised clocks may differ, the time of the answer's way included."""
 
 
 def examine_cluster(address: str, root: str, study: Study | None) -> Iterator[Check]:
     """Look at versions, GPUs, clock and storage of each node, and at the room for packs.
 
-    ``root`` is where all of them should write.
+    ``root`` is where all nodes should write.
     """
     name = f"cluster at {address}"
     with ExitStack() as stack:

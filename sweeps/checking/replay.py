@@ -1,4 +1,4 @@
-"""The first steps of committed runs, computed again: what was swapped or altered cannot agree."""
+"""The first steps of committed runs, computed again: a swapped or altered run does not agree."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -89,7 +89,7 @@ def _manner(manifest: Manifest) -> str:
 
 
 def _differs(name: str, there: Mapping[str, str], here: Mapping[str, str]) -> bool:
-    """Whether the bits may differ for it; the program's own version says it by its numerics."""
+    """Whether its version may change bits; that of our own code is told by its numerics."""
     return name != "pinn-sweeps" and there.get(name) != here[name]
 
 

@@ -1,4 +1,4 @@
-"""Nothing lost, nothing twice, nothing swapped, nothing altered: the proof, run by run."""
+"""The proof, run by run, that no run is lost, there twice, swapped or altered."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from sweeps.study.study import Study, configuration_of
 
 @dataclass(frozen=True)
 class Finding:
-    """A broken promise: its name, the run, what was found. ``run_id`` is None for the whole study.
+    """A broken promise: its name, the run, the finding. ``run_id`` is None for the whole study.
 
     Names: ``missing``, ``unplanned``, ``conflict``, ``damaged``, ``identity``, ``steps``,
     ``nulls``, ``replay``, ``mlflow``.
@@ -34,7 +34,7 @@ class Finding:
 class Verification:
     """What was found, and how many of the sound runs were replayed how closely, by manner.
 
-    No finding means that all is well.
+    Without findings the study is sound.
     """
 
     findings: list[Finding]
@@ -77,7 +77,7 @@ def _against_plan(store: Store, planned: Collection[str]) -> Iterator[Finding]:
 
 
 def _check_run(store: Store, run_id: str, pruner: Pruner) -> Finding | None:
-    """The first promise that the run breaks; what is checked later builds on the earlier."""
+    """The first promise that the run breaks; later checks rely on the earlier ones."""
     try:
         manifest = store.manifest(run_id)
         trajectory = store.read(run_id)
@@ -144,7 +144,7 @@ def _rung_problems(manifest: Manifest, pruner: Pruner) -> Iterator[str]:
 
 
 def _null_problems(manifest: Manifest, trajectory: Trajectory) -> Iterator[str]:
-    """Null where nothing was due, and numbers in every row where they always are."""
+    """Problems with nulls: a value where none is due, a null in a column that is always filled."""
     row = np.arange(trajectory.table.num_rows)
     alive = row <= (manifest.steps if manifest.diverged_at is None else manifest.diverged_at)
     for name in trajectory.table.column_names:

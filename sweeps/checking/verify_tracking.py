@@ -1,4 +1,4 @@
-"""MLflow against the store: one finished run each, with the same parameters and the same curves."""
+"""MLflow against the store: each run is there once, finished, with its parameters and curves."""
 
 import logging
 from collections import defaultdict
@@ -36,7 +36,7 @@ def tracking_problems(
         yield from _differences(tracking_uri, study, store, manifests)
     except CannotReach:
         raise
-    except Exception as error:  # whatever MLflow and SQLAlchemy think up of a damaged record
+    except Exception as error:  # MLflow and SQLAlchemy raise many kinds for a damaged record
         log.info("records at %s", masked(tracking_uri), exc_info=True)
         where = f"the records at {masked(tracking_uri)} cannot be read"
         yield None, f"{where}: {masked(reason(error))}"

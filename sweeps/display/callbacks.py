@@ -1,4 +1,4 @@
-"""Everybody who hears what becomes of runs: the display, the selection, MLflow's publisher."""
+"""The receivers of a stage's events: the display, the selection, MLflow's publisher."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Callbacks:
         self.progress.asked(runs)
 
     def found(self, run: Run, value: Outcome) -> None:
-        """The run was committed before; the publisher knows."""
+        """The run was committed before; the publisher has it already."""
         self.selection.offer(run, value)
         self.progress.found(run, value)
 

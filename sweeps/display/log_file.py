@@ -1,4 +1,4 @@
-"""The study's log file, which never stands in the way of the study."""
+"""The study's log file; a log that cannot be written does not stop the study."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 class LogFile(logging.FileHandler):
-    """Loses the lines that the system does not let us write: what matters is also on the screen."""
+    """Drops lines that the system does not let us write: important ones are on the screen too."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line; the file is opened with the first."""
@@ -15,9 +15,9 @@ class LogFile(logging.FileHandler):
             super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Nothing: logging would print a traceback for each line."""
+        """Do nothing: logging would print a traceback for each line."""
 
     def close(self) -> None:
-        """Close the file, whatever is lost of it."""
+        """Close the file; an error in closing is ignored."""
         with suppress(OSError):
             super().close()

@@ -1,4 +1,4 @@
-"""How far a study has come, for who watches: a live table on a terminal, plain lines elsewhere."""
+"""The progress of a study on the screen: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class Progress:
         return ", ".join(words)
 
     def _left(self, elapsed: float, unasked: int, training: Training) -> float | None:
-        """Seconds left by operations, for runs differ in cost; those not asked yet as the mean."""
+        """Seconds left, from the operations of the runs; a run not asked yet counts as the mean."""
         whole = self._flops * (1 + unasked / self._asked) if self._asked else 0.0
         return seconds_left(elapsed, self._flops_done + training.flops, whole)
 

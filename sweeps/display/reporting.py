@@ -1,4 +1,4 @@
-"""The report of a study: written when there is something new to say, and shown on the screen."""
+"""The report of a study: written when runs or their reading changed, and shown on the screen."""
 
 from __future__ import annotations
 
@@ -127,12 +127,14 @@ def _next(study: Study) -> str:
 def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
     """Every metric in the plateau and after it, model beside model; needs a run."""
     from analysis.comparison import comparison_table
+    from analysis.contrast import contrast_of
     from analysis.ranking import compared_runs
     from analysis.statistics import per_run
 
     data = _data(study, folder)
     runs = compared_runs(data, study.search.metric, study.search.direction)
-    return comparison_table(per_run(data, study.analysis.plateau, runs))
+    contrast = contrast_of(data.runs.loc[runs], study.analysis.baseline)
+    return comparison_table(per_run(data, study.analysis.plateau, runs), contrast)
 
 
 def _data(study: Study, folder: StudyFolder) -> StudyData:

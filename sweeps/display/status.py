@@ -1,9 +1,8 @@
-"""Where a study stands, from its files alone."""
+"""What is done of a study, from its files alone."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from rich.table import Table
 
@@ -33,16 +32,12 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """A study: who works on it (host:process since when, empty: nobody), and its stages."""
+    """A study: the command that works on it (host:process since when, or empty), and its stages."""
 
     study: str
     running: str
     complete: bool
     stages: list[StageStatus]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON."""
-        return asdict(self)
 
 
 def study_status(study: Study, folder: StudyFolder) -> Status:

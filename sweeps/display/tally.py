@@ -82,7 +82,7 @@ def setting(varied: Mapping[str, object]) -> str:
 
 
 def in_brackets(varied: Mapping[str, object]) -> str:
-    """The same behind a value or a name; nothing where nothing was varied.
+    """The same in brackets, to follow a value or a name; empty where the search varied no key.
 
     >>> in_brackets({"network.width": 64}), in_brackets({})
     (' (width 64)', '')

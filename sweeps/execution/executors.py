@@ -1,4 +1,4 @@
-"""Who carries out a stage: this process, or Ray Tune on this machine or a cluster."""
+"""What carries out a stage: this process, or Ray Tune on this machine or a cluster."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from sweeps.study.study import Resources
 log = logging.getLogger(__name__)
 
 TUNE_ENVIRONMENT = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five files a trial that nobody reads
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # they write five files a trial, which are not used
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # interrupts are ours
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's state is never restored
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # the display has one line for each
@@ -56,7 +56,7 @@ class Executor(Protocol):
     ) -> None:
         """Train until one stage after the other is over, calling ``tick`` now and then.
 
-        The next stage is asked for when the one before is over. ``say`` hears of long waits. Raises
+        The next stage is asked for when the one before is over. ``say`` tells of long waits. Raises
         ``CannotWrite``, and ``NothingTrains`` where no node takes a pack.
         """
 
@@ -93,7 +93,7 @@ class Inline:
             except FailsAgain as error:
                 stage.lost(pack, str(error))
                 return
-            except Exception as error:  # whatever it is, the other packs go on
+            except Exception as error:  # the other packs go on after any error
                 reason = f"{type(error).__name__}: {error}"
                 log.exception("pack %s", pack.pack_id)
             if attempt <= retries:

@@ -63,8 +63,8 @@ def run_study(
 ) -> int:
     """Carry out what is missing of a study; returns the exit code.
 
-    ``store`` is a folder or ``s3://bucket/prefix`` for what cannot be rebuilt, all studies' homes;
-    without it that lies where it lay, at first under ``runs_dir`` with the rest.
+    ``store`` is a folder or ``s3://bucket/prefix`` for what cannot be rebuilt of any
+    study; without it that stays where it is: for a new study, under ``runs_dir`` with the rest.
     ``address`` is that of a Ray cluster; without it Ray is started on this machine. The executor
     ``inline`` trains in this process. ``trainer`` names what trains a pack, ``module:function`` of
     the signature of ``pinn_core.training.trainer.train``. ``interrupts`` may end it early. Raises
@@ -127,8 +127,7 @@ class _Launch:
         self._study, self._folder, self._store = study, folder, store
         self._crew, self._publisher, self._progress = crew, publisher, progress
         self._results = Results(store, study.search.metric, folder.passed_over)
-        self._failed: dict[str, str] = {}
-        """Why runs failed, by run id."""
+        self._begun: list[Stage] = []
         self._unchosen: dict[str, str] = {}
         """Why models have no reruns, by model."""
 
@@ -151,6 +150,11 @@ class _Launch:
         return SOME_FAILED if self._missing else DONE
 
     @property
+    def _failed(self) -> dict[str, str]:
+        """Why runs failed, by run id: of all stages that were begun."""
+        return {run_id: why for stage in self._begun for run_id, why in stage.failures.items()}
+
+    @property
     def _missing(self) -> dict[str, str]:
         """Why planned runs are not there, by run id or, where they were not chosen, by model."""
         return self._unchosen | self._failed
@@ -160,9 +164,7 @@ class _Launch:
         search, chosen = self._search()
         yield search
         write_optuna_log(self._study, self._store, self._results, self._folder.optuna_log)
-        rerun = self._rerun(chosen)
-        yield rerun
-        self._failed |= search.failures | rerun.failures
+        yield self._rerun(chosen)
 
     def _search(self) -> tuple[Stage, Selection]:
         selection = Selection(self._study)
@@ -189,9 +191,9 @@ class _Launch:
 
     def _pruning(self) -> str:
         kind, metric = self._study.search.pruner.kind, self._study.search.metric
-        who = f"pruner {kind}, runs stop early by {metric}, compared with those of their pack"
+        rule = f"pruner {kind}, runs stop early by {metric}, compared with those of their pack"
         timing = ": with several packs at a time another execution may stop other runs"
-        return f"{who} and those committed before it{timing if self._crew.slots > 1 else ''}"
+        return f"{rule} and those committed before it{timing if self._crew.slots > 1 else ''}"
 
     def _rerun(self, chosen: Selection) -> Stage:
         for model, part in self._study.models.items():
@@ -207,10 +209,10 @@ class _Launch:
         return self._stage(sources, audience)
 
     def _refuse_losses(self) -> None:
-        """Raise ``TrajectoryError`` if somebody removed what was committed."""
+        """Raise ``TrajectoryError`` if committed runs were removed from the store."""
         if gone := self._results.gone():
             where = f"{len(gone)} runs that were committed are not in {self._store.root} any more"
-            raise TrajectoryError(f"{where}: was it removed or renamed?")
+            raise TrajectoryError(f"{where}: was the folder removed or renamed?")
 
     def _conclude(self) -> None:
         """Report, bring MLflow up to the store, and list what went wrong."""
@@ -229,7 +231,9 @@ class _Launch:
 
     def _stage(self, sources: Sequence[Source], audience: Callbacks) -> Stage:
         resources, slots = self._study.resources, self._crew.slots
-        return Stage(sources, self._results, resources, slots, audience)
+        stage = Stage(sources, self._results, resources, slots, audience)
+        self._begun.append(stage)
+        return stage
 
 
 def _workplace(study: Study, folder: StudyFolder, trainer: str) -> WorkerContext:

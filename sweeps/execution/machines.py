@@ -123,7 +123,7 @@ def _join_ray(address: str) -> None:
     _check_is_node(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as error:  # Ray raises whatever it likes
+    except Exception as error:  # Ray raises many kinds of errors
         ray.shutdown()
         reason = str(error).strip().partition("\n")[0]
         raise StudyError(f"no Ray cluster at {quoted(address)}: {reason}") from error
@@ -146,7 +146,7 @@ def cluster_machines() -> list[Machine]:
 
 
 def _check_answers(address: str) -> None:
-    """See that something listens there: Ray itself would try for minutes."""
+    """Check that a program listens at the address: Ray itself would try for minutes."""
     if address.startswith("ray://"):
         raise StudyError(
             f"{quoted(address)} is for Ray's client, which cannot carry studies: run the command "
@@ -164,7 +164,7 @@ def _check_answers(address: str) -> None:
 
 
 def _check_is_node(address: str) -> None:
-    """See that Ray runs here: on a machine where it does not, it would be waited for."""
+    """Check that Ray starts here: where it does not, its start would hang."""
     from ray._private.services import find_node_ids
 
     if not find_node_ids():  # type: ignore[no-untyped-call]

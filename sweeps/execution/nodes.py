@@ -1,4 +1,4 @@
-"""What the nodes of a cluster say about themselves, before anyone waits for them."""
+"""What the nodes of a cluster report of themselves, before packs are sent to them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ask_nodes(root: str, *, gpus: bool = False) -> list[Node]:
 
 
 def refuse_strangers(nodes: Sequence[Node], root: str) -> None:
-    """Raise ``StudyError`` if packs could end otherwise, or nowhere, on one of the nodes."""
+    """Raise ``StudyError`` if a node has other software or does not share the store."""
     for node in nodes:
         if node.problem:
             raise StudyError(f"node {node.address}: {node.problem}")

@@ -118,7 +118,7 @@ def take_signals_back() -> None:
 def keep_token_private() -> None:
     """See that only this user can read the token file that Ray takes; make it if there is none.
 
-    Ray makes it readable for everybody. Raises ``StudyError`` if that cannot be done.
+    Ray makes it readable for all users. Raises ``StudyError`` if that cannot be done.
     """
     if "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ:
         return
@@ -167,10 +167,10 @@ def _start(cpus: int, gpus: int, files: Path) -> None:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 _node_ip_address="127.0.0.1",
-                _temp_dir=str(files / "r"),  # which Ray opens to everybody
+                _temp_dir=str(files / "r"),  # which Ray opens to all users
             )
             return
-        except Exception as error:  # Ray raises whatever it likes
+        except Exception as error:  # Ray raises many kinds of errors
             ray.shutdown()
             reason = str(error).partition("\n")[0]
             if attempt == 2:

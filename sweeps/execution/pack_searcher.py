@@ -47,7 +47,7 @@ class PackSearcher(Searcher):
         return trial_config(pack, replace(self._place, threads=self._threads(pack, self._stage)))
 
     def _threads(self, pack: PackPlan, stage: Stage) -> int:
-        """The pack's own, and those of slots that would have nothing to do before it ends."""
+        """The pack's own cores, and those of slots that would idle before it ends."""
         if self._place.device != "cpu" or stage.draws_on:
             return self._place.threads
         news = Path(self._place.progress)
@@ -97,12 +97,12 @@ class PackSearcher(Searcher):
             raise CannotWrite(self._full)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing, Optuna least of all."""
+        """Hold no state, and no Optuna study."""
         return {}
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing to save."""
+        """Do nothing: there is no state to save."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Never: the command that started the study continues it."""
+        """Refuse: the command that started the study continues it."""
         raise NotImplementedError("a study resumes from its store; run the same command again")

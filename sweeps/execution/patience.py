@@ -1,4 +1,4 @@
-"""How long packs may wait for a node that trains them, before somebody says so."""
+"""How long packs may wait for a node before the command says so, and before it ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sweeps.execution.machines import cluster_machines, pack_slots
 from sweeps.study.study import Resources
 
 SAID_AFTER = 60.0
-"""Seconds without any pack in training before it is said."""
+"""Seconds without any pack in training before the command says so."""
 
 ENDS_AFTER = 1800.0
 """Seconds before it ends the study: a cloud's new node takes minutes, and what it installs."""
@@ -59,7 +59,7 @@ class Patience:
 
 
 def lacking(resources: Resources) -> str:
-    """What packs ask for and no node has, or that the nodes have it and do not give it."""
+    """The resources that packs ask for and no node has, or that the nodes do not grant them."""
     try:
         pack_slots(resources, cluster_machines())
     except StudyError as error:

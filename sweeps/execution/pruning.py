@@ -1,4 +1,4 @@
-"""Who stops early in a pack: its runs against each other and against runs in the store."""
+"""Which runs of a pack stop early: they are compared with each other and with the store's."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Judge:
     """-1 where large values are good."""
 
     def __call__(self, step: int, values: ndarray, members: Sequence[int]) -> list[int]:
-        """Places of those that stop."""
+        """Positions of the runs that stop."""
         stopped = []
         for model, rivals in self.rivals.items():
             rows = [row for row, member in enumerate(members) if self.models[member] == model]
@@ -71,7 +71,7 @@ def pruning_of(
     metric: str,
     direction: str,
 ) -> Pruning | None:
-    """How a pack of these runs is pruned; None if it is not, as no rerun ever is.
+    """How a pack of these runs is pruned; None if it is not. Reruns never are.
 
     Committed runs count as they were when the pack began for the first time (``Cohort``).
     """

@@ -19,7 +19,7 @@ from sweeps.study.space import Choices, Range
 from sweeps.study.study import Study, configuration_at
 
 MOST_RUNS = 1_000_000
-"""Of a study: its driver keeps something of each."""
+"""Of a study: its driver keeps some memory for each."""
 
 SMALLER = {
     "layers": "network.width, network.depth, objective.batch or the problem's points",
@@ -81,7 +81,7 @@ def refuse_too_large(
 
 
 def in_words(study: Study) -> str:
-    """How large the study is, for who asks before."""
+    """How large the study is, in words, for ``doctor``."""
     models = sizes(study)
     memory, stored = max(one.memory for one in models), sum(one.runs * one.stored for one in models)
     return (

@@ -25,7 +25,7 @@ def installed() -> Mapping[str, str]:
 
 
 def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """What is another there, in words; empty if nothing is.
+    """The versions that differ there, in words; empty if none does.
 
     >>> differences({"torch": "2.12.0", "ray": "2.60.0"}, {"torch": "2.13.0", "ray": "2.60.0"})
     'torch 2.12.0 instead of 2.13.0'

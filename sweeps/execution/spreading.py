@@ -1,4 +1,4 @@
-"""Cores for packs: who would end last works on several, so that none idles at the end."""
+"""Cores for packs: a pack that would end last gets several, so that no core idles at the end."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Source(Protocol):
 
 
 class StageEvents(Protocol):
-    """Who hears what becomes of the runs of a stage."""
+    """A receiver of the events of a stage's runs."""
 
     def asked(self, runs: Sequence[Run]) -> None:
         """These runs are to be trained."""
@@ -68,7 +68,7 @@ class Listed:
         return runs
 
     def tell(self, values: Mapping[str, Outcome]) -> None:
-        """Nothing depends on the values."""
+        """Ignore them: the list does not depend on values."""
 
 
 class Stage:

@@ -214,13 +214,13 @@ def trainer_at(path: str) -> Callable[..., list[Trajectory]]:
     module, _, name = path.partition(":")
     try:
         found: Callable[..., list[Trajectory]] = getattr(import_module(module), name)
-    except Exception as error:  # an import runs whatever the module holds
+    except Exception as error:  # an import runs any code that the module holds
         raise StudyError(f"trainer {path!r}: {type(error).__name__}: {error}") from error
     return found
 
 
 class _News:
-    """How far a pack has come, in a small file for the display; never a reason to fail.
+    """How far a pack has come, in a small file for the display; an error in writing it is ignored.
 
     ``trained`` counts the runs that are committed.
     """

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 NOT_STARTED = "The actor died because of an error raised in its creation task"
-"""How Ray begins where a worker could not import what it needs, or was not set up."""
+"""First words of Ray's error where a worker lacks an import, or was not set up."""
 
 
 class PackEvents(Callback):
@@ -109,7 +109,7 @@ class PackEvents(Callback):
         return "" if self._obstacle else reason
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune's copies are never used."""
+        """Hold no state: Tune's copies are never used."""
         return {}
 
 

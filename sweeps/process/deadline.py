@@ -1,4 +1,4 @@
-"""Questions to servers that may never answer: asked aside, so that nobody waits for ever."""
+"""Questions to servers that may never answer, asked in a thread so that a caller stops waiting."""
 
 import threading
 from collections.abc import Callable

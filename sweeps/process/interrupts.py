@@ -1,4 +1,4 @@
-"""Ctrl-C and polite kills: noted whatever the process is doing, and obeyed soon.
+"""Ctrl-C, SIGTERM and SIGHUP: noted at any moment, and obeyed soon.
 
 A handler that raises does so between any two instructions, in the callback of a weak reference,
 too, where Python drops the exception and goes on. So while a study trains the handler only notes
@@ -71,7 +71,7 @@ class Interrupts:
 
     @contextmanager
     def asked_for(self) -> Iterator[None]:
-        """A block whose loop calls ``check``: nothing else in it is interrupted."""
+        """A block that is interrupted only where its loop calls ``check``."""
         self.check()
         self._raises = False
         try:

@@ -34,7 +34,7 @@ def planned_runs(study: Study, store: Store, results: Results) -> dict[str, Plan
 def planned_ids(study: Study, store: Store, results: Results) -> set[str]:
     """Ids of the runs that a study asks for.
 
-    What a search that is not over will ask for is open: then all settled runs of that model count.
+    The later runs of a search that goes on are unknown: then all its model's settled runs count.
     So do reruns of another searched configuration: it was the best while a better one had failed.
     """
     plans = planned_runs(study, store, results)

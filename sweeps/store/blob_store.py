@@ -20,7 +20,7 @@ READERS = 16
 """How many files are read at a time where many are asked for."""
 
 PATIENCE = 120.0
-"""Seconds that a writer waits for another one, who needs but a moment unless it was stopped."""
+"""Seconds that a writer waits for another one, which takes a moment unless it was stopped."""
 
 _BESIDE = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 """A file, or a folder, on its way to its place."""
@@ -54,10 +54,10 @@ class BlobStore(Protocol):
         """Remove a file, if it is there."""
 
     def alone(self, subject: str) -> AbstractContextManager[None]:
-        """Keep other writers of the same subject out meanwhile, or those of all subjects."""
+        """Lock out other writers of the same subject, or of all subjects, during the block."""
 
     def remove_leftovers(self, folder: str = "") -> None:
-        """Remove what writers left beside in ``folder`` when they died; call it when alone."""
+        """Remove unfinished files of dead writers in ``folder``; call it while no other writes."""
 
 
 def blob_store_at(root: str) -> BlobStore:

@@ -18,7 +18,7 @@ from sweeps.store.writing import CannotReach
 Answer = TypeVar("Answer")
 
 CLAIMS = "claims"
-"""Folder of the leases of those who commit a run at this moment."""
+"""Folder of the leases of processes that commit a run at this moment."""
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 25.0)
 """Seconds before what failed is tried again: the two files of a run are put within one lease."""
@@ -27,7 +27,7 @@ HOPELESS = (
     *("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH"),
     *("HTTP status 400", "HTTP status 401", "HTTP status 403"),  # such as a token that has expired
 )
-"""Errors that trying again does not mend."""
+"""Errors that stay the same when the call is tried again."""
 
 MISSING = "NO_SUCH_KEY"
 """What the store calls a file that is not there when it is copied."""
@@ -69,7 +69,7 @@ class Bucket:
     def write(self, name: str, content: bytes) -> None:
         """Put a file in place, over one of that name; raises ``Lost`` for one that is not alone.
 
-        So who slept in the middle of a commit does not write over what another committed since.
+        So a process that was suspended in a commit does not write over a later commit of another.
         """
         reach("before_write")
         for lease in self._leases:
@@ -96,7 +96,7 @@ class Bucket:
             self._filesystem.delete_file(self._full(name))
 
     def remove_leftovers(self, folder: str = "") -> None:
-        """There are none: a put that was cut short leaves nothing."""
+        """Do nothing: a put that was cut short leaves no file."""
 
     def stamps(self, folder: str) -> dict[str, float]:
         """When each file of a folder was last written, in seconds by the store's clock."""
@@ -104,7 +104,7 @@ class Bucket:
 
     @contextmanager
     def alone(self, subject: str) -> Iterator[None]:
-        """Keep other writers of the same subject out meanwhile."""
+        """Lock out other writers of the same subject during the block."""
         lease = Lease(self, CLAIMS, subject)
         while True:
             try:

@@ -1,7 +1,7 @@
 """Checkpoints of packs that train for long, in the store, where any worker finds them.
 
 ``checkpoints/<name>.safetensors`` is a pack in the middle of its training and
-``checkpoints/<name>.json`` the list of its runs, so that whoever makes packs anew makes that one
+``checkpoints/<name>.json`` the list of its runs, so that packs that are made anew include that one
 again. Both are gone when the runs are committed; nothing but time is lost with them.
 """
 
@@ -37,7 +37,7 @@ class StoredCheckpoint:
         return None
 
     def put(self, content: bytes) -> None:
-        """Replace the file. A store that cannot be reached stops nothing; a full disk does.
+        """Replace the file. An unreachable store does not stop the training; a full disk does.
 
         Raises ``CannotWrite``.
         """
@@ -75,7 +75,7 @@ def begun(root: str) -> list[list[str]]:
 
 
 def remove_checkpoints(root: str) -> None:
-    """Remove what packs left that were divided or given up; for a study whose stages are over."""
+    """Remove checkpoints of packs that were divided or given up; call it after all stages."""
     place = blob_store_at(root)
     for name in place.names(FOLDER):
         place.remove(f"{FOLDER}/{name}")

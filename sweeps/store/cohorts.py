@@ -1,8 +1,9 @@
 """Which runs were judged together, and by which others, kept in the store from before they began.
 
 ``pruning/<name>.json`` is written when a pack of a search that prunes begins, and stays. It says
-what its judgements depend on, so that they are the same whatever dies: whoever makes packs anew
-puts the runs that are left together again, and those that are committed count as they did.
+what its judgements depend on, so that they stay the same after workers or the driver died: when
+packs are made anew, the runs that are left form one pack again, and the committed ones count as
+they did.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faults on order, so that recovery is tested without luck.
+"""Faults that a test orders, so that recovery is tested without chance.
 
 ``SWEEP_FAULT="after_write@3:kill9"`` kills this process when it comes to the site ``after_write``
 for the third time; ``@every`` is each time; without ``@``, the first time; a comma separates

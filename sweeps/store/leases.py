@@ -96,7 +96,7 @@ class Taken(Exception):
 
 
 class Lost(Exception):
-    """Others took the owner of a lease for dead, and may have done its work."""
+    """Other processes took the owner of a lease for dead, and may have done its work."""
 
 
 class Lease:
@@ -143,12 +143,12 @@ class Lease:
         return True
 
     def keep(self) -> None:
-        """Renew the lease if it is getting old; raises ``Lost``. Call it before what needs it."""
+        """Renew the lease if it is getting old; raises ``Lost``. Call it before each write."""
         if _now() - self._shown > BEAT and not self.renew():
             raise Lost(self._own)
 
     def release(self) -> None:
-        """Give the lease up; if the store does not answer, it ends by itself."""
+        """Give the lease up; it expires by itself if the store does not answer."""
         with suppress(OSError):
             self._store.discard(self._path(self._own))
 
@@ -198,7 +198,7 @@ def renewed(lease: Lease) -> Iterator[threading.Event]:
 
 
 def holders(store: LeaseStore, folder: str) -> list[Holder]:
-    """Who has leases in a folder, if this machine's clock and the store's agree."""
+    """The processes with leases in a folder, if this machine's clock and the store's agree."""
     stamps = store.stamps(folder)
     recent = [name for name, stamp in stamps.items() if time.time() - stamp <= LIFE]
     found = [_holder(store, f"{folder}/{name}") for name in recent]
@@ -206,7 +206,7 @@ def holders(store: LeaseStore, folder: str) -> list[Holder]:
 
 
 def _holder(store: LeaseStore, name: str) -> Holder | None:
-    """Who put a lease; None if it is gone by now."""
+    """The process that put a lease; None if the lease is gone."""
     try:
         return Holder(**json.loads(store.read(name)))
     except FileNotFoundError:

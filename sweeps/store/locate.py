@@ -1,4 +1,4 @@
-"""Which study a person means who names one on the command line."""
+"""Which study is meant by a name or a file on the command line."""
 
 from __future__ import annotations
 

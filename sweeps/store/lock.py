@@ -1,4 +1,4 @@
-"""One driver per study: a lock that the kernel releases however its holder ends.
+"""One driver per study: a lock that the kernel releases when its holder ends, in any way.
 
 On an object store, where there is no kernel, it is a lease that the driver renews.
 """

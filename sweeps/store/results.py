@@ -89,7 +89,7 @@ class Results:
         self._values[run_id] = value
 
     def look_again(self) -> None:
-        """See what a worker committed that died before it could say so."""
+        """Look for runs of workers that died after a commit and before they reported it."""
         self.committed = self._store.committed()
 
     def gone(self) -> set[str]:

@@ -50,7 +50,7 @@ class SharedStorageProbe:
                     if name.startswith(self._word("")):
                         place.remove(name)
             for folder in made:
-                with suppress(OSError):  # somebody else uses it by now
+                with suppress(OSError):  # another process uses it by now
                     folder.rmdir()
 
     def _word(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The trajectory store: what is in here has happened, and nothing else has.
+"""The trajectory store: a run is done if, and only if, it is committed here.
 
 A run is two files: ``<run_id>.parquet``, its trajectory, and then ``<run_id>.json``, the manifest
 that vouches for it. The manifest's existence is the commit; a Parquet file without one is redone.
@@ -16,12 +16,12 @@ from typing import TypeVar
 import pyarrow as pa
 
 from pinn_core.numerics import numerics, sources
+from pinn_core.records.committed import check_content, manifest_from, trajectory_from
 from pinn_core.records.trajectory import (
     Manifest,
     Trajectory,
     TrajectoryError,
     UnknownSchema,
-    read_parquet,
     write_parquet,
 )
 from sweeps.errors import StudyError
@@ -112,14 +112,10 @@ class Store:
         name = f"{run_id}.json"
         where = self._place.where(name)
         try:
-            manifest = Manifest.from_json(self._place.read(name).decode(), where)
+            content = self._place.read(name)
         except FileNotFoundError:
             raise TrajectoryError(f"{where}: run {run_id} is not in the store") from None
-        except UnicodeDecodeError as error:
-            raise TrajectoryError(f"{where}: not a manifest: {error}") from None
-        if manifest.run_id != run_id:
-            raise TrajectoryError(f"{where}: is the manifest of another run, {manifest.run_id}")
-        return manifest
+        return manifest_from(content, run_id, where)
 
     def manifests(self) -> list[Manifest]:
         """The manifests of all committed runs, by run id."""
@@ -128,30 +124,24 @@ class Store:
     def read(self, run_id: str) -> Trajectory:
         """A committed run's trajectory, every checksum verified; raises ``TrajectoryError``."""
         manifest = self.manifest(run_id)
-        content = self.content(manifest)
-        trajectory = read_parquet(pa.BufferReader(content), self.where(run_id))
-        if trajectory.digest() != manifest.digest:
-            raise TrajectoryError(
-                f"{self.where(run_id)}: its numbers differ from its manifest's digest"
-            )
-        return trajectory
+        return trajectory_from(self._content(run_id), manifest, self.where(run_id))
 
     def content(self, manifest: Manifest) -> bytes:
         """The Parquet file that ``manifest`` vouches for, byte for byte.
 
         Raises ``TrajectoryError`` if it is gone or not what was committed.
         """
-        where = self.where(manifest.run_id)
-        try:
-            content = self._place.read(f"{manifest.run_id}.parquet")
-        except FileNotFoundError:
-            raise TrajectoryError(f"{where}: is missing, its manifest is there") from None
-        if hashlib.sha256(content).hexdigest() != manifest.sha256:
-            raise TrajectoryError(
-                f"{where}: damaged: {len(content)} bytes whose sha256 is not the one committed"
-                f" ({manifest.bytes} bytes)"
-            )
+        content = self._content(manifest.run_id)
+        check_content(content, manifest, self.where(manifest.run_id))
         return content
+
+    def _content(self, run_id: str) -> bytes:
+        """The bytes of a committed run's Parquet file, as they are."""
+        try:
+            return self._place.read(f"{run_id}.parquet")
+        except FileNotFoundError:
+            message = f"{self.where(run_id)}: is missing, its manifest is there"
+            raise TrajectoryError(message) from None
 
     def where(self, run_id: str) -> str:
         """The path or URI of a run's Parquet file."""
@@ -171,7 +161,7 @@ class Store:
         return {run_id: problem for run_id, problem in problems if problem}
 
     def remove_leftovers(self) -> None:
-        """Remove the files that writers were killed over; one that is at work is waited for."""
+        """Remove the unfinished files of killed writers; waits for a writer that is at work."""
         if self._place.names():
             with self._place.alone("leftovers"):
                 for folder in ("", "conflicts", checkpoints.FOLDER, cohorts.FOLDER):

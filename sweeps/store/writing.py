@@ -1,4 +1,4 @@
-"""What is said when the system does not let us write: one error, whatever was to be written."""
+"""The one error for all files that the system does not let us write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REFUSALS = {
     errno.EROFS: ("read-only file system: cannot write", "make it writable"),
     errno.EACCES: ("permission denied: cannot write", "make it writable for this user"),
 }
-"""Errors that trying again does not mend: what is said of each, and what to do."""
+"""Errors that stay the same on another try: the words for each, and what to do."""
 
 
 class CannotWrite(OSError):

@@ -88,6 +88,13 @@ class Base(Section):
         return Configuration(objective=objective, **parts)
 
 
+class SharedBase(Base):
+    """The base of a study file, which may hold an objective for the models that have none."""
+
+    objective: Annotated[Objective | None, one_of(OBJECTIVES)] = Field(None, exclude=True)
+    """The loss of the models that leave ``objective`` out; once resolved, each has it."""
+
+
 class _Complete(Base):
     objective: Annotated[Objective, one_of(OBJECTIVES)]
 

@@ -4,7 +4,7 @@ At a rung every run of a pack that is still in training is judged by its values 
 values of other runs at the same step: those of the pack, and those of runs that were committed when
 the pack began. The rules and the names of their parameters are Optuna's, whose trials come one by
 one; here the others of the pack count as if they had been there before. A run without a finite
-value is not judged and judges nobody: it diverges, and is recorded as that.
+value is not judged and not compared with: it diverges, and is recorded as that.
 """
 
 from abc import abstractmethod

@@ -1,4 +1,4 @@
-"""When work is done: list scheduling, in which whoever is free takes the next piece in order.
+"""When work is done: list scheduling, in which a free slot takes the next piece in order.
 
 >>> in_order([3.0, 2.0, 2.0], slots=2)
 [[0], [1, 2]]

@@ -18,7 +18,14 @@ from pinn_core.training.cadences import recorded_every
 from sweeps.errors import StudyError, closest, quoted
 from sweeps.study.grids import check_grids
 from sweeps.study.names import model_name, study_name
-from sweeps.study.parts import Base, ReadBy, configuration_of, one_of, read_configuration
+from sweeps.study.parts import (
+    Base,
+    ReadBy,
+    SharedBase,
+    configuration_of,
+    one_of,
+    read_configuration,
+)
 from sweeps.study.plain_yaml import Keys, dump
 from sweeps.study.plugins import load_plugins_of, loaded_for, plugin_names
 from sweeps.study.pruners import PRUNERS, NoPruner, Pruner
@@ -36,7 +43,14 @@ from sweeps.study.space import (
     with_values,
 )
 from sweeps.study.study_file import StudyFile, dotted_key, read_study_file, text_of
-from sweeps.study.validation import Section, Wrong, first_error, kind_of, read
+from sweeps.study.validation import (
+    Section,
+    Wrong,
+    first_error,
+    kind_of,
+    read,
+    refuse_unknown_keys,
+)
 
 __all__ = [
     "Analysis",
@@ -69,13 +83,22 @@ class Model(Section):
     """What one model is trained for and what its search varies."""
 
     objective: Annotated[Objective, one_of(OBJECTIVES)]
-    """The loss that the model is trained on."""
+    """The loss that the model is trained on; left out: that of the study's ``base``."""
     space: dict[str, Annotated[Choices | Range, ReadBy(read_values)]] = Field({})
     """Dotted keys of the configuration, each with a list or range; empty: nothing to search."""
     base: dict[str, Any] = Field({})
     """Keys of the study's ``base`` that this model has otherwise, each a whole part."""
     rerun: Rerun | None = None
     """How this model's best are repeated; null: as the study's ``rerun`` says."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_keys(cls, value: object) -> object:
+        refuse_unknown_keys(value, cls.model_fields)
+        if isinstance(value, Mapping) and "objective" not in value:
+            message = "missing: give this model an objective, or all models one as base.objective"
+            raise Wrong(("objective",), message)
+        return value
 
 
 class Search(Section):
@@ -153,7 +176,7 @@ class Study(Section):
     """Its folder under the runs directory and its MLflow experiment."""
     plugins: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Python files beside this one, or modules, with parts of one's own."""
-    base: Base
+    base: SharedBase
     """What every run has."""
     models: Annotated[dict[Annotated[str, AfterValidator(model_name)], Model], Field(min_length=1)]
     """The models that are compared, each with a search of its own."""
@@ -170,6 +193,11 @@ class Study(Section):
     resources: Resources = Resources()
     """Where and how packs run."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _share_objective(cls, value: object) -> object:
+        return _with_shared_objective(value) if isinstance(value, Mapping) else value
+
     @model_validator(mode="after")
     def _resolve_parts(self) -> "Study":
         _check_columns(self)
@@ -177,7 +205,9 @@ class Study(Section):
         _check_rungs(self)
         self._known_model(self.analysis.baseline, ("analysis", "baseline"))
         expected = [_resolved_expectation(self, *each) for each in enumerate(self.expected)]
-        return self.model_copy(update={"models": models, "expected": tuple(expected)})
+        base = self.base.model_copy(update={"objective": None})
+        parts = {"base": base, "models": models, "expected": tuple(expected)}
+        return self.model_copy(update=parts)
 
     def _known_model(self, name: str | None, keys: Keys) -> None:
         if name is not None and name not in self.models:
@@ -256,6 +286,19 @@ def _study(file: StudyFile, check: Callable[[Study], None]) -> Study:
         return study
     key = f"{dotted_key(wrong.keys)}: " if wrong.keys else ""
     raise StudyError(f"{file.place(wrong.keys)}: {key}{wrong.message}")
+
+
+def _with_shared_objective(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A study file's values in which each model without an objective has that of ``base``."""
+    base, models = data.get("base"), data.get("models")
+    if not (isinstance(base, Mapping) and "objective" in base and isinstance(models, Mapping)):
+        return dict(data)
+    shared = {"objective": base["objective"]}
+    complete = {
+        name: {**shared, **model} if isinstance(model, Mapping) else model
+        for name, model in models.items()
+    }
+    return {**data, "models": complete}
 
 
 def configuration_at(study: Study, model: str, point: Mapping[str, Any]) -> Configuration:

@@ -1,4 +1,4 @@
-"""Runs of the store as MLflow runs: written once, whatever is cut short, with the same rows.
+"""Runs of the store as MLflow runs: each is written once, also after an interruption.
 
 A study is an experiment; each of its stages and models is a parent run, each run a child. A child
 counts as published when it is FINISHED and described as the store's manifest says; anything
@@ -40,7 +40,7 @@ class Experiment:
 
     Makes database and experiment where they do not exist. A local database that was copied is told
     that its artifacts lie beside it here; ``moved_from`` is then where it looked for them. Every
-    method may raise whatever MLflow raises, and may simply be called again then.
+    method may raise any error of MLflow, and may be called again then.
     """
 
     def __init__(self, tracking_uri: str, store: Store, study: Study) -> None:
@@ -120,7 +120,7 @@ class Experiment:
         return str(found.experiment_id)
 
     def _published(self, manifest: Manifest) -> "Run | None":
-        """The run, if it is there and complete; whatever else has its id is deleted."""
+        """The run, if it is there and complete; incomplete ones with its id are deleted."""
         published = None
         for run in self._search(f"tags.run_id = '{manifest.run_id}'"):
             finished = run.info.status == "FINISHED"

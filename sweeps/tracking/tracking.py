@@ -98,7 +98,7 @@ class Publisher:
         self._jobs.put(("parent runs", lambda experiment: experiment.finish(status)))
 
     def close(self, wait: bool = True) -> None:
-        """Stop: when all is published or the server's time is up, or else after the run at hand."""
+        """Stop when all is published or the time is up; without ``wait``, after this run."""
         if not wait:
             self._abandoned.set()
         self._give_up_at = time.monotonic() + PATIENCE
@@ -123,7 +123,7 @@ class Publisher:
             try:
                 self._experiment = self._experiment or self._opened()
                 job(self._experiment)
-            except Exception as error:  # training must not see it, whatever it is
+            except Exception as error:  # no error of MLflow may stop the training
                 if is_unreachable(error):
                     self._wait(pause, error)
                     pause = min(2 * pause, LONGEST_PAUSE)
@@ -139,7 +139,7 @@ class Publisher:
         return Experiment(self._uri, self._store, self._study)
 
     def _wait(self, pause: float, error: Exception) -> None:
-        if isinstance(error, CannotReach):  # whoever waits for the store says so
+        if isinstance(error, CannotReach):  # the caller reports a store that does not answer
             log.warning("not published yet: %s", error)
         elif not self._unreachable:
             self._say(f"MLflow unreachable, {self.waiting} runs waiting: {masked(reason(error))}")
@@ -152,7 +152,7 @@ class Publisher:
 
 
 def _say_nothing(_: str) -> None:
-    """What is said after the end is not heard."""
+    """Jobs submitted after the end are dropped."""
 
 
 @dataclass
@@ -169,7 +169,7 @@ class Synced:
 
 
 def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = None) -> Synced:
-    """Bring MLflow up to the store, from whatever state; a second time changes nothing.
+    """Write every run of the store that MLflow lacks; a second time changes nothing.
 
     The files of the folder ``figures``, if it exists, go to the rerun's parent runs. Raises
     ``StudyError`` if MLflow cannot be reached or has records that it cannot read, and
@@ -188,7 +188,7 @@ def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = N
         experiment.finish()
     except CannotReach:
         raise
-    except Exception as error:  # whatever MLflow and SQLAlchemy think up of a damaged record
+    except Exception as error:  # MLflow and SQLAlchemy raise many kinds for a damaged record
         log.info("MLflow at %s", masked(tracking_uri), exc_info=True)
         done = synced.published + synced.present
         message = f"MLflow at {masked(tracking_uri)} failed after {done} runs"

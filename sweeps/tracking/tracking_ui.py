@@ -1,4 +1,4 @@
-"""MLflow's pages for a study, served on this machine for as long as someone looks at them."""
+"""MLflow's pages for a study, served on this machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ ENVIRONMENT = {
 def serve(tracking_uri: str, experiment: str, port: int, say: Callable[[str], None]) -> int:
     """Run ``mlflow server`` on loopback until it ends or Ctrl-C; returns the exit code.
 
-    Says the experiment's address once pages are served. Whatever ends this process short of
-    ``kill -9`` takes the server and its workers along. Raises ``StudyError`` if the port is taken.
+    Says the experiment's address once pages are served. The server and its workers end with this
+    process, unless ``kill -9`` ends it. Raises ``StudyError`` if the port is taken.
     """
     _check_free(port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
     command += ["--workers", "1"]
-    store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri}  # everyone may see a command, nobody this
+    # In the environment, for other users of the machine see the arguments of commands.
+    store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = subprocess.Popen(
         command,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from analysis.load import StudyData
 from pinn_core.records.trajectory import Manifest, Trajectory, write_parquet
 
 Commit = Callable[..., Manifest]
+REGRESSION_BY_NAME: Mapping[str, str] = {"regression": "regression"}
+"""Kinds of objectives of the models that are no PINNs."""
 
 
 def ln_curve(flat: int, steps: int) -> pd.Series[float]:
@@ -106,6 +108,7 @@ def study() -> Callable[..., StudyData]:
         steps: int = 300,
         diverged_at: int | None = None,
         without: tuple[str, ...] = (),
+        kinds: Mapping[str, str] = REGRESSION_BY_NAME,
     ) -> StudyData:
         frames = {
             f"{place}{seed:015}": full_trajectory(100 + 10 * seed, steps, place + seed).drop(
@@ -127,6 +130,7 @@ def study() -> Callable[..., StudyData]:
                 "threads": 1,
                 "pack_size": 2,
                 "setting": "",
+                "objective.kind": np.repeat([kinds.get(model, "pinn") for model in models], seeds),
                 "environment.torch": "2.13.0",
                 "environment.processor": "a machine",
                 "network.width": 64,

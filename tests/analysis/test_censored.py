@@ -10,6 +10,7 @@ import pytest
 
 from analysis.censored import Lengths, Median, ratio_of_lengths
 from analysis.claims import judge
+from analysis.contrast import Contrast
 from analysis.verdicts import Verdict
 
 
@@ -35,7 +36,7 @@ def runs(pinn: list[float], regression: list[float], stayed: tuple[int, int]) ->
 
 
 def verdict(table: pd.DataFrame, claim: str = "plateau-longer") -> Verdict:
-    return judge(table)[claim]
+    return judge(table, Contrast("pinn", "regression", is_papers=True))[claim]
 
 
 @pytest.mark.parametrize(

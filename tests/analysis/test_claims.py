@@ -21,12 +21,14 @@ from analysis.claims import (
     readings,
     write_claims,
 )
+from analysis.contrast import Contrast
 from analysis.estimates import median
 from analysis.load import StudyData
 from analysis.plateau import SCALES, PlateauRule
 from analysis.verdicts import Measured, Range, decide
 
 RULE = PlateauRule(spans=())
+PAIR = Contrast("pinn", "regression", is_papers=True)
 
 # Quantity: PINN, regression; in a study that confirms all that the paper says.
 AS_PUBLISHED = {
@@ -58,7 +60,7 @@ def table(seeds: int = 12, **changed: tuple[float, float]) -> pd.DataFrame:
 
 
 def outcomes(runs: pd.DataFrame) -> dict[str, str]:
-    return {claim: verdict.outcome for claim, verdict in judge(runs).items()}
+    return {claim: verdict.outcome for claim, verdict in judge(runs, PAIR).items()}
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def test_too_few_seeds_decide_nothing_and_say_so(seeds: int) -> None:
 
 def test_a_study_of_one_model_decides_only_what_is_about_that_model() -> None:
     runs = table()
-    found = judge(runs[runs["model"] == "pinn"])
+    found = judge(runs[runs["model"] == "pinn"], PAIR)
     assert found["gradient-cosine-pinn-negative"].outcome == "holds"
     assert found["plateau-longer"].outcome == "not decidable"
     assert found["plateau-longer"].text == "no ratio; runs: PINN 12, regression 0"
@@ -165,14 +167,14 @@ def test_what_one_claim_would_decide_many_do_not() -> None:
 
 
 def test_five_seeds_leave_a_median_open_however_clear_it_is() -> None:
-    found = judge(table(5))
+    found = judge(table(5), PAIR)
     assert found["gradient-cosine-pinn-negative"].p == 0.0625
     assert found["gradient-cosine-pinn-negative"].outcome == "not decidable"
     assert found["plateau-longer"].outcome == "holds"
 
 
 def test_a_verdict_gives_the_number_its_interval_and_the_runs() -> None:
-    verdict = judge(table())["plateau-longer"]
+    verdict = judge(table(), PAIR)["plateau-longer"]
     assert verdict.number == pytest.approx(2.0)
     assert verdict.interval is not None
     assert verdict.interval[0] < 2.0 < verdict.interval[1]
@@ -183,7 +185,7 @@ def test_a_verdict_gives_the_number_its_interval_and_the_runs() -> None:
 def test_runs_that_never_left_the_plateau_are_mentioned() -> None:
     runs = table()
     runs.loc[0, "plateau.censored"] = 1.0
-    assert "plateau never left: PINN 1, regression 0" in judge(runs)["plateau-longer"].text
+    assert "plateau never left: PINN 1, regression 0" in judge(runs, PAIR)["plateau-longer"].text
 
 
 def test_the_three_readings_stand_side_by_side(study: StudyData) -> None:
@@ -191,7 +193,7 @@ def test_the_three_readings_stand_side_by_side(study: StudyData) -> None:
     table = readings(study, RULE, runs)
     assert list(table.index) == runs
     assert table.loc["pinn0", ["ln.start", "ln.length"]].tolist() == [29, 285]
-    short = compare_readings(table)
+    short = compare_readings(table, PAIR)
     assert tuple(short.index) == SCALES
     assert short.loc["ln", "pinn"] == 290
     assert short.loc["ln", "ratio"] == pytest.approx(290 / short.loc["ln", "regression"])
@@ -202,7 +204,7 @@ def test_the_three_readings_stand_side_by_side(study: StudyData) -> None:
 
 
 def test_readings_of_one_model_have_no_ratio(study: StudyData) -> None:
-    assert compare_readings(readings(study, RULE, ["pinn0"]))["ratio"].isna().all()
+    assert compare_readings(readings(study, RULE, ["pinn0"]), PAIR)["ratio"].isna().all()
 
 
 def test_mean_losses_are_said_to_be_our_reading(study: StudyData) -> None:

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from analysis.comparison import ComparisonTable, comparison_table
+from analysis.contrast import contrast_of
 from analysis.load import StudyData
 from analysis.plateau import PlateauRule
 from analysis.report.compared import headline
@@ -20,7 +21,9 @@ Study = Callable[..., StudyData]
 
 
 def compared(data: StudyData, rule: PlateauRule | None = None) -> ComparisonTable:
-    return comparison_table(per_run(data, rule or PlateauRule(), data.runs.index))
+    return comparison_table(
+        per_run(data, rule or PlateauRule(), data.runs.index), contrast_of(data.runs)
+    )
 
 
 def shown(table: ComparisonTable, width: int = 80) -> str:
@@ -84,17 +87,20 @@ def test_of_runs_that_ended_early_no_plateau_is_said(study: Study) -> None:
     early = whole["model"] == "pinn"
     table = whole.mask(early, other=np.nan).fillna({"model": "pinn", "plateau.censored": 1.0})
     table = table.assign(**{"plateau.length": table["plateau.length"].fillna(0.0)})
-    found = comparison_table(table)
+    found = comparison_table(table, contrast_of(data.runs))
     assert found.models == ("pinn", "regression")
     assert cell(found, "plateau lasts", "pinn", "inside") == NONE
     assert cell(found, "plateau lasts", "regression", "inside") != NONE
     assert found.caption.endswith("PINN 2 of 2 ended before a plateau could be seen.")
     assert "lower bound" not in found.caption
-    assert "at least 0" not in headline(table)
-    nothing = comparison_table(table[early])
+    assert "at least 0" not in headline(table, contrast_of(data.runs))
+    nothing = comparison_table(table[early], contrast_of(data.runs))
     assert nothing.rows == ()
     assert "PINN 2 of 2 ended before" in " ".join(shown(nothing).split())
-    assert headline(table[early]) == "PINN 2 of 2 ended before a plateau could be seen."
+    assert (
+        headline(table[early], contrast_of(data.runs))
+        == "PINN 2 of 2 ended before a plateau could be seen."
+    )
 
 
 def test_names_are_no_markup(study: Study) -> None:

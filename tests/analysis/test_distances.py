@@ -69,7 +69,7 @@ def test_a_ratio_of_distances_allows_for_what_all_seeds_share() -> None:
     spans = {}
     for quantity in ("inside.distance", "inside.mean.update/norm"):
         runs[quantity] = np.concatenate([1.005 * near, near])
-        estimate = compare_ratio(runs, quantity).estimate
+        estimate = compare_ratio(runs, quantity, "pinn", "regression").estimate
         assert estimate is not None and estimate.interval is not None
         spans[quantity] = np.log(estimate.interval)
     assert spans["inside.distance"][0] < 0 < spans["inside.mean.update/norm"][0]

@@ -143,10 +143,10 @@ def test_parts_are_cut_at_the_plateau() -> None:
 
 
 def test_colours_are_stable_and_differ() -> None:
-    several = colours(["regression", "a", "pinn", *"bcdef"])
+    several = colours(["regression", "a", "pinn", *"bcdef"], ("pinn", "regression"))
     assert len(set(several.values())) == 2 + len(OTHERS)
     assert {model: several[model] for model in ("pinn", "regression")} == colours(
-        ["pinn", "regression"]
+        ["pinn", "regression"], ("pinn", "regression")
     )
 
 

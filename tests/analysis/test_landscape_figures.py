@@ -86,7 +86,7 @@ def test_each_is_drawn_from_what_was_recorded(
 def test_what_no_run_recorded_is_left_out(study: Study, prefix: str, slug: str) -> None:
     data = surveyed(study("pinn", seeds=1), ["residual"], without=prefix)
     (sheet,) = [sheet for sheet in SHEETS if sheet.slug == slug]
-    assert sheet.draw(lines_of(data, RULE, data.runs.index), data.runs) is None
+    assert sheet.draw(lines_of(data, RULE, data.runs.index), data.runs, ()) is None
 
 
 def test_the_rate_of_every_step_is_that_of_its_phase() -> None:

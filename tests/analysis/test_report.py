@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.contrast import contrast_of
 from analysis.expected import Expectation
 from analysis.figures import FIGURES
 from analysis.load import StudyData
@@ -119,7 +120,7 @@ def test_one_run_of_a_model_with_a_hostile_name_is_worth_a_report(
 
 def test_the_headline(study: Study) -> None:
     def of(data: StudyData) -> str:
-        return compared.headline(per_run(data, RULE, data.runs.index))
+        return compared.headline(per_run(data, RULE, data.runs.index), contrast_of(data.runs))
 
     assert re.fullmatch(r"Steps on the plateau: PINN \d+ \(1 run\)\.", of(study("pinn", seeds=1)))
     both = of(study("pinn", "regression", seeds=5))

@@ -24,6 +24,8 @@ from analysis.statistics import (
 RULE = PlateauRule(spans=())
 Make = Callable[..., pd.DataFrame]
 
+PAIR = ("pinn", "regression")
+
 
 def seeds(model: str, lengths: list[float], censored: int = 0) -> pd.DataFrame:
     """The table of runs that differ in their plateau's length alone; the last ones censored."""
@@ -149,7 +151,9 @@ def test_a_median_of_lower_bounds_is_one() -> None:
 
 def test_models_are_compared_by_geometric_means() -> None:
     one, other = [400.0, 420, 440, 460, 430], [200.0, 210, 190, 205, 195]
-    found = compare_ratio(pd.concat([seeds("pinn", one), seeds("regression", other)]), LENGTH)
+    found = compare_ratio(
+        pd.concat([seeds("pinn", one), seeds("regression", other)]), LENGTH, *PAIR
+    )
     assert found.kind == "geometric means"
     assert found.centers == ("430", "200")
     assert found.estimate is not None
@@ -163,7 +167,7 @@ def test_models_are_compared_by_geometric_means() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_few_seeds_give_a_ratio_and_no_certainty(count: int) -> None:
     table = pd.concat([seeds("pinn", [400.0] * count), seeds("regression", [200.0] * count)])
-    found = compare_ratio(table, LENGTH).estimate
+    found = compare_ratio(table, LENGTH, *PAIR).estimate
     assert found is not None
     assert found.number == pytest.approx(2)
     assert found.interval is None
@@ -172,15 +176,15 @@ def test_few_seeds_give_a_ratio_and_no_certainty(count: int) -> None:
 def test_quantities_of_either_sign_have_a_difference_and_no_ratio() -> None:
     table = pd.concat([seeds("pinn", [-0.4] * 4), seeds("regression", [0.4] * 4)])
     table = table.rename(columns={"plateau.length": "cosine"})
-    assert compare_ratio(table, "cosine").estimate is None
-    found = compare_difference(table, "cosine").estimate
+    assert compare_ratio(table, "cosine", *PAIR).estimate is None
+    found = compare_difference(table, "cosine", *PAIR).estimate
     assert found is not None
     assert found.number == pytest.approx(-0.8)
 
 
 def test_lengths_that_are_bounds_are_compared_by_their_medians() -> None:
     table = pd.concat([seeds("pinn", [900.0] * 5, 5), seeds("regression", [400.0, 450, 450, 500])])
-    found = compare_ratio(table, LENGTH)
+    found = compare_ratio(table, LENGTH, *PAIR)
     assert (found.kind, found.centers) == ("medians", ("≥ 900", "450"))
     assert found.estimate is not None
     assert (found.estimate.bound, found.estimate.number) == ("at least", 2)
@@ -189,13 +193,13 @@ def test_lengths_that_are_bounds_are_compared_by_their_medians() -> None:
 
 def test_a_run_without_a_plateau_leaves_a_ratio_of_medians() -> None:
     table = pd.concat([seeds("pinn", [0.0, 400, 420]), seeds("regression", [200.0] * 3)])
-    found = compare_ratio(table, LENGTH)
+    found = compare_ratio(table, LENGTH, *PAIR)
     assert (found.kind, found.centers) == ("medians", ("400", "200"))
 
 
 @pytest.mark.parametrize("quantity", ["plateau.length", "inside.mean.unheard/of"])
 def test_a_model_or_quantity_that_is_not_there_leaves_everything_open(quantity: str) -> None:
     for compare in (compare_ratio, compare_difference):
-        found = compare(seeds("pinn", [400.0]), quantity)
+        found = compare(seeds("pinn", [400.0]), quantity, *PAIR)
         assert found.seeds[1] == 0
         assert found.estimate is None

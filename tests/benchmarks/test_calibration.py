@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from analysis import estimates
+from analysis.contrast import Contrast
 from analysis.statistics import compare_difference, compare_ratio
-from analysis.verdicts import PINN, change, level
+from analysis.verdicts import change, level
 from benchmarks import page
 from benchmarks.calibration.coverage import coverage
 from benchmarks.calibration.methods import METHODS, Method
@@ -31,6 +32,7 @@ KEPT = Path(page.__file__).parent / "results" / "calibration.json"
 USED = {method.statistic.name: method for method in METHODS if method.used}
 ROWS: list[dict[str, Any]] = json.loads(KEPT.read_text())["rows"]
 REPETITIONS = 200
+PAIR = Contrast("pinn", "regression", is_papers=True)
 
 
 def table(one: list[float], other: list[float]) -> pd.DataFrame:
@@ -46,15 +48,15 @@ def test_the_report_uses_the_methods_of_the_table() -> None:
     one, other = np.exp(np.random.default_rng(0).normal(size=(2, 7)))
     runs = table(list(one), list(other))
     by_report = {
-        RATIO: compare_ratio(runs, "inside.x").estimate,
-        DIFFERENCE: compare_difference(runs, "inside.x").estimate,
-        CHANGE: change(PINN)(runs, "x").estimate,
+        RATIO: compare_ratio(runs, "inside.x", *PAIR.models).estimate,
+        DIFFERENCE: compare_difference(runs, "inside.x", *PAIR.models).estimate,
+        CHANGE: change("first")(runs, "x", PAIR).estimate,
     }
     for statistic, found in by_report.items():
         assert found is not None
         samples = (other, one) if statistic is CHANGE else (one, other)
         assert found.interval == pytest.approx(USED[statistic.name].interval(*samples))
-    found = level(PINN)(runs, "inside.x").estimate
+    found = level("first")(runs, "inside.x", PAIR).estimate
     assert found is not None
     assert found.interval == USED[ONE.name].interval(one)
 

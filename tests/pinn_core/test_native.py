@@ -18,7 +18,7 @@ from torch import Tensor
 from pinn_core.engine import backends
 from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.backends import library, native
-from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.operators import Channels, Derivatives, Operator
 from pinn_core.engine.propagation import propagate
 from pinn_core.engine.stack import Stack, padded
 from pinn_core.parts import UnknownName
@@ -295,3 +295,13 @@ def test_what_it_cannot_do_is_said_and_left_to_eager(
     other = Stack((3, 4, 1), lambda z, order: (z,) * (order + 1))
     with pytest.raises(RuntimeError, match="does not know the activation"):
         backends.choose("native", other, parameters)
+
+
+def test_a_plan_with_an_unknown_activation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack, parameters, x = example(widths=(16,), points=7)
+    channels = Channels((HEAT,), 3)
+    native.forward(stack, channels, parameters, x, 1, False)
+    native._plan.cache_clear()
+    monkeypatch.setattr(native, "codes", lambda: {stack.activation: 99})
+    with pytest.raises(MemoryError, match="or an unknown activation"):
+        native.forward(stack, channels, parameters, x, 1, False)

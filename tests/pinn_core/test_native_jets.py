@@ -71,3 +71,15 @@ def test_tables_that_lie_anyhow_are_read_as_they_are() -> None:
     assert not turned.is_contiguous()
     for odd in (shifted, turned):
         assert torch.equal(native_jets.activate(odd, own, channels, True), expected)
+
+
+@pytest.mark.parametrize("code", [-1, 5, 99])
+def test_an_unknown_activation_is_refused(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """Softplus once stood in for every code that nothing has."""
+    softplus, channels = ACTIVATIONS["softplus"], CHANNELS["heat"]
+    z, back = tables(channels, 2, torch.float32)
+    monkeypatch.setattr(native_jets, "codes", lambda: {softplus: code})
+    with pytest.raises(ValueError, match="native activate does not know this activation's code"):
+        native_jets.activate(z, softplus, channels, True)
+    with pytest.raises(ValueError, match="native activate_reverse does not know"):
+        native_jets.activate_reverse(z, back, softplus, channels, True)

@@ -168,7 +168,7 @@ def test_status(done: Path) -> None:
     code, said, _ = pinn_sweep("status", "sample", "--runs-dir", done)
     assert code == 0
     assert "4/4" in said
-    assert "nobody works on it" in said
+    assert "no command works on it" in said
     state: dict[str, Any] = json.loads(
         pinn_sweep("status", "sample", "--runs-dir", done, "--json")[1]
     )

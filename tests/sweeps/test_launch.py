@@ -6,7 +6,9 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 from shutil import copytree
 
@@ -20,7 +22,9 @@ from analysis.load import StudyData
 from sweeps.display import reporting
 from sweeps.errors import StudyError
 from sweeps.execution import launch as launch_module
+from sweeps.execution.executors import Inline
 from sweeps.execution.launch import run_study
+from sweeps.execution.stage import Stage
 from sweeps.search.planned import planned_ids
 from sweeps.store import faults
 from sweeps.store.checkpoints import StoredCheckpoint, begun
@@ -188,6 +192,24 @@ def test_a_run_that_always_fails_is_listed_and_the_rest_completes(tmp_path: Path
     obstacle.rmdir()
     assert launch(study, tmp_path)[0] == 0
     assert planned(study, tmp_path) <= set(digests(study, tmp_path))
+
+
+@pytest.mark.usefixtures("no_report")
+def test_failures_count_though_nothing_is_asked_for_after_the_last_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = sample(tmp_path)
+    guilty = pinn_run(study).run_id
+    Path(store_of(study, tmp_path).where(guilty)).mkdir(parents=True)
+    carry_out = Inline.carry_out
+
+    def only_two(crew: Inline, stages: Iterable[Stage], *rest: Callable[..., None]) -> None:
+        carry_out(crew, islice(stages, 2), *rest)
+
+    monkeypatch.setattr(Inline, "carry_out", only_two)
+    code, said = launch(study, tmp_path)
+    assert code == 1
+    assert f"{guilty}: IsADirectoryError" in said
 
 
 @pytest.mark.usefixtures("no_report")

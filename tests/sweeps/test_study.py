@@ -116,6 +116,26 @@ def test_a_model_may_have_a_base_of_its_own(tmp_path: Path) -> None:
     assert load_study(str(file)) == study
 
 
+def test_base_may_hold_the_objective_of_all_models(tmp_path: Path) -> None:
+    own = "    objective: {kind: pinn, lambda_b: 1, batch: 16, points: uniform}\n"
+    base = "base:\n  objective: {kind: pinn, lambda_b: 1, batch: 16, points: uniform}\n"
+    alone, shared = tmp_path / "alone.yaml", tmp_path / "shared.yaml"
+    alone.write_text(MODELS)
+    shared.write_text(
+        MODELS.replace(f"plain:\n{own}", "plain: {}\n")
+        .replace(f"annealed:\n{own}", "annealed:\n")
+        .replace("base:\n", base, 1)
+    )
+    study = load_study(str(shared))
+    assert study == load_study(str(alone))
+    assert study.to_yaml() == load_study(str(alone)).to_yaml()
+    replaced = load_study(str(shared), ("models.annealed.objective={kind: regression}",))
+    kinds = {name: model.objective.kind for name, model in replaced.models.items()}
+    assert kinds == {"plain": "pinn", "annealed": "regression"}
+    weighted = load_study(str(shared), ("base.objective.lambda_b=7",))
+    assert configuration_at(weighted, "annealed", {}).objective.to_dict()["lambda_b"] == 7.0
+
+
 def test_a_study_may_have_a_smaller_version(tmp_path: Path) -> None:
     file = tmp_path / "models.yaml"
     file.write_text(f"{MODELS}reduced: {{base.phases.0.steps: 2, rerun.seeds: 3}}\n")

@@ -141,6 +141,15 @@ def test_a_grid_needs_values_that_can_be_counted(file: Path) -> None:
         ("models.annealed.base.weighting.kind=anealing", "models.annealed.base.weighting.kind"),
         ("models.annealed.base.weighting.period=0", "models.annealed.base.weighting.period"),
         ("models.annealed.base.objective=3", "unknown key 'objective'"),
+        ("base.objective={kind: pin}", "base.objective.kind: unknown objective 'pin'"),
+        ("base.objective=null", "base.objective: found null, allowed: a mapping with a kind"),
+        ("base.objective={kind: pinn, lambda: 1}", "base.objective.lambda: unknown key 'lambda'"),
+        (
+            "models.plain={}",
+            "models.plain.objective: missing: give this model an objective, or all models one as "
+            "base.objective",
+        ),
+        ("models.plain={objektive: 1}", "models.plain.objektive: unknown key 'objektive'"),
         ("models.annealed.base.weighting.kind=causal", "models.annealed: weighting causal needs"),
         ("models.plain.objective.lambdas={initial: 1}", "unknown condition in objective.lambdas"),
     ],

@@ -164,7 +164,7 @@ def _cache() -> Path | None:
         return make_ours(cache_folder())
     except NotOurs as error:
         logger.warning("The cache folder is not used, every process compiles anew: %s", error)
-    except (OSError, RuntimeError):  # who has no home folder has no cache
+    except (OSError, RuntimeError):  # without a home folder there is no cache
         pass
     return None
 

@@ -32,7 +32,11 @@ _RESULTS: dict[str, Any] = {
     "kept": _COUNT,
     "forward": ctypes.c_int,
     "reverse": ctypes.c_int,
+    "activate": ctypes.c_int,
+    "activate_reverse": ctypes.c_int,
 }
+NO_MEMORY, UNKNOWN = 1, 2
+"""Of ``Answer`` in cpp/native.cpp, what is not 0."""
 
 
 @cache
@@ -67,6 +71,14 @@ def function(name: str, precision: torch.dtype) -> Callable[..., Any]:
     found.restype = _RESULTS.get(name)
     typed: Callable[..., Any] = found
     return typed
+
+
+def refuse(answer: int, name: str) -> None:
+    """Raise what a function's ``answer`` says went wrong, if anything did."""
+    if answer == UNKNOWN:
+        raise ValueError(f"native {name} does not know this activation's code")
+    if answer:
+        raise MemoryError(f"native {name} ran out of memory")
 
 
 @cache

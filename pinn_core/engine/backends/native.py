@@ -16,7 +16,7 @@ from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import Stack
 
 ACTIVATION_CODES = ("tanh", "sin", "gelu", "silu", "softplus")
-"""The order of ``ActivationCode`` in cpp/jets.hpp."""
+"""The order of ``ActivationCode`` in cpp/activations.hpp."""
 GATES = ("none", "code", "paper")
 """The order of ``Gates`` in cpp/plan.hpp."""
 
@@ -63,7 +63,7 @@ class _Plan:
         job = _job(stack, channels, parameters, points, threads)
         self.handle = library.function("plan", precision)(ctypes.byref(job), keep)
         if not self.handle:
-            raise MemoryError("no memory for the plan of a native call")
+            raise MemoryError("no memory for the plan of a native call, or an unknown activation")
         weakref.finalize(self, library.function("free", precision), self.handle)
         self.kept: int = library.function("kept", precision)(self.handle) if keep else 0
 
@@ -119,15 +119,14 @@ def forward(
     if plan.empty:
         return outputs, Saved(plan, parameters, points, None)
     kept = _spare.take(plan.kept, parameters) if keep else None
-    failed = plan.forward(
+    answer = plan.forward(
         plan.handle,
         parameters.data_ptr(),
         points.data_ptr(),
         outputs.data_ptr(),
         kept.data_ptr() if kept is not None else None,
     )
-    if failed:
-        raise MemoryError("native forward ran out of memory")
+    library.refuse(answer, "forward")
     return outputs, Saved(plan, parameters, points, kept)
 
 
@@ -137,7 +136,7 @@ def reverse(saved: Saved, adjoint: Tensor) -> Tensor:
         return torch.zeros_like(saved.parameters)
     adjoint = adjoint.contiguous()
     gradient = torch.empty_like(saved.parameters)
-    failed = saved.plan.reverse(
+    answer = saved.plan.reverse(
         saved.plan.handle,
         saved.parameters.data_ptr(),
         saved.points.data_ptr(),
@@ -145,8 +144,7 @@ def reverse(saved: Saved, adjoint: Tensor) -> Tensor:
         adjoint.data_ptr(),
         gradient.data_ptr(),
     )
-    if failed:
-        raise MemoryError("native reverse ran out of memory")
+    library.refuse(answer, "reverse")
     return gradient
 
 

@@ -75,7 +75,8 @@ def gate_reverse(back: Tensor, other: Tensor, channels: Channels) -> Tensor:
 
 
 def _call(name: str, precision: torch.dtype, shape: _Shape, *arguments: int) -> None:
-    library.function(name, precision)(ctypes.byref(shape), *arguments)
+    answer = library.function(name, precision)(ctypes.byref(shape), *arguments)
+    library.refuse(answer or 0, name)
 
 
 @lru_cache(maxsize=256)

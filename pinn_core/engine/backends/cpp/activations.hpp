@@ -4,6 +4,8 @@
 // ``jet`` makes value and derivatives from that by arithmetic alone.
 #pragma once
 
+#include <stdexcept>
+
 #include "functions.hpp"
 
 namespace pinn {
@@ -69,5 +71,20 @@ struct Softplus {
         return {own[1], s, second, second * (T(1) - T(2) * s)};
     }
 };
+
+enum ActivationCode { code_tanh, code_sin, code_gelu, code_silu, code_softplus };
+
+// Calls the function with an activation, by its code; throws where no activation has the code.
+template <class T, class Do>
+auto with_activation(int activation, const Do& call) {
+    switch (activation) {
+        case code_tanh: return call(Tanh<T>());
+        case code_sin: return call(Sin<T>());
+        case code_gelu: return call(Gelu<T>());
+        case code_silu: return call(Silu<T>());
+        case code_softplus: return call(Softplus<T>());
+    }
+    throw std::invalid_argument("no activation has this code");
+}
 
 }  // namespace pinn

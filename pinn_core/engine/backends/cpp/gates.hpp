@@ -113,16 +113,4 @@ void gate_reverse(const Tables<T>& tables, const T* back, const T* other, T* adj
     });
 }
 
-// Calls the function with an activation, by its code.
-template <class T, class Do>
-void with_activation(int activation, const Do& call) {
-    switch (activation) {
-        case code_tanh: return call(Tanh<T>());
-        case code_sin: return call(Sin<T>());
-        case code_gelu: return call(Gelu<T>());
-        case code_silu: return call(Silu<T>());
-        default: return call(Softplus<T>());
-    }
-}
-
 }  // namespace pinn

@@ -1,4 +1,4 @@
-// One layer's activation on all channels, forward and back; equations in ../chunk.py.
+// One layer's activation on all channels, forward and back; equations in ../jets.py.
 //
 // Channels are value, slopes z_i, operators L z. What is stored of a layer lies in panels of blocks
 // of n rows: ``kept`` blocks for the value (activations.hpp), then the other channels.
@@ -194,17 +194,9 @@ Kernels<T> kernels(const Diffusion<T>& a) {
             activate_reverse<T, Activation, -1, -1>};
 }
 
-enum ActivationCode { code_tanh, code_sin, code_gelu, code_silu, code_softplus };
-
 template <class T>
 Kernels<T> kernels(int activation, const Diffusion<T>& a) {
-    switch (activation) {
-        case code_tanh: return kernels<T, Tanh<T>>(a);
-        case code_sin: return kernels<T, Sin<T>>(a);
-        case code_gelu: return kernels<T, Gelu<T>>(a);
-        case code_silu: return kernels<T, Silu<T>>(a);
-        default: return kernels<T, Softplus<T>>(a);
-    }
+    return with_activation<T>(activation, [&](auto own) { return kernels<T, decltype(own)>(a); });
 }
 
 }  // namespace pinn

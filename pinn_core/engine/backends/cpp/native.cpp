@@ -3,6 +3,7 @@
 // Tasks are (member, block of chunks). Chunks and blocks follow from the job without its members
 // and threads, and sums over them are taken in order: so a member's bits depend on nothing else.
 #include <new>
+#include <stdexcept>
 
 #include "gates.hpp"
 #include "pool.hpp"
@@ -120,13 +121,37 @@ void with_tables(const Shape& shape, const Do& work) {
     work(Tables<T>{{shape.slopes, shape.operators, false, table.data()}, shape.members, shape.size});
 }
 
+template <class T>
+void activate_tables(const Shape& shape, const T* z, T* after) {
+    with_tables<T>(shape, [&](const Tables<T>& tables) {
+        with_activation<T>(shape.activation, [&](auto own) {
+            activated<T, decltype(own)>(tables, shape.with_slopes, z, after);
+        });
+    });
+}
+
+template <class T>
+void activate_tables_reverse(const Shape& shape, const T* z, const T* back, int64_t rows,
+                             T* adjoint) {
+    with_tables<T>(shape, [&](const Tables<T>& tables) {
+        with_activation<T>(shape.activation, [&](auto own) {
+            activated_reverse<T, decltype(own)>(tables, shape.with_slopes, z, back, rows, adjoint);
+        });
+    });
+}
+
+// What the functions of the C interface answer; library.py has the same.
+enum Answer { answer_done, answer_no_memory, answer_unknown };
+
 template <class Do>
 int guarded(const Do& work) {
     try {
         work();
-        return 0;
+        return answer_done;
+    } catch (const std::invalid_argument&) {
+        return answer_unknown;
     } catch (...) {
-        return 1;
+        return answer_no_memory;
     }
 }
 
@@ -155,7 +180,8 @@ PINN_PUBLIC int pinn_runs_here() {
     return 1;
 }
 
-// A null plan or 1 from the others: memory ran out. Those on tables need next to none.
+// A null plan: memory ran out, or no activation has the code. The others answer by ``Answer``, or
+// nothing where memory for a few coefficients is all that they need.
 #define PINN_FUNCTIONS(T)                                                                         \
     PINN_PUBLIC pinn::Plan<T>* pinn_plan_##T(const pinn::Job* job, int keep) {                    \
         pinn::Plan<T>* plan = nullptr;                                                            \
@@ -174,21 +200,13 @@ PINN_PUBLIC int pinn_runs_here() {
         return pinn::guarded(                                                                     \
             [&] { pinn::Call<T>(*plan, parameters, points, kept).reverse(adjoint, gradient); });  \
     }                                                                                             \
-    PINN_PUBLIC void pinn_activate_##T(const pinn::Shape* shape, const T* z, T* after) {           \
-        pinn::with_tables<T>(*shape, [&](const pinn::Tables<T>& tables) {                         \
-            pinn::with_activation<T>(shape->activation, [&](auto activation) {                    \
-                pinn::activated<T, decltype(activation)>(tables, shape->with_slopes, z, after);   \
-            });                                                                                   \
-        });                                                                                       \
+    PINN_PUBLIC int pinn_activate_##T(const pinn::Shape* shape, const T* z, T* after) {            \
+        return pinn::guarded([&] { pinn::activate_tables<T>(*shape, z, after); });                \
     }                                                                                             \
-    PINN_PUBLIC void pinn_activate_reverse_##T(const pinn::Shape* shape, const T* z,              \
-                                               const T* back, int64_t rows, T* adjoint) {         \
-        pinn::with_tables<T>(*shape, [&](const pinn::Tables<T>& tables) {                         \
-            pinn::with_activation<T>(shape->activation, [&](auto activation) {                    \
-                pinn::activated_reverse<T, decltype(activation)>(tables, shape->with_slopes, z,   \
-                                                                 back, rows, adjoint);            \
-            });                                                                                   \
-        });                                                                                       \
+    PINN_PUBLIC int pinn_activate_reverse_##T(const pinn::Shape* shape, const T* z,               \
+                                              const T* back, int64_t rows, T* adjoint) {          \
+        return pinn::guarded(                                                                     \
+            [&] { pinn::activate_tables_reverse<T>(*shape, z, back, rows, adjoint); });           \
     }                                                                                             \
     PINN_PUBLIC void pinn_gate_##T(const pinn::Shape* shape, const T* inside, const T* swing,     \
                                    const T* base, T* after) {                                     \

@@ -1,4 +1,4 @@
-// Tasks on several threads: who does which is open, where its result goes is not.
+// Tasks on several threads. Any thread may run any task; each task writes to a place of its own.
 #pragma once
 
 #include <unistd.h>
