@@ -46,6 +46,20 @@ class Stack:
         if self.features is not None and self.features.count != self.widths[0]:
             raise ValueError(f"{self.features.count} features into {self.widths[0]} inputs")
 
+    @property
+    def first_gate(self) -> int | None:
+        """The first hidden layer with a gate, counted from 0; all later ones have one, too."""
+        return {"none": None, "code": 0, "paper": 1}[self.gates]
+
+    def has_gate(self, layer: int) -> bool:
+        """Whether a gate follows the hidden layer of this number, counted from 0."""
+        return self.first_gate is not None and layer >= self.first_gate
+
+    @property
+    def base_encoder(self) -> int:
+        """The encoder B (0: U, 1: V) of a gate, which passes on A (C - B) + B with the other C."""
+        return 0 if self.gates == "paper" else 1
+
     def with_features(self, features: Features | None) -> "Stack":
         """The same layers behind features of the coordinates."""
         return replace(self, features=features)

@@ -15,7 +15,7 @@ from pinn_core.engine.backends.eager import CHUNK
 from pinn_core.engine.features import Features
 from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.engine.propagation import differentiable_channels, propagate
-from pinn_core.engine.stack import Stack, padded
+from pinn_core.engine.stack import Gates, Stack, padded
 from pinn_core.testing.nesting import derivatives
 
 D = Derivatives("x", "y")
@@ -239,3 +239,13 @@ def test_the_backend_is_native_where_it_can_be(monkeypatch: pytest.MonkeyPatch) 
             assert backends.settled(wanted, stack, like) == "native"
         assert backends.choose("eager", stack, like, (LAPLACE,)) is eager
         assert backends.choose("auto", stack, like, (D.xxy,)) is third_order
+
+
+@pytest.mark.parametrize(
+    ("gates", "gated", "base"),
+    [("none", (False, False), None), ("code", (True, True), 1), ("paper", (False, True), 0)],
+)
+def test_which_layers_have_gates(gates: Gates, gated: tuple[bool, ...], base: int | None) -> None:
+    stack = Stack((2, 4, 4, 1), ACTIVATIONS["tanh"], gates)
+    assert tuple(map(stack.has_gate, range(2))) == gated
+    assert base is None or stack.base_encoder == base

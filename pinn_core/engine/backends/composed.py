@@ -79,7 +79,7 @@ def forward(
         if gated and depth == 0:
             inside, swing, base = _parted(stack, inside)
             saved.swing = swing
-        h = kernels.gate(inside, swing, base, channels) if _has_gate(stack, depth) else inside
+        h = kernels.gate(inside, swing, base, channels) if stack.has_gate(depth) else inside
         if gated and depth == last:
             h = _without_slopes(h, channels)
         if keep:
@@ -108,7 +108,7 @@ def reverse(
         gradients = [*by_layer, *gradients]
         if gated and depth == last:
             back = _with_slopes(back, channels)
-        if saved.swing is not None and _has_gate(stack, depth):
+        if saved.swing is not None and stack.has_gate(depth):
             more = kernels.gate_reverse(back, saved.inside[depth], channels)
             by_swing = more if depth == last else by_swing.add_(more)
             by_base = back if depth == last else by_base + back
@@ -120,10 +120,6 @@ def reverse(
             saved.before[depth], back, stack.activation, channels, slopes
         )
     return _sorted(stack, _enter_reverse(channels, saved.inputs, adjoint), gradients)
-
-
-def _has_gate(stack: Stack, depth: int) -> bool:
-    return stack.gates == "code" or (stack.gates == "paper" and depth > 0)
 
 
 def _joined(stack: Stack, parameters: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,15 +139,15 @@ def _joined(stack: Stack, parameters: Tensor) -> tuple[Tensor, Tensor]:
 
 def _parted(stack: Stack, joined: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """First activation, swing and base of the gates: h = inside * swing + base."""
-    inside, u, v = joined.split(stack.widths[1], dim=3)
-    swing, base = (u - v, v) if stack.gates == "code" else (v - u, u)
-    return inside.contiguous(), swing, base.contiguous()
+    inside, *encoded = joined.split(stack.widths[1], dim=3)
+    base = encoded[stack.base_encoder]
+    return inside.contiguous(), encoded[1 - stack.base_encoder] - base, base.contiguous()
 
 
 def _joined_adjoint(stack: Stack, inside: Tensor, by_swing: Tensor, by_base: Tensor) -> Tensor:
     rest = by_base - by_swing
-    u, v = (by_swing, rest) if stack.gates == "code" else (rest, by_swing)
-    return torch.cat([inside, u, v], dim=3)
+    encoded = [rest, by_swing] if stack.base_encoder == 0 else [by_swing, rest]
+    return torch.cat([inside, *encoded], dim=3)
 
 
 def _sorted(stack: Stack, entrance: list[Tensor], others: list[Tensor]) -> Tensor:

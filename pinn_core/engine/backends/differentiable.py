@@ -42,11 +42,11 @@ def _outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tenso
     encoded = [
         activated(_entered(stack, channels, layer, points)) for layer in stack.encoders(parameters)
     ]
-    if stack.gates == "paper":
+    if stack.base_encoder == 0:
         encoded.reverse()
     h = activated(_entered(stack, channels, layers[0], points))
     for depth in range(1, len(layers)):
-        if stack.gates == "code" or (stack.gates == "paper" and depth > 1):
+        if stack.has_gate(depth - 1):
             swing = [u - v for u, v in zip(*encoded, strict=True)]
             product = _multiplied(channels, h, swing)
             h = [left + right for left, right in zip(product, encoded[1], strict=True)]

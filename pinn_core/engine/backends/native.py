@@ -17,8 +17,6 @@ from pinn_core.engine.stack import Stack
 
 ACTIVATION_CODES = ("tanh", "sin", "gelu", "silu", "softplus")
 """The order of ``ActivationCode`` in cpp/activations.hpp."""
-GATES = ("none", "code", "paper")
-"""The order of ``Gates`` in cpp/plan.hpp."""
 
 
 class _Job(ctypes.Structure):
@@ -31,7 +29,8 @@ class _Job(ctypes.Structure):
         ("slopes", ctypes.c_int32),
         ("operators", ctypes.c_int32),
         ("shared_points", ctypes.c_int32),
-        ("gates", ctypes.c_int32),
+        ("first_gate", ctypes.c_int32),
+        ("base_encoder", ctypes.c_int32),
         ("members", ctypes.c_int64),
         ("parameters", ctypes.c_int64),
         ("points", ctypes.c_int64),
@@ -164,7 +163,8 @@ def _job(
         slopes=slopes,
         operators=operators,
         shared_points=points[0] == 1,
-        gates=GATES.index(stack.gates),
+        first_gate=-1 if stack.first_gate is None else stack.first_gate,
+        base_encoder=stack.base_encoder,
         members=parameters[0],
         parameters=parameters[1],
         points=points[1],

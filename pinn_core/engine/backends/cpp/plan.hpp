@@ -11,7 +11,8 @@ namespace pinn {
 
 // The C interface's description of a call; native.py has the same structure.
 struct Job {
-    int32_t activation, threads, layers, slopes, operators, shared_points, gates;
+    int32_t activation, threads, layers, slopes, operators, shared_points;
+    int32_t first_gate, base_encoder;  // of ``Stack``; first_gate is -1 without gates
     int64_t members, parameters, points;  // parameters: length of a member's row, padding included
     const int64_t* widths;                // layers + 1, inputs to outputs
     const int64_t* axes;                  // of the slopes
@@ -20,9 +21,6 @@ struct Job {
 };
 
 constexpr int64_t most_blocks = 16;
-
-// Whether two encoders of the input gate the layers: all, or all but the first.
-enum Gates { gates_none, gates_code, gates_paper };
 
 // Made once for many calls, which only read it.
 template <class T>
@@ -35,7 +33,9 @@ class Plan {
           slopes(job.slopes),
           operators(job.operators),
           shared_points(job.shared_points),
-          gates(job.gates),
+          gates(job.first_gate >= 0),
+          first_gate(job.first_gate),
+          base_encoder(job.base_encoder),
           members(job.members),
           parameters(job.parameters),
           points(job.points),
@@ -75,7 +75,7 @@ class Plan {
     int64_t padded(int64_t l) const { return panels<T>(width(l)) * panel_width<T>; }
     int64_t bias_at(int64_t l) const { return weights_at[l] + width(l) * width(l + 1); }
     int64_t entrance_bias_at(int e) const { return entrance_at[e] + inputs * width(1); }
-    bool has_gate(int64_t l) const { return gates == gates_code || (gates == gates_paper && l); }
+    bool has_gate(int64_t l) const { return gates && l >= first_gate; }
     // The first layer and, with gates, the encoders U and V, which have the same shape.
     int entrances() const { return gates ? 3 : 1; }
     int64_t kept_blocks(int64_t l) const { return kernel.kept + (l ? channels - 1 : 0); }
@@ -86,7 +86,8 @@ class Plan {
     const bool keep;
     const int threads, slopes, operators;
     const bool shared_points;
-    const int gates;
+    const bool gates;
+    const int first_gate, base_encoder;
     const int64_t members, parameters, points;
     const int64_t hidden, channels, inputs, outputs;
     const std::vector<int64_t> axes;

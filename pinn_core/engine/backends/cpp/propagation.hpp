@@ -160,9 +160,9 @@ class Propagation {
         std::copy_n(after_, numbers(n), e == 1 ? swing_ : base_);
     }
 
-    // swing U - V and base V, or in the paper V - U and U.
+    // The base is the encoder ``base_encoder`` (0: U, 1: V); the swing is the other minus the base.
     void set_swing(int64_t n) {
-        if (plan_.gates == gates_paper) std::swap(swing_, base_);
+        if (plan_.base_encoder == 0) std::swap(swing_, base_);
         for (int64_t k = 0; k < numbers(n); ++k) swing_[k] -= base_[k];
     }
 
@@ -196,9 +196,9 @@ class Propagation {
             std::fill_n(back_ + (q * plan_.channels + 1) * block, plan_.slopes * block, T(0));
     }
 
-    // The adjoint after an encoder: of swing U - V and base V, or of V - U and U.
+    // The adjoint after an encoder, from those of swing and base.
     void encoder_back(int64_t n, int e) const {
-        const bool in_base = (e == 1) == (plan_.gates == gates_paper);
+        const bool in_base = e - 1 == plan_.base_encoder;
         for (int64_t k = 0; k < numbers(n); ++k)
             back_[k] = in_base ? by_base_[k] - by_swing_[k] : by_swing_[k];
     }
