@@ -74,7 +74,7 @@ class FailsAgain(Exception):
     """A pack's failure that another try would repeat; the message is all that needs to be said."""
 
 
-class TooLarge(FailsAgain):
+class TooLarge(FailsAgain, MemoryError):
     """One run alone does not fit into memory."""
 
 

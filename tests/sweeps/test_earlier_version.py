@@ -16,7 +16,7 @@ from sweeps.checking.verify import Verification, verify
 from sweeps.cli import app
 from sweeps.errors import LaterVersion, StudyError
 from sweeps.execution.launch import run_study
-from sweeps.search.planned import planned_ids
+from sweeps.search.planned import planned_ids, planned_runs
 from sweeps.store.folder import StudyFolder
 from sweeps.store.kept_study import load_sealed
 from sweeps.store.results import Results
@@ -83,7 +83,10 @@ def test_the_seeds_of_a_model_without_a_search_stay_those_of_its_rule(
     study, store, results = opened("old-mixed", tmp_path)
     committed = store.committed()
     assert planned_ids(study, store, results) == committed
-    assert len(planned_ids(study.under_rule(RULE), store, results) - committed) == 1
+    later = planned_runs(study.under_rule(RULE), store, results)["regression"]
+    manifests = [store.manifest(run_id) for run_id in committed]
+    assert {one.seed for one in manifests if one.model == "regression"} == {0, 1}
+    assert {run.seed for run in later.rerun} == {1, 2}
     assert launch("old-mixed", tmp_path) == 0
     assert store.committed() == committed
 
