@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pinn_core.engine.operators import Channels
 from pinn_core.problems import Problem
 from pinn_core.testing.said import demand
 
@@ -43,7 +42,6 @@ def check_problem(problem: Problem) -> None:
 
 def _check_residual(problem: Problem) -> None:
     name, operators = problem.kind, problem.operators
-    Channels(operators, len(problem.coordinates))
     draws = torch.Generator().manual_seed(0)
     points = torch.from_numpy(problem.grid().interior.coordinates[:5])[None]
     shape = (2, 1 + len(operators), points.shape[1], problem.outputs)

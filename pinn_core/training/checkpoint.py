@@ -37,7 +37,7 @@ class CheckpointStore(Protocol):
 
 @dataclass(frozen=True)
 class Folder:
-    """A shelf in a local directory, which is made when it is needed."""
+    """A checkpoint store in a local directory, which is made when it is needed."""
 
     directory: Path
 

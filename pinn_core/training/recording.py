@@ -48,7 +48,7 @@ class Recorder:
         self.others = list(dict.fromkeys([*disc.problem.conditions, *compared]))
         self.losses = [self._equation.name, *self.others, FIT]
         self.columns = [
-            *columns(self.others, configuration.weighting.kind != "fixed"),
+            *columns(self.others, configuration.weighting.adaptive),
             *work_columns(configuration.phases),
         ]
         self.names = self._names()

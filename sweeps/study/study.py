@@ -387,7 +387,7 @@ def _resolved_expectation(study: "Study", place: int, each: Expectation) -> Expe
         other = replace(other, where=found)
     base = study.base_of(each.model)
     conditions = tuple(base.problem.conditions)
-    recorded = columns(conditions, base.weighting.kind != "fixed")
+    recorded = columns(conditions, base.weighting.adaptive)
     if base.record.curvature_every:
         pinn = study.models[each.model].objective.kind == "pinn"
         terms = ("residual", *conditions) if pinn else ("regression",)
