@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, get_args
 
 from pinn_core.aggregations import Aggregation, Sum
@@ -17,7 +17,7 @@ from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
 from pinn_core.objectives import Objective
 from pinn_core.optimizers import Optimizer
-from pinn_core.parts import FAMILIES, Family, Part, Plain, default_of, differing
+from pinn_core.parts import FAMILIES, Family, Part, Plain, default_of, differing, has_default
 from pinn_core.probes.probe import Probe
 from pinn_core.problems.problem import Problem
 from pinn_core.weightings import Fixed, Weighting
@@ -91,17 +91,29 @@ class Configuration:
     """
 
     problem: Problem
+    """The equation to solve and its points."""
     network: Network
+    """The network and how it is initialised."""
     objective: Objective
+    """The loss that it is trained on."""
     phases: tuple[Optimizer, ...]
+    """The optimizers, one after the other, each with its steps."""
     weighting: Weighting = field(default_factory=Fixed)
+    """How the weights of the loss terms are set during a run."""
     aggregation: Aggregation = field(default_factory=Sum)
+    """How the weighted gradients of the loss terms become one direction."""
     alignment: Alignment = field(default_factory=Unaligned)
+    """What becomes of an update that conflicts with a loss term."""
     inputs: Inputs = field(default_factory=Raw)
+    """What the network is given of the coordinates."""
     constraints: Constraints = "soft"
+    """Conditions as terms of the loss, or (hard) kept by the form of the solution."""
     stages: Stages = field(default_factory=Unstaged)
+    """The problems that a run is trained on one after the other, all phases on each."""
     record: Record = field(default_factory=Record)
+    """What a run records and how often."""
     precision: Precision = "float32"
+    """Floating point numbers of the training; tf32: float32, a GPU's matrix products in TF32."""
 
     def __post_init__(self) -> None:
         if not self.phases:
@@ -174,17 +186,11 @@ class Configuration:
 
     def to_dict(self, as_plain: Callable[[Part], Plain] = Part.to_dict) -> Plain:
         """As plain nested data with every default, each part with its ``kind``."""
+        return {each.name: self.plain(each.name, as_plain) for each in fields(self)}
 
-        def converted(value: object) -> Any:  # noqa: ANN401
-            if isinstance(value, tuple):
-                return [converted(entry) for entry in value]
-            if isinstance(value, Part):
-                return as_plain(value)
-            if isinstance(value, Record):
-                return {each.name: converted(getattr(value, each.name)) for each in fields(value)}
-            return value
-
-        return {each.name: converted(getattr(self, each.name)) for each in fields(self)}
+    def plain(self, name: str, as_plain: Callable[[Part], Plain] = Part.to_dict) -> Any:  # noqa: ANN401
+        """The value of one field as plain data, as in ``to_dict``."""
+        return _plain(getattr(self, name), as_plain)
 
     def identity(self) -> Plain:
         """What makes it this configuration: what differs from the defaults, by rule 2.
@@ -192,12 +198,22 @@ class Configuration:
         A run without an option has the name that it had before there was one.
         """
         said = {each.name: _identity(getattr(self, each.name)) for each in fields(self)}
-        defaults = {each.name: default_of(each) for each in fields(self) if _has_default(each)}
+        defaults = {each.name: default_of(each) for each in fields(self) if has_default(each)}
         return {
             name: value
             for name, value in said.items()
             if name not in defaults or value != _identity(defaults[name])
         }
+
+
+def _plain(value: object, as_plain: Callable[[Part], Plain]) -> Any:  # noqa: ANN401
+    if isinstance(value, tuple):
+        return [_plain(entry, as_plain) for entry in value]
+    if isinstance(value, Part):
+        return as_plain(value)
+    if isinstance(value, Record):
+        return {each.name: _plain(getattr(value, each.name), as_plain) for each in fields(value)}
+    return value
 
 
 def _identity(value: Any) -> Any:  # noqa: ANN401
@@ -206,10 +222,6 @@ def _identity(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, Part):
         return value.identity()
     return differing(value) if isinstance(value, Record) else value
-
-
-def _has_default(each: Field[Any]) -> bool:
-    return each.default is not MISSING or each.default_factory is not MISSING
 
 
 def families() -> Mapping[str, Family[Any]]:

@@ -114,6 +114,11 @@ def default_of(field: Field[Any]) -> Any:  # noqa: ANN401
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
+def has_default(field: Field[Any]) -> bool:
+    """Whether a dataclass's field may be left out."""
+    return field.default is not MISSING or field.default_factory is not MISSING
+
+
 class Family(Generic[P]):
     """The parts of one family, by kind.
 

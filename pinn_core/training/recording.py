@@ -328,24 +328,21 @@ class ErrorMetrics:
     """
 
     def __init__(self, disc: Discretization, interior: PointSet, supervised: PointSet) -> None:
-        def both(inner: Tensor, outer: Tensor) -> Tensor:
-            return torch.cat([inner, outer], dim=1).flatten(1)
-
         share = len(disc.interior) / len(disc.grid)
         self.conditions = [
             name for name, condition in disc.problem.conditions.items() if condition.plain
         ]
-        exact = both(interior["exact"], supervised["exact"])
-        reference = both(interior["reference"], supervised["reference"])
+        exact = _both(interior["exact"], supervised["exact"])
+        reference = _both(interior["reference"], supervised["reference"])
         inside, outside = torch.zeros_like(interior["exact"]), torch.ones_like(supervised["exact"])
-        grid = both(inside + share / len(interior), outside * (1 - share) / len(supervised))
+        grid = _both(inside + share / len(interior), outside * (1 - share) / len(supervised))
         known, learnt = (grid * (~table.isnan()).to(grid.dtype) for table in (exact, reference))
         learnt = learnt / (learnt.sum() > 0)  # nothing known: NaN, which no loss is
         exact, reference = exact.nan_to_num(), reference.nan_to_num()
         size = (known * exact.square()).sum()
-        targets = [both(inside, supervised[f"target/{name}"]) for name in self.conditions]
+        targets = [_both(inside, supervised[f"target/{name}"]) for name in self.conditions]
         weights = [
-            both(inside, supervised[f"share/{name}"] / len(supervised)) for name in self.conditions
+            _both(inside, supervised[f"share/{name}"] / len(supervised)) for name in self.conditions
         ]
         self._backend = disc.backend
         self._point_sets = (interior, supervised)
@@ -395,3 +392,7 @@ class ErrorMetrics:
         sums = self._scale * squares[-2:]
         totals = torch.stack([sums, self._mass.expand_as(sums)])
         return totals if past is None else past + totals
+
+
+def _both(inner: Tensor, outer: Tensor) -> Tensor:
+    return torch.cat([inner, outer], dim=1).flatten(1)

@@ -144,12 +144,13 @@ class RayTune:
         if first is None:
             return
         os.environ.update(TUNE_ENVIRONMENT)
-        if first.resources.slots:  # a cluster grows by what waits; Tune has one pack wait
-            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots)
+        # all workers start at once, not one after the other; and a cluster grows by what waits
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots + 1)
         if not self._address:
             self._stack.enter_context(ray_connected(None, self._machine))
         from ray import tune
 
+        from sweeps.execution.pack_scheduler import PackScheduler
         from sweeps.execution.pack_searcher import PackSearcher
         from sweeps.execution.trainable import PackTrainable
         from sweeps.execution.tune_events import PackEvents
@@ -168,6 +169,7 @@ class RayTune:
                 tune.with_resources(PackTrainable, needs),
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
+                    scheduler=PackScheduler(self.slots),
                     num_samples=-1,  # until the searcher says FINISHED
                     reuse_actors=True,
                     trial_dirname_creator=lambda trial: trial.trial_id,

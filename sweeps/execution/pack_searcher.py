@@ -40,6 +40,8 @@ class PackSearcher(Searcher):
             self._stage = next(self._stages, None)
         if self._stage is None or self._full:
             return Searcher.FINISHED
+        if len(self._packs) > self._room.slots:  # all workers have one, and one is at hand
+            return None
         pack = self._stage.next_pack()
         if pack is None:
             return None

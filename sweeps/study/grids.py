@@ -1,9 +1,6 @@
 """What a study asks of its problems' grids: solutions to compare with, points all over the box."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +8,8 @@ from pinn_core.objectives import OBJECTIVES, Regression
 from pinn_core.problems import Grid, Problem
 from pinn_core.records.trajectory import COMPARED, columns
 from sweeps.study.plain_yaml import Keys
+from sweeps.study.sections import Study
 from sweeps.study.validation import Wrong, shown
-
-if TYPE_CHECKING:
-    from sweeps.study.study import Study
 
 MOST_POINTS = 10_000_000
 """Points of a grid that is looked at when a study is read."""
@@ -28,7 +23,7 @@ def check_grids(study: Study) -> None:
     for this: whether memory has room for it is seen when the study starts.
     """
     for model in study.models:
-        problem = study.base_of(model).problem
+        problem = study.configuration_of(model).problem
         if sum(problem.grid_size) > MOST_POINTS:
             continue
         with np.errstate(all="ignore"):  # what overflows is not known, and said so

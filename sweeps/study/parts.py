@@ -1,29 +1,28 @@
 """A run's configuration in a study file: parts that their ``kind`` chooses from pinn_core."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass, fields, replace
+from functools import cache, partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import CoreSchema, core_schema
 
-from pinn_core.aggregations import AGGREGATIONS, Aggregation, Sum
-from pinn_core.alignments import ALIGNMENTS, Alignment, Unaligned
-from pinn_core.configuration import Configuration, Record
-from pinn_core.curricula import STAGES, Stages, Unstaged
-from pinn_core.discretization.discretization import Constraints
-from pinn_core.engine.precision import Precision
-from pinn_core.inputs import INPUTS, Inputs, Raw
-from pinn_core.networks import NETWORKS, Network
+from pinn_core.configuration import Configuration, Record, families
 from pinn_core.objectives import OBJECTIVES, Objective
-from pinn_core.optimizers import OPTIMIZERS, Optimizer
-from pinn_core.parts import Family, Part, plain
-from pinn_core.problems import PROBLEMS, Problem
-from pinn_core.weightings import WEIGHTINGS, Fixed, Weighting
+from pinn_core.parts import Family, Part, default_of, has_default, plain
 from sweeps.errors import StudyError
+from sweeps.study.space import value_at, with_values
 from sweeps.study.study_file import dotted_key
-from sweeps.study.validation import Section, Wrong, first_error, read, read_part
+from sweeps.study.validation import (
+    Section,
+    Wrong,
+    first_error,
+    read,
+    read_part,
+    refuse_unknown_keys,
+)
 
 
 @dataclass(frozen=True)
@@ -54,33 +53,36 @@ def _as_plain(value: Any) -> Any:  # noqa: ANN401
     return {each.name: plain(getattr(value, each.name), None) for each in fields(value)}
 
 
-class Base(Section):
-    """What every run of a study has."""
+def _keys(*names: str) -> dict[str, Any]:
+    """Some of a configuration's fields, as a section of a study file declares them."""
+    return {
+        each.name: (_annotation(each), default_of(each) if has_default(each) else ...)
+        for each in fields(Configuration)
+        if each.name in names
+    }
 
-    problem: Annotated[Problem, one_of(PROBLEMS)]
-    """The equation to solve and its points."""
-    network: Annotated[Network, one_of(NETWORKS)]
-    """The network and how it is initialised."""
-    phases: Annotated[
-        tuple[Annotated[Optimizer, one_of(OPTIMIZERS)], ...], Field(min_length=1, strict=False)
-    ]
-    """The optimizers, one after the other, each with its steps."""
-    weighting: Annotated[Weighting, one_of(WEIGHTINGS)] = Fixed()
-    """How the weights of the loss terms are set during a run."""
-    aggregation: Annotated[Aggregation, one_of(AGGREGATIONS)] = Sum()
-    """How the weighted gradients of the loss terms become one direction."""
-    alignment: Annotated[Alignment, one_of(ALIGNMENTS)] = Unaligned()
-    """What becomes of an update that conflicts with a loss term."""
-    inputs: Annotated[Inputs, one_of(INPUTS)] = Raw()
-    """What the network is given of the coordinates."""
-    constraints: Constraints = "soft"
-    """Conditions as terms of the loss, or (hard) kept by the form of the solution."""
-    stages: Annotated[Stages, one_of(STAGES)] = Unstaged()
-    """The problems that a run is trained on one after the other, all phases on each."""
-    record: Annotated[Record, ReadBy(partial(read, Record))] = Record()
-    """What a run records and how often."""
-    precision: Precision = "float32"
-    """Floating point numbers of the training; tf32: float32, a GPU's matrix products in TF32."""
+
+def _annotation(each: dataclasses.Field[Any]) -> Any:  # noqa: ANN401
+    """The type of a configuration's field, and what reads it from a study file."""
+    family = families().get(each.name)
+    kind: Any = each.type
+    if family is None:
+        return Annotated[kind, ReadBy(partial(read, kind))] if kind is Record else kind
+    if kind is family.contract:
+        return Annotated[kind, one_of(family)]
+    part: Any = Annotated[Any, one_of(family)]
+    return Annotated[tuple[part, ...], Field(min_length=1, strict=False)]
+
+
+_NAMES = [each.name for each in fields(Configuration)]
+_Complete = create_model("_Complete", __base__=Section, **_keys(*_NAMES))
+_Parts = create_model(
+    "_Parts", __base__=Section, **_keys(*(name for name in _NAMES if name != "objective"))
+)
+
+
+class Base(_Parts):  # type: ignore[misc, valid-type]
+    """What every run of a study has: the fields of ``Configuration`` but the objective."""
 
     def with_objective(self, objective: Objective) -> Configuration:
         """The configuration of a run with this base."""
@@ -95,20 +97,51 @@ class SharedBase(Base):
     """The loss of the models that leave ``objective`` out; once resolved, each has it."""
 
 
-class _Complete(Base):
-    objective: Annotated[Objective, one_of(OBJECTIVES)]
-
-
 def read_configuration(mapping: object) -> Configuration:
     """The configuration that nested plain data (``Configuration.to_dict``) describes.
 
     Raises ``Wrong``.
     """
+    values = _read_keys(_Complete, mapping)
     try:
-        complete = _Complete.model_validate(mapping)
+        return Configuration(**values)
+    except ValueError as error:
+        raise Wrong((), str(error)) from None
+
+
+def configuration_with(configuration: Configuration, point: Mapping[str, Any]) -> Configuration:
+    """The configuration with other values under dotted keys; only what they change is read again.
+
+    Raises ``Wrong``.
+    """
+    names = sorted({key.partition(".")[0] for key in point})
+    refuse_unknown_keys(dict.fromkeys(names), _NAMES)
+    plain = with_values({name: configuration.plain(name) for name in names}, point)
+    changed = _read_keys(_some_keys(*names), plain)
+    try:
+        return replace(configuration, **changed)
+    except ValueError as error:
+        raise Wrong((), str(error)) from None
+
+
+def value_under(configuration: Configuration, key: str) -> Any:  # noqa: ANN401
+    """The value that a configuration has under a dotted key, as plain data."""
+    name = key.partition(".")[0]
+    return value_at({name: configuration.plain(name)}, key)
+
+
+@cache
+def _some_keys(*names: str) -> type[Section]:
+    return create_model("_some_keys", __base__=Section, **_keys(*names))
+
+
+def _read_keys(section: type[Section], mapping: object) -> dict[str, Any]:
+    """The values of a section's keys; raises ``Wrong``."""
+    try:
+        read_section = section.model_validate(mapping)
     except ValidationError as error:
         raise first_error(error, mapping) from None
-    return complete.with_objective(complete.objective)
+    return {name: getattr(read_section, name) for name in section.model_fields}
 
 
 def configuration_of(mapping: Mapping[str, Any]) -> Configuration:
@@ -119,5 +152,10 @@ def configuration_of(mapping: Mapping[str, Any]) -> Configuration:
     try:
         return read_configuration(mapping)
     except Wrong as error:
-        key = f" {dotted_key(error.keys)}:" if error.keys else ""
-        raise StudyError(f"configuration:{key} {error.message}") from None
+        raise refused(error) from None
+
+
+def refused(wrong: Wrong) -> StudyError:
+    """The error of a configuration that stands in no study file; it names the dotted key."""
+    key = f" {dotted_key(wrong.keys)}:" if wrong.keys else ""
+    return StudyError(f"configuration:{key} {wrong.message}")

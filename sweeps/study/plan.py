@@ -15,8 +15,9 @@ from pinn_core.probes.landscape import CURVATURE_STEPS, KERNEL_POINTS, PROBES, S
 from pinn_core.problems.problem import Problem
 from pinn_core.training.footprint import stage_problem
 from sweeps.errors import StudyError
+from sweeps.study.parts import value_under
 from sweeps.study.schedule import in_order, latest_first
-from sweeps.study.space import grid_values, value_at
+from sweeps.study.space import grid_values
 from sweeps.study.study import Rerun, Resources, Study, configuration_at, configuration_of
 
 Stage = Literal["search", "rerun"]
@@ -86,8 +87,7 @@ class PackPlan:
 def search_run(study: Study, model: str, point: Mapping[str, Any]) -> Run:
     """The run of a model's search at a point (values by dotted key) of its space."""
     configuration = configuration_at(study, model, point)
-    plain = configuration.to_dict()
-    varied = {key: value_at(plain, key) for key in point}
+    varied = {key: value_under(configuration, key) for key in point}
     seed = study.search.seed
     name = run_id(configuration, seed, study.rule)
     return Run(name, study.name, model, "search", configuration, seed, varied, study.rule)

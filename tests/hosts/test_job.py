@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.network import Host, hosts, needs_hosts
+from tests.hosts.network import ROOT, Host, hosts, needs_hosts
 from tests.sweeps.samples import STUDY
+from tests.wheel.test_own_methods import SMALL
 
 pytest.importorskip("aiohttp_cors", reason="jobs need what ray[default] brings")
 
@@ -50,3 +51,13 @@ def test_a_second_job_of_the_same_study_is_refused(head: Host, tmp_path: Path) -
     head.run("ray", "job", "delete", *job)
     logs = head.run(*SUBMIT, NAMED, "--", *command, seconds=500)  # and again, all of it is there
     assert "succeeded" in logs
+
+
+def test_a_job_brings_methods_of_ones_own(head: Host, tmp_path: Path) -> None:
+    own, runs = "/tmp/own", f"--runs-dir={tmp_path / 'shared' / 'runs'}"
+    head.run("cp", "-r", ROOT / "examples" / "own_methods", own)
+    command = ("pinn-sweep", "run", "fisher.yaml", *SMALL, runs)
+    logs = head.run(*SUBMIT, f"--working-dir={own}", "--", *command, seconds=500)
+    assert "succeeded" in logs
+    said = head.run("pinn-sweep", "verify", f"{own}/fisher.yaml", *SMALL, runs)
+    assert "12 runs replayed to the bit" in said

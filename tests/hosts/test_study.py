@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.cluster import Cluster, digests, digests_alone, started
-from tests.hosts.network import needs_hosts
+from tests.hosts.cluster import TRACKING, Cluster, digests, digests_alone, started
+from tests.hosts.network import ROOT, needs_hosts
+from tests.wheel.test_own_methods import SMALL
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(1800), needs_hosts]
 
@@ -86,3 +87,13 @@ def test_a_study_outlives_its_hosts(cluster: Cluster, tmp_path: Path) -> None:
     assert "lost, retry 1" in said
     assert digests(cluster.shared / "runs") == quiet
     assert "all is well" in cluster.head.run("pinn-sweep", "verify", *cluster.study)
+
+
+def test_methods_of_ones_own_travel_to_the_workers(cluster: Cluster) -> None:
+    own = "/tmp/own"  # on the head's own disk: no worker sees it
+    cluster.head.run("cp", "-r", ROOT / "examples" / "own_methods", own)
+    words = (f"{own}/fisher.yaml", *SMALL, "resources.pack=1")
+    places = (f"--runs-dir={cluster.shared / 'runs'}", f"--tracking-uri={TRACKING}")
+    cluster.head.run("pinn-sweep", "run", *words, *places, "--address", cluster.address)
+    said = cluster.head.run("pinn-sweep", "verify", *words, *places)
+    assert "12 runs replayed to the bit" in said

@@ -20,6 +20,7 @@ from pinn_core.plugins import PluginError, code_hash, load, load_shipped
 from pinn_core.testing import check
 from sweeps.cli import app
 from sweeps.errors import StudyError
+from sweeps.execution import launch
 from sweeps.execution.launch import run_study
 from sweeps.study.study import load_study
 
@@ -44,6 +45,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "own"
+
+
+@pytest.fixture
+def unreported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies end without their report, which takes longer than these small ones to train."""
+    monkeypatch.setattr(launch, "bring_report_up_to_date", lambda *_, **__: None)
 
 
 def launched(folder: Path, *overrides: str) -> tuple[int, str]:
@@ -94,6 +101,7 @@ def test_the_example_keeps_the_contracts(folder: Path) -> None:
                 check(family[kind])
 
 
+@pytest.mark.usefixtures("unreported")
 def test_no_code_out_of_a_store_is_run(folder: Path) -> None:
     assert launched(folder)[0] == 0
     forget()
@@ -105,6 +113,7 @@ def test_no_code_out_of_a_store_is_run(folder: Path) -> None:
     assert asked("verify", "fisher", *named).exit_code == 0
 
 
+@pytest.mark.usefixtures("unreported")
 def test_changed_code_is_never_mixed_with_old_runs(folder: Path) -> None:
     assert launched(folder)[0] == 0
     forget()
@@ -121,6 +130,7 @@ def test_changed_code_is_never_mixed_with_old_runs(folder: Path) -> None:
     assert code == 0, said
 
 
+@pytest.mark.usefixtures("unreported")
 def test_an_error_of_a_plugin_is_told_at_once_with_file_and_line(folder: Path) -> None:
     methods = folder / "methods.py"
     text = methods.read_text()

@@ -18,7 +18,9 @@ from pinn_core.problems import Heat
 from pinn_core.weightings import Annealing, Fixed
 from sweeps.errors import StudyError
 from sweeps.store.kept_study import load_sealed, sealed
+from sweeps.study.plan import model_points
 from sweeps.study.pruners import Median, NoPruner
+from sweeps.study.space import with_values
 from sweeps.study.study import (
     Range,
     configuration_at,
@@ -214,3 +216,29 @@ def test_a_pruner_is_named_as_in_optuna(file: Path) -> None:
     median = load_study(str(file), ["search.pruner={kind: median, interval_steps: 50}"])
     assert median.search.pruner == Median(interval_steps=50)
     assert study_from(median.to_yaml(), "again") == median
+
+
+@pytest.mark.parametrize("name", shipped_studies())
+def test_other_values_are_those_of_the_whole_configuration_read_again(name: str) -> None:
+    study = load_study(name)
+    for model in study.models:
+        base = configuration_at(study, model, {})
+        points = model_points(study, model) if study.search.sampler == "grid" else [{}]
+        for point in points[:: max(1, len(points) // 5)]:
+            again = configuration_of(with_values(base.to_dict(), point))
+            assert configuration_at(study, model, point) == again
+            assert again.to_dict() == configuration_at(study, model, point).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("point", "message"),
+    [
+        ({"network.width": "wide"}, "configuration: network.width: found 'wide', allowed: a whole"),
+        ({"phases.0.steps": 0}, "configuration: phases.0.steps: steps must be"),
+        ({"precision": "float8"}, "configuration: precision: found 'float8', allowed: 'float32'"),
+        ({"netwrok": 3}, "unknown key 'netwrok', allowed: .*; did you mean 'network'"),
+    ],
+)
+def test_a_wrong_value_of_a_point_is_named(point: dict[str, object], message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        configuration_at(load_study("demo"), "pinn", point)

@@ -6,6 +6,7 @@ alone has the bits that it has in any pack.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -89,12 +90,12 @@ class ModuleStack(Stack):
         for name, buffer in self.module.named_buffers():
             tables[name] = buffer.to(parameters) if buffer.is_floating_point() else buffer
 
-        def values(points: Tensor) -> Tensor:
-            inputs = points if self.features is None else self.features.values(points)
-            outputs: Tensor = torch.func.functional_call(self.module, tables, (inputs,))
-            return outputs
+        return partial(self._values, tables)
 
-        return values
+    def _values(self, tables: dict[str, Tensor], points: Tensor) -> Tensor:
+        inputs = points if self.features is None else self.features.values(points)
+        outputs: Tensor = torch.func.functional_call(self.module, tables, (inputs,))
+        return outputs
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,7 @@ def forward(
     outputs = []
     for member, own in enumerate(parameters):
         at = points[member if len(points) > 1 else 0].to(own.dtype)
-
-        def channels_of(flat: Tensor, at: Tensor = at) -> Tensor:
-            return _channels(stack, channels, flat, at)
-
+        channels_of = partial(_channels, stack, channels, at)
         if keep:
             made, pullback = torch.func.vjp(channels_of, own)[:2]
             saved.pullbacks.append(pullback)
@@ -140,28 +138,24 @@ def reverse(saved: Saved, adjoint: Tensor) -> Tensor:
 def differentiable(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
     """The outputs, differentiable by autograd to any order in the parameters."""
     rows = [
-        _channels(stack, channels, own, points[member if len(points) > 1 else 0])
+        _channels(stack, channels, points[member if len(points) > 1 else 0], own)
         for member, own in enumerate(parameters)
     ]
     return torch.stack(rows)
 
 
-def _channels(stack: Stack, channels: Channels, flat: Tensor, points: Tensor) -> Tensor:
+def _channels(stack: Stack, channels: Channels, points: Tensor, flat: Tensor) -> Tensor:
     """Value and operators (1 + operators, n, k) of one member."""
     assert isinstance(stack, ModuleStack)
     values = stack.function(flat)
     made: dict[Axes, Tensor] = {(): values(points)}
-
-    def derivative(axes: Axes) -> Tensor:
-        if axes not in made:
-            made[axes] = _along(values, axes)(points)
-        return made[axes]
-
     rows = [made[()]]
     for operator in channels.operators:
         total = torch.zeros_like(rows[0])
         for axes, coefficient in _terms(operator):
-            total = total + coefficient * derivative(axes)
+            if axes not in made:
+                made[axes] = _along(values, axes)(points)
+            total = total + coefficient * made[axes]
         rows.append(total)
     return torch.stack(rows)
 
@@ -176,18 +170,15 @@ def _terms(operator: Operator) -> list[tuple[Axes, float]]:
 def _along(function: Function, axes: Axes) -> Function:
     """The derivative of a function of points along axes, one after the other."""
     for axis in axes:
-        function = _derivative(function, axis)
+        function = partial(_slope, function, axis)
     return function
 
 
-def _derivative(function: Function, axis: int) -> Function:
-    def derived(points: Tensor) -> Tensor:
-        direction = torch.zeros_like(points)
-        direction[:, axis] = 1.0
-        slope: Tensor = torch.func.jvp(function, (points,), (direction,))[1]
-        return slope
-
-    return derived
+def _slope(function: Function, axis: int, points: Tensor) -> Tensor:
+    direction = torch.zeros_like(points)
+    direction[:, axis] = 1.0
+    slope: Tensor = torch.func.jvp(function, (points,), (direction,))[1]
+    return slope
 
 
 def _no_activation(z: Tensor, order: int) -> tuple[Tensor, ...]:

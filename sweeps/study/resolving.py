@@ -1,0 +1,166 @@
+"""What the sections of a study file say of one another: checked, and written out in full."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from analysis.expected import Expectation
+from pinn_core.configuration import Configuration
+from pinn_core.records.trajectory import CONFLICT, columns, landscape_columns
+from pinn_core.training.cadences import recorded_every
+from sweeps.errors import closest, quoted
+from sweeps.study.parts import configuration_with, value_under
+from sweeps.study.plain_yaml import Keys
+from sweeps.study.samplers import SAMPLERS
+from sweeps.study.sections import Model, Study
+from sweeps.study.space import (
+    MAX_GRID,
+    Choices,
+    Range,
+    check_key,
+    grid_size,
+    grid_values,
+    resolved,
+)
+from sweeps.study.validation import Wrong
+
+Configurations = Mapping[str, Configuration]
+"""What every run of a model has, by the model's name."""
+
+
+def resolved_study(study: Study) -> Study:
+    """The study with every key that depends on another checked; raises ``Wrong``.
+
+    Values of spaces and expectations are as its configurations hold them.
+    """
+    configurations = {model: study.configuration_of(model) for model in study.models}
+    _check_columns(study, configurations.values())
+    models = {name: _resolved_model(study, name, configurations[name]) for name in study.models}
+    _check_rungs(study, configurations)
+    if study.analysis.baseline is not None:
+        _check_model(study.analysis.baseline, study.models, ("analysis", "baseline"))
+    expected = [
+        _resolved_expectation(expectation, configurations, ("expected", number))
+        for number, expectation in enumerate(study.expected)
+    ]
+    base = study.base.model_copy(update={"objective": None})
+    return study.model_copy(update={"base": base, "models": models, "expected": tuple(expected)})
+
+
+def _check_model(name: str, models: Iterable[str], keys: Keys) -> None:
+    if name not in models:
+        allowed = f"{', '.join(models)}{closest(name, models)}"
+        raise Wrong(keys, f"unknown model {quoted(name)}, allowed: {allowed}")
+
+
+def _check_columns(study: Study, configurations: Iterable[Configuration]) -> None:
+    """Raise ``Wrong`` unless every model records what the study selects and reads by."""
+    rule = study.analysis.plateau
+    for configuration in configurations:
+        recorded = columns(list(configuration.problem.conditions), False)
+        _check_column(study.search.metric, recorded, ("search", "metric"))
+        _check_column(rule.curve, recorded, ("analysis", "plateau", "curve"))
+    if rule.scale != "absolute" and rule.curve.endswith("cosine"):
+        message = f"found {rule.scale!r}, allowed with {rule.curve}, which may be < 0: 'absolute'"
+        raise Wrong(("analysis", "plateau", "scale"), message)
+
+
+def _check_column(name: str, recorded: Iterable[str], keys: Keys) -> None:
+    """Raise ``Wrong`` unless it is a recorded column that is the same on every machine."""
+    known = [column for column in recorded if not column.startswith("time/")]
+    if name not in known:
+        allowed = f"{', '.join(known)}{closest(name, known)}"
+        raise Wrong(keys, f"found {quoted(name)}, allowed: {allowed}")
+
+
+def _check_rungs(study: Study, configurations: Configurations) -> None:
+    """Raise ``Wrong`` unless the pruner finds the metric at every step at which it judges."""
+    pruner, metric = study.search.pruner, study.search.metric
+    keys: Keys = ("search", "pruner")
+    for name, model in study.models.items():
+        if pruner.kind == "none" or not model.space:
+            continue
+        configuration = configurations[name]
+        rungs = pruner.rungs(configuration.steps)
+        if not rungs:
+            end = f"the runs of model {name!r} end after {configuration.steps} steps"
+            raise Wrong(keys, f"never judges: {end}")
+        every = recorded_every(configuration, metric)
+        seen = islice(rungs, every or 1)  # if these are multiples of it, so are all that follow
+        missed = next((rung for rung in seen if not every or rung % every), None)
+        if missed is not None:
+            often = f"every {every} steps" if every else "never"
+            message = f"judges at step {missed}, but model {name!r} records {metric} {often}"
+            raise Wrong(keys, f"{message}; allowed: steps at which it does")
+
+
+def _resolved_model(study: Study, name: str, configuration: Configuration) -> Model:
+    """The model with its space checked, value by value, and as its configurations will hold it."""
+    model, enumerates = study.models[name], SAMPLERS[study.search.sampler].enumerates
+    plain = configuration.to_dict()
+    space: dict[str, Choices | Range] = {}
+    for key, values in model.space.items():
+        try:
+            check_key(key, plain)
+            space[key] = resolved(values, partial(_resolved_value, configuration, key))
+            if enumerates:
+                grid_values(space[key])
+        except Wrong as error:
+            raise Wrong(("models", name, "space", key, *error.keys), error.message) from None
+    if enumerates and grid_size(space) > MAX_GRID:
+        message = f"found a grid of {grid_size(space)} points, allowed: at most {MAX_GRID}"
+        raise Wrong(("models", name, "space"), message)
+    base = {key: plain[key] for key in model.base}
+    return model.model_copy(update={"space": space, "base": base})
+
+
+def _resolved_expectation(
+    expectation: Expectation, configurations: Configurations, keys: Keys
+) -> Expectation:
+    """The expectation with its models, keys and column checked, values as configurations hold them.
+
+    A configuration that the study does not plan is fine: that number is not run at this size.
+    """
+    where = _resolved_where(expectation.model, expectation.where, configurations, keys)
+    other = expectation.times_below
+    if other is not None:
+        below = (*keys, "times_below")
+        other_where = _resolved_where(other.model, other.where, configurations, below)
+        other = replace(other, where=other_where)
+    recorded = _recorded(configurations[expectation.model])
+    _check_column(expectation.metric, recorded, (*keys, "metric"))
+    return replace(expectation, where=where, times_below=other)
+
+
+def _recorded(configuration: Configuration) -> dict[str, str]:
+    """The columns of a run that an expectation may speak of."""
+    conditions = tuple(configuration.problem.conditions)
+    recorded = columns(conditions, configuration.weighting.adaptive)
+    if configuration.record.curvature_every:
+        solves = configuration.objective.solves
+        terms = ("residual", *conditions) if solves else ("regression",)
+        recorded |= landscape_columns(terms, {"curvature"})
+    return recorded | (CONFLICT if configuration.looks_at_conflicts else {})
+
+
+def _resolved_where(
+    model: str, where: Mapping[str, Any], configurations: Configurations, keys: Keys
+) -> dict[str, Any]:
+    _check_model(model, configurations, (*keys, "model"))
+    configuration = configurations[model]
+    plain = configuration.to_dict()
+    resolved_values = {}
+    for key, value in where.items():
+        try:
+            check_key(key, plain)
+            resolved_values[key] = _resolved_value(configuration, key, value)
+        except Wrong as error:
+            raise Wrong((*keys, "where", key), error.message) from None
+    return resolved_values
+
+
+def _resolved_value(configuration: Configuration, key: str, value: object) -> Any:  # noqa: ANN401
+    """One value as a configuration that is otherwise the same holds it; raises ``Wrong``."""
+    return value_under(configuration_with(configuration, {key: value}), key)

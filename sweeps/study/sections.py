@@ -1,0 +1,196 @@
+"""The sections of a study file, each key explained under its field."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
+
+from analysis.expected import Expectation
+from analysis.outcomes import WrongSolutionRule
+from analysis.plateau import PlateauRule
+from pinn_core.configuration import RULE, Configuration
+from pinn_core.objectives import OBJECTIVES, Objective
+from sweeps.study.names import model_name, study_name
+from sweeps.study.parts import Base, ReadBy, SharedBase, one_of
+from sweeps.study.plain_yaml import dump
+from sweeps.study.pruners import PRUNERS, NoPruner, Pruner
+from sweeps.study.samplers import SAMPLERS
+from sweeps.study.space import MAX_GRID, Choices, Range, read_values
+from sweeps.study.validation import Section, Wrong, first_error, kind_of, read, refuse_unknown_keys
+
+
+class Rerun(Section):
+    """How the best configurations are repeated."""
+
+    top: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many of the best configurations of each model."""
+    seeds: Annotated[int, Field(ge=1, le=10_000)] = 5
+    """How many seeds each; they follow the search's, so that selection does not leak in."""
+
+
+class Model(Section):
+    """What one model is trained for and what its search varies."""
+
+    objective: Annotated[Objective, one_of(OBJECTIVES)]
+    """The loss that the model is trained on; left out: that of the study's ``base``."""
+    space: dict[str, Annotated[Choices | Range, ReadBy(read_values)]] = Field({})
+    """Dotted keys of the configuration, each with a list or range; empty: nothing to search."""
+    base: dict[str, Any] = Field({})
+    """Keys of the study's ``base`` that this model has otherwise, each a whole part."""
+    rerun: Rerun | None = None
+    """How this model's best are repeated; null: as the study's ``rerun`` says."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_keys(cls, value: object) -> object:
+        refuse_unknown_keys(value, cls.model_fields)
+        if isinstance(value, Mapping) and "objective" not in value:
+            message = "missing: give this model an objective, or all models one as base.objective"
+            raise Wrong(("objective",), message)
+        return value
+
+
+class Search(Section):
+    """How the runs of each model's search are chosen."""
+
+    sampler: Annotated[str, AfterValidator(kind_of(SAMPLERS))] = "grid"
+    """Every point of a grid, or one of Optuna's samplers."""
+    runs: Annotated[int, Field(ge=1, le=MAX_GRID)] | None = None
+    """How many runs for each model; null: the whole grid."""
+    generation: Annotated[int, Field(ge=1, le=MAX_GRID)] | Literal["async"] = 48
+    """How many runs tpe draws before it learns from them; async: what is free, not reproducible."""
+    metric: str = "loss/regression"
+    """The trajectory column whose last value decides."""
+    direction: Literal["minimize", "maximize"] = "minimize"
+    """Whether a small or a large value of the metric is good."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seed of the sampler and of every run of the search."""
+    share_shape: Annotated[int, Field(ge=1, le=1024)] = 1
+    """How many runs are drawn for each drawn network shape, so that they can share a pack."""
+    pruner: Annotated[Pruner, one_of(PRUNERS)] = NoPruner()
+    """Which runs of the search stop early by their metric: none, or one of Optuna's pruners."""
+
+    @model_validator(mode="after")
+    def _samplers_need_runs(self) -> "Search":
+        if self.runs is None and not SAMPLERS[self.sampler].enumerates:
+            raise Wrong(("runs",), f"found null, allowed with {self.sampler}: a whole number")
+        return self
+
+
+class Analysis(Section):
+    """How trajectories are read; not part of a run's identity."""
+
+    plateau: Annotated[PlateauRule, ReadBy(partial(read, PlateauRule))] = PlateauRule()
+    """What counts as a plateau."""
+    wrong_solution: Annotated[WrongSolutionRule, ReadBy(partial(read, WrongSolutionRule))] = (
+        WrongSolutionRule()
+    )
+    """What counts as a low loss with a wrong solution."""
+    baseline: str | None = None
+    """The model that all others are compared with, as remedies; null: no such comparison."""
+
+
+LEAST_SHARE = 0.01
+"""Of a core or a GPU: what a pack may ask for at least."""
+
+
+def _no_or_a_share(gpus: float) -> float:
+    if 0 < gpus < LEAST_SHARE:
+        raise ValueError(f"must be 0 or >= {LEAST_SHARE}, found {gpus:g}")
+    return gpus
+
+
+class Resources(Section):
+    """Where and how packs run; not part of a run's identity."""
+
+    pack: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
+    """How many runs of equal shape are trained together at most; auto: by their cost."""
+    cpus: Annotated[float, Field(ge=LEAST_SHARE)] = 1.0
+    """CPU cores for each pack."""
+    gpus: Annotated[float, Field(ge=0, le=1), AfterValidator(_no_or_a_share)] = 0.0
+    """GPUs for each pack; a fraction lets packs share one."""
+    retries: Annotated[int, Field(ge=0, le=100)] = 3
+    """How often a pack that lost its worker is tried again."""
+    slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """How many packs may run at a time on a cluster whose nodes come when needed; null: as many as
+    the nodes that are there have room for."""
+
+
+class Study(Section):
+    """A validated study; ``load_study`` reads it."""
+
+    _rule: int = PrivateAttr(RULE)
+
+    name: Annotated[str, AfterValidator(study_name)]
+    """Its folder under the runs directory and its MLflow experiment."""
+    plugins: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Python files beside this one, or modules, with parts of one's own."""
+    base: SharedBase
+    """What every run has."""
+    models: Annotated[dict[Annotated[str, AfterValidator(model_name)], Model], Field(min_length=1)]
+    """The models that are compared, each with a search of its own."""
+    search: Search = Search()
+    """How the runs of each model's search are chosen."""
+    rerun: Rerun = Rerun()
+    """How the best configurations are repeated."""
+    analysis: Analysis = Analysis()
+    """How trajectories are read."""
+    expected: Annotated[
+        tuple[Annotated[Expectation, ReadBy(partial(read, Expectation))], ...], Field(strict=False)
+    ] = ()
+    """Published numbers and thresholds that the report compares with; part of no run's identity."""
+    resources: Resources = Resources()
+    """Where and how packs run."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share_objective(cls, value: object) -> object:
+        return _with_shared_objective(value) if isinstance(value, Mapping) else value
+
+    @property
+    def rule(self) -> int:
+        """The rule by which its runs get their names and seeds."""
+        return self._rule
+
+    def under_rule(self, rule: int) -> "Study":
+        """The same study, its runs named and seeded by another rule."""
+        study = self.model_copy()
+        study._rule = rule
+        return study
+
+    def configuration_of(self, model: str) -> Configuration:
+        """What every run of a model has, before its search varies it; raises ``Wrong``."""
+        base = self._base_of(model)
+        try:
+            return base.with_objective(self.models[model].objective)
+        except ValueError as error:
+            raise Wrong(("models", model), str(error)) from None
+
+    def _base_of(self, model: str) -> Base:
+        changed = self.models[model].base
+        if not changed:
+            return self.base
+        try:
+            base: Base = Base.model_validate({**self.base.model_dump(mode="json"), **changed})
+        except ValidationError as error:
+            wrong = first_error(error, changed)
+            raise Wrong(("models", model, "base", *wrong.keys), wrong.message) from None
+        return base
+
+    def to_yaml(self) -> str:
+        """The study with every default, as a file that loads to an equal study."""
+        return dump(self.model_dump(mode="json"))
+
+
+def _with_shared_objective(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A study file's values in which each model without an objective has that of ``base``."""
+    base, models = data.get("base"), data.get("models")
+    if not (isinstance(base, Mapping) and "objective" in base and isinstance(models, Mapping)):
+        return dict(data)
+    shared = {"objective": base["objective"]}
+    complete = {
+        name: {**shared, **model} if isinstance(model, Mapping) else model
+        for name, model in models.items()
+    }
+    return {**data, "models": complete}
