@@ -7,7 +7,7 @@ else under its run id is half-made: it is deleted, and the run written anew.
 
 import logging
 import sqlite3
-import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +25,10 @@ from sweeps.tracking.mlflow_client import (
     search_runs,
 )
 from sweeps.tracking.tracking_address import SERVERS, sqlite_file
+from sweeps.tracking.writers import Child, have_lost_files, log_files, writer_of
 
 if TYPE_CHECKING:
-    from mlflow.entities import Param, Run
+    from mlflow.entities import Run
 
 log = logging.getLogger(__name__)
 
@@ -51,33 +52,45 @@ class Experiment:
             make_database(database)
         self._client = open_client(tracking_uri)
         self._id = self._open(database)
+        self._writer = writer_of(self._client, self._id, tracking_uri)
         self._parents: dict[tuple[str, str], str] = {}
         self._ends: dict[tuple[str, str], int] = {}
 
-    def publish(self, run_id: str) -> bool:
-        """Write one committed run; False if it was there already, but for lost files perhaps.
+    def publish(self, run_ids: Sequence[str]) -> int:
+        """Write committed runs; returns how many were not there, but for lost files perhaps.
 
         Raises ``TrajectoryError`` if the store's files are damaged.
         """
         reach("before_publish")
-        manifest = self._store.manifest(run_id)
-        family = (manifest.stage, manifest.model)
-        self._ends[family] = max(self._ends.get(family, 0), rows.end_time(manifest))
+        manifests = [self._store.manifest(run_id) for run_id in run_ids]
+        for manifest in manifests:
+            family = (manifest.stage, manifest.model)
+            self._ends[family] = max(self._ends.get(family, 0), rows.end_time(manifest))
+        present = self._writer.present(run_ids)
+        missing = [
+            manifest
+            for manifest in manifests
+            if manifest.run_id not in present or not self._is_published(manifest)
+        ]
+        self._writer.write([self._child(manifest) for manifest in missing])
+        return len(missing)
+
+    def _child(self, manifest: Manifest) -> Child:
+        trajectory = self._store.read(manifest.run_id)
+        points = rows.metrics(manifest, trajectory, self._study.analysis.plateau)
+        return Child(manifest, self._parent(manifest), points, self._store.content(manifest))
+
+    def _is_published(self, manifest: Manifest) -> bool:
+        """Whether a run is there and complete; then it gets files back that it has lost.
+
+        Incomplete ones with its id are deleted.
+        """
         published = self._published(manifest)
-        if published:
-            if _has_lost_its_files(published.info.artifact_uri):
-                self._log_files(published.info.artifact_uri, manifest)
+        if published is None:
             return False
-        metrics = rows.metrics(manifest, self._store.read(run_id), self._study.analysis.plateau)
-        child = self._client.create_run(
-            self._id,
-            start_time=rows.start_time(manifest),
-            run_name=f"{manifest.model} {run_id[:8]}",
-            tags=rows.tags(manifest) | {"mlflow.parentRunId": self._parent(manifest)},
-        ).info
-        self._client.log_batch(child.run_id, metrics=metrics, params=_parameters(manifest))
-        self._log_files(child.artifact_uri, manifest)
-        self._client.set_terminated(child.run_id, "FINISHED", rows.end_time(manifest))
+        if have_lost_files(published.info.artifact_uri):
+            parquet = self._store.content(manifest)
+            log_files(published.info.artifact_uri, manifest, parquet, self._uri)
         return True
 
     def log_figures(self, stage: str, model: str, directory: Path) -> None:
@@ -156,32 +169,11 @@ class Experiment:
     def _search(self, condition: str) -> list["Run"]:
         return search_runs(self._client, self._id, condition)
 
-    def _log_files(self, artifacts: str, manifest: Manifest) -> None:
-        """The run's two files; not by the client, which would keep something for every run."""
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        repository = get_artifact_repository(artifacts, tracking_uri=self._uri)
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, manifest.run_id)
-            file.with_suffix(".parquet").write_bytes(self._store.content(manifest))
-            file.with_suffix(".json").write_text(manifest.to_json())
-            repository.log_artifacts(folder, "trajectory")  # type: ignore[no-untyped-call]
-
 
 def _describes(run: "Run", manifest: Manifest) -> bool:
     """Whether a run of MLflow has the tags and parameters that the store's run gives it."""
     tags = rows.tags(manifest).items() <= run.data.tags.items()
     return tags and dict(run.data.params) == rows.parameters(manifest)
-
-
-def _has_lost_its_files(artifacts: str) -> bool:
-    """Whether the artifacts of a published run belong on this machine and are not there."""
-    from mlflow.utils.file_utils import local_file_uri_to_path
-
-    if not artifacts.startswith("file:"):
-        return False
-    folder = local_file_uri_to_path(artifacts)  # type: ignore[no-untyped-call]
-    return not Path(folder, "trajectory").is_dir()
 
 
 def _is_ours_elsewhere(before: str, now: str, study: str) -> bool:
@@ -194,12 +186,6 @@ def _beside(root: str) -> str:
     if is_address(root):
         return root.partition("?")[0].rpartition("/")[0] + "/artifacts"
     return Path(root).absolute().with_name("artifacts").as_uri()
-
-
-def _parameters(manifest: Manifest) -> list["Param"]:
-    from mlflow.entities import Param
-
-    return [Param(key, value) for key, value in rows.parameters(manifest).items()]
 
 
 def _family(parent: "Run") -> tuple[str, str]:

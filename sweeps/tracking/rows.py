@@ -7,7 +7,7 @@ twice adds nothing.
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +15,18 @@ import pyarrow as pa
 from analysis.plateau import PlateauRule, summary_metrics
 from pinn_core.records.trajectory import Manifest, Trajectory
 
-if TYPE_CHECKING:
-    from mlflow.entities import Metric
-
 CURVE_POINTS = 50
 METRIC_ROWS = 500
 """At most this many metric rows a run, so that one request carries them all."""
+
+
+class Point(NamedTuple):
+    """One row of a metric, with MLflow's names; ``timestamp`` is in unix milliseconds."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
 
 
 def start_time(manifest: Manifest) -> int:
@@ -47,7 +53,7 @@ def parameters(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> list["Metric"]:
+def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> list[Point]:
     """The summary metrics, then the thinned curves under their columns' names; all finite."""
     lists = [field.name for field in trajectory.table.schema if _is_list(field)]
     frame = trajectory.table.drop_columns(lists).to_pandas().set_index("step")
@@ -59,7 +65,8 @@ def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> li
         summary["pruned_at"] = float(manifest.pruned_at)
     rows = [(key, value, manifest.steps) for key, value in summary.items() if math.isfinite(value)]
     rows += _curves(trajectory, METRIC_ROWS - len(rows))
-    return [_metric(key, value, step, manifest) for key, value, step in rows]
+    start = start_time(manifest)
+    return [Point(key, value, start + step, step) for key, value, step in rows]
 
 
 def curve_columns(table: pa.Table) -> list[str]:
@@ -73,12 +80,6 @@ def curve_columns(table: pa.Table) -> list[str]:
 
 def _is_list(field: pa.Field) -> bool:
     return bool(pa.types.is_list(field.type))
-
-
-def _metric(key: str, value: float, step: int, manifest: Manifest) -> "Metric":
-    from mlflow.entities import Metric
-
-    return Metric(key, value, timestamp=start_time(manifest) + step, step=step)
 
 
 def _curves(trajectory: Trajectory, budget: int) -> Iterator[tuple[str, float, int]]:

@@ -4,7 +4,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,7 +44,12 @@ LONGEST_PAUSE = 10.0
 
 ANOTHER = "; if the file is damaged, rename it, and the same command makes another"
 
+TOGETHER = 50
+"""Runs that are published at a time at most, if so many wait."""
+
 Job = Callable[[Experiment], object]
+Entry = str | tuple[str, Job] | None
+"""Of the publisher's queue: a run to publish, another job with its name, or the end."""
 
 
 class Publisher:
@@ -66,7 +71,7 @@ class Publisher:
         self._store, self._study, self._say = store, study, say
         self._uri = tracking_uri
         self._experiment: Experiment | None = None
-        self._jobs: queue.Queue[tuple[str, Job] | None] = queue.Queue()
+        self._queue: queue.Queue[Entry] = queue.Queue()
         self._pending: set[str] = set()
         self._unreachable = False
         self._abandoned = threading.Event()
@@ -87,22 +92,22 @@ class Publisher:
     def submit(self, run_id: str) -> None:
         """Publish a committed run, unless MLflow has it."""
         self._pending.add(run_id)
-        self._jobs.put((run_id, lambda experiment: experiment.publish(run_id)))
+        self._queue.put(run_id)
 
     def log_figures(self, stage: str, model: str, directory: Path) -> None:
         """Put figures on the parent run of a stage and model, after the runs submitted so far."""
-        self._jobs.put(("figures", lambda found: found.log_figures(stage, model, directory)))
+        self._queue.put(("figures", lambda found: found.log_figures(stage, model, directory)))
 
     def finish(self, status: str = "FINISHED") -> None:
         """End the parent runs, after the runs submitted so far."""
-        self._jobs.put(("parent runs", lambda experiment: experiment.finish(status)))
+        self._queue.put(("parent runs", lambda experiment: experiment.finish(status)))
 
     def close(self, wait: bool = True) -> None:
         """Stop when all is published or the time is up; without ``wait``, after this run."""
         if not wait:
             self._abandoned.set()
         self._give_up_at = time.monotonic() + PATIENCE
-        self._jobs.put(None)
+        self._queue.put(None)
         if self._thread.is_alive():
             self._thread.join(None if wait else LAST_RUN)
         say, self._say = self._say, _say_nothing  # the thread may still meet trouble
@@ -113,11 +118,34 @@ class Publisher:
             )
 
     def _work(self) -> None:
-        while not self._abandoned.is_set() and (job := self._jobs.get()):
-            self._carry_out(*job)
+        while not self._abandoned.is_set():
+            entries = [self._queue.get()]
+            while len(entries) < TOGETHER and not self._queue.empty():
+                entries.append(self._queue.get())
+            runs: list[str] = []
+            for entry in entries:
+                if isinstance(entry, str):
+                    runs.append(entry)
+                    continue
+                self._publish(runs)
+                runs = []
+                if entry is None:
+                    return
+                self._carry_out([entry[0]], entry[1])
+            self._publish(runs)
 
-    def _carry_out(self, name: str, job: Job) -> None:
-        """Do the job, as often as it takes; a job that itself is at fault is noted and dropped."""
+    def _publish(self, run_ids: list[str]) -> None:
+        """Publish runs together; where one of them is at fault, each by itself."""
+        if run_ids and not self._carry_out(run_ids, lambda found: found.publish(run_ids)):
+            for run_id in run_ids:
+                self._publish([run_id])
+
+    def _carry_out(self, names: list[str], job: Job) -> bool:
+        """Do the job, as often as it takes, and return True.
+
+        Where the job itself is at fault, that is noted if it has one name; of several, nothing was
+        done, and False is returned.
+        """
         pause = 1.0
         while not self._abandoned.is_set():
             try:
@@ -129,11 +157,14 @@ class Publisher:
                     pause = min(2 * pause, LONGEST_PAUSE)
                     continue
                 self._experiment = None
-                self.failed[name] = masked(reason(error))
-                self._say(f"not published: {name}: {self.failed[name]}")
+                if len(names) > 1:
+                    return False
+                self.failed[names[0]] = masked(reason(error))
+                self._say(f"not published: {names[0]}: {self.failed[names[0]]}")
             self._unreachable = False
-            self._pending.discard(name)
-            return
+            self._pending.difference_update(names)
+            break
+        return True
 
     def _opened(self) -> Experiment:
         return Experiment(self._uri, self._store, self._study)
@@ -180,8 +211,9 @@ def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = N
     try:
         experiment = Experiment(tracking_uri, store, study)
         synced.moved_from = experiment.moved_from
-        for run_id in sorted(store.committed()):
-            _sync_one(experiment, run_id, synced)
+        run_ids = sorted(store.committed())
+        for first in range(0, len(run_ids), TOGETHER):
+            _sync(experiment, run_ids[first : first + TOGETHER], synced)
         if figures and figures.is_dir():
             for model in study.models:
                 experiment.log_figures("rerun", model, figures)
@@ -197,11 +229,16 @@ def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = N
     return synced
 
 
-def _sync_one(experiment: Experiment, run_id: str, synced: Synced) -> None:
+def _sync(experiment: Experiment, run_ids: Sequence[str], synced: Synced) -> None:
+    """Publish runs together; where one of them is at fault, each by itself."""
     try:
-        if experiment.publish(run_id):
-            synced.published += 1
-        else:
-            synced.present += 1
+        written = experiment.publish(run_ids)
     except ValueError as error:  # a damaged file, a curve that was not recorded
-        synced.failed[run_id] = str(error)
+        if len(run_ids) == 1:
+            synced.failed[run_ids[0]] = str(error)
+            return
+        for run_id in run_ids:
+            _sync(experiment, [run_id], synced)
+    else:
+        synced.published += written
+        synced.present += len(run_ids) - written

@@ -4,7 +4,7 @@ import re
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from shutil import copytree
@@ -21,7 +21,7 @@ from sweeps.store.store import Store
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import rerun_runs
 from sweeps.study.study import Study
-from sweeps.tracking import rows, tracking, tracking_address
+from sweeps.tracking import publishing, rows, tracking, tracking_address
 from sweeps.tracking.mlflow_client import (
     is_unreachable,
     make_database,
@@ -36,6 +36,7 @@ from sweeps.tracking.tracking import (
     masked,
     sync,
 )
+from sweeps.tracking.writers import Child, ClientWriter, DatabaseWriter
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of, with_value
 
 
@@ -260,6 +261,7 @@ def test_an_answer_lost_after_the_deed_changes_nothing(
     call: int, uri: str, store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a proxy answers 502 after the server has done what it was asked to."""
+    monkeypatch.setattr(publishing, "writer_of", ClientWriter)
     run = pinn_run(study)
     manifest = commit(store, run, trajectory_of(run))
     calls: list[str] = []
@@ -288,6 +290,47 @@ def test_an_answer_lost_after_the_deed_changes_nothing(
     assert len(logged) == len({row[:2] for row in logged})
     assert {run.info.status for run in all_runs(uri, study)} == {"FINISHED"}
     assert len(parents(uri, study)) == 1
+
+
+def test_a_commit_whose_answer_is_lost_is_found(
+    uri: str, store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the connection to a database ends after it has committed a transaction."""
+    runs = [pinn_run(study, learning_rate=rate) for rate in (0.001, 0.01, 0.1)]
+    for run in runs:
+        commit(store, run, trajectory_of(run))
+    write, written = DatabaseWriter.write, []
+
+    def losing(writer: DatabaseWriter, children: Sequence[Child]) -> None:
+        write(writer, children)
+        written.append(len(children))
+        if len(written) == 1:
+            raise MlflowException("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(DatabaseWriter, "write", losing)
+    monkeypatch.setattr(tracking.time, "sleep", lambda _: None)
+    publish(uri, store, study)
+    assert written == [3, 0]
+    found = [child.data.tags["run_id"] for child in children(uri, study)]
+    assert sorted(found) == sorted(run.run_id for run in runs)
+
+
+def test_a_database_and_a_server_get_the_same(
+    uri: str, store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = pinn_run(study)
+    commit(store, run, trajectory_of(run, diverged_at=7))
+    publish(uri, store, study)
+    (ours,) = children(uri, study)
+    open_client(uri).delete_run(ours.info.run_id)
+    monkeypatch.setattr(publishing, "writer_of", ClientWriter)
+    publish(uri, store, study)
+    (theirs,) = children(uri, study)
+    assert metric_rows(uri, theirs) == metric_rows(uri, ours)
+    assert theirs.data.to_dictionary() == ours.data.to_dictionary()
+    alone = {"run_id", "run_uuid", "artifact_uri"}
+    left, right = ({**dict(run.info)} for run in (ours, theirs))
+    assert {**left, **dict.fromkeys(alone)} == {**right, **dict.fromkeys(alone)}
 
 
 @pytest.mark.slow  # MLflow asks a locked database again for 20 seconds
