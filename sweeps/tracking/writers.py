@@ -104,12 +104,14 @@ class DatabaseWriter:
 
     def present(self, run_ids: Collection[str]) -> set[str]:
         """Those that the table of tags has, of runs that are not deleted."""
-        from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
+        from mlflow.store.tracking.dbmodels import models
 
-        here = (SqlRun.experiment_id == int(self._id), SqlRun.lifecycle_stage == "active")
-        named = (SqlTag.key == "run_id", SqlTag.value.in_(list(run_ids)))
+        run: Any = models.SqlRun
+        tag: Any = models.SqlTag
+        here = (run.experiment_id == int(self._id), run.lifecycle_stage == "active")
+        named = (tag.key == "run_id", tag.value.in_(list(run_ids)))
         with self._transaction(read_only=True) as session:
-            tags = session.query(SqlTag.value).join(SqlRun, SqlRun.run_uuid == SqlTag.run_uuid)
+            tags = session.query(tag.value).join(run, run.run_uuid == tag.run_uuid)
             return {value for (value,) in tags.filter(*here, *named)}
 
     def write(self, children: Sequence[Child]) -> None:

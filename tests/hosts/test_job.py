@@ -59,5 +59,5 @@ def test_a_job_brings_methods_of_ones_own(head: Host, tmp_path: Path) -> None:
     command = ("pinn-sweep", "run", "fisher.yaml", *SMALL, runs)
     logs = head.run(*SUBMIT, f"--working-dir={own}", "--", *command, seconds=500)
     assert "succeeded" in logs
-    said = head.run("pinn-sweep", "verify", f"{own}/fisher.yaml", *SMALL, runs)
+    said = head.run("pinn-sweep", "verify", f"{own}/fisher.yaml", runs)
     assert "12 runs replayed to the bit" in said

@@ -95,5 +95,5 @@ def test_methods_of_ones_own_travel_to_the_workers(cluster: Cluster) -> None:
     words = (f"{own}/fisher.yaml", *SMALL, "resources.pack=1")
     places = (f"--runs-dir={cluster.shared / 'runs'}", f"--tracking-uri={TRACKING}")
     cluster.head.run("pinn-sweep", "run", *words, *places, "--address", cluster.address)
-    said = cluster.head.run("pinn-sweep", "verify", *words, *places)
+    said = cluster.head.run("pinn-sweep", "verify", f"{own}/fisher.yaml", *places)
     assert "12 runs replayed to the bit" in said

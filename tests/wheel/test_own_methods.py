@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from shutil import copytree
 
+import pytest
+
 from tests.wheel.installed import ROOT, installed
 
 SMALL = (
@@ -17,6 +19,7 @@ SMALL = (
 )
 
 
+@pytest.mark.slow
 def test_the_example_runs_through_ray_and_verifies(tmp_path: Path) -> None:
     commands = installed(tmp_path)
     copytree(ROOT / "examples" / "own_methods", tmp_path / "own", ignore=lambda *_: ["__pycache__"])
@@ -28,7 +31,7 @@ def test_the_example_runs_through_ray_and_verifies(tmp_path: Path) -> None:
     plugins = [part for file in manifests for part in json.loads(file.read_text())["plugins"]]
     families = {part.partition("/")[0] for part in plugins}
     assert families == {"problem", "activation", "weighting", "optimizer", "network", "probe"}
-    said = _run(tmp_path, commands / "pinn-sweep", "verify", "own/fisher.yaml", *SMALL)
+    said = _run(tmp_path, commands / "pinn-sweep", "verify", "own/fisher.yaml")
     assert "12 runs replayed to the bit" in said
 
 
