@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import shlex
 import sys
 from dataclasses import asdict
@@ -344,3 +346,17 @@ def _load(plugins: list[str] | None) -> None:
     from sweeps.study.plugins import load_plugins
 
     load_plugins(plugins or [], Path())
+
+
+def main() -> None:
+    """The command; when it is over the process ends at once.
+
+    What libraries would still take down, in two seconds, the system does by itself.
+    """
+    try:
+        app()
+    except SystemExit as over:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(over.code if isinstance(over.code, int) else over.code is not None)

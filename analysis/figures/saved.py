@@ -11,7 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure as Canvas
 
+from analysis.figures import fonts
 from analysis.figures.style import STYLE
+
+fonts.register()
 
 
 @dataclass(frozen=True)

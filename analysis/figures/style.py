@@ -22,7 +22,7 @@ PAIR = ("#0072b2", "#d98200")
 OTHERS = ("#009e73", "#b0568f", "#5b5ea6", "#3d9fd1", "#8a6d00", "#6e6e6e")
 
 STYLE: dict[RcKeyType, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+    "font.family": ["DejaVu Sans Core", "DejaVu Sans"],  # the same picture on every machine
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",

@@ -35,6 +35,12 @@ LONGEST_FOLDER = 38
 NEEDED = ("gcs_server", "raylet")
 """Ray's processes without which nothing is trained."""
 
+UNUSED = ("start_monitor", "start_api_server", "start_log_monitor")
+"""Methods of Ray's node that start processes for clusters that grow, web pages and workers' output.
+
+On one machine nothing uses them; they take seconds at the start and the end, and 270 MB.
+"""
+
 LOOK_EVERY = 1.0
 """Seconds between two looks at them."""
 
@@ -51,7 +57,8 @@ def own_ray(cpus: int, gpus: int) -> Iterator[None]:
 
     files = _private_folder()
     try:
-        _start(cpus, gpus, files)
+        with _without_unused():
+            _start(cpus, gpus, files)
         yield
     finally:
         ended = _ended()
@@ -143,6 +150,21 @@ def _write_once(file: Path, text: str) -> None:
     os.unlink(beside)
 
 
+@contextmanager
+def _without_unused() -> Iterator[None]:
+    """A block in which Ray starts no process that is not used here."""
+    from ray._private.node import Node
+
+    before = {name: getattr(Node, name) for name in UNUSED}
+    for name in UNUSED:
+        setattr(Node, name, lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        for name, method in before.items():
+            setattr(Node, name, method)
+
+
 def _private_folder() -> Path:
     """A new folder for this user alone: beside Ray's own, or in /tmp if the path is too long."""
     from ray._common.utils import get_default_system_temp_dir
@@ -168,6 +190,7 @@ def _start(cpus: int, gpus: int, files: Path) -> None:
                 logging_level=logging.ERROR,
                 _node_ip_address="127.0.0.1",
                 _temp_dir=str(files / "r"),  # which Ray opens to all users
+                _system_config={"prestart_worker_first_driver": False},  # Tune's are started anew
             )
             return
         except Exception as error:  # Ray raises many kinds of errors

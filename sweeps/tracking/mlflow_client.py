@@ -8,12 +8,9 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
-
-from sweeps.store.blob_store import blob_store_at
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,7 +25,7 @@ ENVIRONMENT = {
 
 
 def open_client(tracking_uri: str) -> "MlflowClient":
-    """A client; makes the tables of a new database, which ``make_database`` does more safely.
+    """A client; makes the tables of a new database, in dozens of steps.
 
     What goes wrong reaches us as exceptions: MLflow's own log, tracebacks and all, is silenced.
     """
@@ -48,20 +45,6 @@ def sqlite_address(file: Path) -> str:
     'sqlite:////runs/10%25 off%3F/mlflow.db'
     """
     return f"sqlite:///{file.absolute()}".replace("%", "%25").replace("?", "%3F")
-
-
-def make_database(file: Path) -> None:
-    """A new SQLite database with MLflow's tables: whole or, if it is cut short, not at all.
-
-    MLflow makes its tables in dozens of steps, and refuses what one that was stopped left behind.
-    """
-    folder = blob_store_at(str(file.parent))
-    with folder.alone(file.name), TemporaryDirectory() as elsewhere:
-        if folder.exists(file.name):
-            return
-        made = Path(elsewhere, file.name)
-        open_client(sqlite_address(made)).search_experiments(max_results=1)
-        folder.write(file.name, made.read_bytes())
 
 
 def move_artifacts(database: Path, experiment_id: str, before: str, now: str) -> None:

@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING
 
 from pinn_core.records.trajectory import Manifest
 from sweeps.store.address import is_address
+from sweeps.store.blob_store import blob_store_at
 from sweeps.store.faults import reach
 from sweeps.store.store import Store
 from sweeps.study.study import Study
 from sweeps.tracking import rows
-from sweeps.tracking.mlflow_client import (
-    make_database,
-    move_artifacts,
-    open_client,
-    search_runs,
-)
+from sweeps.tracking.empty_database import empty_database
+from sweeps.tracking.mlflow_client import move_artifacts, open_client, search_runs
 from sweeps.tracking.tracking_address import SERVERS, sqlite_file
 from sweeps.tracking.writers import Child, have_lost_files, log_files, writer_of
 
@@ -34,6 +31,17 @@ log = logging.getLogger(__name__)
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Tag by which MLflow's pages show an experiment's runs, not what chat applications need."""
+
+
+def make_database(file: Path) -> None:
+    """A new SQLite database with MLflow's tables: whole or, if it is cut short, not at all.
+
+    MLflow makes its tables in dozens of steps, and refuses what one that was stopped left behind.
+    """
+    folder = blob_store_at(str(file.parent))
+    with folder.alone(file.name):
+        if not folder.exists(file.name):
+            folder.write(file.name, empty_database())
 
 
 class Experiment:
@@ -62,7 +70,7 @@ class Experiment:
         Raises ``TrajectoryError`` if the store's files are damaged.
         """
         reach("before_publish")
-        manifests = [self._store.manifest(run_id) for run_id in run_ids]
+        manifests = [self._store.manifest(run_id) for run_id in dict.fromkeys(run_ids)]
         for manifest in manifests:
             family = (manifest.stage, manifest.model)
             self._ends[family] = max(self._ends.get(family, 0), rows.end_time(manifest))

@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,6 +119,8 @@ class Publisher:
             )
 
     def _work(self) -> None:
+        with suppress(Exception):  # if that fails, it is tried and told with the first run
+            self._experiment = self._opened()  # now, while nothing is trained yet
         while not self._abandoned.is_set():
             entries = [self._queue.get()]
             while len(entries) < TOGETHER and not self._queue.empty():

@@ -22,12 +22,13 @@ from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import rerun_runs
 from sweeps.study.study import Study
 from sweeps.tracking import publishing, rows, tracking, tracking_address
+from sweeps.tracking.empty_database import empty_database
 from sweeps.tracking.mlflow_client import (
     is_unreachable,
-    make_database,
     open_client,
     search_runs,
 )
+from sweeps.tracking.publishing import make_database
 from sweeps.tracking.tracking import (
     Publisher,
     Synced,
@@ -111,6 +112,21 @@ def test_a_database_whose_making_was_cut_short_is_made_anew(
     make_database(file)  # a second driver's comes too late
     assert file.read_bytes() == made
     assert {found.name for found in file.parent.iterdir()} <= {"mlflow.db", ".lock"}
+
+
+def test_the_tables_that_are_kept_are_taken_if_they_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINN_CACHE", str(tmp_path / "cache"))
+    made = empty_database()
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert kept.read_bytes() == made
+    assert empty_database() == made
+    kept.write_bytes(made[:-1] + b"?")
+    again = empty_database()
+    assert again[-1:] != b"?"
+    (tmp_path / "mlflow.db").write_bytes(again)
+    check_tracking(f"sqlite:///{tmp_path}/mlflow.db")
 
 
 def test_a_run_is_published_with_all_that_describes_it(

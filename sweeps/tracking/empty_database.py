@@ -1,0 +1,48 @@
+"""MLflow's tables without a record: they take a second or two to make, so they are kept."""
+
+import hashlib
+import os
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkstemp
+
+from pinn_core.engine.backends.build import cache_folder
+from pinn_core.engine.backends.ownership import make_ours
+from sweeps.tracking.mlflow_client import open_client, sqlite_address
+
+
+def empty_database() -> bytes:
+    """The content of a new SQLite database with the tables of the installed MLflow.
+
+    It is kept beside the compiled libraries; a file that is damaged, or that others than this user
+    can write, is not taken.
+    """
+    with suppress(OSError):
+        for file in make_ours(cache_folder()).glob(f"{_stem()}-*.db"):
+            content = file.read_bytes()
+            if file.name == _name(content):
+                return content
+    with TemporaryDirectory() as folder:
+        made = Path(folder, "mlflow.db")
+        open_client(sqlite_address(made)).search_experiments(max_results=1)
+        content = made.read_bytes()
+    with suppress(OSError):
+        _keep(content, make_ours(cache_folder()))
+    return content
+
+
+def _stem() -> str:
+    return f"mlflow-{version('mlflow')}"
+
+
+def _name(content: bytes) -> str:
+    return f"{_stem()}-{hashlib.blake2b(content, digest_size=16).hexdigest()}.db"
+
+
+def _keep(content: bytes, folder: Path) -> None:
+    """Keep it, whole at once."""
+    descriptor, beside = mkstemp(dir=folder)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    Path(beside).replace(folder / _name(content))
