@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from pinn_core.configuration import Configuration
 from pinn_core.numerics import changed, numerics
 from pinn_core.training.trainer import Member, environment, train
 from sweeps.study.plan import flops
-from sweeps.study.study import Range, configuration_at, configuration_of, load_study
+from sweeps.study.space import value_at, with_values
+from sweeps.study.study import Range, Study, configuration_at, configuration_of, load_study
 from sweeps.study.study_file import shipped_studies
 
 UPDATES = 120
@@ -39,58 +40,73 @@ SMALLEST = 16
 """Of a width, or of grid points along an axis."""
 
 Digests = dict[str, dict[str, Any]]
+Sizes = dict[str, Any]
+"""Values of a configuration by dotted key."""
+Cuts = dict[str, Sizes]
 
 
-def digests(studies: Sequence[str], backends: Sequence[str]) -> Digests:
-    """Digest and numerics of one run of every model, by ``study model backend``."""
+def digests(cuts: Cuts, backends: Sequence[str]) -> Digests:
+    """Digest and numerics of one run of every model, cut in size, by ``study model backend``."""
     found: Digests = {}
-    for study in studies:
-        for model, configuration in _configurations(study):
-            for backend in backends:
-                name = f"{study} {model} {backend}"
-                say(name)
-                (trajectory,) = train([Member(configuration, 0)], backend=backend)
-                used = numerics(configuration.to_dict(), environment(backend=backend)["backend"])
-                found[name] = {"digest": trajectory.digest(), "numerics": used}
+    for name, sizes in cuts.items():
+        study, model = name.split()
+        configuration = cut(*_first(study, model), sizes)
+        for backend in backends:
+            say(f"{name} {backend}")
+            (trajectory,) = train([Member(configuration, 0)], backend=backend)
+            used = numerics(configuration.to_dict(), environment(backend=backend)["backend"])
+            found[f"{name} {backend}"] = {"digest": trajectory.digest(), "numerics": used}
     return found
 
 
-def _configurations(name: str) -> Iterator[tuple[str, Configuration]]:
-    """The first configuration in each model's space of a shipped study, cut."""
+def cuts_of(studies: Sequence[str]) -> Cuts:
+    """How one run of every model of these studies is cut in size, by ``study model``."""
+    return {
+        f"{study} {model}": _sizes(configuration_at(*_first(study, model)))
+        for study in studies
+        for model in load_study(study).models
+    }
+
+
+def cut(study: Study, model: str, point: Mapping[str, Any], sizes: Sizes) -> Configuration:
+    """A model's run at a point with other sizes, which another version of the program chose."""
+    plain = configuration_at(study, model, point).to_dict()
+    return configuration_of(with_values(plain, sizes))
+
+
+def _first(name: str, model: str) -> tuple[Study, str, dict[str, Any]]:
+    """A study, one of its models and the first point of the model's space."""
     study = load_study(name)
-    for model, part in study.models.items():
-        point = {
-            key: values.low if isinstance(values, Range) else values[0]
-            for key, values in part.space.items()
-        }
-        yield model, cut(configuration_at(study, model, point))
+    space = study.models[model].space
+    point = {
+        key: values.low if isinstance(values, Range) else values[0] for key, values in space.items()
+    }
+    return study, model, point
 
 
-def cut(configuration: Configuration) -> Configuration:
-    """The configuration with about ``UPDATES`` updates in all, and as small as ``MOST`` asks."""
+def _sizes(configuration: Configuration) -> Sizes:
+    """Sizes for about ``UPDATES`` updates in all, each of at most ``MOST`` if that can be had."""
     plain = configuration.to_dict()
     steps = max(2, UPDATES // (configuration.stages.count * len(configuration.phases)))
-    for phase in plain["phases"]:
-        phase["steps"] = min(phase["steps"], steps)
+    sizes: Sizes = {
+        f"phases.{number}.steps": min(phase.steps, steps)
+        for number, phase in enumerate(configuration.phases)
+    }
     for key in RARE:
-        plain["record"][key] = plain["record"][key] and max(plain["record"][key], UPDATES // 2)
+        if plain["record"][key]:
+            sizes[f"record.{key}"] = max(plain["record"][key], UPDATES // 2)
+    axes = [f"problem.{key}" for key in SIZES if key in plain["problem"]]
+    width = [key for key in ("network.width",) if "width" in plain["network"]]
+    sizes |= {key: value_at(plain, key) for key in (*axes, *width)}
     while True:
-        smaller = configuration_of(plain)
-        if flops(smaller) <= MOST * smaller.steps or not _make_smaller(plain):
-            return smaller
-
-
-def _make_smaller(plain: dict[str, Any]) -> bool:
-    """Halve the largest of width and axes of the grid; whether there was anything to halve."""
-    network, problem = plain["network"], plain["problem"]
-    sizes = [(network, "width"), *((problem, key) for key in SIZES if key in problem)]
-    part, key = max(sizes, key=lambda size: size[0][size[1]])
-    if part[key] < 2 * SMALLEST:
-        return False
-    part[key] //= 2
-    if part is problem and problem["interior_points"] != "all":
-        problem["interior_points"] //= 2
-    return True
+        smaller = configuration_of(with_values(plain, sizes))
+        largest = max((*axes, *width), key=lambda key: int(sizes[key]))
+        if flops(smaller) <= MOST * smaller.steps or sizes[largest] < 2 * SMALLEST:
+            return sizes
+        sizes[largest] //= 2
+        interior = sizes.get("problem.interior_points", plain["problem"].get("interior_points"))
+        if largest in axes and interior not in (None, "all"):
+            sizes["problem.interior_points"] = interior // 3  # of a small grid less is inside
 
 
 def differences(before: Digests, now: Digests) -> tuple[list[str], list[str]]:
@@ -108,19 +124,17 @@ def differences(before: Digests, now: Digests) -> tuple[list[str], list[str]]:
     return explained, unexplained
 
 
-def _of_commit(commit: str, arguments: Sequence[str]) -> Digests:
-    """The digests that the program of a commit gives, in a working tree of its own.
-
-    A commit that does not have this file is given it.
-    """
+def _of_commit(commit: str, cuts: Cuts, backends: Sequence[str]) -> Digests:
+    """The digests that a commit's program gives, in a working tree of its own, by this file."""
     with tempfile.TemporaryDirectory() as folder:
-        tree, file = Path(folder) / "tree", Path(folder) / "digests.json"
+        tree, file, asked = (Path(folder) / name for name in ("tree", "digests.json", "cuts.json"))
+        asked.write_text(json.dumps(cuts), encoding="utf-8")
         _git("worktree", "add", "--detach", str(tree), commit)
         try:
-            if not (tree / "benchmarks" / "bits.py").exists():
-                shutil.copy(__file__, tree / "benchmarks")
+            shutil.copy(__file__, tree / "benchmarks")
+            command = [sys.executable, "-m", "benchmarks.bits", "--cuts", str(asked)]
             subprocess.run(
-                [sys.executable, "-m", "benchmarks.bits", "--json", str(file), *arguments],
+                [*command, "--json", str(file), "--backends", *backends],
                 cwd=tree,
                 env={**os.environ, "PYTHONPATH": str(tree)},
                 check=True,
@@ -141,16 +155,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bits")
     parser.add_argument("--against", metavar="COMMIT", help="compare with the program of a commit")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the digests to FILE")
+    parser.add_argument(
+        "--cuts", type=Path, metavar="FILE", help="sizes that another version chose"
+    )
     parser.add_argument("--studies", nargs="+", default=shipped_studies(), metavar="STUDY")
     parser.add_argument("--backends", nargs="+", default=["native", "eager"], metavar="BACKEND")
     chosen = parser.parse_args(arguments)
-    now = digests(chosen.studies, chosen.backends)
+    asked = chosen.cuts and json.loads(chosen.cuts.read_text(encoding="utf-8"))
+    cuts: Cuts = asked or cuts_of(chosen.studies)
+    now = digests(cuts, chosen.backends)
     if chosen.json:
         chosen.json.write_text(json.dumps(now, indent=1), encoding="utf-8")
     if not chosen.against:
         return 0
-    same_runs = ["--studies", *chosen.studies, "--backends", *chosen.backends]
-    before = _of_commit(chosen.against, same_runs)
+    before = _of_commit(chosen.against, cuts, chosen.backends)
     explained, unexplained = differences(before, now)
     for line in (*explained, *unexplained):
         print(line)

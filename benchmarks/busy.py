@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.command import Measured, Result, Row, main, say
 from benchmarks.markdown import markdown_table
+from benchmarks.plotting import PALETTE, saved, subplots
 from benchmarks.targets import Target, targets_table
 from pinn_core.records.trajectory import Manifest
 from sweeps.store.store import Store
@@ -96,6 +97,28 @@ in training from the first pack's start to the last one's end.
 {markdown_table(result["rows"], columns)}
 
 {targets_table(targets(result))}"""
+
+
+def figure(result: Result, file: Path) -> None:
+    """The parts of each command's time, one after the other."""
+    rows = result["rows"][::-1]
+    parts = {
+        "before": "before the first pack",
+        "training": "packs train",
+        "after": "after the last",
+    }
+    with subplots(width=7.0, height=2.0) as (canvas, (axis,)):
+        left = [0.0] * len(rows)
+        for color, (name, label) in zip(PALETTE, parts.items(), strict=False):
+            widths = [row[name] / row["seconds"] for row in rows]
+            axis.barh(
+                [f"{row['runs']} runs" for row in rows], widths, 0.6, left, color=color, label=label
+            )
+            left = [start + width for start, width in zip(left, widths, strict=True)]
+        axis.set(xlabel="share of the command's time", xlim=(0, 1))
+        axis.grid(visible=False, axis="y")
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.35), ncols=3)
+        saved(canvas, file)
 
 
 def targets(result: Result) -> list[Target]:

@@ -16,8 +16,8 @@ from benchmarks.command import Result
 from benchmarks.targets import Target, targets_table
 
 ORDER = (
-    *("step", "problems", "packs", "diagnostics", "study", "driver", "tracking", "faults"),
-    "calibration",
+    *("step", "problems", "packs", "diagnostics", "study", "busy", "driver", "tracking"),
+    *("faults", "calibration"),
 )
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -8,9 +8,10 @@ from benchmarks import bits
 from sweeps.study.plan import flops
 
 
-@pytest.mark.parametrize("study", ["allen-cahn-causal", "best-pair", "curriculum"])
+@pytest.mark.parametrize("study", ["allen-cahn-causal", "best-pair", "curriculum", "klein-gordon"])
 def test_runs_are_cut_to_a_few_small_updates(study: str) -> None:
-    for _, configuration in bits._configurations(study):
+    for name, sizes in bits.cuts_of([study]).items():
+        configuration = bits.cut(*bits._first(*name.split()), sizes)
         assert configuration.steps <= bits.UPDATES
         assert flops(configuration) <= bits.MOST * configuration.steps
 
