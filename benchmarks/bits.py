@@ -106,7 +106,7 @@ def _sizes(configuration: Configuration) -> Sizes:
         sizes[largest] //= 2
         interior = sizes.get("problem.interior_points", plain["problem"].get("interior_points"))
         if largest in axes and interior not in (None, "all"):
-            sizes["problem.interior_points"] = interior // 3  # of a small grid less is inside
+            sizes["problem.interior_points"] = interior // 4  # of a small grid less is inside
 
 
 def differences(before: Digests, now: Digests) -> tuple[list[str], list[str]]:
