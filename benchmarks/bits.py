@@ -24,7 +24,6 @@ from benchmarks.command import say
 from pinn_core.configuration import Configuration
 from pinn_core.numerics import changed, numerics
 from pinn_core.training.trainer import Member, environment, train
-from sweeps.study.plan import flops
 from sweeps.study.space import value_at, with_values
 from sweeps.study.study import Range, Study, configuration_at, configuration_of, load_study
 from sweeps.study.study_file import shipped_studies
@@ -86,6 +85,8 @@ def _first(name: str, model: str) -> tuple[Study, str, dict[str, Any]]:
 
 def _sizes(configuration: Configuration) -> Sizes:
     """Sizes for about ``UPDATES`` updates in all, each of at most ``MOST`` if that can be had."""
+    from pinn_core.training.operations import flops  # which the other version need not have
+
     plain = configuration.to_dict()
     steps = max(2, UPDATES // (configuration.stages.count * len(configuration.phases)))
     sizes: Sizes = {

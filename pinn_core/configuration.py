@@ -176,6 +176,12 @@ class Configuration:
         """Number of updates over all stages and their phases."""
         return self.stages.count * sum(phase.steps for phase in self.phases)
 
+    @property
+    def trained_problem(self) -> Problem:
+        """What is trained on at a time: a part of the problem where stages divide it."""
+        divided = self.stages.continues
+        return self.stages.problem(self.problem, 0) if divided else self.problem
+
     def stack(self) -> Stack:
         """The layers of the network."""
         return stack_of(self.problem, self.network, self.inputs)

@@ -5,16 +5,10 @@ import torch
 from pinn_core.configuration import Configuration
 from pinn_core.engine.precision import DTYPES
 from pinn_core.optimizers import Optimizer
-from pinn_core.probes import keeps_pairs
-from pinn_core.probes.landscape import (
-    CURVATURE_STEPS,
-    KERNEL_POINTS,
-    PROBES,
-    SPECTRUM_STEPS,
-)
 from pinn_core.problems.problem import Problem
-from pinn_core.records.trajectory import COLUMNS, HISTOGRAM_EDGES, PRECONDITIONED, SKETCH_SIZE
+from pinn_core.records.trajectory import COLUMNS, SKETCH_SIZE
 from pinn_core.training.cadences import cadences
+from pinn_core.training.landscape_cost import landscape_bytes, landscape_cells
 from pinn_core.training.memory import Memory, memory_of, release
 from pinn_core.training.trainer import Member, train
 
@@ -74,13 +68,13 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
         "parameters": (COPIES + apart) * stack.size * itemsize + states,
         "record": (rows * len(COLUMNS) + sketches * SKETCH_SIZE) * itemsize,
         "probes": 8 * sum(_probed_numbers(configuration)),
-        "landscape": _landscape(configuration),
+        "landscape": landscape_bytes(configuration, PER_HESSIAN),
     }
 
 
 def _probed_numbers(configuration: Configuration) -> list[int]:
     """Numbers that each probe keeps of a member while it measures."""
-    stack, points = configuration.stack(), sum(stage_problem(configuration).grid_size)
+    stack, points = configuration.stack(), sum(configuration.trained_problem.grid_size)
     return [probe.cost(stack, points).numbers for probe in configuration.record.probes]
 
 
@@ -93,7 +87,7 @@ def grid_bytes(problem: Problem) -> int:
 def trajectory_bytes(configuration: Configuration) -> int:
     """What a run's trajectory holds, before it is compressed for the store."""
     rows, sketches = configuration.steps + 1, _sketches(configuration)
-    return 8 * (rows * len(COLUMNS) + _landscape_cells(configuration)) + 4 * sketches * SKETCH_SIZE
+    return 8 * (rows * len(COLUMNS) + landscape_cells(configuration)) + 4 * sketches * SKETCH_SIZE
 
 
 def _sketches(configuration: Configuration) -> int:
@@ -108,60 +102,13 @@ def state_bytes(configuration: Configuration, optimizer: Optimizer) -> int:
     return more + sum(tensor.nbytes for tensor in state.values())
 
 
-def stage_problem(configuration: Configuration) -> Problem:
-    """What is trained on at a time: a part of the problem where stages divide it."""
-    problem, stages = configuration.problem, configuration.stages
-    return stages.problem(problem, 0) if stages.continues else problem
-
-
-def _landscape(configuration: Configuration) -> int:
-    """Bytes for a member's Hessians and tangent kernels, in float64, and for what is kept of them.
-
-    A Hessian's graph holds the derivatives of all that a gradient's way there and back holds.
-    """
-    problem, record = stage_problem(configuration), configuration.record
-    stack, points = configuration.stack(), problem.grid_size
-    inside = min(record.gradient_points, points[0])
-    numbers = 0
-    if record.curvature_every or record.spectrum_every:
-        channels = 1 + len(problem.coordinates) + len(problem.operators)
-        numbers += PER_HESSIAN * sum(stack.widths[1:-1]) * (channels * inside + points[1])
-        numbers += SPECTRUM_STEPS * stack.size
-    if record.spectrum_every and keeps_pairs(configuration.phases):
-        history = max(getattr(phase, "history", 0) for phase in configuration.phases)
-        numbers += 2 * history * stack.size
-    if record.kernel_every:
-        numbers += 2 * _terms(configuration) * KERNEL_POINTS * stack.size
-    return 8 * (numbers + _landscape_cells(configuration))
-
-
-def _landscape_cells(configuration: Configuration) -> int:
-    """Numbers that a member's record holds of the loss landscape."""
-    spectrum = 2 * PROBES * SPECTRUM_STEPS
-    sizes = {
-        "histogram": len(configuration.stack().shapes) * len(HISTOGRAM_EDGES),
-        "curvature": 2 * CURVATURE_STEPS,
-        "spectrum": spectrum,
-        PRECONDITIONED: spectrum,
-        "kernel": 2 * KERNEL_POINTS,
-    }
-    due, rows = cadences(configuration), configuration.steps + 1
-    cells = sum(len(due[kind].steps(rows)) * size for kind, size in sizes.items())
-    return _terms(configuration) * cells
-
-
-def _terms(configuration: Configuration) -> int:
-    """Loss terms that the landscape is looked at for: the residual, the conditions, their sum."""
-    return 2 + len(configuration.problem.conditions)
-
-
 def points_with_channels(configuration: Configuration) -> int:
     """Points of a step times the channels that travel through them, diagnostics included.
 
     At interior points of a PINN, and where its gradients are only watched, these are the value,
     the slopes and the operators; elsewhere the value alone.
     """
-    problem, record = stage_problem(configuration), configuration.record
+    problem, record = configuration.trained_problem, configuration.record
     objective = configuration.objective
     channels = 1 + len(problem.coordinates) + len(problem.operators)
     interior, supervised = problem.grid_size

@@ -15,10 +15,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pinn_core.training.operations import flops
 from sweeps.display.tally import Tally, Training, in_brackets, in_words, seconds_left
 from sweeps.search.selection import Selection
 from sweeps.store.results import Outcome, Pruned
-from sweeps.study.plan import PackPlan, Run, flops
+from sweeps.study.plan import PackPlan, Run
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeps.study.plan import PackPlan, step_flops
+from pinn_core.training.operations import step_flops
+from sweeps.study.plan import PackPlan
 
 THREAD_STEP = 2e7
 """Operations of an update that keep a thread busy for longer than it takes to wake it: 0.4 ms."""

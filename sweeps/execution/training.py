@@ -20,6 +20,7 @@ from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.checkpoint import Checkpointing, every_seconds
 from pinn_core.training.footprint import most_members
 from pinn_core.training.memory import is_exhausted, release
+from pinn_core.training.operations import flops
 from pinn_core.training.pruning import Pruning
 from pinn_core.training.trainer import Member, environment
 from sweeps.errors import StudyError
@@ -28,7 +29,7 @@ from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.faults import reach
 from sweeps.store.results import Outcome, final_value
 from sweeps.store.store import Store
-from sweeps.study.plan import PackPlan, Run, flops
+from sweeps.study.plan import PackPlan, Run
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import bits
-from sweeps.study.plan import flops
+from pinn_core.training.operations import flops
 
 
 @pytest.mark.parametrize("study", ["allen-cahn-causal", "best-pair", "curriculum", "klein-gordon"])

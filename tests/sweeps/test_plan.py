@@ -15,17 +15,16 @@ from pinn_core import Marching
 from pinn_core.configuration import run_id
 from pinn_core.optimizers import LBFGS, Adam, Soap
 from pinn_core.problems import Convection
+from pinn_core.training.operations import flops, step_flops
 from sweeps.errors import StudyError
 from sweeps.search.search import ModelSearch
 from sweeps.study.plan import (
     CPU_MOST,
     Run,
-    flops,
     make_packs,
     model_points,
     rerun_runs,
     search_run,
-    step_flops,
 )
 from sweeps.study.study import Resources, Study, load_study
 
