@@ -92,7 +92,7 @@ def every_seconds(seconds: float, clock: Callable[[], float] = time.monotonic) -
 class Checkpointing:
     """Where a pack's checkpoint is kept, and when a new one replaces it."""
 
-    shelf: CheckpointStore
+    store: CheckpointStore
     due: Due
 
     def save(
@@ -101,14 +101,14 @@ class Checkpointing:
         """Keep the tensors as they are after so many steps."""
         flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         header = {"identity": json.dumps(identity, sort_keys=True), "step": str(step)}
-        self.shelf.put(save(flat, {**header, "digest": _digest(header, flat)}))
+        self.store.put(save(flat, {**header, "digest": _digest(header, flat)}))
 
     def load(self, identity: Mapping[str, object]) -> dict[str, Tensor] | None:
         """The tensors of a checkpoint of just this pack and these versions, else None.
 
         What is damaged, foreign or no safetensors at all is set aside.
         """
-        content = self.shelf.get()
+        content = self.store.get()
         if content is None:
             return None
         try:
@@ -117,13 +117,13 @@ class Checkpointing:
         except (SafetensorError, ValueError, KeyError):
             header, tensors, sound = {}, {}, False
         if not sound or header["identity"] != json.dumps(identity, sort_keys=True):
-            self.shelf.set_aside()
+            self.store.set_aside()
             return None
         return tensors
 
     def clear(self) -> None:
         """Remove the checkpoint of a pack whose results are safe."""
-        self.shelf.clear()
+        self.store.clear()
 
 
 def _header(content: bytes) -> dict[str, str]:

@@ -96,11 +96,11 @@ class Recorder:
 
     def keep(self, state: State) -> None:
         """Measure the errors of these solutions together with those that follow."""
-        judges = (self._judge, self._judge_grid)
+        both_metrics = (self._metrics, self._grid_metrics)
         state.past = torch.stack(
             [
-                judge.totals(self.disc, state.parameters, self._past(state, number))
-                for number, judge in enumerate(judges)
+                metrics.totals(self.disc, state.parameters, self._past(state, number))
+                for number, metrics in enumerate(both_metrics)
             ]
         )
 
@@ -109,15 +109,15 @@ class Recorder:
 
     def _names(self) -> dict[str, list[str]]:
         """What the numbers of every table are."""
-        judged = [*self._judge.conditions, FIT, "error"]
+        of_values = [*self._metrics.conditions, FIT, "error"]
         compared = [term.name for term in self._compared]
-        derived = [self._equation.name, *(n for n in compared if n not in self._judge.conditions)]
+        derived = [self._equation.name, *(n for n in compared if n not in self._metrics.conditions)]
         norms = [f"gradient/{name}" for name in compared] if self._several else []
         return {
             "always": [
                 *(f"term/{name}" for name in self.terms),
                 *(f"weight/{name}" for name in self.terms),
-                *judged,
+                *of_values,
                 *("away", "update", "turn"),
             ],
             "gradients": [
@@ -125,7 +125,7 @@ class Recorder:
                 *norms,
                 *derived,
             ],
-            "full": [f"full/{name}" for name in (*judged, *derived)],
+            "full": [f"full/{name}" for name in (*of_values, *derived)],
         }
 
     @property
@@ -152,9 +152,9 @@ class Recorder:
             interior = disc.interior.thinned(inside, "watched")
             supervised = disc.supervised.thinned(record.points - inside, "watched")
             self._watched = interior.joined(supervised)
-        self._judged_points = interior.joined(supervised)
-        self._judge = ErrorMetrics(disc, interior, supervised)
-        self._judge_grid = ErrorMetrics(disc, disc.interior, disc.supervised)
+        self._error_points = interior.joined(supervised)
+        self._metrics = ErrorMetrics(disc, interior, supervised)
+        self._grid_metrics = ErrorMetrics(disc, disc.interior, disc.supervised)
 
     def due(self, step: int) -> frozenset[str]:
         """What this row has besides what every row has: gradients, full, sketch."""
@@ -190,7 +190,7 @@ class Recorder:
         products = dots(left, right, self.disc.backend).view(-1)
         moved = (1 if update is None else 3) * members
         always = [term.loss for term in evaluation.terms.values()]
-        always += [state.weights.view(-1), self._judged(state, evaluation), products[:moved]]
+        always += [state.weights.view(-1), self._errors(state, evaluation), products[:moved]]
         if update is None:
             always.append(self._empty(2 * members))
         _put(state.sums["always"], row, always)
@@ -235,19 +235,19 @@ class Recorder:
             for number, name in enumerate(names)
         }
 
-    def _judged(self, state: State, evaluation: Evaluation) -> Tensor:
+    def _errors(self, state: State, evaluation: Evaluation) -> Tensor:
         """Losses that need values alone, on the watched points."""
         parameters, past = state.parameters, self._past(state, 0)
         if self._watched is not None:
             values = self.disc.values(parameters, self._watched)
-            return self._verdict(self._judge, parameters, self._watched, values, past)
+            return self._error_sums(self._metrics, parameters, self._watched, values, past)
         if self._free:
             inside = evaluation.values[self._equation.points]
             parts = [inside, self._outside(parameters, evaluation)]
         else:  # the batch is the grid
             parts = [evaluation.values[term.points] for term in self._terms]
         values = torch.cat(parts, dim=1)
-        return self._verdict(self._judge, parameters, self._judged_points, values, past)
+        return self._error_sums(self._metrics, parameters, self._error_points, values, past)
 
     def _outside(self, parameters: Tensor, evaluation: Evaluation) -> Tensor:
         """The networks' values at the supervised points."""
@@ -259,17 +259,17 @@ class Recorder:
         """The errors of earlier stages on the watched points (0) or on the grid (1)."""
         return None if state.past is None else state.past[number]
 
-    def _verdict(
+    def _error_sums(
         self,
-        judge: "ErrorMetrics",
+        metrics: "ErrorMetrics",
         parameters: Tensor,
         point_set: PointSet,
         values: Tensor,
         past: Tensor | None,
     ) -> Tensor:
         if not self.disc.error_outputs:
-            return judge(values, None, past)
-        return judge(values, self.disc.error_values(parameters, point_set), past)
+            return metrics(values, None, past)
+        return metrics(values, self.disc.error_values(parameters, point_set), past)
 
     def _gradients(
         self, parameters: Tensor, evaluation: Evaluation
@@ -299,7 +299,9 @@ class Recorder:
 
     def _derived(self, compared: Mapping[str, LossGradient]) -> list[Tensor]:
         """Losses of the terms that values alone do not give."""
-        return [term.loss for name, term in compared.items() if name not in self._judge.conditions]
+        return [
+            term.loss for name, term in compared.items() if name not in self._metrics.conditions
+        ]
 
     def _full(self, state: State) -> list[Tensor]:
         disc, parameters = self.disc, state.parameters
@@ -308,7 +310,7 @@ class Recorder:
         loss, _ = misfit(residual, torch.zeros_like(residual[:1]), disc.backend)
         values = torch.cat([inside, outside], dim=1)
         past = self._past(state, 1)
-        judged = self._verdict(self._judge_grid, parameters, disc.grid, values, past)
+        judged = self._error_sums(self._grid_metrics, parameters, disc.grid, values, past)
         return [judged, loss, *self._derived(self._evaluations(parameters))]
 
 

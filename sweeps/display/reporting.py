@@ -89,10 +89,10 @@ def _make_report(
 
 def _put_in_place(made: Path, folder: Path, last: str) -> None:
     """Every file of one folder in the other, whole or not at all; the named one last."""
-    place = blob_store_at(str(folder))
+    blobs = blob_store_at(str(folder))
     files = sorted(file for file in made.rglob("*") if file.is_file())
     for file in sorted(files, key=lambda file: file.name == last):
-        place.write(str(file.relative_to(made)), file.read_bytes())
+        blobs.write(str(file.relative_to(made)), file.read_bytes())
         file.unlink()  # so that no more than one is there twice
 
 

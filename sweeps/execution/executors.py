@@ -66,9 +66,9 @@ class Inline:
 
     slots = 1
 
-    def __init__(self, place: WorkerContext) -> None:
-        self._place = place
-        self.machines: Sequence[Machine] = [this_machine(with_gpus=place.device != "cpu")]
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self.machines: Sequence[Machine] = [this_machine(with_gpus=context.device != "cpu")]
 
     def carry_out(
         self,
@@ -86,7 +86,7 @@ class Inline:
         retries = stage.retries(pack)
         for attempt in range(1, retries + 2):
             try:
-                stage.done(pack, train_pack(pack, self._place))
+                stage.done(pack, train_pack(pack, self._context))
                 return
             except CannotWrite:
                 raise
@@ -111,7 +111,7 @@ class RayTune:
 
     def __init__(
         self,
-        place: WorkerContext,
+        context: WorkerContext,
         resources: Resources,
         address: str | None,
         stack: ExitStack,
@@ -126,14 +126,14 @@ class RayTune:
         self.machines: Sequence[Machine] = cluster_machines() if address else [self._machine]
         if address:
             each = cluster_slots(resources, self.machines)
-            refuse_strangers(ask_nodes(place.store), place.store)
-            place = replace(place, software=dict(installed()))
+            refuse_strangers(ask_nodes(context.store), context.store)
+            context = replace(context, software=dict(installed()))
         else:
             each = pack_slots(resources, self.machines)
         self.slots = sum(each)
         self._room = Room(self.slots, min(each), resources.cpus)
         together = max(*each, resources.slots or 1) if address else max(each)
-        self._place = replace(place, memory=resources.gpus or 1 / together)
+        self._context = replace(context, memory=resources.gpus or 1 / together)
 
     def carry_out(
         self, stages: Iterable[Stage], tick: Callable[[], None], say: Callable[[str], None]
@@ -155,7 +155,7 @@ class RayTune:
         from sweeps.execution.trainable import PackTrainable
         from sweeps.execution.tune_events import PackEvents
 
-        searcher = PackSearcher(itertools.chain([first], remaining), self._place, self._room)
+        searcher = PackSearcher(itertools.chain([first], remaining), self._context, self._room)
         patience = Patience(partial(lacking, first.resources), say)
         needs = {"cpu": first.resources.cpus, "gpu": first.resources.gpus}
         with (

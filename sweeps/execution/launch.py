@@ -77,14 +77,14 @@ def run_study(
     check_tracking(tracking_uri)
     check_store(folder.home)
     trainer_at(trainer)
-    place = _workplace(study, folder, trainer)
+    context = _context_of(study, folder, trainer)
     screen = console or Console()
     try:
         with ExitStack() as stack:
             crew: Executor = (
-                Inline(place)
+                Inline(context)
                 if executor == "inline"
-                else RayTune(place, study.resources, address, stack, interrupts or Interrupts())
+                else RayTune(context, study.resources, address, stack, interrupts or Interrupts())
             )
             trajectories = Store(folder.store)
             committed = len(trajectories.committed())
@@ -236,7 +236,7 @@ class _Launch:
         return stage
 
 
-def _workplace(study: Study, folder: StudyFolder, trainer: str) -> WorkerContext:
+def _context_of(study: Study, folder: StudyFolder, trainer: str) -> WorkerContext:
     search = study.search
     return WorkerContext(
         store=folder.store,

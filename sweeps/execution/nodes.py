@@ -41,10 +41,10 @@ def ask_nodes(root: str, *, gpus: bool = False) -> list[Node]:
     import ray
 
     alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    place = meeting(root)
+    probe = meeting(root)
     try:
-        with place.held():
-            return list(_answers(alive, place, gpus))
+        with probe.held():
+            return list(_answers(alive, probe, gpus))
     except OSError as error:
         raise StudyError(f"{root} cannot be written: {error.strerror or error}") from error
 
@@ -67,7 +67,7 @@ def refuse_strangers(nodes: Sequence[Node], root: str) -> None:
 
 
 def _answers(
-    alive: Sequence[dict[str, Any]], place: SharedStorageProbe, gpus: bool
+    alive: Sequence[dict[str, Any]], probe: SharedStorageProbe, gpus: bool
 ) -> Iterator[Node]:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -76,12 +76,12 @@ def _answers(
     asked = {}
     for node in alive:
         here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        asked[task.options(scheduling_strategy=here).remote(place, node["NodeID"], gpus)] = node
+        asked[task.options(scheduling_strategy=here).remote(probe, node["NodeID"], gpus)] = node
     waiting, deadline = list(asked), time.monotonic() + ANSWER_WITHIN
     while waiting:
         ready, waiting = ray.wait(waiting, timeout=max(0.0, deadline - time.monotonic()))
         for answer in ready:
-            yield _node(asked[answer], place, answer)
+            yield _node(asked[answer], probe, answer)
         if not ready:
             break
     for answer in waiting:
@@ -89,7 +89,7 @@ def _answers(
         yield Node(_address(asked[answer]), f"no answer within {ANSWER_WITHIN:g} s")
 
 
-def _node(about: dict[str, Any], place: SharedStorageProbe, answer: Any) -> Node:  # noqa: ANN401
+def _node(about: dict[str, Any], probe: SharedStorageProbe, answer: Any) -> Node:  # noqa: ANN401
     import ray
 
     now = time.time()
@@ -97,7 +97,7 @@ def _node(about: dict[str, Any], place: SharedStorageProbe, answer: Any) -> Node
         said = ray.get(answer)
     except ray.exceptions.RayError as error:
         return Node(_address(about), _reason(error))
-    unheard = "" if place.heard(about["NodeID"]) else "what it writes there is not seen from here"
+    unheard = "" if probe.heard(about["NodeID"]) else "what it writes there is not seen from here"
     return Node(
         address=_address(about),
         software=said["software"],
@@ -109,10 +109,10 @@ def _node(about: dict[str, Any], place: SharedStorageProbe, answer: Any) -> Node
     )
 
 
-def _look(place: SharedStorageProbe, name: str, gpus: bool) -> dict[str, Any]:
+def _look(probe: SharedStorageProbe, name: str, gpus: bool) -> dict[str, Any]:
     """On the node."""
     count = _visible_gpus() if gpus else None
-    storage = place.answer(name)
+    storage = probe.answer(name)
     return {"software": dict(installed()), "gpus": count, "storage": storage, "time": time.time()}
 
 

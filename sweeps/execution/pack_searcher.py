@@ -24,11 +24,11 @@ class PackSearcher(Searcher):
     copies that Tune pickles hold nothing: a stage, and Optuna in it, is rebuilt from the store.
     """
 
-    def __init__(self, stages: Iterable[Stage], place: WorkerContext, room: Room) -> None:
+    def __init__(self, stages: Iterable[Stage], context: WorkerContext, room: Room) -> None:
         super().__init__()
         self._stages = iter(stages)
         self._stage = next(self._stages, None)
-        self._place, self._room = place, room
+        self._context, self._room = context, room
         self._packs: dict[str, PackPlan] = {}
         self._full = ""
 
@@ -46,13 +46,13 @@ class PackSearcher(Searcher):
         if pack is None:
             return None
         self._packs[trial_id] = pack
-        return trial_config(pack, replace(self._place, threads=self._threads(pack, self._stage)))
+        return trial_config(pack, replace(self._context, threads=self._threads(pack, self._stage)))
 
     def _threads(self, pack: PackPlan, stage: Stage) -> int:
         """The pack's own cores, and those of slots that would idle before it ends."""
-        if self._place.device != "cpu" or stage.draws_on:
-            return self._place.threads
-        news = Path(self._place.progress)
+        if self._context.device != "cpu" or stage.draws_on:
+            return self._context.threads
+        news = Path(self._context.progress)
         running = [other for other in stage.running if other.pack_id != pack.pack_id]
         others = [work_left(other, news) for other in running] + [one.flops for one in stage.ready]
         return threads_for(pack, others, self._room)

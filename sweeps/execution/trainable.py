@@ -28,11 +28,11 @@ class PackTrainable(Trainable):
 
         So it does on a node that joined later, with other software than the driver's.
         """
-        self._pack, self._place = read_trial_config(config)
-        if other := differences(installed(), self._place.software or {}):
+        self._pack, self._context = read_trial_config(config)
+        if other := differences(installed(), self._context.software or {}):
             address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
             raise StudyError(f"node {address} has {other}")
-        trainer_at(self._place.trainer)  # what it cannot import, it says before it trains
+        trainer_at(self._context.trainer)  # what it cannot import, it says before it trains
         self.config = {}  # Tune would send it back with the result, and the driver keep it
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -46,7 +46,7 @@ class PackTrainable(Trainable):
         ``full`` says why the study has to stop, ``lost`` why this pack need not be tried again.
         """
         try:
-            values = train_pack(self._pack, self._place)
+            values = train_pack(self._pack, self._context)
         except CannotWrite as error:
             return {"done": True, "full": str(error)}
         except FailsAgain as error:
@@ -61,29 +61,29 @@ def values_of(result: Mapping[str, Any]) -> dict[str, Outcome]:
     return dict(zip(result["run_ids"], values, strict=True))
 
 
-def trial_config(pack: PackPlan, place: WorkerContext) -> dict[str, Any]:
+def trial_config(pack: PackPlan, context: WorkerContext) -> dict[str, Any]:
     """A pack as a Tune trial's configuration; packed small, for the driver keeps one per trial."""
     runs = json.dumps([run.to_dict() for run in pack.runs]).encode()
     packed = base64.b64encode(zlib.compress(runs)).decode()
-    return {"pack_id": pack.pack_id, "runs": packed, "place": vars(place)}
+    return {"pack_id": pack.pack_id, "runs": packed, "context": vars(context)}
 
 
 def read_trial_config(config: Mapping[str, Any]) -> tuple[PackPlan, WorkerContext]:
-    """The pack and workplace that ``trial_config`` wrote.
+    """The pack and the context that ``trial_config`` wrote.
 
     Raises ``StudyError`` for anything else: Tune has been seen to start a trial with an empty
     configuration.
     """
-    expected = {"pack_id", "runs", "place"}
+    expected = {"pack_id", "runs", "context"}
     if set(config) != expected:
         found = ", ".join(sorted(config)) or "nothing"
         raise StudyError(f"trial: found the keys {found}, allowed: {', '.join(sorted(expected))}")
-    place = WorkerContext(**config["place"])
+    context = WorkerContext(**config["context"])
     try:
-        for plugin in place.plugins:
+        for plugin in context.plugins:
             load_shipped(plugin)
     except PluginError as error:
         raise StudyError(str(error)) from error
     plain = json.loads(zlib.decompress(base64.b64decode(config["runs"])))
     runs = tuple(Run.from_dict(run) for run in plain)
-    return PackPlan(config["pack_id"], runs), place
+    return PackPlan(config["pack_id"], runs), context

@@ -79,7 +79,7 @@ class TooLarge(FailsAgain, MemoryError):
     """One run alone does not fit into memory."""
 
 
-def train_pack(pack: PackPlan, place: WorkerContext) -> dict[str, Outcome]:
+def train_pack(pack: PackPlan, context: WorkerContext) -> dict[str, Outcome]:
     """Train the runs of a pack that the store lacks and commit them one by one.
 
     A pack for which memory is too small is trained in parts, down to single runs: it changes no
@@ -88,48 +88,50 @@ def train_pack(pack: PackPlan, place: WorkerContext) -> dict[str, Outcome]:
     has no room, ``FailsAgain`` where another try would be in vain: no memory for one run alone, or
     an error in a plugin.
     """
-    store = Store(place.store)
+    store = Store(context.store)
     held = [run.run_id for run in pack.runs if run.run_id in store]
     missing = [run for run in pack.runs if run.run_id not in held]
     values: dict[str, Outcome] = {
-        run_id: final_value(store.read(run_id), place.metric) for run_id in held
+        run_id: final_value(store.read(run_id), context.metric) for run_id in held
     }
     if missing:
-        values |= _train(pack.pack_id, missing, store, place)
+        values |= _train(pack.pack_id, missing, store, context)
     return values
 
 
-def _train(pack_id: str, runs: list[Run], store: Store, place: WorkerContext) -> dict[str, Outcome]:
+def _train(
+    pack_id: str, runs: list[Run], store: Store, context: WorkerContext
+) -> dict[str, Outcome]:
     """Train and commit runs of one shape, as many at a time as memory has room for."""
-    news = _News(Path(place.progress) / f"{pack_id}.json", runs)
+    news = _News(Path(context.progress) / f"{pack_id}.json", runs)
     values: dict[str, Outcome] = {}
-    waiting = deque(_parts(runs, _most(runs, place)))
+    waiting = deque(_parts(runs, _most(runs, context)))
     try:
         while waiting:
             part = waiting.popleft()
             started, clock = time.time(), time.perf_counter()
-            checkpointing = _checkpointing(part, place)
-            pruning = pruning_of(part, store, place.pruner, place.metric, place.direction)
-            trajectories = _train_together(part, place, checkpointing, pruning, news)
+            checkpointing = _checkpointing(part, context)
+            pruning = pruning_of(part, store, context.pruner, context.metric, context.direction)
+            trajectories = _train_together(part, context, checkpointing, pruning, news)
             if trajectories is None:
                 waiting.extendleft(reversed(_parts(part, ceil(len(part) / 2))))
                 continue
             seconds = time.perf_counter() - clock  # the time of day may jump meanwhile
-            _commit(part, trajectories, store, place, started, seconds / len(part))
+            _commit(part, trajectories, store, context, started, seconds / len(part))
             checkpointing.clear()
             news.trained += len(part)
-            finals = [final_value(trajectory, place.metric) for trajectory in trajectories]
+            finals = [final_value(trajectory, context.metric) for trajectory in trajectories]
             values |= zip((run.run_id for run in part), finals, strict=True)
     finally:
         news.end()
     return values
 
 
-def _most(runs: list[Run], place: WorkerContext) -> int:
+def _most(runs: list[Run], context: WorkerContext) -> int:
     """How many of the runs fit into memory together, as far as that can be known before."""
     if len(runs) == 1:
         return 1
-    most = most_members(runs[0].configuration, place.device, place.memory)
+    most = most_members(runs[0].configuration, context.device, context.memory)
     return len(runs) if most is None else most
 
 
@@ -139,14 +141,14 @@ def _parts(runs: list[Run], most: int) -> list[list[Run]]:
     return [runs[start : start + size] for start in range(0, len(runs), size)]
 
 
-def _checkpointing(runs: list[Run], place: WorkerContext) -> Checkpointing:
-    kept = StoredCheckpoint(place.store, [run.run_id for run in runs])
+def _checkpointing(runs: list[Run], context: WorkerContext) -> Checkpointing:
+    kept = StoredCheckpoint(context.store, [run.run_id for run in runs])
     return Checkpointing(kept, every_seconds(CHECKPOINT_EVERY))
 
 
 def _train_together(
     runs: list[Run],
-    place: WorkerContext,
+    context: WorkerContext,
     checkpointing: Checkpointing,
     pruning: Pruning | None,
     news: _News,
@@ -158,10 +160,10 @@ def _train_together(
     try:
         for run in runs:
             reach(f"in_run:{run.run_id}")
-        return trainer_at(place.trainer)(
+        return trainer_at(context.trainer)(
             [Member(run.configuration, run.seed) for run in runs],
-            device=place.device,
-            threads=place.threads,
+            device=context.device,
+            threads=context.threads,
             progress=partial(news.tell, len(runs)),
             checkpointing=checkpointing,
             **({"pruning": pruning} if pruning else {}),
@@ -172,9 +174,11 @@ def _train_together(
                 raise FailsAgain(f"{place_there}: {type(error).__name__}: {error}") from error
             raise
         if len(runs) == 1:
-            raise TooLarge(_too_large(runs[0], place.device)) from error
+            raise TooLarge(_too_large(runs[0], context.device)) from error
         log.warning("%d runs do not fit into memory: in halves (%s)", len(runs), error)
-    release(place.device)  # not above: while it is handled, the error holds the training's tensors
+    release(
+        context.device
+    )  # not above: while it is handled, the error holds the training's tensors
     return None
 
 
@@ -182,7 +186,7 @@ def _commit(
     runs: list[Run],
     trajectories: list[Trajectory],
     store: Store,
-    place: WorkerContext,
+    context: WorkerContext,
     started: float,
     seconds: float,
 ) -> None:
@@ -190,9 +194,9 @@ def _commit(
         store.commit(
             run,
             trajectory,
-            environment=environment(place.device),
-            device=place.device,
-            threads=place.threads,
+            environment=environment(context.device),
+            device=context.device,
+            threads=context.threads,
             pack_size=len(runs),
             started=started,
             seconds=seconds,

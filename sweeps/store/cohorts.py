@@ -29,10 +29,10 @@ class Cohort:
 
 def cohorts(root: str) -> list[Cohort]:
     """All that are kept in a store; damaged ones do not count."""
-    place = blob_store_at(root)
-    names = [name for name in sorted(place.names(FOLDER)) if name.endswith(".json")]
+    blobs = blob_store_at(root)
+    names = [name for name in sorted(blobs.names(FOLDER)) if name.endswith(".json")]
     with ThreadPoolExecutor(READERS) as pool:
-        texts = list(pool.map(lambda name: place.read(f"{FOLDER}/{name}"), names))
+        texts = list(pool.map(lambda name: blobs.read(f"{FOLDER}/{name}"), names))
     found = [_read(text) for text in texts]
     return [cohort for cohort in found if cohort]
 

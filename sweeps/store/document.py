@@ -9,28 +9,28 @@ from sweeps.store.blob_store import BlobStore
 class Document:
     """One text file of a place; it is replaced as a whole or not at all."""
 
-    place: BlobStore
+    blobs: BlobStore
     name: str
 
     def is_file(self) -> bool:
         """Whether it is there."""
-        return self.place.exists(self.name)
+        return self.blobs.exists(self.name)
 
     def read_text(self) -> str:
         """Its text; raises ``FileNotFoundError``."""
-        return self.place.read(self.name).decode()
+        return self.blobs.read(self.name).decode()
 
     def read_bytes(self) -> bytes:
         """Its content; raises ``FileNotFoundError``."""
-        return self.place.read(self.name)
+        return self.blobs.read(self.name)
 
     def set_aside(self) -> None:
         """Rename it, over one that was set aside before."""
-        self.place.move(self.name, f"{self.name}.set-aside")
+        self.blobs.move(self.name, f"{self.name}.set-aside")
 
     def write_text(self, text: str) -> None:
         """Put a new text in its place."""
-        self.place.write(self.name, text.encode())
+        self.blobs.write(self.name, text.encode())
 
     def __str__(self) -> str:
-        return self.place.where(self.name)
+        return self.blobs.where(self.name)

@@ -44,7 +44,7 @@ class Store:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._place = blob_store_at(root)
+        self._blobs = blob_store_at(root)
 
     def commit(
         self,
@@ -92,27 +92,27 @@ class Store:
         )
         while True:
             try:
-                with self._place.alone(run.run_id):
+                with self._blobs.alone(run.run_id):
                     return self._commit_alone(content, manifest)
             except Lost:  # this process was away, and another may have committed the run
                 continue
 
     def __contains__(self, run_id: str) -> bool:
         """Whether a run is committed: it has a manifest and a trajectory."""
-        return all(self._place.exists(f"{run_id}.{ending}") for ending in ("json", "parquet"))
+        return all(self._blobs.exists(f"{run_id}.{ending}") for ending in ("json", "parquet"))
 
     def committed(self) -> set[str]:
         """Ids of all committed runs; lists the whole folder."""
-        names = set(self._place.names())
+        names = set(self._blobs.names())
         stems = {match[1] for name in names if (match := _MANIFEST.fullmatch(name))}
         return {stem for stem in stems if f"{stem}.parquet" in names}
 
     def manifest(self, run_id: str) -> Manifest:
         """The manifest of a committed run; raises ``TrajectoryError`` naming a damaged file."""
         name = f"{run_id}.json"
-        where = self._place.where(name)
+        where = self._blobs.where(name)
         try:
-            content = self._place.read(name)
+            content = self._blobs.read(name)
         except FileNotFoundError:
             raise TrajectoryError(f"{where}: run {run_id} is not in the store") from None
         return manifest_from(content, run_id, where)
@@ -138,18 +138,18 @@ class Store:
     def _content(self, run_id: str) -> bytes:
         """The bytes of a committed run's Parquet file, as they are."""
         try:
-            return self._place.read(f"{run_id}.parquet")
+            return self._blobs.read(f"{run_id}.parquet")
         except FileNotFoundError:
             message = f"{self.where(run_id)}: is missing, its manifest is there"
             raise TrajectoryError(message) from None
 
     def where(self, run_id: str) -> str:
         """The path or URI of a run's Parquet file."""
-        return self._place.where(f"{run_id}.parquet")
+        return self._blobs.where(f"{run_id}.parquet")
 
     def conflicts(self) -> list[str]:
         """Files of results that differed from the one that stands."""
-        return [self._place.where(f"conflicts/{name}") for name in self._place.names("conflicts")]
+        return [self._blobs.where(f"conflicts/{name}") for name in self._blobs.names("conflicts")]
 
     def damaged(self) -> dict[str, str]:
         """What is wrong with committed runs whose files are not what was committed, by run id.
@@ -162,10 +162,10 @@ class Store:
 
     def remove_leftovers(self) -> None:
         """Remove the unfinished files of killed writers; waits for a writer that is at work."""
-        if self._place.names():
-            with self._place.alone("leftovers"):
+        if self._blobs.names():
+            with self._blobs.alone("leftovers"):
                 for folder in ("", "conflicts", checkpoints.FOLDER, cohorts.FOLDER):
-                    self._place.remove_leftovers(folder)
+                    self._blobs.remove_leftovers(folder)
 
     def set_damaged_aside(self) -> dict[str, str]:
         """Move the files of every damaged run to ``set-aside/``, so that it counts as not done.
@@ -188,10 +188,10 @@ class Store:
 
     def _set_aside(self, run_id: str) -> None:
         """The manifest first: without it the run is not committed, whatever happens next."""
-        taken = {name.partition(".")[0] for name in self._place.names("set-aside")}
+        taken = {name.partition(".")[0] for name in self._blobs.names("set-aside")}
         number = next(n for n in range(1, len(taken) + 2) if f"{run_id}-{n}" not in taken)
         for ending in ("json", "parquet"):
-            self._place.move(f"{run_id}.{ending}", f"set-aside/{run_id}-{number}.{ending}")
+            self._blobs.move(f"{run_id}.{ending}", f"set-aside/{run_id}-{number}.{ending}")
 
     def _commit_alone(self, content: bytes, manifest: Manifest) -> Manifest:
         """Commit a result, or set it aside if another differs; returns the manifest that stands."""
@@ -203,12 +203,12 @@ class Store:
         if standing.digest != manifest.digest:
             rival = f"conflicts/{run_id}.{manifest.digest[:8]}"
             self._put(rival, content, manifest)
-            log.warning("%s", _conflict(standing, manifest, self._place.where(rival)))
+            log.warning("%s", _conflict(standing, manifest, self._blobs.where(rival)))
         return standing
 
     def _put(self, stem: str, content: bytes, manifest: Manifest) -> None:
-        self._place.write(f"{stem}.parquet", content)
-        self._place.write(f"{stem}.json", manifest.to_json().encode())
+        self._blobs.write(f"{stem}.parquet", content)
+        self._blobs.write(f"{stem}.json", manifest.to_json().encode())
 
 
 def _at_once(ask: Callable[[str], Answer], run_ids: Sequence[str]) -> list[Answer]:
