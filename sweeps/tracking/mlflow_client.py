@@ -24,13 +24,20 @@ ENVIRONMENT = {
 }
 
 
+def import_mlflow() -> None:
+    """Import what clients and databases will take, which lasts a second or two."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import mlflow.store.tracking.sqlalchemy_store
+    import mlflow.tracking  # noqa: F401
+
+
 def open_client(tracking_uri: str) -> "MlflowClient":
     """A client; makes the tables of a new database, in dozens of steps.
 
     What goes wrong reaches us as exceptions: MLflow's own log, tracebacks and all, is silenced.
     """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    import_mlflow()
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):

@@ -5,7 +5,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from sweeps.errors import StudyError
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotReach
 from sweeps.study.study import Study
-from sweeps.tracking.mlflow_client import is_unreachable, reason
+from sweeps.tracking.mlflow_client import import_mlflow, is_unreachable, reason
 from sweeps.tracking.publishing import Experiment
 from sweeps.tracking.tracking_address import (
     check_tracking,
@@ -119,8 +118,7 @@ class Publisher:
             )
 
     def _work(self) -> None:
-        with suppress(Exception):  # if that fails, it is tried and told with the first run
-            self._experiment = self._opened()  # now, while nothing is trained yet
+        import_mlflow()  # now, while nothing is trained yet
         while not self._abandoned.is_set():
             entries = [self._queue.get()]
             while len(entries) < TOGETHER and not self._queue.empty():
