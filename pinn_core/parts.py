@@ -10,6 +10,8 @@ from abc import ABC
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import MISSING, Field, fields
+from importlib import import_module
+from pkgutil import iter_modules
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -228,3 +230,9 @@ def _same_class(first: Any, second: Any) -> bool:  # noqa: ANN401
 
 def _where(part: Any) -> str:  # noqa: ANN401
     return f"{part.__module__}.{part.__qualname__}"
+
+
+def import_parts(package: str, folders: Iterable[str]) -> None:
+    """Import every module of a family's package, so that a new part takes its own file alone."""
+    for module in iter_modules(folders):
+        import_module(f"{package}.{module.name}")

@@ -7,6 +7,9 @@ from pinn_core.aggregations.imtl_g import IMTLG
 from pinn_core.aggregations.pcgrad import PCGrad
 from pinn_core.aggregations.sum import Sum
 from pinn_core.aggregations.upgrad import UPGrad
+from pinn_core.parts import import_parts
+
+import_parts(__name__, __path__)
 
 __all__ = [
     "AGGREGATIONS",

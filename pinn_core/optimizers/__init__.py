@@ -9,6 +9,9 @@ from pinn_core.optimizers.nncg import NNCG
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Optimizer, State, StepContext
 from pinn_core.optimizers.soap import Soap
 from pinn_core.optimizers.ssbroyden import SSBroyden
+from pinn_core.parts import import_parts
+
+import_parts(__name__, __path__)
 
 __all__ = [
     "LBFGS",

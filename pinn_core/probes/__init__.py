@@ -1,5 +1,6 @@
 """Diagnostics: probes, one file each, and those of the loss landscape."""
 
+from pinn_core.parts import import_parts
 from pinn_core.probes.hessian import hessian
 from pinn_core.probes.histograms import histograms
 from pinn_core.probes.lanczos import lanczos, largest, quadrature
@@ -7,6 +8,8 @@ from pinn_core.probes.landscape import Landscape
 from pinn_core.probes.pairwise_cosine import PairwiseCosine
 from pinn_core.probes.preconditioning import keeps_pairs, root_of
 from pinn_core.probes.probe import PROBES, Column, Moment, Probe, ProbeCost, Setup
+
+import_parts(__name__, __path__)
 
 __all__ = [
     "PROBES",

@@ -1,5 +1,6 @@
 """Partial differential equations to train on, one file each."""
 
+from pinn_core.parts import import_parts
 from pinn_core.problems.allen_cahn import AllenCahn
 from pinn_core.problems.burgers import Burgers
 from pinn_core.problems.cavity import Cavity
@@ -15,6 +16,8 @@ from pinn_core.problems.problem import PROBLEMS, Grid, Points, Problem
 from pinn_core.problems.reaction import Reaction
 from pinn_core.problems.reaction_diffusion import ReactionDiffusion
 from pinn_core.problems.wave import Wave
+
+import_parts(__name__, __path__)
 
 __all__ = [
     "PROBLEMS",

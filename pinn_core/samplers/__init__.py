@@ -1,9 +1,12 @@
 """Where the points of every step come from, one file for each way."""
 
+from pinn_core.parts import import_parts
 from pinn_core.samplers.drawn import Latin, Uniform
 from pinn_core.samplers.grid import GridPoints
 from pinn_core.samplers.residual_based import ResidualBased
 from pinn_core.samplers.sampler import SAMPLERS, Asked, Batch, Batches, Sampler
+
+import_parts(__name__, __path__)
 
 __all__ = [
     "SAMPLERS",

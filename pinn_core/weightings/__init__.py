@@ -1,5 +1,6 @@
 """Loss weightings, one file each."""
 
+from pinn_core.parts import import_parts
 from pinn_core.weightings.annealing import Annealing
 from pinn_core.weightings.causal import Causal
 from pinn_core.weightings.fixed import Fixed
@@ -9,6 +10,8 @@ from pinn_core.weightings.ntk import Ntk
 from pinn_core.weightings.residual_attention import ResidualAttention
 from pinn_core.weightings.self_adaptive import SelfAdaptive
 from pinn_core.weightings.weighting import WEIGHTINGS, View, Weighting
+
+import_parts(__name__, __path__)
 
 __all__ = [
     "WEIGHTINGS",
