@@ -145,7 +145,7 @@ class RayTune:
             return
         os.environ.update(TUNE_ENVIRONMENT)
         # all workers start at once, not one after the other; and a cluster grows by what waits
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots + 1)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots)
         if not self._address:
             self._stack.enter_context(ray_connected(None, self._machine))
         from ray import tune

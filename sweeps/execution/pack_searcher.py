@@ -40,7 +40,7 @@ class PackSearcher(Searcher):
             self._stage = next(self._stages, None)
         if self._stage is None or self._full:
             return Searcher.FINISHED
-        if len(self._packs) > self._room.slots:  # all workers have one, and one is at hand
+        if len(self._packs) >= self._room.slots:  # as many as may run at a time
             return None
         pack = self._stage.next_pack()
         if pack is None:
