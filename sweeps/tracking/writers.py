@@ -132,7 +132,7 @@ class DatabaseWriter:
         with self._transaction(read_only=False) as session:
             for table, values in tables:
                 if values:
-                    session.execute(insert(table), values)
+                    session.execute(insert(table.__table__), values)
 
     def _artifacts(self, uuid: str) -> str:
         return f"{self._location}/{uuid}/artifacts"
