@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.command import Measured, Result, Row, main, say
 from benchmarks.markdown import markdown_table
 from benchmarks.plotting import PALETTE, saved, subplots
+from benchmarks.study import ELSEWHERE
 from benchmarks.targets import Target, targets_table
 from pinn_core.records.trajectory import Manifest
 from sweeps.store.store import Store
@@ -43,8 +44,6 @@ rerun: {{seeds: 2}}
 STEPS = 1000
 SMALL = 96
 LARGE = 1992
-ELSEWHERE = {"PINN_SWEEP_RUNS", "MLFLOW_TRACKING_URI", "RAY_ADDRESS"}
-"""Variables that would send the command to other folders, servers and clusters."""
 
 
 def measure(quick: bool) -> Measured:

@@ -349,9 +349,9 @@ def _load(plugins: list[str] | None) -> None:
 
 
 def main() -> None:
-    """The command; when it is over the process ends at once.
+    """Run the command, and end the process as soon as it is over.
 
-    What libraries would still take down, in two seconds, the system does by itself.
+    Libraries would take two more seconds to free what the operating system frees anyway.
     """
     try:
         app()

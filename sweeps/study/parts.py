@@ -74,11 +74,14 @@ def _annotation(each: dataclasses.Field[Any]) -> Any:  # noqa: ANN401
     return Annotated[tuple[part, ...], Field(min_length=1, strict=False)]
 
 
+@cache
+def _section_of(*names: str) -> type[Section]:
+    """A section with some of a configuration's fields as its keys."""
+    return create_model("_section", __base__=Section, **_keys(*names))
+
+
 _NAMES = [each.name for each in fields(Configuration)]
-_Complete = create_model("_Complete", __base__=Section, **_keys(*_NAMES))
-_Parts = create_model(
-    "_Parts", __base__=Section, **_keys(*(name for name in _NAMES if name != "objective"))
-)
+_Parts = _section_of(*(name for name in _NAMES if name != "objective"))
 
 
 class Base(_Parts):  # type: ignore[misc, valid-type]
@@ -102,7 +105,7 @@ def read_configuration(mapping: object) -> Configuration:
 
     Raises ``Wrong``.
     """
-    values = _read_keys(_Complete, mapping)
+    values = _read_keys(_section_of(*_NAMES), mapping)
     try:
         return Configuration(**values)
     except ValueError as error:
@@ -117,7 +120,7 @@ def configuration_with(configuration: Configuration, point: Mapping[str, Any]) -
     names = sorted({key.partition(".")[0] for key in point})
     refuse_unknown_keys(dict.fromkeys(names), _NAMES)
     plain = with_values({name: configuration.plain(name) for name in names}, point)
-    changed = _read_keys(_some_keys(*names), plain)
+    changed = _read_keys(_section_of(*names), plain)
     try:
         return replace(configuration, **changed)
     except ValueError as error:
@@ -130,18 +133,13 @@ def value_under(configuration: Configuration, key: str) -> Any:  # noqa: ANN401
     return value_at({name: configuration.plain(name)}, key)
 
 
-@cache
-def _some_keys(*names: str) -> type[Section]:
-    return create_model("_some_keys", __base__=Section, **_keys(*names))
-
-
 def _read_keys(section: type[Section], mapping: object) -> dict[str, Any]:
     """The values of a section's keys; raises ``Wrong``."""
     try:
-        read_section = section.model_validate(mapping)
+        values = section.model_validate(mapping)
     except ValidationError as error:
         raise first_error(error, mapping) from None
-    return {name: getattr(read_section, name) for name in section.model_fields}
+    return {name: getattr(values, name) for name in section.model_fields}
 
 
 def configuration_of(mapping: Mapping[str, Any]) -> Configuration:

@@ -144,8 +144,8 @@ class Publisher:
     def _carry_out(self, names: list[str], job: Job) -> bool:
         """Do the job, as often as it takes, and return True.
 
-        Where the job itself is at fault, that is noted if it has one name; of several, nothing was
-        done, and False is returned.
+        Where the job itself is at fault, a single name is noted as failed. Of several names it is
+        not known which one is: False is returned, and each has to be tried by itself.
         """
         pause = 1.0
         while not self._abandoned.is_set():

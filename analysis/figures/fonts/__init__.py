@@ -1,7 +1,8 @@
-"""The figures' letters: DejaVu Sans, which comes with matplotlib, without the scripts of no figure.
+"""The fonts of the figures: DejaVu Sans with the letters that figures use, and no others.
 
-Every PDF holds the letters that it needs; to take them out of the whole font costs more than most
-figures do. Letters that are not here are taken from there. ``make`` cuts the files anew.
+A PDF embeds the letters that it needs. Cutting them out of the whole font takes longer than drawing
+most figures; cutting them out of these files does not. A letter that is missing here is taken from
+matplotlib's own DejaVu Sans. ``make`` makes the files anew.
 """
 
 from pathlib import Path
