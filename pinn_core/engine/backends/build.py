@@ -84,10 +84,13 @@ def _built_here() -> Built:
     compiler = _compiler()
     key = _key(compiler)
     complaints: list[str] = []
-    ours = (lambda: make_ours(cache_folder()), lambda: make_ours(temporary_folder()))
-    for folder in (*ours, _process_folder):
+    for folder, checked in (
+        (cache_folder, make_ours),
+        (temporary_folder, make_ours),
+        (_process_folder, Path.resolve),  # of a name that nobody can foresee
+    ):
         try:
-            file = _cached(compiler, folder(), key)
+            file = _cached(compiler, checked(folder()), key)
             library = ctypes.CDLL(str(file))
         except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
             complaints.append(str(error))
