@@ -49,7 +49,8 @@ def measure(quick: bool, rehearse: bool) -> Measured:
 def rows_of(part: str, device: str, small: bool, seconds: float) -> list[Row]:
     """What a part says within so many seconds."""
     say(part)
-    command = [sys.executable, "-m", "benchmarks.gpu.parts", part, device, *["small"] * small]
+    script = "from benchmarks.gpu.parts import main; main()"
+    command = [sys.executable, "-c", script, part, device, *["small"] * small]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     with subprocess.Popen(
         command,

@@ -190,7 +190,9 @@ def _finish(device: str) -> Callable[[], Any] | None:
 
 PARTS = {one.__name__: one for one in (tests, step, packs, reference, study)}
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Print the rows of a part, each a line of JSON: ``PART DEVICE [small]`` says which."""
     name, device, *size = sys.argv[1:]
     for row in PARTS[name](device, bool(size)):
         print(json.dumps(row), flush=True)
