@@ -34,10 +34,16 @@ print(identity("auto", "cpu"), float(value.sum()))
 ONCE = "The eager backend serves, slower than the native one: "
 
 
+@pytest.fixture(autouse=True)
+def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that a test compiles lies where other processes look for it."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Of a process whose cache is new and whose temporary files are ours."""
-    (tmp_path / "tmp").mkdir()
     return {
         **{k: v for k, v in os.environ.items() if k not in ("CXX", "PINN_BACKEND")},
         "PINN_CACHE": str(tmp_path / "cache"),
@@ -228,8 +234,6 @@ def test_a_cache_in_which_others_can_write_is_not_used(
         os.chown(written, owner, owner)
     monkeypatch.setenv("PINN_CACHE", str(link))
     monkeypatch.setenv("CXX", str(compiler))
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     build.load()
     assert bool(list(cache.iterdir())) == (reason is None)
     assert bool(list(instead(tmp_path).glob("native-*"))) == (reason is not None)
