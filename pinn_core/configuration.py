@@ -10,7 +10,8 @@ from pinn_core.aggregations import Aggregation, Sum
 from pinn_core.alignments import Alignment, Unaligned
 from pinn_core.checks import at_least
 from pinn_core.curricula import Stages, Unstaged
-from pinn_core.discretization.discretization import Constraints, stack_of, trained_conditions
+from pinn_core.discretization.ansatz import Constraints, stack_of
+from pinn_core.discretization.discretization import trained_conditions
 from pinn_core.engine.precision import Precision
 from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw

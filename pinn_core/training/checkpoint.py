@@ -126,6 +126,11 @@ class Checkpointing:
         self.store.clear()
 
 
+def step_of(content: bytes) -> int:
+    """After how many steps a checkpoint was written."""
+    return int(_header(content)["step"])
+
+
 def _header(content: bytes) -> dict[str, str]:
     """The notes in a safetensors file, which starts with the length of its JSON header."""
     length = int.from_bytes(content[:8], "little")
