@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
+from numpy.typing import ArrayLike
 
 from pinn_core.configuration import Configuration
 from pinn_core.discretization.ansatz import Ansatz
@@ -59,7 +60,7 @@ class Solution:
 
     def predict(
         self,
-        points: Float[ndarray, "n d"],
+        points: ArrayLike,
         what: str | Operator = VALUE,
         *,
         batch: int = 8192,
@@ -118,7 +119,7 @@ class Solution:
         except AttributeError as error:
             raise ValueError(f"{error}; or {VALUE!r}, or {RESIDUAL!r}") from None
 
-    def _checked(self, points: object) -> Float[ndarray, "n d"]:
+    def _checked(self, points: ArrayLike) -> Float[ndarray, "n d"]:
         """The points in float64; raises ``ValueError`` for what are no points of the domain."""
         coordinates, domain = self.problem.coordinates, self.problem.domain
         try:

@@ -19,6 +19,7 @@ from sweeps.store.store import Store
 
 if TYPE_CHECKING:
     from numpy import ndarray
+    from numpy.typing import ArrayLike
 
     from pinn_core.engine.operators import Operator
 
@@ -85,7 +86,7 @@ class TrainedRun:
 
     def predict(
         self,
-        points: ndarray,
+        points: ArrayLike,
         what: str | Operator = VALUE,
         *,
         step: int | None = None,

@@ -229,6 +229,8 @@ def replay(
 ) -> None:
     """Train a run again up to a step, for its parameters there; exit code 1 if it differs."""
     _load(plugins)
+    from rich.console import Console
+
     from pinn_core.records.parameters import encoded
     from sweeps.checking.replay_run import replay_run, run_named
     from sweeps.store.folder import write_whole
@@ -239,7 +241,14 @@ def replay(
     trajectories = Store(folder.store)
     manifest = run_named(trajectories, run_id)
     name = manifest.run_id
-    replayed = replay_run(trajectories, manifest, step, folder.replays / name)
+    with Console(stderr=True).status(f"run {name}") as shown:
+        replayed = replay_run(
+            trajectories,
+            manifest,
+            step,
+            folder.replays / name,
+            lambda made, last: shown.update(f"run {name}: step {made} of {last}"),
+        )
     typer.echo(replayed.in_words)
     if replayed.difference:
         raise typer.Exit(1)

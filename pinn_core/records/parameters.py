@@ -43,7 +43,7 @@ def decoded(content: bytes, run_id: str, name: str) -> dict[int, np.ndarray]:
     """Parameters (P,) by step, ascending; raises ``TrajectoryError`` naming the file ``name``."""
     try:
         tensors = load(content)
-        owner = _notes(content).get("run_id")
+        owner = notes_of(content).get("run_id")
         found = {int(key.removeprefix(PREFIX)): one for key, one in tensors.items()}
     except (SafetensorError, ValueError, KeyError) as error:
         raise TrajectoryError(f"{name}: not a file of parameters: {error}") from None
@@ -52,7 +52,10 @@ def decoded(content: bytes, run_id: str, name: str) -> dict[int, np.ndarray]:
     return dict(sorted(found.items()))
 
 
-def _notes(content: bytes) -> dict[str, str]:
-    """The notes in a safetensors file, which starts with the length of its JSON header."""
+def notes_of(content: bytes) -> dict[str, str]:
+    """The notes in a safetensors file, which starts with the length of its JSON header.
+
+    Raises ``ValueError`` or ``KeyError`` where there are none.
+    """
     length = int.from_bytes(content[:8], "little")
     return dict(json.loads(content[8 : 8 + length])["__metadata__"])

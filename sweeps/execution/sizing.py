@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ MOST_RUNS = 1_000_000
 """Of a study: its driver keeps some memory for each."""
 
 MOST_NETWORKS = 256
-"""Of a space, that are looked at for the mean size of what they leave."""
+"""Of a space: as many are looked at for the mean size of what they leave."""
 
 SMALLER = {
     "layers": "network.width, network.depth, objective.batch or the problem's points",
@@ -166,7 +167,8 @@ def _mean_parameters(study: Study, model: str) -> int:
         for key, values in ends.items()
         if len({left({key: value}) for value in values}) > 1
     }
-    chosen = list(islice(product(*varied.values()), MOST_NETWORKS))
+    every = prod(map(len, varied.values())) // MOST_NETWORKS + 1
+    chosen = islice(product(*varied.values()), 0, None, every)
     found = [left(dict(zip(varied, values, strict=True))) for values in chosen]
     known = [size for size in found if size is not None]
     return round(sum(known) / max(len(known), 1))

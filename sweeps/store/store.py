@@ -70,7 +70,8 @@ class Store:
         per run. Raises ``CannotWrite``.
         """
         content = _encoded(trajectory, run.run_id)
-        parameters = _encoded_parameters(trajectory, run.run_id)
+        left = trajectory.parameters
+        parameters = encoded(left, run.run_id) if left else None
         ended = trajectory.pruned_at
         manifest = Manifest(
             run_id=run.run_id,
@@ -95,7 +96,7 @@ class Store:
             rule=run.rule,
             plugins=sources(run.configuration.to_dict()),
             numerics=numerics(run.configuration.to_dict(), environment.get("backend", "")),
-            parameters=voucher(parameters, trajectory.parameters) if parameters else {},
+            parameters=voucher(parameters, left) if parameters else {},
         )
         while True:
             try:
@@ -254,10 +255,6 @@ def _encoded(trajectory: Trajectory, run_id: str) -> bytes:
     sink = pa.BufferOutputStream()
     write_parquet(trajectory, sink, {"run_id": run_id})
     return bytes(sink.getvalue())
-
-
-def _encoded_parameters(trajectory: Trajectory, run_id: str) -> bytes | None:
-    return encoded(trajectory.parameters, run_id) if trajectory.parameters else None
 
 
 def _conflict(standing: Manifest, rival: Manifest, where: str) -> str:
