@@ -149,7 +149,7 @@ launch(Path(sys.argv[1]), sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("site", ["before_write@5", "after_rename@8"])
+@pytest.mark.parametrize("site", ["before_write@6", "after_rename@8"])
 def test_a_killed_driver_is_resumed_from_another_machine_to_the_same_bits(
     site: str, tmp_path: Path, undisturbed: dict[str, str], s3: S3
 ) -> None:
