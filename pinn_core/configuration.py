@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pinn_core.aggregations import Aggregation, Sum
 from pinn_core.alignments import Alignment, Unaligned
 from pinn_core.checks import at_least
 from pinn_core.curricula import Stages, Unstaged
-from pinn_core.discretization.discretization import Constraints, stack_of, trained_conditions
+from pinn_core.discretization.ansatz import Constraints, stack_of
+from pinn_core.discretization.discretization import trained_conditions
 from pinn_core.engine.precision import Precision
 from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
@@ -46,6 +47,10 @@ class Record:
     ``conflict`` asks for the conflicts between the loss terms in every step, which are recorded
     anyway where an aggregation or an alignment looks at them. ``probes`` are further diagnostics,
     each with a cadence of its own.
+
+    ``parameters`` says of which rows the network's parameters stay in the store: of the last
+    (``final``), of every N-th and the last (a number N), or of ``none``. It changes nothing that a
+    run computes, so it is not part of its identity.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "arbitrary_types_allowed": True}
@@ -61,6 +66,9 @@ class Record:
     kernel_every: int = 0
     conflict: bool = False
     probes: tuple[Probe, ...] = field(default=(), metadata={"since": 2})
+    parameters: int | Literal["final", "none"] = field(
+        default="final", metadata={"since": 2, "identity": False}
+    )
 
     def __post_init__(self) -> None:
         at_least(2, points=self.points)
@@ -68,6 +76,8 @@ class Record:
         if len(set(kinds)) < len(kinds):
             raise ValueError("probes must be of different kinds")
         at_least(1, gradient_points=self.gradient_points)
+        if not isinstance(self.parameters, str):
+            at_least(1, parameters=self.parameters)
         at_least(
             0,
             gradients_every=self.gradients_every,

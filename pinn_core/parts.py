@@ -88,13 +88,14 @@ class Part(ABC):
 def differing(values: Any) -> Plain:  # noqa: ANN401
     """The fields of a dataclass that differ from their defaults, as plain data.
 
-    Parts among them are given by their identity.
+    Parts among them are given by their identity. Fields whose metadata say ``identity: False`` do
+    not count: they change nothing of what a run computes.
     """
     return {
         field.name: plain(value, field.type, Part.identity)
         for field in fields(values)
         for value in [getattr(values, field.name)]
-        if value != default_of(field)
+        if value != default_of(field) and field.metadata.get("identity", True)
     }
 
 

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from pinn_core.parts import FAMILIES as FAMILIES
     from pinn_core.parts import Family as Family
     from pinn_core.parts import Part as Part
+    from pinn_core.prediction import Solution as Solution
     from pinn_core.probes import PROBES as PROBES
     from pinn_core.probes import Column as Column
     from pinn_core.probes import Moment as Moment
@@ -92,6 +93,8 @@ if TYPE_CHECKING:
     from pinn_core.weightings import Fixed as Fixed
     from pinn_core.weightings import View as View
     from pinn_core.weightings import Weighting as Weighting
+    from pinn_sweeps.results import StudyResults as StudyResults
+    from pinn_sweeps.results import TrainedRun as TrainedRun
     from pinn_sweeps.verbs import load as load
     from pinn_sweeps.verbs import run as run
     from pinn_sweeps.verbs import train as train
@@ -113,6 +116,7 @@ _WHERE = {
     "pinn_core.optimizers": ("LBFGS", "OPTIMIZERS", "Adam", "Optimizer", "StepContext"),
     "pinn_core.optimizers.optimizer": ("StepCost",),
     "pinn_core.parts": ("FAMILIES", "Family", "Part"),
+    "pinn_core.prediction": ("Solution",),
     "pinn_core.probes": ("PROBES", "Column", "Moment", "Probe"),
     "pinn_core.problems": (
         *("PROBLEMS", "Box", "Condition", "Conditions", "Grid", "Hard", "Heat", "Points"),
@@ -122,6 +126,7 @@ _WHERE = {
     "pinn_core.records.trajectory": ("Trajectory",),
     "pinn_core.samplers": ("SAMPLERS", "Sampler"),
     "pinn_core.weightings": ("WEIGHTINGS", "Fixed", "View", "Weighting"),
+    "pinn_sweeps.results": ("StudyResults", "TrainedRun"),
     "pinn_sweeps.verbs": ("load", "run", "train"),
     "sweeps.study.study": ("load_study",),
 }

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from analysis.load import StudyData, from_store
 from pinn_core.configuration import Configuration
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.trainer import Member
 from pinn_core.training.trainer import train as train_pack
+from pinn_sweeps.results import StudyResults
 from sweeps.execution.launch import run_study
 from sweeps.store.folder import StudyFolder
+from sweeps.study.plugins import load_plugins
 from sweeps.study.study import Study, load_study
 
 
@@ -34,7 +35,7 @@ def run(
     runs_dir: str | Path = "runs",
     executor: Literal["ray", "inline"] = "ray",
     address: str | None = None,
-) -> StudyData:
+) -> StudyResults:
     """Carry out what is missing of a study and return its runs as tables.
 
     ``study`` is a study file, the name of a shipped study, or a study that was loaded;
@@ -50,9 +51,20 @@ def run(
     return load(found.name, runs_dir)
 
 
-def load(name: str, runs_dir: str | Path = "runs") -> StudyData:
-    """The committed runs of a study as tables: ``runs``, and ``trajectory(run_id)`` for each.
+def load(
+    study: str,
+    runs_dir: str | Path = "runs",
+    *,
+    store: str | None = None,
+    plugins: Sequence[str] = (),
+) -> StudyResults:
+    """The committed runs of a study: tables of numbers, and trained networks.
 
-    Raises ``NoRuns`` where there are none.
+    ``study`` is the name of one that has run, or its file, whose plugins are then imported;
+    ``plugins`` are further files or modules, as on the command line, ``store`` is the folder or
+    address with the homes of studies if that is not ``runs_dir``. Raises ``NoRuns`` where nothing
+    is committed.
     """
-    return from_store(StudyFolder.of(runs_dir, name).store, name)
+    load_plugins(plugins, Path())
+    name = load_study(study).name if Path(study).is_file() else study
+    return StudyResults.of(StudyFolder.of(runs_dir, name, store), name)

@@ -215,6 +215,49 @@ def verify(
 
 
 @app.command()
+def replay(
+    study: StudyName,
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its beginning.")],
+    step: Annotated[int, typer.Option(help="After how many updates.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to put the parameters. [default: in the study]"),
+    ] = None,
+    runs_dir: RunsDir = RUNS,
+    store: StoreAt = None,
+    plugins: Plugins = None,
+) -> None:
+    """Train a run again up to a step, for its parameters there; exit code 1 if it differs."""
+    _load(plugins)
+    from rich.console import Console
+
+    from pinn_core.records.parameters import encoded
+    from sweeps.checking.replay_run import replay_run, run_named
+    from sweeps.store.folder import write_whole
+    from sweeps.store.locate import study_that_ran
+    from sweeps.store.store import Store
+
+    _, folder = study_that_ran(study, runs_dir, store)
+    trajectories = Store(folder.store)
+    manifest = run_named(trajectories, run_id)
+    name = manifest.run_id
+    with Console(stderr=True).status(f"run {name}") as shown:
+        replayed = replay_run(
+            trajectories,
+            manifest,
+            step,
+            folder.replays / name,
+            lambda made, last: shown.update(f"run {name}: step {made} of {last}"),
+        )
+    typer.echo(replayed.in_words)
+    if replayed.difference:
+        raise typer.Exit(1)
+    file = output or folder.replays / f"{name}-{step}.safetensors"
+    write_whole(file, encoded({step: replayed.parameters}, name))
+    typer.echo(f"parameters: {file}")
+
+
+@app.command()
 def sync(
     study: StudyName,
     runs_dir: RunsDir = RUNS,

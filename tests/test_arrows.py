@@ -36,7 +36,7 @@ FLOORS = {
         ["objectives"],
         ["curricula", "probes"],
         ["configuration"],
-        ["numerics"],
+        ["numerics", "prediction"],
         ["training"],
         ["testing"],
     ],

@@ -1,9 +1,8 @@
 """A pack's networks on a problem's points: values, residuals and the sets of points they need."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
@@ -11,21 +10,11 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from pinn_core.discretization.hard_form import HardForm
-from pinn_core.engine.backends import settled
-from pinn_core.engine.operators import Operator
-from pinn_core.engine.precision import DTYPES
-from pinn_core.engine.propagation import differentiable_channels, forward
-from pinn_core.engine.stack import Stack
-from pinn_core.inputs import Inputs, Periodic, Raw
+from pinn_core.discretization.ansatz import RAW, Ansatz, Constraints
+from pinn_core.inputs import Inputs, Periodic
 from pinn_core.networks import Network
 from pinn_core.problems import Condition, Points, Problem
 from pinn_core.randomness import generator
-
-Constraints = Literal["soft", "hard"]
-"""Whether conditions are terms of the loss, or kept by the form of the solution where they can."""
-
-RAW = Raw()
 
 FIXED_POINTS_SEED = 0
 """Fixed subsets of points are the same for every run, so that runs differ in what they study."""
@@ -113,19 +102,8 @@ def _gathered(table: Tensor, rows: Tensor | None) -> Tensor:
     return table[0].index_select(0, rows.flatten()).view(*rows.shape, table.shape[2])
 
 
-@dataclass(frozen=True)
-class Linearization:
-    """Channels (m, c, n, k) of a pack's networks: value, operators; and the way back.
-
-    ``reverse`` gives the gradient (m, P) of sum(channels * adjoint) by the trained parameters.
-    """
-
-    channels: Tensor
-    reverse: Callable[[Tensor], Tensor]
-
-
-class Discretization:
-    """The networks of a pack as functions of their flat parameters (m, P).
+class Discretization(Ansatz):
+    """The networks of a pack as functions of their flat parameters (m, P), on a problem's points.
 
     ``grid`` is the whole grid, ``interior`` points first, then ``supervised``; ``collocation`` are
     the interior points that the problem trains on. ``conditions`` are what is trained besides the
@@ -143,17 +121,9 @@ class Discretization:
         inputs: Inputs = RAW,
         constraints: Constraints = "soft",
     ) -> None:
-        self.problem = problem
-        self.dtype = DTYPES[precision]
-        self.device = device
-        self.threads = threads
-        self.operators = problem.operators
-        self.stack = stack_of(problem, network, inputs)
-        self.parametrization = network.parametrization_of(self.stack)
-        self._hard = problem.hard if constraints == "hard" else None
+        super().__init__(problem, network, precision, device, threads, backend, inputs, constraints)
         grid = problem.grid()
         self.interior = self._known(grid.interior)
-        self.backend = settled(backend, self.stack, self.interior.coordinates)
         self.conditions = trained_conditions(problem, inputs, constraints)
         self.supervised = self._known(grid.supervised, supervised_targets(problem, grid.supervised))
         self.grid = self.interior.joined(self.supervised)
@@ -193,47 +163,6 @@ class Discretization:
             {name: torch.from_numpy(t).to(self.device, self.dtype) for name, t in tables.items()}
         )
 
-    @property
-    def size(self) -> int:
-        """Number of parameters that are trained, of one member."""
-        return self.parametrization.size
-
-    def initial(self, network: Network, seed: int) -> Float[Tensor, " p"]:
-        """First parameters of a member, float64."""
-        return network.initial(self.stack.widths[0], self.problem.outputs, seed)
-
-    def linearize(
-        self,
-        parameters: Float[Tensor, "m p"],
-        points: Float[Tensor, "#m n d"],
-        operators: Sequence[Operator] = (),
-        keep: bool = True,
-    ) -> "Linearization":
-        """Value and operators at the points and, if ``keep``, the way back."""
-        effective, pullback = self.parametrization.effective(parameters)
-        form = None if self._hard is None else HardForm(self._hard, tuple(operators))
-        asked = tuple(operators) if form is None else form.asked
-        way = forward(self.stack, effective, points, asked, self.threads, self.backend, keep)
-        if form is None:
-            return Linearization(way.channels, lambda adjoint: pullback(way.reverse(adjoint)))
-        kept = form.at(points)
-        return Linearization(
-            kept(way.channels), lambda adjoint: pullback(way.reverse(kept.transpose(adjoint)))
-        )
-
-    def differentiable(
-        self,
-        parameters: Float[Tensor, "m p"],
-        points: Float[Tensor, "#m n d"],
-        operators: Sequence[Operator] = (),
-    ) -> Float[Tensor, "m c n k"]:
-        """The channels of ``linearize``, which autograd can differentiate to any order."""
-        effective, _ = self.parametrization.effective(parameters)
-        form = None if self._hard is None else HardForm(self._hard, tuple(operators))
-        asked = tuple(operators) if form is None else form.asked
-        channels = differentiable_channels(self.stack, effective, points, asked)
-        return channels if form is None else form.at(points)(channels)
-
     def values(
         self, parameters: Float[Tensor, "m p"], point_set: PointSet
     ) -> Float[Tensor, "m n k"]:
@@ -259,16 +188,6 @@ class Discretization:
             parameters, point_set.coordinates, self.operators, keep=False
         ).channels
         return channels[:, 0], self.problem.residual(channels, point_set.coordinates)
-
-
-def stack_of(problem: Problem, network: Network, inputs: Inputs) -> Stack:
-    """The network's layers between a problem's coordinates, or features of them, and its outputs.
-
-    Raises ``ValueError`` where the inputs need what the problem has not.
-    """
-    features = inputs.features(problem)
-    count = len(problem.coordinates) if features is None else features.count
-    return network.stack(count, problem.outputs).with_features(features)
 
 
 def trained_conditions(

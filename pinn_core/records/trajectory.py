@@ -164,11 +164,17 @@ class Trajectory:
     ``sketch`` (list of float32) holds a random projection of the parameters (512 numbers) where
     it was due: the distance between two sketches estimates that between the parameters. A run that
     was stopped early, for others did better, has rows 0 to ``pruned_at`` alone.
+
+    ``parameters`` are the trained parameters (P,) of some rows, by step, as far as the run leaves
+    them (``Record.parameters``). They are no part of the table, nor of the digest.
     """
 
     table: pa.Table
     diverged_at: int | None = None
     pruned_at: int | None = None
+    parameters: Mapping[int, np.ndarray] = dataclasses.field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def digest(self) -> str:
         """Hex blake2b over every column but ``time/*``: equal digests mean equal science."""
@@ -205,7 +211,8 @@ class Manifest:
     ``pruned_at``. ``numerics`` are the numbers of the arithmetic that made them
     (``pinn_core.numerics``), ``rule`` is the one by which the run got its name; version 0.1.0 wrote
     neither. ``plugins`` are the hashes of the code of parts that came from plugins, by
-    ``family/kind``.
+    ``family/kind``. ``parameters`` vouches for the file of parameters with its ``sha256``, its
+    ``bytes`` and the ``steps`` that it holds; it is empty where the run left none.
     """
 
     run_id: str
@@ -230,6 +237,7 @@ class Manifest:
     numerics: dict[str, int] = dataclasses.field(default_factory=dict)
     rule: int = 1
     plugins: dict[str, str] = dataclasses.field(default_factory=dict)
+    parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

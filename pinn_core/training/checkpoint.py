@@ -13,6 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from pinn_core.records.parameters import notes_of
+
 FILE = "checkpoint.safetensors"
 Due = Callable[[int], bool]
 """Whether a checkpoint is due after so many steps."""
@@ -112,7 +114,7 @@ class Checkpointing:
         if content is None:
             return None
         try:
-            header, tensors = _header(content), load(content)
+            header, tensors = notes_of(content), load(content)
             sound = header.pop("digest", None) == _digest(header, tensors)
         except (SafetensorError, ValueError, KeyError):
             header, tensors, sound = {}, {}, False
@@ -126,10 +128,9 @@ class Checkpointing:
         self.store.clear()
 
 
-def _header(content: bytes) -> dict[str, str]:
-    """The notes in a safetensors file, which starts with the length of its JSON header."""
-    length = int.from_bytes(content[:8], "little")
-    return dict(json.loads(content[8 : 8 + length])["__metadata__"])
+def step_of(content: bytes) -> int:
+    """After how many steps a checkpoint was written."""
+    return int(notes_of(content)["step"])
 
 
 def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:

@@ -26,7 +26,8 @@ def trajectories(
         columns = _columns(recorder, state, steps)
     sketches = state.samples["sketch"].cpu().numpy()
     sampled = recorder.cadences["sketch"].steps(steps)
-    return [
+    chosen = range(len(state.members)) if rows is None else rows
+    recorded = [
         _trajectory(
             {name: table[:, i] for name, table in columns.items()},
             sketches[:, i],
@@ -34,8 +35,9 @@ def trajectories(
             recorder.landscape.cells(state.samples, steps, i),
             partial(recorder.probing.arrays, state.samples, steps, i),
         )
-        for i in (range(len(state.members)) if rows is None else rows)
+        for i in chosen
     ]
+    return recorder.snapshots.attached(recorded, state, chosen)
 
 
 def pruned(recorder: Recorder, state: State, step: int, rows: Sequence[int]) -> list[Trajectory]:

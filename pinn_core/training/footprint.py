@@ -10,6 +10,7 @@ from pinn_core.records.trajectory import COLUMNS, SKETCH_SIZE
 from pinn_core.training.cadences import cadences
 from pinn_core.training.landscape_cost import landscape_bytes, landscape_cells
 from pinn_core.training.memory import Memory, memory_of, release
+from pinn_core.training.snapshots import snapshot_bytes
 from pinn_core.training.trainer import Member, train
 
 MARGIN = 0.8
@@ -53,7 +54,8 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
     """Bytes of a member on a CPU by what they are for.
 
     ``layers`` kept for the way back, ``parameters`` with what the optimizer keeps of them, the
-    ``record`` of all rows, what ``probes`` and the loss ``landscape`` take.
+    ``record`` of all rows, the ``snapshots`` of the parameters, what ``probes`` and the loss
+    ``landscape`` take.
     """
     stack, itemsize = configuration.stack(), DTYPES[configuration.precision].itemsize
     curved = any(phase.cost(stack).curved for phase in configuration.phases)
@@ -67,6 +69,7 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
         "layers": units * itemsize,
         "parameters": (COPIES + apart) * stack.size * itemsize + states,
         "record": (rows * len(COLUMNS) + sketches * SKETCH_SIZE) * itemsize,
+        "snapshots": snapshot_bytes(configuration, in_memory=True),
         "probes": 8 * sum(_probed_numbers(configuration)),
         "landscape": landscape_bytes(configuration, PER_HESSIAN),
     }

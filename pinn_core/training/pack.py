@@ -56,7 +56,10 @@ class Pack:
             previous_update=torch.zeros_like(initial),
             weights=self._initial_weights(configurations),
             sums=self.recorder.sums(len(seeds)),
-            samples=self.recorder.samples(len(seeds)),
+            samples={
+                **self.recorder.samples(len(seeds)),
+                **self.recorder.snapshots.start(self.steps + 1, initial),
+            },
             seconds=self.recorder.seconds(),
         )
         self._attach()
@@ -182,6 +185,7 @@ class Pack:
         self._prepare(step)
         left = led_here if state.stage == stage else {}  # of another stage's loss it says nothing
         recorder.landscape.record(state.samples, step, state.parameters, state.weights, left)
+        recorder.snapshots.record(state.samples, step, state.parameters)
         due = recorder.due(step)
         if self.graphs:
             start = state.phase_start
@@ -305,9 +309,13 @@ class Pack:
         factors = self.loss_weights.factors_again(members)
         return evaluate(self.terms, self.disc, parameters, batch, factors)
 
-    def stop(self, rows: Sequence[int], step: int) -> None:
-        """Let the members in these rows end with the row of this step, which is recorded."""
-        stopped = pruned(self.recorder, self.state, step, rows)
+    def stop(self, rows: Sequence[int], step: int, parameters: Tensor) -> None:
+        """Let the members in these rows end with the row of this step, which is recorded.
+
+        ``parameters`` are those that this row describes; the state's are one update further.
+        """
+        ended = replace(self.state, parameters=parameters)
+        stopped = pruned(self.recorder, ended, step, rows)
         self.state.ended |= zip((self.members[row] for row in rows), stopped, strict=True)
         going = [row for row in range(len(self.members)) if row not in set(rows)]
         self._take(self.state.select(going))

@@ -41,6 +41,11 @@ class Rounds:
         before = [self._latest(rung) for rung in pruning.rungs if rung < pack.state.step]
         self._values = np.array(before, dtype=float).reshape(len(before), len(pack.members))
 
+    def keep(self, step: int) -> None:
+        """Before the update that leaves a rung: keep the parameters that its row describes."""
+        if step in self._pruning.rungs:
+            self._parameters = self._pack.state.parameters.clone()
+
     def judge(self, step: int) -> None:
         """At a rung whose row is recorded, shrink the pack to the members that go on."""
         if step not in self._pruning.rungs:
@@ -51,7 +56,8 @@ class Rounds:
         if stopped:
             going = [row for row, member in enumerate(members) if member not in stopped]
             self._values = self._values[:, going]
-            self._pack.stop([row for row in range(len(members)) if row not in going], step)
+            leaving = [row for row in range(len(members)) if row not in going]
+            self._pack.stop(leaving, step, self._parameters)
 
     def _latest(self, step: int) -> Float[ndarray, " m"]:
         return latest(self._pack.recorder, self._pack.state, self._pruning.metric, step)

@@ -17,6 +17,7 @@ from pinn_core.probes.sketch import Sketch
 from pinn_core.records.trajectory import CONFLICT, SKETCH_SIZE, columns
 from pinn_core.training.cadences import cadences, full_is_free, gradients_are_free
 from pinn_core.training.probing import Probing
+from pinn_core.training.snapshots import Snapshots
 from pinn_core.training.state import State, Tensors
 from pinn_core.training.work import Work, work_columns
 from pinn_core.vectors.rows import dots
@@ -65,6 +66,7 @@ class Recorder:
             self.cadences,
         )
         self.probing = Probing(configuration, Setup(disc, self._terms))
+        self.snapshots = Snapshots(configuration, disc.size)
         self._clock = time.perf_counter()
 
     def sums(self, members: int) -> Tensors:

@@ -82,6 +82,11 @@ class State:
             "counters": torch.tensor([getattr(self, name) for name in COUNTERS]),
             "members": torch.tensor(self.members, dtype=torch.int64),
             **{f"ended/{member}": _encoded(ended) for member, ended in self.ended.items()},
+            **{
+                f"snapshots/{member}/{step}": torch.from_numpy(parameters)
+                for member, ended in self.ended.items()
+                for step, parameters in ended.parameters.items()
+            },
         }
         for name in _axes():
             value = getattr(self, name)
@@ -110,7 +115,7 @@ class State:
         }
         return cls(
             members=flat["members"].tolist(),
-            ended={int(member): _decoded(t) for member, t in _below("ended", flat).items()},
+            ended={int(member): _ended(member, flat) for member in _below("ended", flat)},
             **dict(zip(COUNTERS, flat["counters"].tolist(), strict=True)),
             **on_device,
         )
@@ -140,6 +145,12 @@ def _encoded(trajectory: Trajectory) -> UInt8[Tensor, " bytes"]:
     sink = pa.BufferOutputStream()
     write_parquet(trajectory, sink)
     return torch.frombuffer(bytearray(sink.getvalue()), dtype=torch.uint8)
+
+
+def _ended(member: str, flat: Mapping[str, Tensor]) -> Trajectory:
+    """What a member that ended has left."""
+    parameters = {int(step): t.numpy() for step, t in _below(f"snapshots/{member}", flat).items()}
+    return replace(_decoded(flat[f"ended/{member}"]), parameters=parameters)
 
 
 def _decoded(content: UInt8[Tensor, " bytes"]) -> Trajectory:

@@ -24,7 +24,7 @@ from pinn_core.training.pruning import Pruning, Rounds
 
 ALIVE_EVERY = 50
 """Steps between two looks at whether any member is still finite."""
-LAYOUT = 3
+LAYOUT = 4
 """Of a checkpoint's tensors; a file of another layout, an older program's, is set aside."""
 
 
@@ -76,6 +76,8 @@ def train(
         for step in range(pack.state.step, last):
             if step % ALIVE_EVERY == 0 and not pack.alive(step):
                 break
+            if rounds:
+                rounds.keep(step)
             pack.advance(step)
             if rounds:
                 rounds.judge(step)
@@ -131,6 +133,7 @@ def _identity(members: Sequence[Member], device: str, backend: str) -> dict[str,
         "environment": made_with,
         "numerics": numerics(members[0].configuration.to_dict(), made_with["backend"]),
         "layout": LAYOUT,
+        "parameters": members[0].configuration.record.parameters,
     }
 
 

@@ -83,8 +83,7 @@ def size(study: Study, machines: Sequence[Machine], home: str) -> Check:
     """Whether a run of the study fits into memory, and all of them where its store would be."""
     name = f"size of {study.name}"
     try:
-        refuse_too_large(study, machines, home)
-        return Check(name, in_words(study), True)
+        return Check(name, in_words(refuse_too_large(study, machines, home)), True)
     except StudyError as error:
         return Check(name, str(error), False)
 

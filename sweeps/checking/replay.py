@@ -53,7 +53,7 @@ def replay(store: Store, manifests: Iterable[Manifest]) -> Replay:
     result = Replay()
     packs: dict[tuple[str, str, str], list[Manifest]] = defaultdict(list)
     for manifest in manifests:
-        manner = _manner(manifest)
+        manner = manner_of(manifest)
         result.counts[manner] += 1
         if not manner.startswith(LEFT_OUT):
             shape = configuration_of(manifest.configuration).shape_key()
@@ -65,8 +65,8 @@ def replay(store: Store, manifests: Iterable[Manifest]) -> Replay:
     return result
 
 
-def _manner(manifest: Manifest) -> str:
-    """How closely a run can be repeated here, in words."""
+def manner_of(manifest: Manifest) -> str:
+    """How closely a run can be repeated here, in words: ``EXACTLY``, or they say why not."""
     today = numerics(manifest.configuration, manifest.environment.get("backend", ""))
     older = changed(manifest.numerics, today)
     if older:
@@ -79,9 +79,9 @@ def _manner(manifest: Manifest) -> str:
     ]
     if other:
         return f"{LEFT_OUT}: the code of a plugin has changed since ({', '.join(other)})"
-    here = environment(_device(manifest))
+    here = environment(device_of(manifest))
     differing = [name for name in here if _differs(name, manifest.environment, here)]
-    if manifest.device != _device(manifest):
+    if manifest.device != device_of(manifest):
         differing.append("device")
     if differing:
         return f"replayed within {TOLERANCE:.0%}: another {', '.join(differing)} made them"
@@ -93,25 +93,29 @@ def _differs(name: str, there: Mapping[str, str], here: Mapping[str, str]) -> bo
     return name != "pinn-sweeps" and there.get(name) != here[name]
 
 
-def _device(manifest: Manifest) -> str:
+def device_of(manifest: Manifest) -> str:
+    """Where a run is computed again: on the kind of device that made it, if there is one here."""
     return manifest.device if torch.cuda.is_available() else "cpu"
 
 
 def _replay_pack(store: Store, pack: list[Manifest], *, exact: bool) -> dict[str, str]:
     """The first difference of each run of the pack that has one."""
     members = [Member(configuration_of(one.configuration), one.seed) for one in pack]
-    replayed = train(members, device=_device(pack[0]), stop_after=LAST_STEP)
+    replayed = train(members, device=device_of(pack[0]), stop_after=LAST_STEP)
     differences = {
-        manifest.run_id: _difference(store.read(manifest.run_id), again, exact=exact)
+        manifest.run_id: first_difference(store.read(manifest.run_id), again, exact=exact)
         for manifest, again in zip(pack, replayed, strict=True)
     }
     return {run_id: words for run_id, words in differences.items() if words}
 
 
-def _difference(stored: Trajectory, again: Trajectory, *, exact: bool) -> str | None:
+def first_difference(
+    stored: Trajectory, again: Trajectory, *, exact: bool, ended: bool = True
+) -> str | None:
     """The first cell in which a trajectory's first rows differ from their replay, in words.
 
-    Columns that a later program records besides are not compared.
+    Columns that a later program records besides are not compared. Where the replay ``ended`` with
+    its last row, that row knows nothing of an update out of it.
     """
     rows = again.table.num_rows
     if stored.pruned_at is not None:
@@ -121,17 +125,18 @@ def _difference(stored: Trajectory, again: Trajectory, *, exact: bool) -> str | 
             continue
         if name not in again.table.column_names:
             return f"{name}: stored, but not made again"
-        # the replay makes no update out of its last row, so it cannot know that row's cells
-        known = rows - 1 if name.startswith(OF_THE_UPDATE) else rows
+        known = rows - 1 if ended and name.startswith(OF_THE_UPDATE) else rows
+        if known == 0:
+            continue
         left = _values(stored.table.column(name).slice(0, known))
         right = _values(again.table.column(name).slice(0, known))
         if len(left) != len(right):
             return f"{name}: {len(left)} rows stored, {len(right)} replayed"
         equal = _equal(left, right, exact=exact)
         if not equal.all():
-            step = int(np.argmin(equal))
-            cells = f"stored {_cell(left, step)}, replayed {_cell(right, step)}"
-            return f"{name} at step {step}: {cells}"
+            row = int(np.argmin(equal))
+            cells = f"stored {_cell(left, row)}, replayed {_cell(right, row)}"
+            return f"{name} at step {stored.table['step'][row]}: {cells}"
     return None
 
 
@@ -150,5 +155,5 @@ def _equal(left: np.ndarray, right: np.ndarray, *, exact: bool) -> np.ndarray:
     return np.asarray(close.all(axis=1))
 
 
-def _cell(rows: np.ndarray, step: int) -> str:
-    return "null" if np.isnan(rows[step, 0]) else repr(float(rows[step, 0]))
+def _cell(rows: np.ndarray, row: int) -> str:
+    return "null" if np.isnan(rows[row, 0]) else repr(float(rows[row, 0]))

@@ -21,7 +21,7 @@ from sweeps.display.reporting import bring_report_up_to_date
 from sweeps.errors import LaterVersion, StudyError
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
-from sweeps.execution.sizing import refuse_too_large
+from sweeps.execution.sizing import in_words, refuse_too_large
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.training import TRAINER, WorkerContext, trainer_at
 from sweeps.process.interrupts import INTERRUPTED, Interrupts
@@ -89,7 +89,7 @@ def run_study(
             )
             trajectories = Store(folder.store)
             committed = len(trajectories.committed())
-            refuse_too_large(study, crew.machines, folder.home, committed)
+            sizes = refuse_too_large(study, crew.machines, folder.home, committed)
             stack.enter_context(study_lock(folder.home))
             folder.path.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_logging_to(folder.log))
@@ -107,6 +107,8 @@ def run_study(
                 progress.say(replaced)
             if context.device == "cpu" and (obstacle := cache_obstacle()):
                 progress.say(f"compiled code is kept in {temporary_folder()}: {obstacle}")
+            if not committed:
+                progress.say(in_words(sizes))
             launch = _Launch(study, folder, trajectories, crew, publisher, progress)
             with progress:
                 return launch.run()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, product
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from pinn_core.configuration import Configuration
 from pinn_core.training.footprint import grid_bytes, member_needs, trajectory_bytes
+from pinn_core.training.snapshots import snapshot_bytes
 from sweeps.errors import StudyError
 from sweeps.execution.machines import Machine, with_room
 from sweeps.search.search import planned_total
@@ -21,10 +24,14 @@ from sweeps.study.study import Study, configuration_at
 MOST_RUNS = 1_000_000
 """Of a study: its driver keeps some memory for each."""
 
+MOST_NETWORKS = 256
+"""Of a space: as many are looked at for the mean size of what they leave."""
+
 SMALLER = {
     "layers": "network.width, network.depth, objective.batch or the problem's points",
     "parameters": "network.width or network.depth",
     "record": "the steps of phases, or take a larger record.sketch_every",
+    "snapshots": "record.parameters",
     "landscape": "network.width, network.depth or what record asks of the loss landscape",
     "grid": "the problem's points",
 }
@@ -40,6 +47,8 @@ class Size:
     needs: Mapping[str, int]
     """Bytes of memory that one run alone takes, by what they are for."""
     runs: int
+    parameters: int
+    """Bytes of parameters that a run leaves in the store, on average."""
 
     @property
     def memory(self) -> int:
@@ -48,8 +57,8 @@ class Size:
 
     @property
     def stored(self) -> int:
-        """Bytes that a run leaves in the store, before compression."""
-        return trajectory_bytes(self.configuration)
+        """Bytes that a run leaves in the store, its trajectory before compression."""
+        return trajectory_bytes(self.configuration) + self.parameters
 
 
 def sizes(study: Study) -> list[Size]:
@@ -57,16 +66,18 @@ def sizes(study: Study) -> list[Size]:
     found = []
     for model in study.models:
         configuration = _largest(study, model)
-        found.append(Size(model, configuration, _needs(configuration), _runs(study, model)))
+        needs, runs = _needs(configuration), _runs(study, model)
+        found.append(Size(model, configuration, needs, runs, _mean_parameters(study, model)))
     return found
 
 
 def refuse_too_large(
     study: Study, machines: Sequence[Machine], home: str, committed: int = 0
-) -> None:
-    """Raise ``StudyError`` if a run fits into no memory, or all runs onto no disk.
+) -> list[Size]:
+    """The sizes of the study's models, if there is room for all.
 
-    ``home`` is where the store is, ``committed`` how many runs are in it.
+    Raises ``StudyError`` if a run fits into no memory, or all runs onto no disk. ``home`` is where
+    the store is, ``committed`` how many runs are in it.
     """
     models = sizes(study)
     runs = sum(model.runs for model in models)
@@ -78,15 +89,17 @@ def refuse_too_large(
     for model in models:
         _refuse_memory(model, with_room(machines, study.resources), gpus=study.resources.gpus > 0)
     _refuse_store(models, max(0, runs - committed), home)
+    return models
 
 
-def in_words(study: Study) -> str:
-    """How large the study is, in words, for ``doctor``."""
-    models = sizes(study)
-    memory, stored = max(one.memory for one in models), sum(one.runs * one.stored for one in models)
+def in_words(models: Sequence[Size]) -> str:
+    """How large a study with these models is, in words."""
+    memory = max(one.memory for one in models)
+    stored = sum(one.runs * one.stored for one in models)
+    parameters = sum(one.runs * one.parameters for one in models)
     return (
         f"{sum(one.runs for one in models)} runs, each up to {_shown(memory)} of memory, "
-        f"all together about {_shown(stored)} in the store"
+        f"all together about {_shown(stored)} in the store, {_shown(parameters)} of it parameters"
     )
 
 
@@ -112,8 +125,8 @@ def _refuse_store(models: Sequence[Size], missing: int, home: str) -> None:
     if asked > free:
         raise StudyError(
             f"{missing} runs leave about {_shown(asked)} in the store, {folder} has {_shown(free)} "
-            "free; change the steps of phases, record.sketch_every, search.runs or rerun.seeds, or "
-            "say with --runs-dir or --store where there is more room"
+            "free; change the steps of phases, record.sketch_every, record.parameters, search.runs "
+            "or rerun.seeds, or say with --runs-dir or --store where there is more room"
         )
 
 
@@ -136,6 +149,34 @@ def _largest(study: Study, model: str) -> Configuration:
     for key, values in space.items():
         point[key] = max(_ends(values), key=lambda value: _memory(study, model, point, key, value))
     return configuration_at(study, model, point)
+
+
+def _mean_parameters(study: Study, model: str) -> int:
+    """Bytes of parameters that a run leaves: the mean over what the space varies of them."""
+    ends = {key: _ends(values) for key, values in study.models[model].space.items()}
+    point = {key: values[0] for key, values in ends.items()}
+
+    def left(change: Mapping[str, Any]) -> int | None:
+        try:
+            return snapshot_bytes(configuration_at(study, model, {**point, **change}))
+        except StudyError:  # these values do not go together
+            return None
+
+    varied = {
+        key: _values(study.models[model].space[key])
+        for key, values in ends.items()
+        if len({left({key: value}) for value in values}) > 1
+    }
+    every = prod(map(len, varied.values())) // MOST_NETWORKS + 1
+    chosen = islice(product(*varied.values()), 0, None, every)
+    found = [left(dict(zip(varied, values, strict=True))) for values in chosen]
+    known = [size for size in found if size is not None]
+    return round(sum(known) / max(len(known), 1))
+
+
+def _values(values: Choices | Range) -> list[Any]:
+    """The values of a key; of a range its ends."""
+    return _ends(values) if isinstance(values, Range) else list(values)
 
 
 def _memory(study: Study, model: str, point: Mapping[str, Any], key: str, value: Any) -> int:  # noqa: ANN401

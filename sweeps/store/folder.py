@@ -82,14 +82,20 @@ class StudyFolder:
         return self.path / "report"
 
     @property
+    def replays(self) -> Path:
+        """What replays of runs left, a folder for each; it may be removed at any time."""
+        return self.path / "replay"
+
+    @property
     def log(self) -> Path:
         """What happened, with tracebacks."""
         return self.path / "log.txt"
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Put a text in place as the store does: whole or not at all; raises ``CannotWrite``."""
-    blob_store_at(str(file.parent)).write(file.name, text.encode())
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Put a file in place as the store does: whole or not at all; raises ``CannotWrite``."""
+    encoded = content.encode() if isinstance(content, str) else content
+    blob_store_at(str(file.parent)).write(file.name, encoded)
 
 
 def _known_home(path: Path) -> str | None:

@@ -1,9 +1,9 @@
 """The trajectory store: a run is done if, and only if, it is committed here.
 
-A run is two files: ``<run_id>.parquet``, its trajectory, and then ``<run_id>.json``, the manifest
-that vouches for it. The manifest's existence is the commit; a Parquet file without one is redone.
-Nothing committed is ever overwritten or deleted: a second result that differs from the first goes
-to ``conflicts/``, a damaged one to ``set-aside/``.
+A run is ``<run_id>.parquet``, its trajectory; ``<run_id>.safetensors``, its parameters, if it left
+any; and then ``<run_id>.json``, the manifest that vouches for both. The manifest's existence is the
+commit; other files without one are written anew. Nothing committed is ever overwritten or deleted:
+a second result that differs from the first goes to ``conflicts/``, a damaged one to ``set-aside/``.
 """
 
 import hashlib
@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from pinn_core.numerics import numerics, sources
 from pinn_core.records.committed import check_content, manifest_from, trajectory_from
+from pinn_core.records.parameters import check_parameters, decoded, encoded, voucher
 from pinn_core.records.trajectory import (
     Manifest,
     Trajectory,
@@ -32,6 +34,9 @@ from sweeps.study.plan import Run
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
+
+ENDINGS = ("json", "parquet", "safetensors")
+"""Of a run's files, the manifest first."""
 
 _MANIFEST = re.compile(r"([0-9a-f]{16})\.json")
 
@@ -65,6 +70,8 @@ class Store:
         per run. Raises ``CannotWrite``.
         """
         content = _encoded(trajectory, run.run_id)
+        left = trajectory.parameters
+        parameters = encoded(left, run.run_id) if left else None
         ended = trajectory.pruned_at
         manifest = Manifest(
             run_id=run.run_id,
@@ -89,11 +96,12 @@ class Store:
             rule=run.rule,
             plugins=sources(run.configuration.to_dict()),
             numerics=numerics(run.configuration.to_dict(), environment.get("backend", "")),
+            parameters=voucher(parameters, left) if parameters else {},
         )
         while True:
             try:
                 with self._blobs.alone(run.run_id):
-                    return self._commit_alone(content, manifest)
+                    return self._commit_alone(content, parameters, manifest)
             except Lost:  # this process was away, and another may have committed the run
                 continue
 
@@ -135,17 +143,36 @@ class Store:
         check_content(content, manifest, self.where(manifest.run_id))
         return content
 
-    def _content(self, run_id: str) -> bytes:
-        """The bytes of a committed run's Parquet file, as they are."""
+    def parameters(self, run_id: str) -> dict[int, np.ndarray]:
+        """A committed run's parameters (P,) by step, verified; empty where it left none.
+
+        Raises ``TrajectoryError``.
+        """
+        content = self.parameters_content(self.manifest(run_id))
+        return decoded(content, run_id, self.where(run_id, "safetensors")) if content else {}
+
+    def parameters_content(self, manifest: Manifest) -> bytes | None:
+        """The file of parameters that ``manifest`` vouches for; None where the run left none.
+
+        Raises ``TrajectoryError`` if it is gone or not what was committed.
+        """
+        if not manifest.parameters:
+            return None
+        content = self._content(manifest.run_id, "safetensors")
+        check_parameters(content, manifest, self.where(manifest.run_id, "safetensors"))
+        return content
+
+    def _content(self, run_id: str, ending: str = "parquet") -> bytes:
+        """The bytes of one of a committed run's files, as they are."""
         try:
-            return self._blobs.read(f"{run_id}.parquet")
+            return self._blobs.read(f"{run_id}.{ending}")
         except FileNotFoundError:
-            message = f"{self.where(run_id)}: is missing, its manifest is there"
+            message = f"{self.where(run_id, ending)}: is missing, its manifest is there"
             raise TrajectoryError(message) from None
 
-    def where(self, run_id: str) -> str:
-        """The path or URI of a run's Parquet file."""
-        return self._blobs.where(f"{run_id}.parquet")
+    def where(self, run_id: str, ending: str = "parquet") -> str:
+        """The path or URI of a run's Parquet file, or of another of its files."""
+        return self._blobs.where(f"{run_id}.{ending}")
 
     def conflicts(self) -> list[str]:
         """Files of results that differed from the one that stands."""
@@ -179,7 +206,9 @@ class Store:
 
     def _problem(self, run_id: str) -> str:
         try:
-            self.content(self.manifest(run_id))
+            manifest = self.manifest(run_id)
+            self.content(manifest)
+            self.parameters_content(manifest)
         except UnknownSchema as error:
             raise StudyError(str(error)) from None
         except TrajectoryError as error:
@@ -190,24 +219,29 @@ class Store:
         """The manifest first: without it the run is not committed, whatever happens next."""
         taken = {name.partition(".")[0] for name in self._blobs.names("set-aside")}
         number = next(n for n in range(1, len(taken) + 2) if f"{run_id}-{n}" not in taken)
-        for ending in ("json", "parquet"):
-            self._blobs.move(f"{run_id}.{ending}", f"set-aside/{run_id}-{number}.{ending}")
+        for ending in ENDINGS:
+            if self._blobs.exists(f"{run_id}.{ending}"):
+                self._blobs.move(f"{run_id}.{ending}", f"set-aside/{run_id}-{number}.{ending}")
 
-    def _commit_alone(self, content: bytes, manifest: Manifest) -> Manifest:
+    def _commit_alone(
+        self, content: bytes, parameters: bytes | None, manifest: Manifest
+    ) -> Manifest:
         """Commit a result, or set it aside if another differs; returns the manifest that stands."""
         run_id = manifest.run_id
         if run_id not in self:
-            self._put(run_id, content, manifest)
+            self._put(run_id, content, parameters, manifest)
             return manifest
         standing = self.manifest(run_id)
         if standing.digest != manifest.digest:
             rival = f"conflicts/{run_id}.{manifest.digest[:8]}"
-            self._put(rival, content, manifest)
+            self._put(rival, content, parameters, manifest)
             log.warning("%s", _conflict(standing, manifest, self._blobs.where(rival)))
         return standing
 
-    def _put(self, stem: str, content: bytes, manifest: Manifest) -> None:
+    def _put(self, stem: str, content: bytes, parameters: bytes | None, manifest: Manifest) -> None:
         self._blobs.write(f"{stem}.parquet", content)
+        if parameters is not None:
+            self._blobs.write(f"{stem}.safetensors", parameters)
         self._blobs.write(f"{stem}.json", manifest.to_json().encode())
 
 

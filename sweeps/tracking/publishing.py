@@ -86,7 +86,16 @@ class Experiment:
     def _child(self, manifest: Manifest) -> Child:
         trajectory = self._store.read(manifest.run_id)
         points = rows.metrics(manifest, trajectory, self._study.analysis.plateau)
-        return Child(manifest, self._parent(manifest), points, self._store.content(manifest))
+        return Child(manifest, self._parent(manifest), points, self._files(manifest))
+
+    def _files(self, manifest: Manifest) -> dict[str, bytes]:
+        """The files that a run gets as artifacts: parameters only those of a rerun."""
+        files = {f"{manifest.run_id}.parquet": self._store.content(manifest)}
+        rerun = manifest.stage == "rerun"
+        parameters = self._store.parameters_content(manifest) if rerun else None
+        if parameters is not None:
+            files[f"{manifest.run_id}.safetensors"] = parameters
+        return files
 
     def _is_published(self, manifest: Manifest) -> bool:
         """Whether a run is there and complete; then it gets files back that it has lost.
@@ -97,8 +106,8 @@ class Experiment:
         if published is None:
             return False
         if have_lost_files(published.info.artifact_uri):
-            parquet = self._store.content(manifest)
-            log_files(published.info.artifact_uri, manifest, parquet, self._uri)
+            files = self._files(manifest)
+            log_files(published.info.artifact_uri, manifest, files, self._uri)
         return True
 
     def log_figures(self, stage: str, model: str, directory: Path) -> None:

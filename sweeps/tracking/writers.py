@@ -1,7 +1,7 @@
 """How runs get into MLflow: one by one by its client, or many at once into its database."""
 
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Child:
-    """A committed run as MLflow gets it, below its parent: what describes it, and its two files."""
+    """A committed run as MLflow gets it, below its parent: what describes it, and its files."""
 
     manifest: Manifest
     parent: str
     points: Sequence[rows.Point]
-    parquet: bytes
+    files: Mapping[str, bytes]
+    """Contents by name; the manifest is made of itself."""
 
     @property
     def name(self) -> str:
@@ -87,7 +88,7 @@ class ClientWriter:
         parameters = [Param(key, value) for key, value in rows.parameters(manifest).items()]
         metrics = [Metric(*point) for point in child.points]
         self._client.log_batch(made.run_id, metrics=metrics, params=parameters)
-        log_files(made.artifact_uri, manifest, child.parquet, self._uri)
+        log_files(made.artifact_uri, manifest, child.files, self._uri)
         self._client.set_terminated(made.run_id, "FINISHED", rows.end_time(manifest))
 
 
@@ -128,7 +129,7 @@ class DatabaseWriter:
             (models.SqlLatestMetric, _each(named, _latest)),
         )
         for uuid, child in named:
-            log_files(self._artifacts(uuid), child.manifest, child.parquet, self._uri)
+            log_files(self._artifacts(uuid), child.manifest, child.files, self._uri)
         with self._transaction(read_only=False) as session:
             for table, values in tables:
                 if values:
@@ -155,13 +156,14 @@ class DatabaseWriter:
         }
 
 
-def log_files(artifacts: str, manifest: Manifest, parquet: bytes, tracking_uri: str) -> None:
-    """Put a run's two files below an address of artifacts.
+def log_files(
+    artifacts: str, manifest: Manifest, files: Mapping[str, bytes], tracking_uri: str
+) -> None:
+    """Put a run's files and its manifest below an address of artifacts.
 
     Not by MLflow's client, which would keep something for every run.
     """
-    contents = {f"{manifest.run_id}.parquet": parquet}
-    contents[f"{manifest.run_id}.json"] = manifest.to_json().encode()
+    contents = {**files, f"{manifest.run_id}.json": manifest.to_json().encode()}
     if artifacts.startswith("file:"):
         _write_files(_local(artifacts) / "trajectory", contents)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ def _few_products(monkeypatch: pytest.MonkeyPatch) -> None:
 def stepped(parts: dict[str, Any]) -> Pack:
     """A pack after four updates."""
     small = configuration(width=4, depth=1)
-    record = replace(small.record, conflict=True, gradient_points=6, **EVERYTHING)
+    record = replace(small.record, conflict=True, gradient_points=6, parameters=2, **EVERYTHING)
     chosen = replace(small, **{"objective": Pinn(), "record": record, **parts})
     pack = Pack([chosen] * len(SEEDS), SEEDS, "cpu", 1, "eager")
     with torch.no_grad():
@@ -85,13 +86,16 @@ def test_every_tensor_has_the_members_on_its_axis_and_select_keeps_theirs(name: 
 def test_a_state_comes_back_as_it_was(name: str) -> None:
     pack = stepped(PARTS[name])
     with torch.no_grad():
-        pack.stop([1], 3)
+        pack.stop([1], 3, pack.state.initial)
     state = pack.state
     again = State.unflatten(state.flatten(), "cpu")
     for entry in ("members", "step", "stage", "phase", "phase_start"):
         assert getattr(again, entry) == getattr(state, entry)
     assert again.ended[1].digest() == state.ended[1].digest()
     assert again.ended[1].pruned_at == 3
+    left, read = state.ended[1].parameters, again.ended[1].parameters
+    assert list(left) == list(read) == [0, 2, 3]
+    assert all(np.array_equal(left[step], read[step]) for step in left)
     before, after = tensors_of(state), tensors_of(again)
     assert before.keys() == after.keys()
     for entry, (tensor, _) in before.items():

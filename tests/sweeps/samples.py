@@ -1,5 +1,6 @@
 """A small study with real runs and made-up trajectories, for the tests of what keeps them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def with_value(trajectory: Trajectory, name: str, step: int, value: float | None
     values[step] = value
     place = trajectory.table.column_names.index(name)
     table = trajectory.table.set_column(place, name, pa.array(values, pa.float64()))
-    return Trajectory(table, trajectory.diverged_at)
+    return replace(trajectory, table=table)
 
 
 def commit(store: Store, run: Run, trajectory: Trajectory, **facts: Any) -> Manifest:

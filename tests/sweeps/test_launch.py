@@ -336,7 +336,7 @@ def test_damaged_files_are_set_aside_and_done_again(done: Path, tmp_path: Path) 
 def test_a_run_damaged_while_the_driver_works_is_named_and_done_again(
     done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SWEEP_FAULT", "after_rename@3:flip")  # the first manifest
+    monkeypatch.setenv("SWEEP_FAULT", "after_rename@4:flip")  # the first manifest
     study = sample(tmp_path)
     code, said = launch(study, tmp_path)
     assert code == 1

@@ -18,11 +18,12 @@ from pinn_core.problems import Heat
 from pinn_core.weightings import Annealing, Fixed
 from sweeps.errors import StudyError
 from sweeps.store.kept_study import load_sealed, sealed
-from sweeps.study.plan import model_points
+from sweeps.study.plan import model_points, search_run
 from sweeps.study.pruners import Median, NoPruner
 from sweeps.study.space import with_values
 from sweeps.study.study import (
     Range,
+    Study,
     configuration_at,
     configuration_of,
     load_study,
@@ -209,6 +210,27 @@ def test_the_shipped_studies_are_the_published_ones() -> None:
     assert demo.search.runs is not None
     assert demo.search.runs <= 4
     assert demo.rerun.seeds == 5
+
+
+def test_the_parts_of_the_reference_study_have_the_names_of_its_runs() -> None:
+    full, whole = load_study("plateaus"), load_study("plateaus-1800")
+    keys = [f"models.{model}.space.network.activation=[sin]" for model in whole.models]
+    part = load_study("plateaus-1800", ["name=plateaus-1800-sin", "rerun.seeds=1", *keys])
+
+    def names(study: Study, model: str) -> set[str]:
+        points = model_points(study, model)
+        chosen = [one for one in points if one["network.activation"] == "sin"][::17]
+        return {search_run(study, model, point).run_id for point in chosen}
+
+    counts = {model: len(model_points(whole, model)) for model in whole.models}
+    assert counts == {"pinn": 360, "pinn-batches": 1080, "regression": 540}
+    for model in whole.models:
+        assert names(part, model) == names(whole, model)
+    assert names(whole, "regression") == names(full, "regression")
+    same = model_points(whole, "pinn-batches")[::97]
+    assert {search_run(whole, "pinn-batches", point).run_id for point in same} == {
+        search_run(full, "pinn", point).run_id for point in same
+    }
 
 
 def test_a_pruner_is_named_as_in_optuna(file: Path) -> None:

@@ -22,7 +22,7 @@ from sweeps.execution.launch import run_study
 from sweeps.store import faults
 from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import lock_holder, study_lock
-from sweeps.store.store import Store
+from sweeps.store.store import ENDINGS, Store
 from tests.sweeps.s3 import KEYS, S3
 from tests.sweeps.samples import VERIFIED, pinn_run, sample_study
 
@@ -88,7 +88,7 @@ def test_a_study_gives_the_same_bits_and_leaves_all_of_it_there(
 ) -> None:
     folder, store = done
     assert digests(folder) == undisturbed
-    files = {f"store/{run}.{ending}" for run in undisturbed for ending in ("json", "parquet")}
+    files = {f"store/{run}.{ending}" for run in undisturbed for ending in ENDINGS}
     assert set(s3.objects(store)) == {f"sample/{name}" for name in files | {"study.yaml"}}
     assert not (folder / "runs" / "sample" / "store").exists()
 
@@ -149,7 +149,7 @@ launch(Path(sys.argv[1]), sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("site", ["before_write@5", "after_rename@8"])
+@pytest.mark.parametrize("site", ["before_write@6", "after_rename@8"])
 def test_a_killed_driver_is_resumed_from_another_machine_to_the_same_bits(
     site: str, tmp_path: Path, undisturbed: dict[str, str], s3: S3
 ) -> None:
@@ -184,6 +184,7 @@ def flip(content: bytes) -> bytes:
         ("parquet", truncate),
         ("parquet", flip),
         ("parquet", None),
+        ("safetensors", flip),
         ("json", truncate),
         ("json", None),
     ],

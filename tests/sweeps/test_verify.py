@@ -18,7 +18,7 @@ from pinn_core.training.trainer import Member, environment, train
 from sweeps.checking.verify import verify
 from sweeps.errors import StudyError
 from sweeps.store.kept_study import load_sealed, sealed
-from sweeps.store.store import Store
+from sweeps.store.store import ENDINGS, Store
 from sweeps.study.plan import Run, model_points, search_run
 from sweeps.study.study import Study
 from sweeps.tracking.mlflow_client import open_client, search_runs
@@ -63,10 +63,15 @@ class Sample:
         assert all(finding.message and "\n" not in finding.message for finding in findings)
         return {(finding.name, finding.run_id) for finding in findings}
 
+    def read(self, run: Run) -> Trajectory:
+        """A run's trajectory with the parameters that it left."""
+        trajectory = self.store.read(run.run_id)
+        return replace(trajectory, parameters=self.store.parameters(run.run_id))
+
     def forge(self, run: Run, trajectory: Trajectory, **facts: Any) -> None:
         """Replace a committed run so that file, checksum and digest agree."""
         given = {"environment": environment("cpu")} | facts
-        for ending in ("json", "parquet"):
+        for ending in ENDINGS:
             self.file(run, ending).unlink()
         commit(self.store, run, trajectory, **given)
 
@@ -109,7 +114,7 @@ def test_a_run_copied_over_another_is_found(sample: Sample) -> None:
 
 
 def test_a_second_different_result_is_found(sample: Sample) -> None:
-    changed = with_value(sample.store.read(sample.first.run_id), "loss/batch", 9, 1.0)
+    changed = with_value(sample.read(sample.first), "loss/batch", 9, 1.0)
     commit(sample.store, sample.first, changed)
     assert sample.found() == {("conflict", None)}
 
@@ -140,14 +145,14 @@ def test_two_members_swapped_before_the_commit_are_found(sample: Sample, key: st
         if run.varied.keys() == first.varied.keys()
         and [name for name in first.varied if run.varied[name] != first.varied[name]] == [key]
     )
-    trajectories = [sample.store.read(run.run_id) for run in (first, second)]
+    trajectories = [sample.read(run) for run in (first, second)]
     sample.forge(first, trajectories[1])
     sample.forge(second, trajectories[0])
     assert sample.found() == {("replay", first.run_id), ("replay", second.run_id)}
 
 
 def test_swapped_members_are_found_on_another_machine_too(sample: Sample) -> None:
-    trajectories = [sample.store.read(run.run_id) for run in (sample.first, sample.second)]
+    trajectories = [sample.read(run) for run in (sample.first, sample.second)]
     elsewhere = {"environment": {"processor": "another"}}
     sample.forge(sample.first, trajectories[1], **elsewhere)
     sample.forge(sample.second, trajectories[1], **elsewhere)
@@ -157,17 +162,19 @@ def test_swapped_members_are_found_on_another_machine_too(sample: Sample) -> Non
 def test_another_seed_is_found(sample: Sample) -> None:
     (other,) = train([Member(sample.first.configuration, seed=1)])
     sample.forge(sample.first, other)
-    assert sample.found() == {("replay", sample.first.run_id)}
+    assert sample.found() == {("parameters", sample.first.run_id)}
 
 
 def test_a_run_from_before_work_was_counted_is_sound(sample: Sample) -> None:
-    stored = sample.store.read(sample.first.run_id)
-    sample.forge(sample.first, Trajectory(stored.table.drop_columns(["work/evaluations"])))
+    stored = sample.read(sample.first)
+    sample.forge(
+        sample.first, replace(stored, table=stored.table.drop_columns(["work/evaluations"]))
+    )
     assert sample.found() == set()
 
 
 def rows(trajectory: Trajectory, picked: list[int]) -> Trajectory:
-    return Trajectory(trajectory.table.take(pa.array(picked)), trajectory.diverged_at)
+    return replace(trajectory, table=trajectory.table.take(pa.array(picked)))
 
 
 @pytest.mark.parametrize(
@@ -180,15 +187,15 @@ def rows(trajectory: Trajectory, picked: list[int]) -> Trajectory:
     ],
 )
 def test_rows_that_are_not_the_steps_are_found(sample: Sample, picked: list[int]) -> None:
-    sample.forge(sample.first, rows(sample.store.read(sample.first.run_id), picked))
+    sample.forge(sample.first, rows(sample.read(sample.first), picked))
     assert sample.found() == {("steps", sample.first.run_id)}
 
 
 def test_numbers_shifted_by_a_step_are_found(sample: Sample) -> None:
-    trajectory = sample.store.read(sample.first.run_id)
+    trajectory = sample.read(sample.first)
     shifted = rows(trajectory, [*range(1, 41), 40]).table
     steps = pa.array(np.arange(41, dtype=np.int32))
-    sample.forge(sample.first, Trajectory(shifted.set_column(0, "step", steps)))
+    sample.forge(sample.first, replace(trajectory, table=shifted.set_column(0, "step", steps)))
     assert sample.found() == {("nulls", sample.first.run_id)}
 
 
@@ -204,13 +211,13 @@ def test_numbers_shifted_by_a_step_are_found(sample: Sample) -> None:
 def test_cells_filled_or_empty_out_of_turn_are_found(
     sample: Sample, column: str, step: int, value: float | None
 ) -> None:
-    trajectory = sample.store.read(sample.first.run_id)
+    trajectory = sample.read(sample.first)
     sample.forge(sample.first, with_value(trajectory, column, step, value))
     assert sample.found() == {("nulls", sample.first.run_id)}
 
 
 def test_values_after_a_divergence_are_found(sample: Sample) -> None:
-    trajectory = sample.store.read(sample.first.run_id)
+    trajectory = sample.read(sample.first)
     sample.forge(sample.first, replace(trajectory, diverged_at=30))
     assert sample.found() == {("nulls", sample.first.run_id)}
 
@@ -252,7 +259,7 @@ def test_a_manifest_of_another_schema_is_found(sample: Sample) -> None:
 def test_a_configuration_altered_together_with_the_runs_name_is_found(sample: Sample) -> None:
     point = {"phases.0.learning_rate": 0.5, "objective.lambda_b": 10.0}
     forged = search_run(sample.study, "pinn", point)
-    trajectory = sample.store.read(sample.first.run_id)
+    trajectory = sample.read(sample.first)
     for ending in ("json", "parquet"):
         sample.file(sample.first, ending).unlink()
     commit(sample.store, forged, trajectory, environment=environment("cpu"))
@@ -289,7 +296,7 @@ def test_a_manifest_with_another_seed_is_found(sample: Sample) -> None:
 
 def test_a_manifest_that_reports_other_settings_than_it_ran_is_found(sample: Sample) -> None:
     run = replace(sample.first, varied={"phases.0.learning_rate": 0.5, "network.widht": 3})
-    sample.forge(run, sample.store.read(run.run_id))
+    sample.forge(run, sample.read(run))
     assert sample.found() == {("identity", run.run_id)}
 
 

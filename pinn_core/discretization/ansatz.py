@@ -1,0 +1,115 @@
+"""What a pack's networks make of their parameters: the functions that are to solve a problem."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pinn_core.discretization.hard_form import HardForm
+from pinn_core.engine.backends import settled
+from pinn_core.engine.operators import Operator
+from pinn_core.engine.precision import DTYPES
+from pinn_core.engine.propagation import differentiable_channels, forward
+from pinn_core.engine.stack import Stack
+from pinn_core.inputs import Inputs, Raw
+from pinn_core.networks import Network
+from pinn_core.problems import Problem
+
+Constraints = Literal["soft", "hard"]
+"""Whether conditions are terms of the loss, or kept by the form of the solution where they can."""
+
+RAW = Raw()
+
+
+@dataclass(frozen=True)
+class Linearization:
+    """Channels (m, c, n, k) of a pack's networks: value, operators; and the way back.
+
+    ``reverse`` gives the gradient (m, P) of sum(channels * adjoint) by the trained parameters.
+    """
+
+    channels: Tensor
+    reverse: Callable[[Tensor], Tensor]
+
+
+class Ansatz:
+    """A pack's networks as functions of their flat parameters (m, P), at any points.
+
+    With hard constraints they are the form that keeps the problem's conditions.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        network: Network,
+        precision: str = "float32",
+        device: str = "cpu",
+        threads: int = 1,
+        backend: str = "auto",
+        inputs: Inputs = RAW,
+        constraints: Constraints = "soft",
+    ) -> None:
+        self.problem = problem
+        self.dtype = DTYPES[precision]
+        self.device = device
+        self.threads = threads
+        self.operators = problem.operators
+        self.stack = stack_of(problem, network, inputs)
+        self.parametrization = network.parametrization_of(self.stack)
+        self._hard = problem.hard if constraints == "hard" else None
+        like = torch.empty(0, dtype=self.dtype, device=device)
+        self.backend = settled(backend, self.stack, like)
+
+    @property
+    def size(self) -> int:
+        """Number of parameters that are trained, of one member."""
+        return self.parametrization.size
+
+    def initial(self, network: Network, seed: int) -> Float[Tensor, " p"]:
+        """First parameters of a member, float64."""
+        return network.initial(self.stack.widths[0], self.problem.outputs, seed)
+
+    def linearize(
+        self,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+        operators: Sequence[Operator] = (),
+        keep: bool = True,
+    ) -> "Linearization":
+        """Value and operators at the points and, if ``keep``, the way back."""
+        effective, pullback = self.parametrization.effective(parameters)
+        form = None if self._hard is None else HardForm(self._hard, tuple(operators))
+        asked = tuple(operators) if form is None else form.asked
+        way = forward(self.stack, effective, points, asked, self.threads, self.backend, keep)
+        if form is None:
+            return Linearization(way.channels, lambda adjoint: pullback(way.reverse(adjoint)))
+        kept = form.at(points)
+        return Linearization(
+            kept(way.channels), lambda adjoint: pullback(way.reverse(kept.transpose(adjoint)))
+        )
+
+    def differentiable(
+        self,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+        operators: Sequence[Operator] = (),
+    ) -> Float[Tensor, "m c n k"]:
+        """The channels of ``linearize``, which autograd can differentiate to any order."""
+        effective, _ = self.parametrization.effective(parameters)
+        form = None if self._hard is None else HardForm(self._hard, tuple(operators))
+        asked = tuple(operators) if form is None else form.asked
+        channels = differentiable_channels(self.stack, effective, points, asked)
+        return channels if form is None else form.at(points)(channels)
+
+
+def stack_of(problem: Problem, network: Network, inputs: Inputs) -> Stack:
+    """The network's layers between a problem's coordinates, or features of them, and its outputs.
+
+    Raises ``ValueError`` where the inputs need what the problem has not.
+    """
+    features = inputs.features(problem)
+    count = len(problem.coordinates) if features is None else features.count
+    return network.stack(count, problem.outputs).with_features(features)

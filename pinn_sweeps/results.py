@@ -1,0 +1,114 @@
+"""What a study has left: its runs as tables, and each run's trained network."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.load import StudyData, from_store
+from pinn_core.prediction import VALUE, Solution
+from pinn_core.records.trajectory import Manifest
+from sweeps.checking.replay_run import Replayed, replay_run, run_named, trained_configuration
+from sweeps.errors import StudyError
+from sweeps.store.folder import StudyFolder
+from sweeps.store.kept_study import load_sealed
+from sweeps.store.results import final_value
+from sweeps.store.store import Store
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+    from numpy.typing import ArrayLike
+
+    from pinn_core.engine.operators import Operator
+
+
+@dataclass(frozen=True)
+class StudyResults(StudyData):
+    """A study's runs as tables (``StudyData``), and the networks that they left.
+
+    ``load(STUDY).best().predict(points)`` is the solution of the best run at points of one's own.
+    """
+
+    folder: StudyFolder
+
+    @classmethod
+    def of(cls, folder: StudyFolder, name: str) -> StudyResults:
+        """What is committed in a study's folder; raises ``NoRuns`` where nothing is."""
+        data = from_store(folder.store, name)
+        return cls(**{each.name: getattr(data, each.name) for each in fields(data)}, folder=folder)
+
+    def run(self, run_id: str) -> TrainedRun:
+        """One run, by its id or the beginning of it; raises ``StudyError``."""
+        store = Store(self.folder.store)
+        return TrainedRun(store, run_named(store, run_id), self.folder.replays)
+
+    def best(self, model: str | None = None) -> TrainedRun:
+        """The whole run, of search or rerun, whose last value of the study's metric is the best.
+
+        Of one ``model``, or of all. Raises ``StudyError`` where no run has such a value.
+        """
+        search = load_sealed(self.folder.study_file).search
+        models = sorted(self.runs["model"].unique())
+        if model is not None and model not in models:
+            raise StudyError(f"model: found {model!r}, allowed: {', '.join(models)}")
+        store, sign = Store(self.folder.store), 1 if search.direction == "minimize" else -1
+        values: dict[str, float] = {}
+        for run_id in self.runs.index[self.runs["model"].isin([model] if model else models)]:
+            value = final_value(store.read(run_id), search.metric)
+            if isinstance(value, float):
+                values[run_id] = sign * value
+        if not values:
+            raise StudyError(f"study {self.name!r}: no run has a last value of {search.metric}")
+        return self.run(min(values, key=lambda run_id: (values[run_id], run_id)))
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A committed run: what it was, the network that it left, and any network on the way there."""
+
+    store: Store
+    manifest: Manifest
+    replays: Path
+
+    def solution(self, step: int | None = None, device: str = "cpu") -> Solution:
+        """The network after ``step`` updates, or at the end: from the store, or else by a replay.
+
+        Raises ``StudyError`` for a step that the run has not, for a run that diverged and has no
+        end, and where the run was made by other code of a plugin.
+        """
+        configuration, last = trained_configuration(self.manifest), self.manifest.steps
+        kept = self.store.parameters(self.manifest.run_id)
+        step = last if step is None else step
+        parameters = kept[step] if step in kept else self._replayed(step)
+        return Solution(configuration, parameters, device)
+
+    def predict(
+        self,
+        points: ArrayLike,
+        what: str | Operator = VALUE,
+        *,
+        step: int | None = None,
+        device: str = "cpu",
+        **options: Any,  # noqa: ANN401
+    ) -> ndarray:
+        """``Solution.predict`` of the network after ``step`` updates, or at the end."""
+        return self.solution(step, device).predict(points, what, **options)
+
+    def replay(self, step: int) -> Replayed:
+        """Train the run again up to a step, and compare what it records with what is stored."""
+        folder = self.replays / self.manifest.run_id
+        return replay_run(self.store, self.manifest, step, folder)
+
+    def _replayed(self, step: int) -> ndarray:
+        """Parameters of a step that the store does not have.
+
+        Raises ``StudyError`` if they do not come out as stored; warns if that is not to the bit.
+        """
+        replayed = self.replay(step)
+        if replayed.difference:
+            raise StudyError(replayed.in_words)
+        if not replayed.exact:
+            warnings.warn(replayed.in_words, stacklevel=4)
+        return replayed.parameters
