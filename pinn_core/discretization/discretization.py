@@ -221,6 +221,11 @@ class Discretization:
             kept(way.channels), lambda adjoint: pullback(way.reverse(kept.transpose(adjoint)))
         )
 
+    @property
+    def plain(self) -> bool:
+        """Whether ``linearize`` is the stack's propagation alone: no form, no parametrization."""
+        return self._hard is None and self.parametrization.identical
+
     def differentiable(
         self,
         parameters: Float[Tensor, "m p"],

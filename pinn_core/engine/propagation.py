@@ -52,7 +52,7 @@ def forward(
     """
     operators = tuple(operators)
     serves = choose(backend, stack, parameters, operators)
-    stack, points, carried = _straightened(stack, points, operators)
+    stack, points, carried = straightened(stack, points, operators)
     channels, saved = serves.forward(
         stack, Channels(carried, points.shape[2]), parameters.detach(), points, threads, keep
     )
@@ -87,7 +87,7 @@ def differentiable_channels(
     Slower than ``propagate``; for derivatives of the gradient.
     """
     operators = tuple(operators)
-    stack, points, carried = _straightened(stack, points, operators)
+    stack, points, carried = straightened(stack, points, operators)
     carrying = Channels(carried, points.shape[2])
     by = modules.differentiable if isinstance(stack, ModuleStack) else differentiable.channels
     parts = list(by(stack, carrying, parameters, points).unbind(1))
@@ -109,7 +109,7 @@ class _Propagate(torch.autograd.Function):
         return ctx.way.reverse(adjoints[0]), None, None
 
 
-def _straightened(
+def straightened(
     stack: Stack, points: Tensor, operators: tuple[Operator, ...]
 ) -> tuple[Stack, Tensor, tuple[Operator, ...]]:
     """Features that only shift and scale become a change of coordinates."""

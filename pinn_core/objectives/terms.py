@@ -30,6 +30,18 @@ def no_factors(name: str, squares: Tensor, points: Tensor) -> None:
 
 
 @dataclass(frozen=True)
+class Entries:
+    """Quantities that are entries of the channels: backends make whole steps of such terms.
+
+    ``places`` are the channel (0 is the value) and the output of each, ``target`` names the point
+    set's table of what they are compared with; None means zero.
+    """
+
+    places: tuple[tuple[int, int], ...]
+    target: str | None
+
+
+@dataclass(frozen=True)
 class LossGradient:
     """A term's loss of every member, the mean over the points, and its gradient."""
 
@@ -61,6 +73,10 @@ class Term(ABC):
     @abstractmethod
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:
         """The grid's points at which diagnostics look at the term, ``most`` of what is thinned."""
+
+    def entries(self, disc: Discretization) -> Entries | None:  # noqa: ARG002
+        """Where the quantities stand among the channels, if they are entries as they are."""
+        return None
 
     def target(
         self,
@@ -130,15 +146,15 @@ class Term(ABC):
     ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m n q"]]:
         """Mean over points of factor times share times squared mismatch, and its derivative."""
         share = self.share(point_set)
-        if factors is no_factors and share is None:
-            return misfit(quantities, target, backend)
+        if factors is no_factors:
+            return misfit(quantities, target, backend, share)
         mismatch = quantities - target
         squares = mismatch.square().sum(2)
         weights = factors(self.name, squares, point_set.coordinates)
-        if share is not None:
-            weights = share[..., 0] if weights is None else weights * share[..., 0]
         if weights is None:
-            return misfit(quantities, target, backend)
+            return misfit(quantities, target, backend, share)
+        if share is not None:
+            weights = weights * share[..., 0]
         loss = (weights * squares).sum(1, dtype=torch.float64) / squares.shape[1]
         return loss, (2 / squares.shape[1]) * weights[..., None] * mismatch
 
@@ -191,6 +207,16 @@ class EquationTerm(Term):
         """Interior points, drawn once."""
         return disc.interior.thinned(most, "gradient")
 
+    def entries(self, disc: Discretization) -> Entries | None:
+        """The operators' channels, where the problem is linear and adds no function to them."""
+        if not self.problem.linear:
+            return None
+        points = disc.interior.coordinates
+        nothing = points.new_zeros(1, 1 + len(self.operators), points.shape[1], 1)
+        if self.problem.residual(nothing, points).any():
+            return None
+        return Entries(tuple((1 + row, 0) for row in range(len(self.operators))), None)
+
     def with_adjoint(
         self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
@@ -234,6 +260,13 @@ class ConditionTerm(Term):
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:  # noqa: ARG002
         """All of the grid's points of the condition."""
         return disc.condition_points[self.name]
+
+    def entries(self, disc: Discretization) -> Entries | None:  # noqa: ARG002
+        """The condition's, unless it compares points with their partners."""
+        places = self.condition.places
+        if self.condition.shift is not None or len(set(places)) < len(places):
+            return None
+        return Entries(places, "target")
 
     def target(
         self,
@@ -298,6 +331,12 @@ class FitTerm(Term):
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:
         """Points of the grid, drawn once."""
         return disc.grid.thinned(most, "gradient")
+
+    def entries(self, disc: Discretization) -> Entries | None:
+        """All values, where their targets are known."""
+        if self.partly_known:
+            return None
+        return Entries(tuple((0, output) for output in range(disc.problem.outputs)), "reference")
 
     def target(
         self, point_set: PointSet, quantities: Float[Tensor, "m n q"]

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from pinn_core.probes.cadence import NEVER
 from pinn_core.training.columns import latest
 from pinn_core.training.pack import Pack
 
@@ -40,6 +41,10 @@ class Rounds:
         self._pruning, self._pack = pruning, pack
         before = [self._latest(rung) for rung in pruning.rungs if rung < pack.state.step]
         self._values = np.array(before, dtype=float).reshape(len(before), len(pack.members))
+
+    def next(self, step: int) -> int:
+        """The first rung from ``step`` on, ``NEVER`` if there is none."""
+        return min((rung for rung in self._pruning.rungs if rung >= step), default=NEVER)
 
     def judge(self, step: int) -> None:
         """At a rung whose row is recorded, shrink the pack to the members that go on."""

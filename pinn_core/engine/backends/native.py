@@ -67,7 +67,8 @@ class _Plan:
         self.kept: int = library.function("kept", precision)(self.handle) if keep else 0
 
 
-_plan = lru_cache(maxsize=256)(_Plan)
+plan_of = lru_cache(maxsize=256)(_Plan)
+"""A call's plan, made once for all calls of one kind."""
 
 
 class Saved:
@@ -113,7 +114,7 @@ def forward(
     precision = parameters.dtype
     if points.dtype is not precision:
         points = points.to(precision)
-    plan = _plan(stack, channels, parameters.shape, points.shape, precision, threads, keep)
+    plan = plan_of(stack, channels, parameters.shape, points.shape, precision, threads, keep)
     outputs = parameters.new_empty(*plan.outputs)
     if plan.empty:
         return outputs, Saved(plan, parameters, points, None)

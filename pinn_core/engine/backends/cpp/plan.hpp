@@ -99,7 +99,7 @@ class Plan {
     int64_t chunk = 0, chunks = 0, blocks = 0;
     // Where a member's packed weights lie (packed.hpp) and how much room they take.
     std::vector<int64_t> packed_first, packed_constant, packed_entrance_biases;
-    std::vector<int64_t> packed_biases, packed_matrices;
+    std::vector<int64_t> packed_biases, packed_forward, packed_reverse;
     int64_t packed_last = 0, packed_size = 0;
 
   private:
@@ -132,8 +132,8 @@ class Plan {
         }
         for (int64_t l = 0; l < hidden; ++l) {
             packed_biases.push_back(l ? take(padded(l + 1)) : 0);
-            const int64_t forward = width(l) * padded(l + 1), reverse = width(l + 1) * padded(l);
-            packed_matrices.push_back(l ? take(std::max(forward, reverse)) : 0);
+            packed_forward.push_back(l ? take(width(l) * padded(l + 1)) : 0);
+            packed_reverse.push_back(l ? take(width(l + 1) * padded(l)) : 0);
         }
         packed_last = take(outputs * padded(hidden));
         packed_size = (at + line - 1) / line * line;

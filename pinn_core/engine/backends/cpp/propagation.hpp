@@ -73,7 +73,7 @@ class Propagation {
             if (l == 0) break;
             add_rows(l, n, gradient + plan_.bias_at(l));
             std::swap(back_, other_);
-            product<T>(table(other_, n), packed_.matrix(l), rows, plan_.width(l + 1),
+            product<T>(table(other_, n), packed_.reverse(l), rows, plan_.width(l + 1),
                        plan_.width(l), nullptr, table(back_, n));
         }
         entrance_gradient(chunk, 0, gradient);
@@ -207,9 +207,9 @@ class Propagation {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
         const int64_t terms = plan_.width(l), columns = plan_.width(l + 1);
         const Table<const T> h = table(after_, n);
-        product<T>(h, packed_.matrix(l), n, terms, columns, packed_.biases(l),
+        product<T>(h, packed_.forward(l), n, terms, columns, packed_.biases(l),
                    {value(chunk, l), step});
-        product<T>({h.at + block, h.panel_step}, packed_.matrix(l), (plan_.channels - 1) * n,
+        product<T>({h.at + block, h.panel_step}, packed_.forward(l), (plan_.channels - 1) * n,
                    terms, columns, nullptr, {value(chunk, l) + block, step});
     }
 
