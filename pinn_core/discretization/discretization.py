@@ -20,12 +20,16 @@ from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Periodic, Raw
 from pinn_core.networks import Network
 from pinn_core.problems import Condition, Points, Problem
+from pinn_core.problems.residual_form import traced
 from pinn_core.randomness import generator
 
 Constraints = Literal["soft", "hard"]
 """Whether conditions are terms of the loss, or kept by the form of the solution where they can."""
 
 RAW = Raw()
+
+COEFFICIENTS = "coefficients"
+"""The table of a point set that holds what the residual's polynomials take of the points."""
 
 FIXED_POINTS_SEED = 0
 """Fixed subsets of points are the same for every run, so that runs differ in what they study."""
@@ -98,10 +102,18 @@ class PointSet:
         chosen = rows.to(self.coordinates.device)
         return PointSet({name: table[:, chosen] for name, table in self.tables.items()})
 
+    def with_table(self, name: str, table: Float[Tensor, "_ _ _"]) -> "PointSet":
+        """The same points with another table."""
+        return PointSet({**self.tables, name: table}, self.rows)
+
     def joined(self, other: "PointSet") -> "PointSet":
-        """All of these points and then all of the other's."""
+        """All of these points and then all of the other's, with the tables that both have."""
         return PointSet(
-            {name: torch.cat([self.tables[name], other.tables[name]], 1) for name in self.tables}
+            {
+                name: torch.cat([table, other.tables[name]], 1)
+                for name, table in self.tables.items()
+                if name in other.tables
+            }
         )
 
 
@@ -129,7 +141,8 @@ class Discretization:
 
     ``grid`` is the whole grid, ``interior`` points first, then ``supervised``; ``collocation`` are
     the interior points that the problem trains on. ``conditions`` are what is trained besides the
-    equation, ``condition_points`` the grid's points of each.
+    equation, ``condition_points`` the grid's points of each. ``residual_form`` are the residuals as
+    polynomials, if they are such.
     """
 
     def __init__(
@@ -153,6 +166,10 @@ class Discretization:
         self._hard = problem.hard if constraints == "hard" else None
         grid = problem.grid()
         self.interior = self._known(grid.interior)
+        self.residual_form = traced(problem, self.interior.coordinates)
+        if self.residual_form and self.residual_form.polynomials.columns:
+            coefficients = self.residual_form.coefficients.to(self.interior.coordinates)
+            self.interior = self.interior.with_table(COEFFICIENTS, coefficients)
         self.backend = settled(backend, self.stack, self.interior.coordinates)
         self.conditions = trained_conditions(problem, inputs, constraints)
         self.supervised = self._known(grid.supervised, supervised_targets(problem, grid.supervised))

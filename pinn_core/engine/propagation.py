@@ -29,7 +29,7 @@ class Propagation:
 
     def reverse(self, adjoint: Float[Tensor, "m c n k"]) -> Float[Tensor, "m p"]:
         """Gradient of sum(channels * adjoint) with respect to the parameters."""
-        for index, factor in _zeroth(self.operators):
+        for index, factor in _zeroth(self.operators, self.backend):
             adjoint = adjoint.clone()
             adjoint[:, 0] += factor * adjoint[:, index]
         return self.backend.reverse(self.saved, adjoint)
@@ -56,7 +56,7 @@ def forward(
     channels, saved = serves.forward(
         stack, Channels(carried, points.shape[2]), parameters.detach(), points, threads, keep
     )
-    for index, factor in _zeroth(operators):
+    for index, factor in _zeroth(operators, serves):
         channels[:, index] += factor * channels[:, 0]
     return Propagation(channels, operators, serves, saved)
 
@@ -119,6 +119,10 @@ def straightened(
     return stack.with_features(None), mapped, carried
 
 
-def _zeroth(operators: Sequence[Operator]) -> list[tuple[int, float]]:
-    """Channel and coefficient of the operators that have a multiple of the value."""
+def _zeroth(
+    operators: Sequence[Operator], backend: Backend | None = None
+) -> list[tuple[int, float]]:
+    """Channel and coefficient of the operators whose multiple of the value is still to be added."""
+    if backend is not None and backend.adds_zeroth:
+        return []
     return [(index, op.zeroth) for index, op in enumerate(operators, start=1) if op.zeroth]

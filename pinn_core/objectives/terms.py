@@ -12,8 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Discretization, PointSet
+from pinn_core.discretization.discretization import COEFFICIENTS, Discretization, PointSet
+from pinn_core.engine.backends.native_polynomials import form_of
 from pinn_core.engine.operators import Operator
+from pinn_core.engine.polynomials import Polynomials, Product
 from pinn_core.problems import Condition, Problem
 from pinn_core.vectors.squares import misfit
 
@@ -30,14 +32,13 @@ def no_factors(name: str, squares: Tensor, points: Tensor) -> None:
 
 
 @dataclass(frozen=True)
-class Entries:
-    """Quantities that are entries of the channels: backends make whole steps of such terms.
+class NativeForm:
+    """Quantities that are polynomials of the channels: backends make whole steps of such terms.
 
-    ``places`` are the channel (0 is the value) and the output of each, ``target`` names the point
-    set's table of what they are compared with; None means zero.
+    ``target`` names the point set's table of what they are compared with; None means zero.
     """
 
-    places: tuple[tuple[int, int], ...]
+    polynomials: Polynomials
     target: str | None
 
 
@@ -74,8 +75,8 @@ class Term(ABC):
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:
         """The grid's points at which diagnostics look at the term, ``most`` of what is thinned."""
 
-    def entries(self, disc: Discretization) -> Entries | None:  # noqa: ARG002
-        """Where the quantities stand among the channels, if they are entries as they are."""
+    def native_form(self, disc: Discretization) -> NativeForm | None:  # noqa: ARG002
+        """The quantities as polynomials, if they are such."""
         return None
 
     def target(
@@ -107,6 +108,15 @@ class Term(ABC):
 
         return quantities.detach(), back
 
+    def linearized(
+        self,
+        disc: Discretization,  # noqa: ARG002
+        channels: Float[Tensor, "m c _ k"],
+        point_set: PointSet,
+    ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
+        """What ``with_adjoint`` gives, at points that know more than where they lie."""
+        return self.with_adjoint(channels, point_set.coordinates)
+
     def quantities(
         self,
         disc: Discretization,
@@ -129,7 +139,7 @@ class Term(ABC):
         points = point_set.coordinates
         linearization = disc.linearize(parameters, self.evaluated_at(points), self.operators)
         channels = linearization.channels
-        quantities, to_channels = self.with_adjoint(channels, points)
+        quantities, to_channels = self.linearized(disc, channels, point_set)
         target = self.target(point_set, quantities)
         if target is None:
             target = quantities.new_zeros(1, *quantities.shape[1:])
@@ -207,15 +217,27 @@ class EquationTerm(Term):
         """Interior points, drawn once."""
         return disc.interior.thinned(most, "gradient")
 
-    def entries(self, disc: Discretization) -> Entries | None:
-        """The operators' channels, where the problem is linear and adds no function to them."""
-        if not self.problem.linear:
-            return None
-        points = disc.interior.coordinates
-        nothing = points.new_zeros(1, 1 + len(self.operators), points.shape[1], 1)
-        if self.problem.residual(nothing, points).any():
-            return None
-        return Entries(tuple((1 + row, 0) for row in range(len(self.operators))), None)
+    def native_form(self, disc: Discretization) -> NativeForm | None:
+        """What was traced from the problem."""
+        form = disc.residual_form
+        return None if form is None else NativeForm(form.polynomials, None)
+
+    def linearized(
+        self, disc: Discretization, channels: Float[Tensor, "m c _ k"], point_set: PointSet
+    ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
+        """By the residuals' polynomials where these are made natively."""
+        form = disc.residual_form
+        known = form is not None and (
+            not form.polynomials.columns or COEFFICIENTS in point_set.tables
+        )
+        if form is None or not known or disc.backend != "native":
+            return super().linearized(disc, channels, point_set)
+        coefficients = point_set[COEFFICIENTS] if form.polynomials.columns else None
+        native = form_of(form.polynomials)
+        return (
+            native.values(channels, coefficients),
+            lambda slope: native.adjoint(channels, coefficients, slope),
+        )
 
     def with_adjoint(
         self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
@@ -254,19 +276,23 @@ class ConditionTerm(Term):
         )
         if condition.shift is None:
             return quantities
-        pairs = quantities.shape[1] // 2
-        return quantities[:, :pairs] - quantities[:, pairs:]
+        return quantities[:, 0::2] - quantities[:, 1::2]
 
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:  # noqa: ARG002
         """All of the grid's points of the condition."""
         return disc.condition_points[self.name]
 
-    def entries(self, disc: Discretization) -> Entries | None:  # noqa: ARG002
-        """The condition's, unless it compares points with their partners."""
-        places = self.condition.places
-        if self.condition.shift is not None or len(set(places)) < len(places):
-            return None
-        return Entries(places, "target")
+    def native_form(self, disc: Discretization) -> NativeForm | None:  # noqa: ARG002
+        """Entries, or their differences between points and their partners."""
+        signs = (1.0,) if self.condition.shift is None else (1.0, -1.0)
+        quantities = tuple(
+            tuple(
+                Product(sign, None, ((channel, output, partner),))
+                for partner, sign in enumerate(signs)
+            )
+            for channel, output in self.condition.places
+        )
+        return NativeForm(Polynomials(quantities, partners=len(signs)), "target")
 
     def target(
         self,
@@ -281,10 +307,11 @@ class ConditionTerm(Term):
         return point_set["share"] if "share" in point_set.tables else None
 
     def evaluated_at(self, points: Float[Tensor, "#m n d"]) -> Float[Tensor, "#m _ d"]:
-        """At the points and, with a shift, then at their partners."""
+        """At the points and, with a shift, each point's partner after it."""
         if self.condition.shift is None:
             return points
-        return torch.cat([points, points + points.new_tensor(self.condition.shift)], dim=1)
+        partners = points + points.new_tensor(self.condition.shift)
+        return torch.stack([points, partners], dim=2).flatten(1, 2)
 
     def with_adjoint(
         self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
@@ -295,7 +322,9 @@ class ConditionTerm(Term):
         condition = self.condition
 
         def placed(slope: Tensor) -> Tensor:
-            both = slope if condition.shift is None else torch.cat([slope, -slope], dim=1)
+            both = slope
+            if condition.shift is not None:
+                both = torch.stack([slope, -slope], dim=2).flatten(1, 2)
             adjoint = torch.zeros_like(channels)
             for quantity, (channel, output) in enumerate(condition.places):
                 adjoint[:, channel, :, output] += both[:, :, quantity]
@@ -332,11 +361,13 @@ class FitTerm(Term):
         """Points of the grid, drawn once."""
         return disc.grid.thinned(most, "gradient")
 
-    def entries(self, disc: Discretization) -> Entries | None:
+    def native_form(self, disc: Discretization) -> NativeForm | None:
         """All values, where their targets are known."""
         if self.partly_known:
             return None
-        return Entries(tuple((0, output) for output in range(disc.problem.outputs)), "reference")
+        outputs = range(disc.problem.outputs)
+        values = tuple((Product(1.0, None, ((0, output, 0),)),) for output in outputs)
+        return NativeForm(Polynomials(values), "reference")
 
     def target(
         self, point_set: PointSet, quantities: Float[Tensor, "m n q"]

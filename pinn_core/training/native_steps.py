@@ -1,6 +1,6 @@
 """Steps that the native backend makes by itself, several in one call.
 
-The parts say what native form they have: terms their ``entries``, batches what points are
+The parts say what native form they have: terms their polynomials, batches what points are
 ``ahead``, the optimizer its updates. Where one has none, where something is due that takes more
 than a step's own numbers, and for a backend other than the native one, ``Pack`` makes the step in
 Python. Both ways call the same functions in C++ and give the same bits.
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Discretization
+from pinn_core.discretization.discretization import COEFFICIENTS, Discretization
 from pinn_core.engine.backends import native_steps as native
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.propagation import straightened
@@ -136,24 +136,28 @@ class NativeSteps:
 
 def _term(disc: Discretization, term: Term, ahead: Ahead) -> native.Term | None:
     """A loss term as the native steps take it, if it has such a form."""
-    entries = term.entries(disc)
-    if entries is None or any(op.third or op.zeroth for op in term.operators):
+    form = term.native_form(disc)
+    if form is None or any(op.third for op in term.operators):
         return None
     point_set = ahead.point_set
-    stack, points, operators = straightened(disc.stack, point_set.coordinates, term.operators)
-    quantities = len(entries.places)
+    places = term.evaluated_at(point_set.coordinates)
+    stack, points, operators = straightened(disc.stack, places, term.operators)
+    columns, quantities = form.polynomials.columns, len(form.polynomials.quantities)
+    if columns and COEFFICIENTS not in point_set.tables:
+        return None
     target = (
         points.new_zeros(1, len(point_set), quantities)
-        if entries.target is None
-        else point_set[entries.target]
+        if form.target is None
+        else point_set[form.target]
     )
     share = term.share(point_set)
     return native.Term(
         stack,
         Channels(operators, points.shape[2]),
-        entries.places,
+        form.polynomials,
         points,
         target,
         None if share is None else share.expand(-1, -1, quantities),
+        point_set[COEFFICIENTS] if columns else None,
         ahead.count,
     )

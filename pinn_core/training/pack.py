@@ -192,12 +192,12 @@ class Pack:
         last = min(last, step + left, self.recorder.next_due(step), self.native.reach(step))
         return next((row for row in range(step + 1, last) if not self._is_native(row)), last)
 
-    def advance(self, step: int, end: int) -> None:
+    def advance(self, step: int, end: int | None = None) -> None:
         """Record the rows from ``step`` on, and make the updates that lead to row ``end``.
 
-        These are several where ``reach`` says so.
+        That is the next row, or one as far as ``reach`` says.
         """
-        state = self.state
+        state, end = self.state, step + 1 if end is None else end
         led_here = state.stage, state.optimizer
         if step - state.phase_start == self.optimizer.steps:
             self._advance_phase(step)

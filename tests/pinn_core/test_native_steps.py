@@ -13,7 +13,17 @@ from pinn_core import Adam, Configuration, Heat, Member, Pinn, Record, train
 from pinn_core.inputs import Scaled
 from pinn_core.networks import ModifiedMlp
 from pinn_core.optimizers import AdamW
-from pinn_core.problems import Convection, Poisson, Wave
+from pinn_core.problems import (
+    AllenCahn,
+    Burgers,
+    Cavity,
+    CavityStream,
+    Convection,
+    Helmholtz,
+    KleinGordon,
+    Poisson,
+    Wave,
+)
 from pinn_core.training import native_steps
 from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.training.native_steps import NativeSteps
@@ -87,6 +97,18 @@ CASES = {
     "silu": replace(configuration(steps=40, activation="silu"), record=SPARSE),
     "several conditions with derivatives and shares": _wave(),
     "the same on a batch": _wave(objective=Pinn(batch=30)),
+    "a known function in the residual": _of(problem=Poisson(points_per_axis=41)),
+    "that and a multiple of the value": _of(problem=Helmholtz(points_per_axis=9)),
+    "a power": _of(problem=KleinGordon(points_per_axis=9)),
+    "the same on a batch ": _of(problem=KleinGordon(points_per_axis=9), objective=Pinn(batch=30)),
+    "a product, scaled inputs": _of(
+        problem=Burgers(points_x=16, points_t=9), inputs=Scaled(), objective=Pinn(batch=30)
+    ),
+    "partners": _of(problem=Convection(points_x=16, points_t=9), objective=Pinn(batch=30)),
+    "partners and derivatives": _of(
+        problem=AllenCahn(points_x=16, points_t=9), objective=Pinn(batch=30)
+    ),
+    "several residuals and outputs": _of(problem=Cavity(points_per_axis=9)),
     "AdamW": _of(phases=(AdamW(steps=40, weight_decay=0.1),)),
     "a decaying rate": _of(phases=(Adam(steps=40, decay=0.9, decay_steps=7),)),
     "two phases": _of(phases=(Adam(steps=17), AdamW(steps=23))),
@@ -113,12 +135,11 @@ def test_one_call_gives_the_bits_of_steps_in_python(
 @pytest.mark.parametrize(
     "one",
     [
-        _of(problem=Poisson()),
-        _of(problem=Convection()),
+        _of(problem=CavityStream(points_per_axis=9)),
         _of(weighting=Causal()),
         _of(objective=Pinn(batch=20, points="uniform")),
     ],
-    ids=["a known function in the residual", "partners", "factors of points", "new points"],
+    ids=["order three", "factors of points", "new points"],
 )
 def test_what_has_no_native_form_is_left_to_python(
     one: Configuration, calls: list[tuple[int, int]]

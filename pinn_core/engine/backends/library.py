@@ -26,6 +26,8 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "weighted_sum": (_POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
     "dots": (_POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
     "misfit": (*(_POINTER,) * 3, *(_COUNT,) * 5, _POINTER, _POINTER),
+    "polynomial_values": (_POINTER, _POINTER, _POINTER, *(_COUNT,) * 5, _POINTER),
+    "polynomial_adjoint": (_POINTER, _POINTER, _POINTER, *(_COUNT,) * 5, _POINTER, _POINTER),
     "steps": (_POINTER,),
     "squares": (_POINTER, _POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
 }
@@ -36,6 +38,8 @@ _RESULTS: dict[str, Any] = {
     "reverse": ctypes.c_int,
     "activate": ctypes.c_int,
     "activate_reverse": ctypes.c_int,
+    "polynomial_values": ctypes.c_int,
+    "polynomial_adjoint": ctypes.c_int,
     "steps": ctypes.c_int,
 }
 NO_MEMORY, UNKNOWN = 1, 2

@@ -37,6 +37,7 @@ class _Job(ctypes.Structure):
         ("widths", ctypes.POINTER(ctypes.c_int64)),
         ("axes", ctypes.POINTER(ctypes.c_int64)),
         ("drift", ctypes.POINTER(ctypes.c_double)),
+        ("zeroth", ctypes.POINTER(ctypes.c_double)),
         ("diffusion", ctypes.POINTER(ctypes.c_double)),
     )
 
@@ -99,6 +100,9 @@ def obstacle(stack: Stack, parameters: Tensor) -> str | None:
     if stack.activation not in codes():
         return f"it does not know the activation {stack.activation.__name__}"
     return library.obstacle(parameters)
+
+
+adds_zeroth = True
 
 
 def forward(
@@ -172,6 +176,7 @@ def _job(
         widths=(ctypes.c_int64 * len(stack.widths))(*stack.widths),
         axes=(ctypes.c_int64 * slopes)(*channels.slopes),
         drift=(ctypes.c_double * len(drift))(*drift),
+        zeroth=(ctypes.c_double * operators)(*(op.zeroth for op in channels.operators)),
         diffusion=(ctypes.c_double * len(table))(*table),
     )
 

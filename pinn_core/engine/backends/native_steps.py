@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from pinn_core.engine.backends import library, native
+from pinn_core.engine.backends.native_polynomials import form_of
 from pinn_core.engine.operators import Channels
+from pinn_core.engine.polynomials import Polynomials
 from pinn_core.engine.stack import Stack
 
 _POINTER, _COUNT, _NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
@@ -26,12 +28,11 @@ class _Term(ctypes.Structure):
 
     _fields_ = (
         ("plan", _POINTER),
-        ("quantities", _COUNT),
-        ("channels", _POINTER),
-        ("outputs", _POINTER),
+        ("form", _POINTER),
         ("points", _Table),
         ("targets", _Table),
         ("shares", _Table),
+        ("coefficients", _Table),
         ("rows", _POINTER),
     )
 
@@ -62,18 +63,20 @@ class _Job(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Term:
-    """A loss term: its stack and operators, and where its quantities stand among the channels.
+    """A loss term: its stack and operators, and its quantities as polynomials of the channels.
 
-    ``coordinates`` (m or 1, N, d), ``targets`` and ``shares`` (m or 1, N, q; None: ones) are those
-    of all its points, of which a step takes ``count``.
+    ``coordinates`` (m or 1, N partners, d), ``targets``, ``shares`` (m or 1, N, q; None: ones) and
+    ``coefficients`` (m or 1, N, columns) are those of all its points, of which a step takes
+    ``count``.
     """
 
     stack: Stack
     operators: Channels
-    places: Sequence[tuple[int, int]]
+    form: Polynomials
     coordinates: Tensor
     targets: Tensor
     shares: Tensor | None
+    coefficients: Tensor | None
     count: int
 
 
@@ -120,16 +123,15 @@ class Steps:
         self._held: list[Any] = []
         self._term = (_Term * len(terms))()
         for place, term in zip(self._term, terms, strict=True):
-            place.quantities = len(term.places)
-            place.channels, place.outputs = (
-                self._kept((_COUNT * len(term.places))(*numbers))
-                for numbers in zip(*term.places, strict=True)
-            )
+            form = form_of(term.form)
+            self._held.append(form)
+            place.form = form.address
             members, _, width = term.coordinates.shape
-            shape = torch.Size((members, term.count, width))
+            shape = torch.Size((members, term.count * term.form.partners, width))
             place.plan = self._plan(term.stack, term.operators, shape, keep=True)
-            place.points, place.targets, place.shares = (
-                self._table(table) for table in (term.coordinates, term.targets, term.shares)
+            place.points, place.targets, place.shares, place.coefficients = (
+                self._table(table)
+                for table in (term.coordinates, term.targets, term.shares, term.coefficients)
             )
         self._watch = (_Watched * len(watched))()
         for place, (stack, points) in zip(self._watch, watched, strict=True):

@@ -134,6 +134,24 @@ PINN_PUBLIC int pinn_runs_here() {
                                            T* result) {                                            \
         pinn::weighted_sums<T>(rows, factors, count, members, size, result);                       \
     }                                                                                              \
+    PINN_PUBLIC int pinn_polynomial_values_##T(                                                    \
+        const pinn::Polynomials<T>* form, const T* outputs, const T* coefficients,                 \
+        int64_t shared, int64_t members, int64_t points, int64_t width, int64_t channels,          \
+        T* values) {                                                                               \
+        return pinn::guarded([&] {                                                                 \
+            pinn::pack_values<T>(*form, outputs, coefficients, shared, members, points, width,     \
+                                 channels, values);                                                \
+        });                                                                                        \
+    }                                                                                              \
+    PINN_PUBLIC int pinn_polynomial_adjoint_##T(                                                   \
+        const pinn::Polynomials<T>* form, const T* outputs, const T* coefficients,                 \
+        int64_t shared, int64_t members, int64_t points, int64_t width, int64_t channels,          \
+        const T* slopes, T* adjoint) {                                                             \
+        return pinn::guarded([&] {                                                                 \
+            pinn::pack_adjoint<T>(*form, outputs, coefficients, shared, members, points, width,    \
+                                  channels, slopes, adjoint);                                      \
+        });                                                                                        \
+    }                                                                                              \
     PINN_PUBLIC int pinn_steps_##T(const pinn::StepsJob<T>* job) {                                 \
         return pinn::guarded([&] { pinn::Steps<T>(*job).run(); });                                 \
     }                                                                                              \

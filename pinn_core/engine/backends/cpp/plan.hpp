@@ -17,6 +17,7 @@ struct Job {
     const int64_t* widths;                // layers + 1, inputs to outputs
     const int64_t* axes;                  // of the slopes
     const double* drift;                  // operators x inputs
+    const double* zeroth;                 // operators: the multiple of the value
     const double* diffusion;              // operators x slopes x slopes
 };
 
@@ -45,6 +46,7 @@ class Plan {
           outputs(job.widths[job.layers]),
           axes(job.axes, job.axes + job.slopes),
           drift(job.drift, job.drift + job.operators * inputs),
+          zeroth(job.zeroth, job.zeroth + job.operators),
           widths_(job.widths, job.widths + job.layers + 1) {
         set_diffusion(job.diffusion);
         kernel = kernels<T>(job.activation, diffusion);
@@ -91,7 +93,7 @@ class Plan {
     const int64_t members, parameters, points;
     const int64_t hidden, channels, inputs, outputs;
     const std::vector<int64_t> axes;
-    const std::vector<T> drift;
+    const std::vector<T> drift, zeroth;
     Diffusion<T> diffusion;
     Kernels<T> kernel;
     std::vector<int64_t> weights_at, kept_at, entrance_at, kept_entrance;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "call.hpp"
+#include "polynomials.hpp"
 #include "rows.hpp"
 #include "squares.hpp"
 
@@ -20,13 +21,13 @@ struct PointTable {
     int64_t member;  // distance between members; 0 if they share it
 };
 
-// A loss term: the mean square of some entries of the outputs less their targets.
+// A loss term: the mean square of polynomials in the outputs less their targets.
 template <class T>
 struct LossTerm {
     const Plan<T>* plan;
-    int64_t quantities;
-    const int64_t *channels, *outputs;  // of every quantity
-    PointTable<T> points, targets, shares;  // shares: null for ones
+    const Polynomials<T>* form;
+    // points: coordinates of all partners; shares: null for ones; coefficients: null if there are none
+    PointTable<T> points, targets, shares, coefficients;
     const int64_t* rows;  // (steps, m, n) of the tables; null: the tables' points as they are
 };
 
@@ -66,7 +67,7 @@ struct StepsJob {
 // Where a term's numbers of one member lie in its room.
 struct TermRoom {
     int64_t output, adjoint, values, gradient, partial, packed;
-    int64_t points, targets, shares;
+    int64_t points, targets, shares, coefficients;
 };
 
 template <class T>
@@ -124,14 +125,20 @@ class Steps {
 
     void lay_term(const LossTerm<T>& term) {
         const Plan<T>& plan = *term.plan;
-        const int64_t n = plan.points, outputs = (1 + plan.operators) * n * plan.outputs;
+        const int64_t outputs = (1 + plan.operators) * plan.points * plan.outputs;
+        const int64_t n = count(term), values = n * term.form->quantities;
         const bool gathers = term.rows;
-        terms_.push_back({take(outputs), take(outputs), take(n * term.quantities),
-                          take(job_.parameters), take((plan.blocks - 1) * plan.size),
-                          take(plan.packed_size), take(gathers ? n * plan.inputs : 0),
-                          take(gathers ? n * term.quantities : 0),
-                          take(gathers && term.shares.at ? n * term.quantities : 0)});
+        terms_.push_back({take(outputs), take(outputs), take(values), take(job_.parameters),
+                          take((plan.blocks - 1) * plan.size), take(plan.packed_size),
+                          take(gathers ? plan.points * plan.inputs : 0), take(gathers ? values : 0),
+                          take(gathers && term.shares.at ? values : 0),
+                          take(gathers ? n * term.form->columns : 0)});
         blocks_ += plan.blocks;
+    }
+
+    // Points of a term, each of which has all of its partners among those of the plan.
+    static int64_t count(const LossTerm<T>& term) {
+        return term.plan->points / term.form->partners;
     }
 
     // Whether every thread takes members of its own through all steps.
@@ -168,6 +175,10 @@ class Steps {
         return term.rows && term.shares.at ? room + at.shares : own(term.shares, i);
     }
 
+    const T* coefficients(const LossTerm<T>& term, const TermRoom& at, int64_t i, T* room) const {
+        return term.rows ? room + at.coefficients : own(term.coefficients, i);
+    }
+
     Passage<T> passage(int64_t t, int64_t i, T* room) const {
         const LossTerm<T>& term = job_.term[t];
         return {*term.plan, theta(i), points(term, terms_[t], i, room), room + terms_[t].packed};
@@ -191,17 +202,19 @@ class Steps {
         const LossTerm<T>& term = job_.term[t];
         if (!term.rows) return;
         const Plan<T>& plan = *term.plan;
-        const int64_t* rows = term.rows + (step * job_.members + i) * plan.points;
+        const int64_t n = count(term), partners = term.form->partners;
+        const int64_t* rows = term.rows + (step * job_.members + i) * n;
         const auto copy = [&](const PointTable<T>& table, int64_t width, int64_t to) {
             const T* from = own(table, i);
             if (!from) return;
             T* at = room + to;
-            for (int64_t p = 0; p < plan.points; ++p)
+            for (int64_t p = 0; p < n; ++p)
                 for (int64_t k = 0; k < width; ++k) *at++ = from[rows[p] * width + k];
         };
-        copy(term.points, plan.inputs, terms_[t].points);
-        copy(term.targets, term.quantities, terms_[t].targets);
-        copy(term.shares, term.quantities, terms_[t].shares);
+        copy(term.points, partners * plan.inputs, terms_[t].points);
+        copy(term.targets, term.form->quantities, terms_[t].targets);
+        copy(term.shares, term.form->quantities, terms_[t].shares);
+        copy(term.coefficients, term.form->columns, terms_[t].coefficients);
     }
 
     // One of the blocks of all terms, then of all that is watched.
@@ -226,28 +239,21 @@ class Steps {
                             });
     }
 
-    // Entries of the outputs as a table (points, quantities), and the adjoint in their places.
-    void set_adjoint(int64_t t, int64_t i, int64_t start, int64_t count, T* room) const {
+    // The quantities of a chunk, and the adjoint of the outputs that they come from.
+    void set_adjoint(int64_t t, int64_t i, int64_t first, int64_t points, T* room) const {
         const LossTerm<T>& term = job_.term[t];
         const TermRoom& at = terms_[t];
-        const Plan<T>& plan = *term.plan;
-        const int64_t n = plan.points, k = plan.outputs, q = term.quantities;
+        const Polynomials<T>& form = *term.form;
+        const int64_t n = count(term), q = form.quantities, k = term.plan->outputs;
+        const int64_t start = first / form.partners, size = points / form.partners;
         const T *target = targets(term, at, i, room), *share = shares(term, at, i, room);
+        const Evaluated<T> outputs{room + at.output, n, k, coefficients(term, at, i, room)};
+        T *product = chunk_room.room<T>(size * (1 + q)), *slope = product + size;
         T* values = room + at.values + start * q;
-        const auto entry = [&](int64_t j) {
-            return (term.channels[j] * n + start) * k + term.outputs[j];
-        };
-        for (int64_t j = 0; j < q; ++j) {
-            const T* from = room + at.output + entry(j);
-            for (int64_t p = 0; p < count; ++p) values[p * q + j] = from[p * k];
-        }
-        T* slope = slope_room.room<T>(count * q);
-        slopes(values, target + start * q, share ? share + start * q : nullptr, count * q,
+        polynomial_values(form, outputs, start, size, product, values);
+        slopes(values, target + start * q, share ? share + start * q : nullptr, size * q,
                T(2) / T(n), slope);
-        for (int64_t j = 0; j < q; ++j) {
-            T* to = room + at.adjoint + entry(j);
-            for (int64_t p = 0; p < count; ++p) to[p * k] = slope[p * q + j];
-        }
+        polynomial_adjoint(form, outputs, start, size, slope, product, room + at.adjoint);
     }
 
     // Gradients, the update, the row of the record.
@@ -292,9 +298,9 @@ class Steps {
 
     double loss(int64_t t, int64_t i, T* room) const {
         const LossTerm<T>& term = job_.term[t];
-        const int64_t n = term.plan->points;
+        const int64_t n = count(term);
         return mean_square<T>(room + terms_[t].values, targets(term, terms_[t], i, room),
-                              shares(term, terms_[t], i, room), n * term.quantities, n);
+                              shares(term, terms_[t], i, room), n * term.form->quantities, n);
     }
 
     // The networks' values for the record, side by side.
@@ -362,7 +368,7 @@ class Steps {
                  row, job_.members);
     }
 
-    static inline thread_local Workspace member_room, slope_room;
+    static inline thread_local Workspace member_room, chunk_room;
 
     const StepsJob<T>& job_;
     std::vector<TermRoom> terms_;
