@@ -108,6 +108,12 @@ class LossWeights:
         """Whether the weights are set anew after the update that leaves row ``step``."""
         return self._weighting.due(step)
 
+    def next_due(self, step: int, last: int) -> int:
+        """The first row after this one with such an update, ``last`` if there is none before it."""
+        if not self._weighting.adaptive:
+            return last
+        return next((row for row in range(step + 1, last) if self.due(row)), last)
+
     def update(
         self, parameters: Float[Tensor, "m p"], batch: Batch, evaluation: Evaluation
     ) -> None:

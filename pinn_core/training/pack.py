@@ -190,7 +190,7 @@ class Pack:
         if self.native is None or not left or not self._is_native(step):
             return step + 1
         last = min(last, step + left, self.recorder.next_due(step), self.native.reach(step))
-        return next((row for row in range(step + 1, last) if not self._is_native(row)), last)
+        return self.loss_weights.next_due(step, last)
 
     def advance(self, step: int, end: int | None = None) -> None:
         """Record the rows from ``step`` on, and make the updates that lead to row ``end``.

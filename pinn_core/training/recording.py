@@ -181,11 +181,12 @@ class Recorder:
         measured = (
             ("full", "sketch") if self.gradients_are_free else ("gradients", "full", "sketch")
         )
-        return min(
+        rows = [
             self.cadences[kind].next(step)
             for kind in measured
             if not (kind == "full" and self.full_is_free)
-        )
+        ]
+        return min([*rows, self.landscape.next_due(step), self.probing.next_due(step)])
 
     def record_row(
         self,
@@ -226,7 +227,7 @@ class Recorder:
         if "full" in due:
             _put(state.sums["full"], row, self._full(state))
         if "sketch" in due:
-            sample = row // self.cadences["sketch"].every
+            sample = row.div(self.cadences["sketch"].every, rounding_mode="floor")
             state.samples["sketch"].index_copy_(0, sample, self._sketch(parameters)[None])
 
     def _products(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Float[Tensor, "pairs m"]:
