@@ -61,6 +61,7 @@ class Pack:
             seconds=self.recorder.seconds(),
         )
         self._attach()
+        self.native = self._native_steps()
         self.loss_weights.start(self.batches.at(0, initial))
         self._enter(0, 0)
 
@@ -110,7 +111,6 @@ class Pack:
         looks = self.configuration.looks_at_conflicts
         self.conflict = Conflict(self._configurations, self._seeds, self.disc) if looks else None
         self._attach_optimizer()
-        self.native = self._native_steps()
         replayable = device.startswith("cuda") and self._can_be_replayed()
         self.graphs = CudaGraphs() if replayable else None
 
@@ -162,7 +162,12 @@ class Pack:
         state.weights = self._initial_weights(self._configurations)
         self._attach()
         self.loss_weights.start(self.batches.at(0, state.parameters))
+        self._enter_stage()
+
+    def _enter_stage(self) -> None:
+        """Record on the present discretization, and let native steps do so."""
         self.recorder.enter(self.disc)
+        self.native = self._native_steps()
 
     def _ends(self, before: Discretization, terms: Sequence[Term]) -> Tensors:
         """What the networks are where the new stage's conditions go on from the one before."""
@@ -364,7 +369,7 @@ class Pack:
         self.state = state
         if state.members:
             self._attach()
-            self.recorder.enter(self.disc)
+            self._enter_stage()
 
     def trajectories(self, rows: int) -> list[Trajectory]:
         """Of every member that the pack began with: rows 0 to rows - 1, or those it made."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pinn_core import Adam, Configuration, Heat, Member, Pinn, Record, train
+from pinn_core.curricula import Curriculum, Marching
 from pinn_core.inputs import Scaled
 from pinn_core.networks import ModifiedMlp
 from pinn_core.optimizers import AdamW
@@ -115,6 +116,11 @@ CASES = {
     "scaled inputs": _of(inputs=Scaled()),
     "gates": _of(network=ModifiedMlp(width=12, depth=2)),
     "weights that change": _of(weighting=Annealing(period=8)),
+    "stages": _of(
+        problem=Convection(points_x=16, points_t=9, beta=3.0),
+        stages=Curriculum(values=(1.0,)),
+        phases=(Adam(steps=20),),
+    ),
     "the Hessian now and then": _of(record=replace(SPARSE, curvature_every=20)),
 }
 
@@ -130,6 +136,14 @@ def test_one_call_gives_the_bits_of_steps_in_python(
     assert max(count for _, count in calls) > 1
     assert _digests(pack, threads=2) == expected
     assert [_digests([member])[0] for member in pack] == expected
+
+
+def test_stages_that_go_on_from_the_one_before_have_the_same_bits(
+    in_python: Callable[..., list[str]],
+) -> None:
+    problem = Convection(points_x=16, points_t=9, beta=3.0)
+    pack = _pack(_of(problem=problem, stages=Marching(windows=2), phases=(Adam(steps=20),)))
+    assert _digests(pack) == in_python(pack)
 
 
 @pytest.mark.parametrize(
