@@ -11,7 +11,7 @@ from typing import Any
 from pinn_core.configuration import families
 from pinn_core.parts import FAMILIES, Family
 
-KERNELS = {"eager": 2, "native": 1, "recording": 1}
+KERNELS = {"eager": 2, "native": 2, "recording": 1}
 """Both backends of the derivative engine, and what is recorded of every run."""
 
 FIRST = 1

@@ -68,6 +68,11 @@ class Ansatz:
         """Number of parameters that are trained, of one member."""
         return self.parametrization.size
 
+    @property
+    def plain(self) -> bool:
+        """Whether ``linearize`` is the stack's propagation alone: no form, no parametrization."""
+        return self._hard is None and self.parametrization.identical
+
     def initial(self, network: Network, seed: int) -> Float[Tensor, " p"]:
         """First parameters of a member, float64."""
         return network.initial(self.stack.widths[0], self.problem.outputs, seed)

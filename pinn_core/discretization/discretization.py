@@ -14,7 +14,11 @@ from pinn_core.discretization.ansatz import RAW, Ansatz, Constraints
 from pinn_core.inputs import Inputs, Periodic
 from pinn_core.networks import Network
 from pinn_core.problems import Condition, Points, Problem
+from pinn_core.problems.residual_form import traced
 from pinn_core.randomness import generator
+
+COEFFICIENTS = "coefficients"
+"""The table of a point set that holds what the residual's polynomials take of the points."""
 
 FIXED_POINTS_SEED = 0
 """Fixed subsets of points are the same for every run, so that runs differ in what they study."""
@@ -87,10 +91,18 @@ class PointSet:
         chosen = rows.to(self.coordinates.device)
         return PointSet({name: table[:, chosen] for name, table in self.tables.items()})
 
+    def with_table(self, name: str, table: Float[Tensor, "_ _ _"]) -> "PointSet":
+        """The same points with another table."""
+        return PointSet({**self.tables, name: table}, self.rows)
+
     def joined(self, other: "PointSet") -> "PointSet":
-        """All of these points and then all of the other's."""
+        """All of these points and then all of the other's, with the tables that both have."""
         return PointSet(
-            {name: torch.cat([self.tables[name], other.tables[name]], 1) for name in self.tables}
+            {
+                name: torch.cat([table, other.tables[name]], 1)
+                for name, table in self.tables.items()
+                if name in other.tables
+            }
         )
 
 
@@ -107,7 +119,8 @@ class Discretization(Ansatz):
 
     ``grid`` is the whole grid, ``interior`` points first, then ``supervised``; ``collocation`` are
     the interior points that the problem trains on. ``conditions`` are what is trained besides the
-    equation, ``condition_points`` the grid's points of each.
+    equation, ``condition_points`` the grid's points of each. ``residual_form`` are the residuals as
+    polynomials, if they are such.
     """
 
     def __init__(
@@ -124,6 +137,10 @@ class Discretization(Ansatz):
         super().__init__(problem, network, precision, device, threads, backend, inputs, constraints)
         grid = problem.grid()
         self.interior = self._known(grid.interior)
+        self.residual_form = traced(problem, self.interior.coordinates)
+        if self.residual_form and self.residual_form.polynomials.columns:
+            coefficients = self.residual_form.coefficients.to(self.interior.coordinates)
+            self.interior = self.interior.with_table(COEFFICIENTS, coefficients)
         self.conditions = trained_conditions(problem, inputs, constraints)
         self.supervised = self._known(grid.supervised, supervised_targets(problem, grid.supervised))
         self.grid = self.interior.joined(self.supervised)

@@ -28,10 +28,18 @@ def draw(
     point_set: PointSet, count: int, seeds: Sequence[int], purpose: str, step: int
 ) -> PointSet:
     """``count`` of the points for each seed, independently and uniformly drawn."""
+    rows = draw_ahead(point_set, count, seeds, purpose, step)[0]
+    return point_set.at(rows.to(point_set.coordinates.device))
+
+
+def draw_ahead(
+    point_set: PointSet, count: int, seeds: Sequence[int], purpose: str, step: int
+) -> Int[Tensor, "steps m n"]:
+    """The rows that ``draw`` takes at ``step`` and the steps after it, as many as are drawn."""
     together = max(1, DRAWN_TOGETHER // count)
     first = step - step % together
-    rows = _rows(len(point_set), count, tuple(seeds), purpose, first, together)[step - first]
-    return point_set.at(torch.from_numpy(rows).to(point_set.coordinates.device))
+    rows = _rows(len(point_set), count, tuple(seeds), purpose, first, together)
+    return torch.from_numpy(rows[step - first :])
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -31,6 +31,9 @@ FACTOR_MEAN, FACTOR_SPREAD = 1.0, 0.1
 @runtime_checkable
 class Parametrization(Protocol):
     """What flat trained parameters (m, P >= size) mean to a stack."""
+
+    identical: ClassVar[bool]
+    """Whether the trained parameters are the stack's."""
 
     @property
     def stack(self) -> Stack:
@@ -53,6 +56,8 @@ class Parametrization(Protocol):
 @dataclass(frozen=True)
 class Plain:
     """The trained parameters are the stack's."""
+
+    identical: ClassVar[bool] = True
 
     stack: Stack
 
@@ -77,6 +82,8 @@ class Factorised:
     Trained are V and the biases, in the stack's places, then all s, from first layer to last and
     encoders. s is drawn from N(1, 0.1^2) and V such that W is what was drawn.
     """
+
+    identical: ClassVar[bool] = False
 
     stack: Stack
 
@@ -134,6 +141,8 @@ class NeuralTangent:
 
     The biases are used as they are, as in Wang, Yu, Perdikaris 2022.
     """
+
+    identical: ClassVar[bool] = False
 
     stack: Stack
 

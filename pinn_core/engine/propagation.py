@@ -29,7 +29,7 @@ class Propagation:
 
     def reverse(self, adjoint: Float[Tensor, "m c n k"]) -> Float[Tensor, "m p"]:
         """Gradient of sum(channels * adjoint) with respect to the parameters."""
-        for index, factor in _zeroth(self.operators):
+        for index, factor in _zeroth(self.operators, self.backend):
             adjoint = adjoint.clone()
             adjoint[:, 0] += factor * adjoint[:, index]
         return self.backend.reverse(self.saved, adjoint)
@@ -52,11 +52,11 @@ def forward(
     """
     operators = tuple(operators)
     serves = choose(backend, stack, parameters, operators)
-    stack, points, carried = _straightened(stack, points, operators)
+    stack, points, carried = straightened(stack, points, operators)
     channels, saved = serves.forward(
         stack, Channels(carried, points.shape[2]), parameters.detach(), points, threads, keep
     )
-    for index, factor in _zeroth(operators):
+    for index, factor in _zeroth(operators, serves):
         channels[:, index] += factor * channels[:, 0]
     return Propagation(channels, operators, serves, saved)
 
@@ -87,7 +87,7 @@ def differentiable_channels(
     Slower than ``propagate``; for derivatives of the gradient.
     """
     operators = tuple(operators)
-    stack, points, carried = _straightened(stack, points, operators)
+    stack, points, carried = straightened(stack, points, operators)
     carrying = Channels(carried, points.shape[2])
     by = modules.differentiable if isinstance(stack, ModuleStack) else differentiable.channels
     parts = list(by(stack, carrying, parameters, points).unbind(1))
@@ -109,7 +109,7 @@ class _Propagate(torch.autograd.Function):
         return ctx.way.reverse(adjoints[0]), None, None
 
 
-def _straightened(
+def straightened(
     stack: Stack, points: Tensor, operators: tuple[Operator, ...]
 ) -> tuple[Stack, Tensor, tuple[Operator, ...]]:
     """Features that only shift and scale become a change of coordinates."""
@@ -119,6 +119,10 @@ def _straightened(
     return stack.with_features(None), mapped, carried
 
 
-def _zeroth(operators: Sequence[Operator]) -> list[tuple[int, float]]:
-    """Channel and coefficient of the operators that have a multiple of the value."""
+def _zeroth(
+    operators: Sequence[Operator], backend: Backend | None = None
+) -> list[tuple[int, float]]:
+    """Channel and coefficient of the operators whose multiple of the value is still to be added."""
+    if backend is not None and backend.adds_zeroth:
+        return []
     return [(index, op.zeroth) for index, op in enumerate(operators, start=1) if op.zeroth]

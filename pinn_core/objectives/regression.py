@@ -8,10 +8,10 @@ from torch import Tensor
 
 from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
-from pinn_core.discretization.sampling import draw
+from pinn_core.discretization.sampling import draw, draw_ahead
 from pinn_core.objectives.objective import OBJECTIVES, Objective
 from pinn_core.objectives.terms import FIT, Term, fit_term, problem_terms
-from pinn_core.samplers import Batch
+from pinn_core.samplers import Ahead, Batch
 from pinn_core.samplers.sampler import Tensors
 
 
@@ -33,6 +33,13 @@ class _GridBatches:
         if self.batch == "full":
             return {"grid": self.disc.grid}
         return {"grid": draw(self.disc.grid, self.batch, self.seeds, "batch/grid", step)}
+
+    def ahead(self, step: int) -> Mapping[str, Ahead]:
+        """The points of this step and those after it."""
+        if self.batch == "full":
+            return {"grid": Ahead(self.disc.grid)}
+        rows = draw_ahead(self.disc.grid, self.batch, self.seeds, "batch/grid", step)
+        return {"grid": Ahead(self.disc.grid, rows)}
 
 
 @OBJECTIVES.register("regression")

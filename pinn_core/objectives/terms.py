@@ -12,8 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Discretization, PointSet
+from pinn_core.discretization.discretization import COEFFICIENTS, Discretization, PointSet
+from pinn_core.engine.backends.native_polynomials import form_of
 from pinn_core.engine.operators import Operator
+from pinn_core.engine.polynomials import Polynomials, Product
 from pinn_core.problems import Condition, Problem
 from pinn_core.vectors.squares import misfit
 
@@ -27,6 +29,17 @@ RESIDUAL, FIT = "residual", "regression"
 
 def no_factors(name: str, squares: Tensor, points: Tensor) -> None:
     """Every point counts alike."""
+
+
+@dataclass(frozen=True)
+class NativeForm:
+    """Quantities that are polynomials of the channels: backends make whole steps of such terms.
+
+    ``target`` names the point set's table of what they are compared with; None means zero.
+    """
+
+    polynomials: Polynomials
+    target: str | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,10 @@ class Term(ABC):
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:
         """The grid's points at which diagnostics look at the term, ``most`` of what is thinned."""
 
+    def native_form(self, disc: Discretization) -> NativeForm | None:  # noqa: ARG002
+        """The quantities as polynomials, if they are such."""
+        return None
+
     def target(
         self,
         point_set: PointSet,  # noqa: ARG002
@@ -91,6 +108,15 @@ class Term(ABC):
 
         return quantities.detach(), back
 
+    def linearized(
+        self,
+        disc: Discretization,  # noqa: ARG002
+        channels: Float[Tensor, "m c _ k"],
+        point_set: PointSet,
+    ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
+        """What ``with_adjoint`` gives, at points that know more than where they lie."""
+        return self.with_adjoint(channels, point_set.coordinates)
+
     def quantities(
         self,
         disc: Discretization,
@@ -113,7 +139,7 @@ class Term(ABC):
         points = point_set.coordinates
         linearization = disc.linearize(parameters, self.evaluated_at(points), self.operators)
         channels = linearization.channels
-        quantities, to_channels = self.with_adjoint(channels, points)
+        quantities, to_channels = self.linearized(disc, channels, point_set)
         target = self.target(point_set, quantities)
         if target is None:
             target = quantities.new_zeros(1, *quantities.shape[1:])
@@ -130,15 +156,15 @@ class Term(ABC):
     ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m n q"]]:
         """Mean over points of factor times share times squared mismatch, and its derivative."""
         share = self.share(point_set)
-        if factors is no_factors and share is None:
-            return misfit(quantities, target, backend)
+        if factors is no_factors:
+            return misfit(quantities, target, backend, share)
         mismatch = quantities - target
         squares = mismatch.square().sum(2)
         weights = factors(self.name, squares, point_set.coordinates)
-        if share is not None:
-            weights = share[..., 0] if weights is None else weights * share[..., 0]
         if weights is None:
-            return misfit(quantities, target, backend)
+            return misfit(quantities, target, backend, share)
+        if share is not None:
+            weights = weights * share[..., 0]
         loss = (weights * squares).sum(1, dtype=torch.float64) / squares.shape[1]
         return loss, (2 / squares.shape[1]) * weights[..., None] * mismatch
 
@@ -191,6 +217,28 @@ class EquationTerm(Term):
         """Interior points, drawn once."""
         return disc.interior.thinned(most, "gradient")
 
+    def native_form(self, disc: Discretization) -> NativeForm | None:
+        """What was traced from the problem."""
+        form = disc.residual_form
+        return None if form is None else NativeForm(form.polynomials, None)
+
+    def linearized(
+        self, disc: Discretization, channels: Float[Tensor, "m c _ k"], point_set: PointSet
+    ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
+        """By the residuals' polynomials where these are made natively."""
+        form = disc.residual_form
+        known = form is not None and (
+            not form.polynomials.columns or COEFFICIENTS in point_set.tables
+        )
+        if form is None or not known or disc.backend != "native":
+            return super().linearized(disc, channels, point_set)
+        coefficients = point_set[COEFFICIENTS] if form.polynomials.columns else None
+        native = form_of(form.polynomials)
+        return (
+            native.values(channels, coefficients),
+            lambda slope: native.adjoint(channels, coefficients, slope),
+        )
+
     def with_adjoint(
         self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
@@ -228,12 +276,23 @@ class ConditionTerm(Term):
         )
         if condition.shift is None:
             return quantities
-        pairs = quantities.shape[1] // 2
-        return quantities[:, :pairs] - quantities[:, pairs:]
+        return quantities[:, 0::2] - quantities[:, 1::2]
 
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:  # noqa: ARG002
         """All of the grid's points of the condition."""
         return disc.condition_points[self.name]
+
+    def native_form(self, disc: Discretization) -> NativeForm | None:  # noqa: ARG002
+        """Entries, or their differences between points and their partners."""
+        signs = (1.0,) if self.condition.shift is None else (1.0, -1.0)
+        quantities = tuple(
+            tuple(
+                Product(sign, None, ((channel, output, partner),))
+                for partner, sign in enumerate(signs)
+            )
+            for channel, output in self.condition.places
+        )
+        return NativeForm(Polynomials(quantities, partners=len(signs)), "target")
 
     def target(
         self,
@@ -248,10 +307,11 @@ class ConditionTerm(Term):
         return point_set["share"] if "share" in point_set.tables else None
 
     def evaluated_at(self, points: Float[Tensor, "#m n d"]) -> Float[Tensor, "#m _ d"]:
-        """At the points and, with a shift, then at their partners."""
+        """At the points and, with a shift, each point's partner after it."""
         if self.condition.shift is None:
             return points
-        return torch.cat([points, points + points.new_tensor(self.condition.shift)], dim=1)
+        partners = points + points.new_tensor(self.condition.shift)
+        return torch.stack([points, partners], dim=2).flatten(1, 2)
 
     def with_adjoint(
         self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
@@ -262,7 +322,9 @@ class ConditionTerm(Term):
         condition = self.condition
 
         def placed(slope: Tensor) -> Tensor:
-            both = slope if condition.shift is None else torch.cat([slope, -slope], dim=1)
+            both = slope
+            if condition.shift is not None:
+                both = torch.stack([slope, -slope], dim=2).flatten(1, 2)
             adjoint = torch.zeros_like(channels)
             for quantity, (channel, output) in enumerate(condition.places):
                 adjoint[:, channel, :, output] += both[:, :, quantity]
@@ -298,6 +360,14 @@ class FitTerm(Term):
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:
         """Points of the grid, drawn once."""
         return disc.grid.thinned(most, "gradient")
+
+    def native_form(self, disc: Discretization) -> NativeForm | None:
+        """All values, where their targets are known."""
+        if self.partly_known:
+            return None
+        outputs = range(disc.problem.outputs)
+        values = tuple((Product(1.0, None, ((0, output, 0),)),) for output in outputs)
+        return NativeForm(Polynomials(values), "reference")
 
     def target(
         self, point_set: PointSet, quantities: Float[Tensor, "m n q"]

@@ -8,9 +8,16 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Optimizer, Settings, State, StepContext
+from pinn_core.optimizers.optimizer import (
+    OPTIMIZERS,
+    AdamAhead,
+    Optimizer,
+    Settings,
+    State,
+    StepContext,
+)
 from pinn_core.optimizers.schedule import check_decay, decayed
-from pinn_core.vectors.rows import adam
+from pinn_core.vectors.rows import adam, corrections
 
 
 @OPTIMIZERS.register("adam")
@@ -56,16 +63,45 @@ class Adam(Optimizer):
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
         """The step that Adam adds; each member has its own learning rate."""
+        rate = decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
+        shrinks = self.shrinks(settings, rate)
         return adam(
             context.gradient,
             state["first"],
             state["second"],
-            decayed(settings["learning_rate"], self.decay, self.decay_steps, step),
+            rate,
             beta1=self.beta1,
             beta2=self.beta2,
             epsilon=self.epsilon,
             step=step,
             backend=backend,
+            decay=None if shrinks is None else (context.parameters, shrinks),
+        )
+
+    def shrinks(
+        self,
+        settings: Settings,  # noqa: ARG002
+        rate: Float[Tensor, "m 1"],  # noqa: ARG002
+    ) -> Float[Tensor, "m 1"] | None:
+        """What part of the parameters a step takes away, besides what Adam adds."""
+        return None
+
+    def ahead(self, settings: Settings, first: int, count: int) -> AdamAhead:
+        """Rates, shares of the decay and corrections of the moments."""
+        steps = range(first, first + count)
+        rates = [
+            decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
+            for step in (steps if self.decay != 1 else steps[:1])
+        ]
+        taken = [self.shrinks(settings, rate) for rate in rates]
+        shrinks = [each for each in taken if each is not None]
+        return AdamAhead(
+            _by_step(rates, count),
+            _by_step(shrinks, count) if shrinks else None,
+            [corrections(self.beta1, self.beta2, step) for step in steps],
+            self.beta1,
+            self.beta2,
+            self.epsilon,
         )
 
     def precondition(
@@ -93,6 +129,12 @@ class Adam(Optimizer):
         ``moved`` is what the first moment has to change by for its average to change by ``change``.
         """
         move(state, context.gradient, change, step, shares, (self.beta1, self.beta2))
+
+
+def _by_step(numbers: list[Tensor], count: int) -> Float[Tensor, "s m"]:
+    """Numbers (m, 1) of every step as one table; one tensor alone serves all of them."""
+    table = torch.cat(numbers, dim=1).T
+    return table.expand(count, -1).contiguous()
 
 
 def root(

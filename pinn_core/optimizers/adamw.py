@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from pinn_core.checks import at_least
 from pinn_core.optimizers.adam import Adam
-from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State, StepContext
-from pinn_core.optimizers.schedule import decayed
+from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings
 
 
-@OPTIMIZERS.register("adamw")
+@OPTIMIZERS.register("adamw", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class AdamW(Adam):
     """Adam's step, and every parameter smaller by lr * weight_decay of itself.
@@ -30,15 +29,6 @@ class AdamW(Adam):
         super().__post_init__()
         at_least(0, weight_decay=self.weight_decay)
 
-    def update(
-        self,
-        settings: Settings,
-        state: State,
-        context: StepContext,
-        step: int | Int[Tensor, ""],
-        backend: str = "auto",
-    ) -> Float[Tensor, "m p"]:
-        """Adam's step and the decay; each member has its own rates of both."""
-        rate = decayed(settings["learning_rate"], self.decay, self.decay_steps, step)
-        shrinking = context.parameters * (rate * settings["weight_decay"])
-        return super().update(settings, state, context, step, backend) - shrinking
+    def shrinks(self, settings: Settings, rate: Float[Tensor, "m 1"]) -> Float[Tensor, "m 1"]:
+        """Lr * weight_decay; each member has its own of both."""
+        return rate * settings["weight_decay"]

@@ -63,6 +63,23 @@ class StepCost:
     curved: bool = False
 
 
+@dataclass(frozen=True)
+class AdamAhead:
+    """Updates of the next steps that are Adam's, for a backend that makes several in one call.
+
+    ``rates`` are the learning rates, ``shrinks`` what part of the parameters a step subtracts from
+    them, ``corrections`` what divides the first moment and the root of the second, step by step.
+    The moments are the state's ``first`` and ``second``.
+    """
+
+    rates: Float[Tensor, "s m"]
+    shrinks: Float[Tensor, "s m"] | None
+    corrections: Sequence[tuple[float, float]]
+    beta1: float
+    beta2: float
+    epsilon: float
+
+
 class Optimizer(Part):
     """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
 
@@ -114,6 +131,13 @@ class Optimizer(Part):
         ``settings`` holds what members may differ in, every member field as a tensor (m, 1). On a
         GPU ``step`` is a tensor, for the update becomes part of a graph that is replayed.
         """
+
+    def ahead(self, settings: Settings, first: int, count: int) -> AdamAhead | None:  # noqa: ARG002
+        """The updates of ``count`` steps from the phase's ``first`` on, if they are Adam's.
+
+        They must be those that ``update`` makes, to the bit.
+        """
+        return None
 
     def precondition(
         self,

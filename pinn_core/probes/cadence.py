@@ -1,6 +1,10 @@
 """When something is due: the one rule."""
 
+import sys
 from dataclasses import dataclass
+
+NEVER = sys.maxsize
+"""Later than any step."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,10 @@ class Cadence:
     def due(self, step: int) -> bool:
         """Whether it is due at this step."""
         return self.every > 0 and step % self.every == 0
+
+    def next(self, step: int) -> int:
+        """The first due step after this one, ``NEVER`` if there is none."""
+        return step - step % self.every + self.every if self.every else NEVER
 
     def steps(self, rows: int) -> range:
         """The due ones of the steps 0 to rows - 1."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Term
 from pinn_core.optimizers.optimizer import State
-from pinn_core.probes.cadence import Cadence
+from pinn_core.probes.cadence import NEVER, Cadence
 from pinn_core.probes.hessian import hessian
 from pinn_core.probes.histograms import histograms
 from pinn_core.probes.lanczos import lanczos, largest, quadrature
@@ -118,6 +118,10 @@ class Landscape:
     def due(self, step: int) -> frozenset[str]:
         """The kinds that this row has."""
         return frozenset(kind for kind, cadence in self._cadences.items() if cadence.due(step))
+
+    def next_due(self, step: int) -> int:
+        """The first step after this one at which anything is due."""
+        return min((cadence.next(step) for cadence in self._cadences.values()), default=NEVER)
 
     def record(
         self,

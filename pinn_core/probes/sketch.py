@@ -25,7 +25,7 @@ class Sketch:
 
     def __call__(self, parameters: Float[Tensor, "m p"]) -> Float[Tensor, "m 512"]:
         """Project the first ``size`` parameters of every member."""
-        signed = parameters[:, self.order].float() * self.signs
+        signed = parameters.index_select(1, self.order).float() * self.signs
         width = -(-self.size // SKETCH_SIZE)
         missing = width * SKETCH_SIZE - self.size
         buckets: Tensor = torch.nn.functional.pad(signed, (0, missing)).view(-1, SKETCH_SIZE, width)

@@ -29,7 +29,7 @@ STRIP = Box((-1.0, 0.0), (1.0, 1.0))
 _D = Derivatives("x", "t")
 
 
-@PROBLEMS.register("allen_cahn")
+@PROBLEMS.register("allen_cahn", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class AllenCahn(Problem):
     """Allen-Cahn equation with the coefficients of ``diffusion`` and reaction (``rate``).

@@ -32,7 +32,7 @@ STRIP = Box((0.0, 0.0), (PERIOD, 1.0))
 _D = Derivatives("x", "t")
 
 
-@PROBLEMS.register("convection")
+@PROBLEMS.register("convection", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class Convection(Problem):
     """Convection of a sine; ``beta`` is its speed along x.

@@ -35,7 +35,7 @@ STRIP = Box((0.0, 0.0), (PERIOD, 1.0))
 _D = Derivatives("x", "t")
 
 
-@PROBLEMS.register("reaction")
+@PROBLEMS.register("reaction", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class Reaction(Problem):
     """Logistic growth at every x on its own; ``rho`` is its rate.

@@ -34,7 +34,7 @@ FINE = 256
 _D = Derivatives("x", "t")
 
 
-@PROBLEMS.register("reaction_diffusion")
+@PROBLEMS.register("reaction_diffusion", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class ReactionDiffusion(Problem):
     """Logistic reaction at the rate ``rho``, diffusion at the rate ``nu``; x = 2 pi is no point.

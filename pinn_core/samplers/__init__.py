@@ -4,15 +4,25 @@ from pinn_core.parts import import_parts
 from pinn_core.samplers.drawn import Latin, Uniform
 from pinn_core.samplers.grid import GridPoints
 from pinn_core.samplers.residual_based import ResidualBased
-from pinn_core.samplers.sampler import SAMPLERS, Asked, Batch, Batches, Sampler
+from pinn_core.samplers.sampler import (
+    SAMPLERS,
+    Ahead,
+    Asked,
+    Batch,
+    Batches,
+    Foreseeing,
+    Sampler,
+)
 
 import_parts(__name__, __path__)
 
 __all__ = [
     "SAMPLERS",
+    "Ahead",
     "Asked",
     "Batch",
     "Batches",
+    "Foreseeing",
     "GridPoints",
     "Latin",
     "ResidualBased",

@@ -1,15 +1,23 @@
 """The problem's own grid: all of its points, or some of them drawn anew in every step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Discretization
-from pinn_core.discretization.sampling import draw
-from pinn_core.samplers.sampler import SAMPLERS, Asked, Batch, Batches, Sampler, Tensors
+from pinn_core.discretization.discretization import Discretization, PointSet
+from pinn_core.discretization.sampling import draw, draw_ahead
+from pinn_core.samplers.sampler import (
+    SAMPLERS,
+    Ahead,
+    Asked,
+    Batch,
+    Batches,
+    Sampler,
+    Tensors,
+)
 
 
 @SAMPLERS.register("grid")
@@ -41,14 +49,27 @@ class _OfGrid:
         return self.asked.batch == "full"
 
     def at(self, step: int, parameters: Float[Tensor, "m p"] | None = None) -> Batch:  # noqa: ARG002
-        point_sets = {"interior": self.disc.collocation, **self.disc.condition_points}
         if self.asked.batch == "full":
-            return point_sets
+            return self._point_sets
         counts = self._counts(self.asked.batch)
         return {
             name: draw(point_set, counts[name], self.seeds, f"batch/{_drawn_as(name)}", step)
-            for name, point_set in point_sets.items()
+            for name, point_set in self._point_sets.items()
         }
+
+    def ahead(self, step: int) -> Mapping[str, Ahead]:
+        if self.asked.batch == "full":
+            return {name: Ahead(point_set) for name, point_set in self._point_sets.items()}
+        counts = self._counts(self.asked.batch)
+        return {
+            name: Ahead(point_set, draw_ahead(point_set, counts[name], self.seeds, purpose, step))
+            for name, point_set in self._point_sets.items()
+            for purpose in [f"batch/{_drawn_as(name)}"]
+        }
+
+    @property
+    def _point_sets(self) -> dict[str, PointSet]:
+        return {"interior": self.disc.collocation, **self.disc.condition_points}
 
     def _counts(self, batch: int) -> dict[str, int]:
         """The batch in the grid's proportion, no part of it empty."""

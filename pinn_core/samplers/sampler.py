@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
@@ -51,6 +51,27 @@ class Batches(Protocol):
 
         A sampler that looks at the networks needs them where new points are due.
         """
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Points that are known for some steps: those of a set, or in every step the rows chosen."""
+
+    point_set: PointSet
+    rows: Int[Tensor, "steps m n"] | None = None
+
+    @property
+    def count(self) -> int:
+        """Points of a step."""
+        return len(self.point_set) if self.rows is None else self.rows.shape[2]
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """Batches that know the points of steps to come, so that these can be made in one call."""
+
+    def ahead(self, step: int) -> Mapping[str, Ahead]:
+        """The points of ``at`` for this step and some after it, as many as are known for free."""
 
 
 class Sampler(Part):

@@ -12,6 +12,7 @@ from pinn_core.objectives import Batch, Evaluation, Term
 from pinn_core.objectives.tangent_kernel import traces
 from pinn_core.objectives.terms import Factors, no_factors
 from pinn_core.training.state import State
+from pinn_core.vectors.rows import weighted_sum
 from pinn_core.weightings import Fixed, View, Weighting
 
 
@@ -41,12 +42,22 @@ class LossWeights:
 
     def _set(self, weights: Float[Tensor, "t m"]) -> None:
         self._state.weights = weights
-        self._columns = weights.to(self._disc.dtype)[..., None]
+        self._rounded = weights.to(self._disc.dtype)
 
     @property
     def table(self) -> Float[Tensor, "t m"]:
         """The weights in float64."""
         return self._state.weights
+
+    @property
+    def rounded(self) -> Float[Tensor, "t m"]:
+        """The weights in the precision of the training, by which gradients are summed."""
+        return self._rounded
+
+    @property
+    def weighs_points(self) -> bool:
+        """Whether points have factors."""
+        return self._weighting.weighs_points
 
     @property
     def factors(self) -> Factors:
@@ -78,10 +89,9 @@ class LossWeights:
     ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m p"]]:
         """What is optimised, and its gradient, from an evaluation of all or some members."""
         terms = [evaluation.terms[name] for name in self.names]
-        weights = self._columns[:, members]
-        gradient = weights[0] * terms[0].gradient
-        for weight, term in zip(weights[1:], terms[1:], strict=True):
-            gradient.addcmul_(weight, term.gradient)
+        gradient = weighted_sum(
+            [term.gradient for term in terms], self._rounded[:, members], self._disc.backend
+        )
         losses = torch.stack([term.loss for term in terms], dim=1)
         loss: Tensor = (self.table[:, members].T * losses).sum(1)
         return loss, gradient
@@ -90,12 +100,19 @@ class LossWeights:
         """The terms' gradients with their weights, in the order of ``names``."""
         gradients = [evaluation.terms[name].gradient for name in self.names]
         return [
-            weight * gradient for weight, gradient in zip(self._columns, gradients, strict=True)
+            weight[:, None] * gradient
+            for weight, gradient in zip(self._rounded, gradients, strict=True)
         ]
 
     def due(self, step: int) -> bool:
         """Whether the weights are set anew after the update that leaves row ``step``."""
         return self._weighting.due(step)
+
+    def next_due(self, step: int, last: int) -> int:
+        """The first row after this one with such an update, ``last`` if there is none before it."""
+        if not self._weighting.adaptive:
+            return last
+        return next((row for row in range(step + 1, last) if self.due(row)), last)
 
     def update(
         self, parameters: Float[Tensor, "m p"], batch: Batch, evaluation: Evaluation

@@ -20,6 +20,7 @@ from pinn_core.training.cuda_graphs import CudaGraphs
 from pinn_core.training.hessian_products import HessianProducts
 from pinn_core.training.line_search_cache import LineSearchCache, joined
 from pinn_core.training.loss_weights import LossWeights
+from pinn_core.training.native_steps import NativeSteps
 from pinn_core.training.recording import Recorder
 from pinn_core.training.state import State, Tensors
 
@@ -63,6 +64,7 @@ class Pack:
             seconds=self.recorder.seconds(),
         )
         self._attach()
+        self.native = self._native_steps()
         self.loss_weights.start(self.batches.at(0, initial))
         self._enter(0, 0)
 
@@ -123,6 +125,15 @@ class Pack:
             name: self.state.initial.new_tensor([[getattr(phase, name)] for phase in phases])
             for name in self.optimizer.per_member
         }
+        self._updates_natively = self.optimizer.ahead(self.settings, 0, 1) is not None
+
+    def _native_steps(self) -> NativeSteps | None:
+        """What makes steps in one native call, where all parts can be part of one."""
+        if self.conflict or self.line_searches:
+            return None
+        return NativeSteps.of(
+            self.disc, self.batches, self.terms, self.recorder, self.loss_weights, self.state
+        )
 
     def _line_search_cache(self) -> LineSearchCache | None:
         """Where to keep what line searches find, if that is all that an evaluation finds."""
@@ -154,7 +165,12 @@ class Pack:
         state.weights = self._initial_weights(self._configurations)
         self._attach()
         self.loss_weights.start(self.batches.at(0, state.parameters))
+        self._enter_stage()
+
+    def _enter_stage(self) -> None:
+        """Record on the present discretization, and let native steps do so."""
         self.recorder.enter(self.disc)
+        self.native = self._native_steps()
 
     def _ends(self, before: Discretization, terms: Sequence[Term]) -> Tensors:
         """What the networks are where the new stage's conditions go on from the one before."""
@@ -176,14 +192,46 @@ class Pack:
         state.optimizer = self.optimizer.start(state.initial)
         self.recorder.work.enter(state.sums["work"], step, self.optimizer, self.loss_weights.due)
 
-    def advance(self, step: int) -> None:
-        """Record the row of this step, and make the update that leaves it."""
-        state, recorder = self.state, self.recorder
-        stage, led_here = state.stage, state.optimizer
+    def reach(self, step: int, last: int) -> int:
+        """The row to which ``advance`` can go from this one in one call, ``last`` at most."""
+        left = self.state.phase_start + self.optimizer.steps - step
+        if self.native is None or not left or not self._is_native(step):
+            return step + 1
+        last = min(last, step + left, self.recorder.next_due(step), self.native.reach(step))
+        return self.loss_weights.next_due(step, last)
+
+    def advance(self, step: int, end: int | None = None) -> None:
+        """Record the rows from ``step`` on, and make the updates that lead to row ``end``.
+
+        That is the next row, or one as far as ``reach`` says.
+        """
+        state, end = self.state, step + 1 if end is None else end
+        led_here = state.stage, state.optimizer
         if step - state.phase_start == self.optimizer.steps:
             self._advance_phase(step)
+        if self.native and self._is_native(step):
+            self.row.fill_(step)
+            self.recorder.record_parameters(state, self.row, self.recorder.due(step))
+            self.recorder.snapshots.record(state.samples, step, state.parameters)
+            self.native.make(state, self.optimizer, self.settings, step, end - step)
+        else:
+            self._advance_one(step, led_here)
+        self.recorder.clock(state, step, end - step)
+        state.step = end
+
+    def _is_native(self, step: int) -> bool:
+        """Whether a native step is all that this one needs."""
+        return self._updates_natively and not (
+            self.loss_weights.due(step)
+            or self.recorder.landscape.due(step)
+            or self.recorder.probing.due(step)
+        )
+
+    def _advance_one(self, step: int, led_here: tuple[int, Tensors]) -> None:
+        state, recorder = self.state, self.recorder
+        stage, left = led_here
         self._prepare(step)
-        left = led_here if state.stage == stage else {}  # of another stage's loss it says nothing
+        left = left if state.stage == stage else {}  # of another stage's loss it says nothing
         recorder.landscape.record(state.samples, step, state.parameters, state.weights, left)
         recorder.snapshots.record(state.samples, step, state.parameters)
         due = recorder.due(step)
@@ -195,8 +243,6 @@ class Pack:
         if self.loss_weights.due(step):
             self.loss_weights.update(state.parameters, self.batch, self._evaluation())
         recorder.work.count(state.sums["work"], step + 1, self.optimizer.counts, state.optimizer)
-        recorder.clock(state, step)
-        state.step = step + 1
 
     def end(self, step: int) -> None:
         """Record the last row, which no update leaves."""
@@ -332,7 +378,7 @@ class Pack:
         self.state = state
         if state.members:
             self._attach()
-            self.recorder.enter(self.disc)
+            self._enter_stage()
 
     def trajectories(self, rows: int) -> list[Trajectory]:
         """Of every member that the pack began with: rows 0 to rows - 1, or those it made."""

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pinn_core.configuration import Configuration
 from pinn_core.probes import Moment, Probe, Setup
+from pinn_core.probes.cadence import NEVER
 from pinn_core.records.trajectory import LIST_TYPE
 from pinn_core.training.state import Tensors
 
@@ -44,6 +45,10 @@ class Probing:
     def due(self, step: int) -> bool:
         """Whether any probe measures at this step."""
         return any(probe.cadence.due(step) for probe in self._probes)
+
+    def next_due(self, step: int) -> int:
+        """The first step after this one at which any probe measures."""
+        return min((probe.cadence.next(step) for probe in self._probes), default=NEVER)
 
     def record(self, samples: Tensors, moment: Moment) -> None:
         """Write what is due at a moment into the tables."""

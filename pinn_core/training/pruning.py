@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from pinn_core.probes.cadence import NEVER
 from pinn_core.training.columns import latest
 from pinn_core.training.pack import Pack
 
@@ -45,6 +46,12 @@ class Rounds:
         """Before the update that leaves a rung: keep the parameters that its row describes."""
         if step in self._pruning.rungs:
             self._parameters = self._pack.state.parameters.clone()
+
+    def reach(self, step: int) -> int:
+        """The row to which the pack may go from this one: the next rung, or the row after it."""
+        if step in self._pruning.rungs:
+            return step + 1
+        return min((rung for rung in self._pruning.rungs if rung > step), default=NEVER)
 
     def judge(self, step: int) -> None:
         """At a rung whose row is recorded, shrink the pack to the members that go on."""

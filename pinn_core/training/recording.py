@@ -42,7 +42,7 @@ class Recorder:
         self.objective = configuration.objective
         self.cadences = cadences(configuration)
         self.full_is_free = full_is_free(configuration)
-        self._free = gradients_are_free(configuration)
+        self.gradients_are_free = gradients_are_free(configuration)
         self._choose_points(disc)
         self.terms = [term.name for term in self._terms]
         compared = [term.name for term in self._compared]
@@ -98,7 +98,7 @@ class Recorder:
 
     def keep(self, state: State) -> None:
         """Measure the errors of these solutions together with those that follow."""
-        both_metrics = (self._metrics, self._grid_metrics)
+        both_metrics = (self.metrics, self._grid_metrics)
         state.past = torch.stack(
             [
                 metrics.totals(self.disc, state.parameters, self._past(state, number))
@@ -111,9 +111,9 @@ class Recorder:
 
     def _names(self) -> dict[str, list[str]]:
         """What the numbers of every table are."""
-        of_values = [*self._metrics.conditions, FIT, "error"]
+        of_values = [*self.metrics.conditions, FIT, "error"]
         compared = [term.name for term in self._compared]
-        derived = [self._equation.name, *(n for n in compared if n not in self._metrics.conditions)]
+        derived = [self._equation.name, *self.derived]
         norms = [f"gradient/{name}" for name in compared] if self._several else []
         return {
             "always": [
@@ -131,11 +131,20 @@ class Recorder:
         }
 
     @property
+    def derived(self) -> list[str]:
+        """Terms besides the equation's whose losses values alone do not give."""
+        return [t.name for t in self._compared if t.name not in self.metrics.conditions]
+
+    @property
     def _several(self) -> bool:
         return len(self._compared) > 1
 
     def _choose_points(self, disc: Discretization) -> None:
-        """Points for the losses of every step, and interior points for due gradients."""
+        """Points for the losses of every step, and interior points for due gradients.
+
+        ``sources`` are where the values of every step come from, side by side: point sets of the
+        batch by name, or points at which only the record looks.
+        """
         self.disc, record = disc, self.record
         self._terms = self.objective.terms(disc)
         self._equation, *self._compared = self.objective.compared_terms(disc)
@@ -144,24 +153,43 @@ class Recorder:
             for term in (self._equation, *self._compared)
         }
         share = len(disc.interior) / len(disc.grid)
-        self._watched = None
+        self.sources: list[str | PointSet]
         if self.objective.batch == "full":
             batch = self.objective.batches(disc, []).at(0)
             interior = batch.get(self._equation.points, disc.interior)
             supervised = disc.supervised
+            if self.gradients_are_free:
+                known = disc.one_plain_condition
+                outside = self._compared[0].points if known else supervised
+                self.sources = [self._equation.points, outside]
+            else:  # the batch is the grid
+                self.sources = [term.points for term in self._terms]
         else:
             inside = min(max(round(share * record.points), 1), record.points - 1)
             interior = disc.interior.thinned(inside, "watched")
             supervised = disc.supervised.thinned(record.points - inside, "watched")
-            self._watched = interior.joined(supervised)
+            self.sources = [interior.joined(supervised)]
         self._error_points = interior.joined(supervised)
-        self._metrics = ErrorMetrics(disc, interior, supervised)
+        self.metrics = ErrorMetrics(disc, interior, supervised)
         self._grid_metrics = ErrorMetrics(disc, disc.interior, disc.supervised)
 
     def due(self, step: int) -> frozenset[str]:
         """What this row has besides what every row has: gradients, full, sketch."""
         measured = ("gradients", "sketch") if self.full_is_free else ("gradients", "full", "sketch")
         return frozenset(kind for kind in measured if self.cadences[kind].due(step))
+
+    def next_due(self, step: int) -> int:
+        """The first row after this one that has more than what every step gives for free."""
+        measured = (
+            ("full", "sketch") if self.gradients_are_free else ("gradients", "full", "sketch")
+        )
+        rows = [
+            self.cadences[kind].next(step)
+            for kind in measured
+            if not (kind == "full" and self.full_is_free)
+        ]
+        rare = (self.landscape, self.probing, self.snapshots)
+        return min([*rows, *(each.next_due(step) for each in rare)])
 
     def record_row(
         self,
@@ -175,34 +203,50 @@ class Recorder:
 
         ``update`` leads out of the row, None for the last row.
         """
+        self.record_parameters(state, row, due)
         parameters, members = state.parameters, len(state.members)
         away = parameters - state.initial
         pairs = [(away, away)]
         if update is not None:
             pairs += [(update, update), (update, state.previous_update)]
-        losses = None
-        if "gradients" in due:
-            equation, compared = self._gradients(parameters, evaluation)
-            inner, outer = equation.gradient, self._together(equation, compared)
-            pairs += [(inner, inner), (outer, outer), (inner, outer)]
-            if self._several:
-                pairs += [(term.gradient, term.gradient) for term in compared.values()]
-            losses = [equation.loss, *self._derived(compared)]
-        left, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        products = dots(left, right, self.disc.backend).view(-1)
-        moved = (1 if update is None else 3) * members
+        moved = self._products(pairs).view(-1)
         always = [term.loss for term in evaluation.terms.values()]
-        always += [state.weights.view(-1), self._errors(state, evaluation), products[:moved]]
+        always += [state.weights.view(-1), self._errors(state, evaluation), moved]
         if update is None:
             always.append(self._empty(2 * members))
         _put(state.sums["always"], row, always)
-        if losses is not None:
-            _put(state.sums["gradients"], row, [products[moved:], *losses])
+        if self.gradients_are_free:
+            compared = {term.name: evaluation.terms[term.name] for term in self._compared}
+            equation = evaluation.terms[self._equation.name]
+            _put(state.sums["gradients"], row, self._compared_gradients(equation, compared))
+
+    def record_parameters(self, state: State, row: Int[Tensor, "1"], due: frozenset[str]) -> None:
+        """Record what is due in a row and takes no more than its parameters."""
+        parameters = state.parameters
+        if "gradients" in due and not self.gradients_are_free:
+            equation = self._evaluated(self._equation, parameters)
+            numbers = self._compared_gradients(equation, self._evaluations(parameters))
+            _put(state.sums["gradients"], row, numbers)
         if "full" in due:
             _put(state.sums["full"], row, self._full(state))
         if "sketch" in due:
-            sample = row // self.cadences["sketch"].every
+            sample = row.div(self.cadences["sketch"].every, rounding_mode="floor")
             state.samples["sketch"].index_copy_(0, sample, self._sketch(parameters)[None])
+
+    def _products(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Float[Tensor, "pairs m"]:
+        left, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        return dots(left, right, self.disc.backend)
+
+    def _compared_gradients(
+        self, equation: LossGradient, compared: Mapping[str, LossGradient]
+    ) -> list[Tensor]:
+        """A row of ``gradients``: inner products of the terms' gradients, and losses."""
+        inner, outer = equation.gradient, self._together(equation, compared)
+        pairs = [(inner, inner), (outer, outer), (inner, outer)]
+        if self._several:
+            pairs += [(term.gradient, term.gradient) for term in compared.values()]
+        products = self._products(pairs)
+        return [products.view(-1), equation.loss, *self._derived(compared)]
 
     def record_conflict(
         self, state: State, row: Int[Tensor, "1"], numbers: Float[Tensor, "c m"]
@@ -210,10 +254,11 @@ class Recorder:
         """Record the conflicts of the step that leaves a row."""
         _put(state.sums["conflict"], row, [numbers])
 
-    def clock(self, state: State, step: int) -> None:
-        """Record the time since the last step."""
+    def clock(self, state: State, step: int, count: int = 1) -> None:
+        """Record the time since the last steps, of which these ``count`` have equal shares."""
         now = time.perf_counter()
-        state.seconds[step] = (now - self._clock) / len(state.members)
+        each = (now - self._clock) / (count * len(state.members))
+        state.seconds[step : step + count] = each
         self._clock = now
 
     def finite(self, state: State, step: int) -> bool:
@@ -238,24 +283,20 @@ class Recorder:
         }
 
     def _errors(self, state: State, evaluation: Evaluation) -> Tensor:
-        """Losses that need values alone, on the watched points."""
-        parameters, past = state.parameters, self._past(state, 0)
-        if self._watched is not None:
-            values = self.disc.values(parameters, self._watched)
-            return self._error_sums(self._metrics, parameters, self._watched, values, past)
-        if self._free:
-            inside = evaluation.values[self._equation.points]
-            parts = [inside, self._outside(parameters, evaluation)]
-        else:  # the batch is the grid
-            parts = [evaluation.values[term.points] for term in self._terms]
-        values = torch.cat(parts, dim=1)
-        return self._error_sums(self._metrics, parameters, self._error_points, values, past)
-
-    def _outside(self, parameters: Tensor, evaluation: Evaluation) -> Tensor:
-        """The networks' values at the supervised points."""
-        if self.disc.one_plain_condition:
-            return evaluation.values[self._compared[0].points]
-        return self.disc.values(parameters, self.disc.supervised)
+        """Losses that need values alone, on the error points."""
+        parameters = state.parameters
+        values = torch.cat(
+            [
+                evaluation.values[source]
+                if isinstance(source, str)
+                else self.disc.values(parameters, source)
+                for source in self.sources
+            ],
+            dim=1,
+        )
+        return self._error_sums(
+            self.metrics, parameters, self._error_points, values, self._past(state, 0)
+        )
 
     def _past(self, state: State, number: int) -> Tensor | None:
         """The errors of earlier stages on the watched points (0) or on the grid (1)."""
@@ -272,15 +313,6 @@ class Recorder:
         if not self.disc.error_outputs:
             return metrics(values, None, past)
         return metrics(values, self.disc.error_values(parameters, point_set), past)
-
-    def _gradients(
-        self, parameters: Tensor, evaluation: Evaluation
-    ) -> tuple[LossGradient, Mapping[str, LossGradient]]:
-        """Of the equation's term and of those compared with it: free on a full PINN batch."""
-        if self._free:
-            terms = evaluation.terms
-            return terms[self._equation.name], {t.name: terms[t.name] for t in self._compared}
-        return self._evaluated(self._equation, parameters), self._evaluations(parameters)
 
     def _evaluations(self, parameters: Tensor) -> dict[str, LossGradient]:
         """The terms that are compared with the equation's, on their recorded points."""
@@ -300,10 +332,7 @@ class Recorder:
         return first
 
     def _derived(self, compared: Mapping[str, LossGradient]) -> list[Tensor]:
-        """Losses of the terms that values alone do not give."""
-        return [
-            term.loss for name, term in compared.items() if name not in self._metrics.conditions
-        ]
+        return [compared[name].loss for name in self.derived]
 
     def _full(self, state: State) -> list[Tensor]:
         disc, parameters = self.disc, state.parameters
@@ -356,6 +385,11 @@ class ErrorMetrics:
         judged = learnt.view(-1, components).amax(1).sum()
         self._scale = len(disc.grid) * torch.stack([torch.ones_like(size), size]).double()[:, None]
         self._mass = len(disc.grid) * torch.stack([judged, size]).double()[:, None]
+
+    @property
+    def tables(self) -> tuple[Float[Tensor, "t q"], Float[Tensor, "t q"]]:
+        """Targets and weights of the squared distances of q values, in the numbers' order."""
+        return self._targets, self._weights
 
     def __call__(
         self,

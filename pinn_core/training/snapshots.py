@@ -38,6 +38,10 @@ class Snapshots:
         if self._cadence.due(step):
             samples[TABLE][self._cadence.row(step)] = parameters[:, : self._size]
 
+    def next_due(self, step: int) -> int:
+        """The first row after this step whose parameters are kept."""
+        return self._cadence.next(step)
+
     def attached(
         self, trajectories: Sequence[Trajectory], state: State, rows: Sequence[int]
     ) -> list[Trajectory]:

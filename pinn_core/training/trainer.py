@@ -52,9 +52,10 @@ def train(
     On a CPU each trajectory is the same to the bit whatever the pack, the order and ``threads``,
     and whether or not the training was resumed from a checkpoint. ``backend`` is ``auto``,
     ``eager`` or ``native`` (``pinn_core.engine.backends``). ``progress(step, steps)`` is called
-    after every step; ``stop_after`` ends after so many updates, as if it were the plan's first
-    part; ``pruning`` ends some members early and leaves the others' numbers as they would have
-    been. A checkpoint stays until the caller has the results in safety and calls ``clear``.
+    for every step, of several in a row where the backend makes several in one call. ``stop_after``
+    ends after so many updates, as if it were the plan's first part; ``pruning`` ends some members
+    early and leaves the others' numbers as they would have been. A checkpoint stays until the
+    caller has the results in safety and calls ``clear``.
     Raises ``ValueError`` where the members' shapes differ.
     """
     _check(members)
@@ -73,20 +74,29 @@ def train(
             pack.restore(resumed)
         rounds = Rounds(pruning, pack) if pruning else None
         last = pack.steps if stop_after is None else min(stop_after, pack.steps)
-        for step in range(pack.state.step, last):
+        step = pack.state.step
+        while step < last:
             if step % ALIVE_EVERY == 0 and not pack.alive(step):
                 break
+            end = pack.reach(step, min(last, step - step % ALIVE_EVERY + ALIVE_EVERY))
             if rounds:
+                end = min(end, rounds.reach(step))
                 rounds.keep(step)
-            pack.advance(step)
+            checkpoint = checkpointing and _next_due(checkpointing, step, end)
+            end = checkpoint or end
+            pack.advance(step, end)
+            if progress:
+                for made in range(step + 1, end):
+                    progress(made, last)
+            step = end
             if rounds:
-                rounds.judge(step)
+                rounds.judge(step - 1)
                 if not pack.members:
                     break
-            if checkpointing and checkpointing.due(step + 1):
-                checkpointing.save(identity, step + 1, pack.state.flatten())
+            if checkpointing and checkpoint:
+                checkpointing.save(identity, step, pack.state.flatten())
             if progress:
-                progress(step + 1, last)
+                progress(step, last)
         if pack.members:
             pack.end(last)
         return pack.trajectories(last + 1)
@@ -122,6 +132,11 @@ def _check(members: Sequence[Member]) -> None:
     shapes = {member.configuration.shape_key() for member in members}
     if len(shapes) > 1:
         raise ValueError(f"members of a pack must share shapes, found {len(shapes)} different ones")
+
+
+def _next_due(checkpointing: Checkpointing, step: int, end: int) -> int | None:
+    """The first number of updates after ``step``, ``end`` at most, at which a checkpoint is due."""
+    return next((row for row in range(step + 1, end + 1) if checkpointing.due(row)), None)
 
 
 def _identity(members: Sequence[Member], device: str, backend: str) -> dict[str, object]:

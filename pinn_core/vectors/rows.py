@@ -27,19 +27,41 @@ def adam(
     epsilon: float,
     step: int | Int[Tensor, ""],
     backend: str = "auto",
+    decay: tuple[Float[Tensor, "m p"], Float[Tensor, "m 1"]] | None = None,
 ) -> Float[Tensor, "m p"]:
     """Adam's update, to be added to the parameters; both moments are changed in place.
 
-    Kingma and Ba 2015, algorithm 1, each member with its own rate. ``step`` counts from 0; off the
+    Kingma and Ba 2015, algorithm 1, each member with its own rate; with ``decay``, parameters and
+    factors, less the parameters times their factor (AdamW). ``step`` counts from 0; off the
     CPU it may be a tensor on the device, so that a captured step can be replayed. Raises
     ``RuntimeError`` where ``native`` was named and cannot serve, ``ValueError`` where it is given
     rows that disagree.
     """
     if serves_natively(gradient, backend):
-        count = int(step) + 1
-        corrections = (1 - beta1**count, (1 - beta2**count) ** 0.5)
-        return native_rows.adam(gradient, first, second, rate, beta1, beta2, epsilon, corrections)
-    return _adam(gradient, first, second, rate, beta1, beta2, epsilon, step)
+        by = corrections(beta1, beta2, int(step))
+        return native_rows.adam(gradient, first, second, rate, beta1, beta2, epsilon, by, decay)
+    update = _adam(gradient, first, second, rate, beta1, beta2, epsilon, step)
+    return update if decay is None else update - decay[0] * decay[1]
+
+
+def corrections(beta1: float, beta2: float, step: int) -> tuple[float, float]:
+    """What Adam's first moment and the root of its second are divided by at ``step`` (from 0)."""
+    return 1 - beta1 ** (step + 1), (1 - beta2 ** (step + 1)) ** 0.5
+
+
+def weighted_sum(
+    rows: Sequence[Float[Tensor, "m p"]], factors: Float[Tensor, "rows m"], backend: str = "auto"
+) -> Float[Tensor, "m p"]:
+    """The sum of ``rows`` (at least one), each times its factors, in the rows' order.
+
+    Raises as ``adam`` does.
+    """
+    if serves_natively(rows[0], backend):
+        return native_rows.weighted_sum(rows, factors)
+    total = factors[0, :, None] * rows[0]
+    for factor, row in zip(factors[1:], rows[1:], strict=True):
+        total.addcmul_(factor[:, None], row)
+    return total
 
 
 def dots(

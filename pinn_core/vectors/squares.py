@@ -12,16 +12,24 @@ from pinn_core.engine.backends import native_squares, serves_natively
 
 
 def misfit(
-    values: Float[Tensor, "m n k"], target: Float[Tensor, "#m n k"], backend: str = "auto"
+    values: Float[Tensor, "m n k"],
+    target: Float[Tensor, "#m n k"],
+    backend: str = "auto",
+    share: Float[Tensor, "#m n 1"] | None = None,
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m n k"]]:
-    """Mean over points of the squared distance, and its derivative by the values.
+    """Mean over points of the squared distance, times its share, and its derivative by the values.
 
     The squares are summed over the k components. Raises ``RuntimeError`` where ``native`` was named
     and cannot serve.
     """
     if serves_natively(values, backend):
-        return native_squares.misfit(values, target)
+        wide = None if share is None else share.expand(-1, -1, values.shape[2])
+        return native_squares.misfit(values, target, wide)
     difference = values - target
+    if share is not None:
+        squares, weights = difference.square().sum(2), share[..., 0]
+        loss = (weights * squares).sum(1, dtype=torch.float64) / squares.shape[1]
+        return loss, (2 / squares.shape[1]) * weights[..., None] * difference
     loss = difference.square().flatten(1).sum(1, dtype=torch.float64) / values.shape[1]
     return loss, difference * (2 / values.shape[1])
 

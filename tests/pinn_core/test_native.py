@@ -301,7 +301,7 @@ def test_a_plan_with_an_unknown_activation_is_refused(monkeypatch: pytest.Monkey
     stack, parameters, x = example(widths=(16,), points=7)
     channels = Channels((HEAT,), 3)
     native.forward(stack, channels, parameters, x, 1, False)
-    native._plan.cache_clear()
+    native.plan_of.cache_clear()
     monkeypatch.setattr(native, "codes", lambda: {stack.activation: 99})
     with pytest.raises(MemoryError, match="or an unknown activation"):
         native.forward(stack, channels, parameters, x, 1, False)

@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 class Backend(Protocol):
     """The contract of the modules ``eager``, ``native``, ``featured`` and ``third_order``."""
 
+    adds_zeroth: bool
+    """Whether operators have their multiple of the value; else the caller adds it."""
+
     def forward(
         self,
         stack: Stack,

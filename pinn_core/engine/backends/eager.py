@@ -43,6 +43,9 @@ class Saved:
     groups: list[tuple[slice, Tensor, list[Kept]]]
 
 
+adds_zeroth = False
+
+
 def forward(
     stack: Stack,
     channels: Channels,

@@ -10,6 +10,9 @@ Saved = eager.Saved
 reverse = eager.reverse
 
 
+adds_zeroth = False
+
+
 def forward(
     stack: Stack,
     channels: Channels,

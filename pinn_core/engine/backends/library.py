@@ -11,7 +11,7 @@ from torch import Tensor
 from pinn_core.engine.backends import build
 
 PRECISIONS = {torch.float32: "float", torch.float64: "double"}
-_POINTER, _COUNT, _NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+_POINTER, _COUNT = ctypes.c_void_p, ctypes.c_int64
 _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "plan": (_POINTER, ctypes.c_int),
     "free": (_POINTER,),
@@ -22,9 +22,13 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "activate_reverse": (_POINTER, _POINTER, _POINTER, _COUNT, _POINTER),
     "gate": (_POINTER,) * 5,
     "gate_reverse": (_POINTER,) * 4,
-    "adam": (*(_POINTER,) * 5, _COUNT, _COUNT, *(_NUMBER,) * 5),
+    "adam": (*(_POINTER,) * 7, _COUNT, _COUNT, _POINTER),
+    "weighted_sum": (_POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
     "dots": (_POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
-    "misfit": (_POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _COUNT, _POINTER, _POINTER),
+    "misfit": (*(_POINTER,) * 3, *(_COUNT,) * 5, _POINTER, _POINTER),
+    "polynomial_values": (_POINTER, _POINTER, _POINTER, *(_COUNT,) * 5, _POINTER),
+    "polynomial_adjoint": (_POINTER, _POINTER, _POINTER, *(_COUNT,) * 5, _POINTER, _POINTER),
+    "steps": (_POINTER,),
     "squares": (_POINTER, _POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
 }
 _RESULTS: dict[str, Any] = {
@@ -34,6 +38,9 @@ _RESULTS: dict[str, Any] = {
     "reverse": ctypes.c_int,
     "activate": ctypes.c_int,
     "activate_reverse": ctypes.c_int,
+    "polynomial_values": ctypes.c_int,
+    "polynomial_adjoint": ctypes.c_int,
+    "steps": ctypes.c_int,
 }
 NO_MEMORY, UNKNOWN = 1, 2
 """Of ``Answer`` in cpp/native.cpp, what is not 0."""

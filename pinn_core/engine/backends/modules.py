@@ -106,6 +106,9 @@ class Saved:
     shape: torch.Size
 
 
+adds_zeroth = False
+
+
 def forward(
     stack: Stack,
     channels: Channels,

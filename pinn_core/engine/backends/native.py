@@ -37,6 +37,7 @@ class _Job(ctypes.Structure):
         ("widths", ctypes.POINTER(ctypes.c_int64)),
         ("axes", ctypes.POINTER(ctypes.c_int64)),
         ("drift", ctypes.POINTER(ctypes.c_double)),
+        ("zeroth", ctypes.POINTER(ctypes.c_double)),
         ("diffusion", ctypes.POINTER(ctypes.c_double)),
     )
 
@@ -67,7 +68,8 @@ class _Plan:
         self.kept: int = library.function("kept", precision)(self.handle) if keep else 0
 
 
-_plan = lru_cache(maxsize=256)(_Plan)
+plan_of = lru_cache(maxsize=256)(_Plan)
+"""A call's plan, made once for all calls of one kind."""
 
 
 class Saved:
@@ -100,6 +102,9 @@ def obstacle(stack: Stack, parameters: Tensor) -> str | None:
     return library.obstacle(parameters)
 
 
+adds_zeroth = True
+
+
 def forward(
     stack: Stack,
     channels: Channels,
@@ -113,7 +118,7 @@ def forward(
     precision = parameters.dtype
     if points.dtype is not precision:
         points = points.to(precision)
-    plan = _plan(stack, channels, parameters.shape, points.shape, precision, threads, keep)
+    plan = plan_of(stack, channels, parameters.shape, points.shape, precision, threads, keep)
     outputs = parameters.new_empty(*plan.outputs)
     if plan.empty:
         return outputs, Saved(plan, parameters, points, None)
@@ -171,6 +176,7 @@ def _job(
         widths=(ctypes.c_int64 * len(stack.widths))(*stack.widths),
         axes=(ctypes.c_int64 * slopes)(*channels.slopes),
         drift=(ctypes.c_double * len(drift))(*drift),
+        zeroth=(ctypes.c_double * operators)(*(op.zeroth for op in channels.operators)),
         diffusion=(ctypes.c_double * len(table))(*table),
     )
 

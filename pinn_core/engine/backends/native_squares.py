@@ -6,24 +6,26 @@ from torch import Tensor
 from pinn_core.engine.backends import library
 
 
-def misfit(values: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def misfit(values: Tensor, target: Tensor, share: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean squared distance (m,) in float64 and its derivative (m, n, k) by the values.
 
-    ``target`` has the values' shape, or 1 in place of m.
+    ``target``, and ``share`` where points do not count alike, have the values' shape, or 1 in place
+    of m.
     """
-    values, target = values.contiguous(), target.contiguous()
+    values = values.contiguous()
     members, points, components = values.shape
-    if target.shape[1:] != values.shape[1:] or target.shape[0] not in (1, members):
-        raise ValueError(f"target {tuple(target.shape)} beside values {tuple(values.shape)}")
-    _alike(values, target)
+    target = _table(values, "target", target)
+    share = None if share is None else _table(values, "share", share)
     loss = torch.empty(members, dtype=torch.float64)
     slope = torch.empty_like(values)
     library.function("misfit", values.dtype)(
         values.data_ptr(),
         target.data_ptr(),
+        None if share is None else share.data_ptr(),
         members,
         points * components,
         target.shape[0] == 1,
+        share is not None and share.shape[0] == 1,
         points,
         slope.data_ptr(),
         loss.data_ptr(),
@@ -53,6 +55,13 @@ def weighted_squares(values: Tensor, targets: Tensor, weights: Tensor) -> Tensor
         sums.data_ptr(),
     )
     return sums
+
+
+def _table(values: Tensor, name: str, table: Tensor) -> Tensor:
+    if table.shape[1:] != values.shape[1:] or table.shape[0] not in (1, len(values)):
+        raise ValueError(f"{name} {tuple(table.shape)} beside values {tuple(values.shape)}")
+    _alike(values, table)
+    return table.contiguous()
 
 
 def _alike(values: Tensor, other: Tensor) -> None:

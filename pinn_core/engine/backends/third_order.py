@@ -18,6 +18,9 @@ class Saved:
     outputs: Tensor
 
 
+adds_zeroth = False
+
+
 def forward(
     stack: Stack,
     channels: Channels,

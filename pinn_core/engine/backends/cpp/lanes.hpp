@@ -71,14 +71,21 @@ inline void store(T* at, Vector<T> x) {
     *reinterpret_cast<Vector<T>*>(at) = x;
 }
 
+template <class T, int Count>
+struct Part {
+    typedef T V __attribute__((vector_size(Count * sizeof(T))));
+};
+
 // The sum of a vector's elements, in halves: few additions wait for another.
-template <class T>
-inline T sum_of_lanes(Vector<T> x) {
-    T part[lanes<T>];
-    std::memcpy(part, &x, sizeof x);
-    for (int half = lanes<T> / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) part[i] += part[i + half];
-    return part[0];
+template <class T, int Count = lanes<T>>
+inline T sum_of_lanes(typename Part<T, Count>::V x) {
+    typename Part<T, Count / 2>::V low, high;
+    std::memcpy(&low, &x, sizeof low);
+    std::memcpy(&high, reinterpret_cast<const char*>(&x) + sizeof low, sizeof high);
+    if constexpr (Count == 2)
+        return low[0] + high[0];
+    else
+        return sum_of_lanes<T, Count / 2>(low + high);
 }
 
 // body(0), body(1) ... body(N - 1) with indices known to the compiler: what they touch can live in

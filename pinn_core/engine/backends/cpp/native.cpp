@@ -1,110 +1,12 @@
 // The C interface that native.py calls through ctypes. Returns 0, or 1 when memory ran out.
-//
-// Tasks are (member, block of chunks). Chunks and blocks follow from the job without its members
-// and threads, and sums over them are taken in order: so a member's bits depend on nothing else.
 #include <new>
 #include <stdexcept>
 
+#include "call.hpp"
 #include "gates.hpp"
-#include "pool.hpp"
-#include "propagation.hpp"
-#include "rows.hpp"
-#include "squares.hpp"
+#include "steps.hpp"
 
 namespace pinn {
-
-thread_local Workspace scratch, packed_rooms, partial_sums;
-
-template <class T>
-class Call {
-  public:
-    Call(const Plan<T>& plan, const T* parameters, const T* points, T* kept)
-        : plan_(plan), parameters_(parameters), points_(points), kept_(kept) {}
-
-    void forward(T* output) {
-        pack(true);
-        each_block([&](int64_t member, int64_t block, Propagation<T>& propagation, T* spare) {
-            each_chunk(member, block, spare, [&](const Chunk<T>& chunk, int64_t start) {
-                T* own = output + member * output_size() + start * plan_.outputs;
-                propagation.forward(chunk, row(member), own);
-            });
-        });
-    }
-
-    void reverse(const T* adjoint, T* gradient) {
-        pack(false);
-        const int64_t members = plan_.members, blocks = plan_.blocks, size = plan_.size;
-        T* partial = blocks > 1 ? partial_sums.room<T>(members * blocks * size) : nullptr;
-        each_block([&](int64_t member, int64_t block, Propagation<T>& propagation, T* spare) {
-            T* sum = blocks > 1 ? partial + (member * blocks + block) * size
-                                : gradient + member * plan_.parameters;
-            std::fill_n(sum, size, T(0));
-            each_chunk(member, block, spare, [&](const Chunk<T>& chunk, int64_t start) {
-                const T* own = adjoint + member * output_size() + start * plan_.outputs;
-                propagation.reverse(chunk, own, sum);
-            });
-        });
-        if (blocks > 1) add_blocks(partial, gradient);
-        for (int64_t member = 0; member < members; ++member)
-            std::fill(gradient + member * plan_.parameters + size,
-                      gradient + (member + 1) * plan_.parameters, T(0));
-    }
-
-  private:
-    const T* row(int64_t member) const { return parameters_ + member * plan_.parameters; }
-
-    int64_t output_size() const { return (1 + plan_.operators) * plan_.points * plan_.outputs; }
-
-    Packed<T> packed(int64_t member) const { return {plan_, packed_ + member * plan_.packed_size}; }
-
-    void pack(bool forward) {
-        packed_ = packed_rooms.room<T>(plan_.packed_size * plan_.members);
-        each(plan_.members, plan_.threads,
-             [&](int64_t member) { packed(member).pack(row(member), forward); });
-    }
-
-    template <class Do>
-    void each_block(const Do& task) const {
-        each(plan_.members * plan_.blocks, plan_.threads, [&](int64_t i) {
-            const int64_t member = i / plan_.blocks, room = Propagation<T>::room(plan_);
-            const int64_t spare = plan_.keep ? 0 : plan_.chunk * plan_.kept_per_point;
-            T* own = scratch.room<T>(room + spare);
-            Propagation<T> propagation(plan_, packed(member), own);
-            task(member, i % plan_.blocks, propagation, own + room);
-        });
-    }
-
-    template <class Do>
-    void each_chunk(int64_t member, int64_t block, T* spare, const Do& task) const {
-        const T* x = points_ + (plan_.shared_points ? 0 : member * plan_.points * plan_.inputs);
-        const int64_t per_point = plan_.keep ? plan_.kept_per_point : 0;
-        T* kept = plan_.keep ? kept_ + member * plan_.points * per_point : spare;
-        for (int64_t c = plan_.first_chunk(block); c < plan_.first_chunk(block + 1); ++c) {
-            const int64_t start = c * plan_.chunk;
-            task(Chunk<T>{plan_.points_in(c), x + start * plan_.inputs, kept + start * per_point,
-                          plan_.points * plan_.outputs},
-                 start);
-        }
-    }
-
-    void add_blocks(const T* partial, T* gradient) const {
-        constexpr int64_t parts = 8;
-        const int64_t size = plan_.size;
-        each(plan_.members * parts, plan_.threads, [&](int64_t i) {
-            const int64_t member = i / parts, part = i % parts;
-            const int64_t from = size * part / parts, to = size * (part + 1) / parts;
-            const T* own = partial + member * plan_.blocks * size;
-            T* sum = gradient + member * plan_.parameters;
-            std::copy(own + from, own + to, sum + from);
-            for (int64_t block = 1; block < plan_.blocks; ++block)
-                for (int64_t k = from; k < to; ++k) sum[k] += own[block * size + k];
-        });
-    }
-
-    const Plan<T>& plan_;
-    const T *parameters_, *points_;
-    T *kept_, *packed_ = nullptr;
-};
 
 // How the tables of a call that torch makes lie; native_jets.py has the same structure.
 struct Shape {
@@ -220,22 +122,50 @@ PINN_PUBLIC int pinn_runs_here() {
             pinn::gate_reverse<T>(tables, back, other, adjoint);                                  \
         });                                                                                       \
     }                                                                                             \
-    PINN_PUBLIC void pinn_adam_##T(const T* gradient, T* first, T* second, const T* rate,         \
-                                   T* update, int64_t members, int64_t size, double beta1,        \
-                                   double beta2, double epsilon, double first_correction,         \
-                                   double root_correction) {                                      \
-        pinn::adam<T>(gradient, first, second, rate, update, members, size, beta1, beta2,         \
-                      epsilon, first_correction, root_correction);                                \
-    }                                                                                             \
+    PINN_PUBLIC void pinn_adam_##T(const T* gradient, T* first, T* second, const T* rate,          \
+                                   const T* parameters, const T* shrink, T* update,                \
+                                   int64_t members, int64_t size,                                  \
+                                   const pinn::AdamSettings* by) {                                 \
+        pinn::adam<T>(gradient, first, second, rate, parameters, shrink, update, members, size,    \
+                      *by);                                                                        \
+    }                                                                                              \
+    PINN_PUBLIC void pinn_weighted_sum_##T(const T* const* rows, const T* factors,                 \
+                                           int64_t count, int64_t members, int64_t size,           \
+                                           T* result) {                                            \
+        pinn::weighted_sums<T>(rows, factors, count, members, size, result);                       \
+    }                                                                                              \
+    PINN_PUBLIC int pinn_polynomial_values_##T(                                                    \
+        const pinn::Polynomials<T>* form, const T* outputs, const T* coefficients,                 \
+        int64_t shared, int64_t members, int64_t points, int64_t width, int64_t channels,          \
+        T* values) {                                                                               \
+        return pinn::guarded([&] {                                                                 \
+            pinn::pack_values<T>(*form, outputs, coefficients, shared, members, points, width,     \
+                                 channels, values);                                                \
+        });                                                                                        \
+    }                                                                                              \
+    PINN_PUBLIC int pinn_polynomial_adjoint_##T(                                                   \
+        const pinn::Polynomials<T>* form, const T* outputs, const T* coefficients,                 \
+        int64_t shared, int64_t members, int64_t points, int64_t width, int64_t channels,          \
+        const T* slopes, T* adjoint) {                                                             \
+        return pinn::guarded([&] {                                                                 \
+            pinn::pack_adjoint<T>(*form, outputs, coefficients, shared, members, points, width,    \
+                                  channels, slopes, adjoint);                                      \
+        });                                                                                        \
+    }                                                                                              \
+    PINN_PUBLIC int pinn_steps_##T(const pinn::StepsJob<T>* job) {                                 \
+        return pinn::guarded([&] { pinn::Steps<T>(*job).run(); });                                 \
+    }                                                                                              \
     PINN_PUBLIC void pinn_dots_##T(const T* const* rows, int64_t pairs, int64_t members,          \
                                    int64_t size, double* sums) {                                  \
         pinn::dots<T>(rows, rows + pairs, pairs, members, size, sums);                            \
     }                                                                                             \
-    PINN_PUBLIC void pinn_misfit_##T(const T* values, const T* demanded, int64_t members,         \
-                                     int64_t size, int64_t shared, int64_t points, T* slope,      \
-                                     double* loss) {                                              \
-        pinn::misfit<T>(values, demanded, members, size, shared, points, slope, loss);            \
-    }                                                                                             \
+    PINN_PUBLIC void pinn_misfit_##T(const T* values, const T* targets, const T* shares,           \
+                                     int64_t members, int64_t size, int64_t shared_target,         \
+                                     int64_t shared_share, int64_t points, T* slope,               \
+                                     double* loss) {                                               \
+        pinn::misfit<T>(values, targets, shares, members, size, shared_target, shared_share,       \
+                        points, slope, loss);                                                      \
+    }                                                                                              \
     PINN_PUBLIC void pinn_squares_##T(const T* values, const T* targets, const T* weights,        \
                                       int64_t members, int64_t size, int64_t tables,              \
                                       double* sums) {                                             \

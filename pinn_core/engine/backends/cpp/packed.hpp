@@ -5,7 +5,7 @@
 
 namespace pinn {
 
-// Panels of every layer's weights, transposed for the way forward; padding columns are zero.
+// Panels of every layer's weights; padding columns are zero.
 template <class T>
 class Packed {
   public:
@@ -17,10 +17,12 @@ class Packed {
     T* constant(int e) const { return at_ + plan_.packed_constant[e]; }
     T* entrance_biases(int e) const { return at_ + plan_.packed_entrance_biases[e]; }
     T* biases(int64_t l) const { return at_ + plan_.packed_biases[l]; }
-    T* matrix(int64_t l) const { return at_ + plan_.packed_matrices[l]; }  // [panel][term][column]
-    T* last() const { return at_ + plan_.packed_last; }            // rows
+    // [panel][term][column], transposed for the way forward, as they are for the way back
+    T* forward(int64_t l) const { return at_ + plan_.packed_forward[l]; }
+    T* reverse(int64_t l) const { return at_ + plan_.packed_reverse[l]; }
+    T* last() const { return at_ + plan_.packed_last; }  // rows
 
-    void pack(const T* parameters, bool forward) const {
+    void pack(const T* parameters, bool for_forward, bool for_reverse) const {
         for (int e = 0; e < plan_.entrances(); ++e) {
             copy_padded(parameters + plan_.entrance_bias_at(e), plan_.width(1), plan_.padded(1),
                         entrance_biases(e));
@@ -30,10 +32,8 @@ class Packed {
             const int64_t rows = plan_.width(l + 1), columns = plan_.width(l);
             copy_padded(parameters + plan_.bias_at(l), rows, plan_.padded(l + 1), biases(l));
             const T* weights = parameters + plan_.weights_at[l];
-            if (forward)
-                pack_transposed(weights, columns, rows, matrix(l));
-            else
-                pack_panels(weights, rows, columns, matrix(l));
+            if (for_forward) pack_transposed(weights, columns, rows, forward(l));
+            if (for_reverse) pack_panels(weights, rows, columns, reverse(l));
         }
         const int64_t columns = plan_.width(plan_.hidden), room = plan_.padded(plan_.hidden);
         for (int64_t k = 0; k < plan_.outputs; ++k)

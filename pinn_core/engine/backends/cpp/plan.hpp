@@ -17,6 +17,7 @@ struct Job {
     const int64_t* widths;                // layers + 1, inputs to outputs
     const int64_t* axes;                  // of the slopes
     const double* drift;                  // operators x inputs
+    const double* zeroth;                 // operators: the multiple of the value
     const double* diffusion;              // operators x slopes x slopes
 };
 
@@ -45,6 +46,7 @@ class Plan {
           outputs(job.widths[job.layers]),
           axes(job.axes, job.axes + job.slopes),
           drift(job.drift, job.drift + job.operators * inputs),
+          zeroth(job.zeroth, job.zeroth + job.operators),
           widths_(job.widths, job.widths + job.layers + 1) {
         set_diffusion(job.diffusion);
         kernel = kernels<T>(job.activation, diffusion);
@@ -91,7 +93,7 @@ class Plan {
     const int64_t members, parameters, points;
     const int64_t hidden, channels, inputs, outputs;
     const std::vector<int64_t> axes;
-    const std::vector<T> drift;
+    const std::vector<T> drift, zeroth;
     Diffusion<T> diffusion;
     Kernels<T> kernel;
     std::vector<int64_t> weights_at, kept_at, entrance_at, kept_entrance;
@@ -99,7 +101,7 @@ class Plan {
     int64_t chunk = 0, chunks = 0, blocks = 0;
     // Where a member's packed weights lie (packed.hpp) and how much room they take.
     std::vector<int64_t> packed_first, packed_constant, packed_entrance_biases;
-    std::vector<int64_t> packed_biases, packed_matrices;
+    std::vector<int64_t> packed_biases, packed_forward, packed_reverse;
     int64_t packed_last = 0, packed_size = 0;
 
   private:
@@ -132,8 +134,8 @@ class Plan {
         }
         for (int64_t l = 0; l < hidden; ++l) {
             packed_biases.push_back(l ? take(padded(l + 1)) : 0);
-            const int64_t forward = width(l) * padded(l + 1), reverse = width(l + 1) * padded(l);
-            packed_matrices.push_back(l ? take(std::max(forward, reverse)) : 0);
+            packed_forward.push_back(l ? take(width(l) * padded(l + 1)) : 0);
+            packed_reverse.push_back(l ? take(width(l + 1) * padded(l)) : 0);
         }
         packed_last = take(outputs * padded(hidden));
         packed_size = (at + line - 1) / line * line;

@@ -22,12 +22,14 @@ template <class T>
 class Propagation {
   public:
     static int64_t room(const Plan<T>& plan) {
-        return (plan.gates ? 8 : 3) * plan.chunk * plan.channels * plan.widest;
+        return (plan.gates ? 8 : 3) * plan.chunk * plan.channels * plan.widest +
+               plan.chunk * plan.outputs;
     }
 
     Propagation(const Plan<T>& plan, Packed<T> packed, T* room)
         : plan_(plan), packed_(packed), after_(room),
-          back_(room + room_of_one()), other_(back_ + room_of_one()) {
+          back_(room + room_of_one()), other_(back_ + room_of_one()),
+          by_value_(room + Propagation::room(plan) - plan.chunk * plan.outputs) {
         if (!plan.gates) return;
         swing_ = other_ + room_of_one();
         base_ = swing_ + room_of_one();
@@ -60,6 +62,7 @@ class Propagation {
     void reverse(const Chunk<T>& chunk, const T* adjoint, T* gradient) {
         const int64_t n = chunk.points, rows = plan_.channels * n;
         if (plan_.gates) begin_gates(chunk);
+        add_zeroth(chunk, adjoint);
         last_back(chunk, adjoint);
         for (int64_t l = plan_.hidden - 1;; --l) {
             if (plan_.has_gate(l)) gate_back(chunk, l);
@@ -73,7 +76,7 @@ class Propagation {
             if (l == 0) break;
             add_rows(l, n, gradient + plan_.bias_at(l));
             std::swap(back_, other_);
-            product<T>(table(other_, n), packed_.matrix(l), rows, plan_.width(l + 1),
+            product<T>(table(other_, n), packed_.reverse(l), rows, plan_.width(l + 1),
                        plan_.width(l), nullptr, table(back_, n));
         }
         entrance_gradient(chunk, 0, gradient);
@@ -207,9 +210,9 @@ class Propagation {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
         const int64_t terms = plan_.width(l), columns = plan_.width(l + 1);
         const Table<const T> h = table(after_, n);
-        product<T>(h, packed_.matrix(l), n, terms, columns, packed_.biases(l),
+        product<T>(h, packed_.forward(l), n, terms, columns, packed_.biases(l),
                    {value(chunk, l), step});
-        product<T>({h.at + block, h.panel_step}, packed_.matrix(l), (plan_.channels - 1) * n,
+        product<T>({h.at + block, h.panel_step}, packed_.forward(l), (plan_.channels - 1) * n,
                    terms, columns, nullptr, {value(chunk, l) + block, step});
     }
 
@@ -230,6 +233,27 @@ class Propagation {
                 }
             }
         });
+        for (int o = 0; o < plan_.operators; ++o) {
+            if (plan_.zeroth[o] == T(0)) continue;
+            T* own = output + (1 + o) * chunk.output;
+            for (int64_t i = 0; i < n * k; ++i) own[i] += plan_.zeroth[o] * output[i];
+        }
+    }
+
+    // Leaves in ``by_value_`` the adjoint of the value, which operators take a multiple of.
+    void add_zeroth(const Chunk<T>& chunk, const T* adjoint) const {
+        const int64_t numbers = chunk.points * plan_.outputs;
+        std::copy_n(adjoint, numbers, by_value_);
+        for (int o = 0; o < plan_.operators; ++o) {
+            if (plan_.zeroth[o] == T(0)) continue;
+            const T* own = adjoint + (1 + o) * chunk.output;
+            for (int64_t i = 0; i < numbers; ++i) by_value_[i] += plan_.zeroth[o] * own[i];
+        }
+    }
+
+    // The adjoint of an output channel, of all operators' parts of it.
+    const T* by_output(const Chunk<T>& chunk, const T* adjoint, int64_t channel) const {
+        return channel ? adjoint + channel * chunk.output : by_value_;
     }
 
     // A row after the last activation times the weights of output j.
@@ -249,7 +273,7 @@ class Propagation {
             for (int64_t q = 0; q * width < room; ++q) {
                 T* to = back_ + (q * plan_.channels + channel) * n * width;
                 for (int64_t p = 0; p < n; ++p, to += width) {
-                    const T* own = adjoint + from * chunk.output + p * k;
+                    const T* own = by_output(chunk, adjoint, from) + p * k;
                     for (int lane = 0; lane < width; lane += lanes<T>) {
                         Vector<T> sum{};
                         for (int64_t j = 0; j < k; ++j)
@@ -267,13 +291,13 @@ class Propagation {
         T* by_biases = gradient + plan_.bias_at(plan_.hidden);
         for (int64_t j = 0; j < k; ++j) {
             T sum = 0;
-            for (int64_t p = 0; p < n; ++p) sum += adjoint[p * k + j];
+            for (int64_t p = 0; p < n; ++p) sum += by_value_[p * k + j];
             by_biases[j] += sum;
             each_panel(columns, [&](int64_t at, int64_t shift, int64_t here) {
                 Vector<T> total{};
                 each_output([&](int64_t from, int64_t channel) {
                     const T* h = after_ + at * plan_.channels * n + channel * n * width + shift;
-                    const T* own = adjoint + from * chunk.output + j;
+                    const T* own = by_output(chunk, adjoint, from) + j;
                     total += sum_over(
                         n, [&](int64_t p) { return own[p * k] * load(h + p * width); });
                 });
@@ -340,7 +364,7 @@ class Propagation {
 
     const Plan<T>& plan_;
     const Packed<T> packed_;
-    T *after_, *back_, *other_;
+    T *after_, *back_, *other_, *by_value_;
     T *swing_ = nullptr, *base_ = nullptr, *by_swing_ = nullptr, *by_base_ = nullptr;
     T* gated_ = nullptr;
 };

@@ -3,30 +3,77 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "lanes.hpp"
 
 namespace pinn {
 
-// Adam (Kingma and Ba 2015, algorithm 1): moments in place, ``update`` is what is to be added.
-// ``first_correction`` divides the first moment, ``root_correction`` the root of the second.
+// What one call of Adam's update knows beside the rows.
+struct AdamSettings {
+    double beta1, beta2, epsilon;
+    double first_correction, root_correction;  // divide the first moment, the root of the second
+};
+
+// Functions of one row are never inlined: whoever calls them runs the same instructions, so that
+// products and sums are rounded together, or apart, alike.
+
+// Adam (Kingma and Ba 2015, algorithm 1): moments in place, ``update`` is what is to be added. With
+// ``Decay`` (AdamW, Loshchilov and Hutter 2019) less ``shrink`` times the parameters.
+template <class T, bool Decay>
+[[gnu::noinline]] void adam_row(const T* __restrict g, T* __restrict m, T* __restrict v, T rate,
+                                const T* __restrict parameters, T shrink, int64_t size,
+                                const AdamSettings& by, T* __restrict update) {
+    const T keep1 = T(by.beta1), take1 = T(1 - by.beta1), keep2 = T(by.beta2),
+            take2 = T(1 - by.beta2);
+    const T inverse = T(1 / by.root_correction), least = T(by.epsilon);
+    const T factor = T(rate / -by.first_correction);
+    for (int64_t k = 0; k < size; ++k) {
+        m[k] = keep1 * m[k] + take1 * g[k];
+        v[k] = keep2 * v[k] + take2 * (g[k] * g[k]);
+        update[k] = factor * (m[k] / (std::sqrt(v[k]) * inverse + least));
+        if (Decay) update[k] -= shrink * parameters[k];
+    }
+}
+
+// The same for a pack; without decay ``parameters`` and ``shrink`` are null.
 template <class T>
-void adam(const T* gradient, T* first, T* second, const T* rate, T* update, int64_t members,
-          int64_t size, double beta1, double beta2, double epsilon, double first_correction,
-          double root_correction) {
-    const T keep1 = T(beta1), take1 = T(1 - beta1), keep2 = T(beta2), take2 = T(1 - beta2);
-    const T inverse = T(1 / root_correction), least = T(epsilon);
-    for (int64_t member = 0; member < members; ++member) {
-        const T factor = T(rate[member] / -first_correction);
-        const T* __restrict g = gradient + member * size;
-        T* __restrict m = first + member * size;
-        T* __restrict v = second + member * size;
-        T* __restrict to = update + member * size;
-        for (int64_t k = 0; k < size; ++k) {
-            m[k] = keep1 * m[k] + take1 * g[k];
-            v[k] = keep2 * v[k] + take2 * (g[k] * g[k]);
-            to[k] = factor * (m[k] / (std::sqrt(v[k]) * inverse + least));
+void adam(const T* gradient, T* first, T* second, const T* rate, const T* parameters,
+          const T* shrink, T* update, int64_t members, int64_t size, const AdamSettings& by) {
+    for (int64_t i = 0; i < members; ++i) {
+        const int64_t at = i * size;
+        if (shrink)
+            adam_row<T, true>(gradient + at, first + at, second + at, rate[i], parameters + at,
+                              shrink[i], size, by, update + at);
+        else
+            adam_row<T, false>(gradient + at, first + at, second + at, rate[i], nullptr, T(0), size,
+                               by, update + at);
+    }
+}
+
+// result = factors[0] rows[0] + factors[1] rows[1] + ..., in this order.
+template <class T>
+[[gnu::noinline]] void weighted_sum(const T* const* rows, const T* factors, int64_t count,
+                                    int64_t size, T* __restrict result) {
+    for (int64_t k = 0; k < size; ++k) result[k] = factors[0] * rows[0][k];
+    for (int64_t i = 1; i < count; ++i) {
+        const T* __restrict row = rows[i];
+        for (int64_t k = 0; k < size; ++k) result[k] += factors[i] * row[k];
+    }
+}
+
+// The same for every member: rows (count tensors of m x size), factors (count, m).
+template <class T>
+void weighted_sums(const T* const* rows, const T* factors, int64_t count, int64_t members,
+                   int64_t size, T* result) {
+    std::vector<const T*> own(count);
+    std::vector<T> by(count);
+    for (int64_t i = 0; i < members; ++i) {
+        for (int64_t r = 0; r < count; ++r) {
+            own[r] = rows[r] + i * size;
+            by[r] = factors[r * members + i];
         }
+        weighted_sum(own.data(), by.data(), count, size, result + i * size);
     }
 }
 
@@ -41,7 +88,7 @@ inline Vector<double> load_double(const T* at) {
 
 // sum left[k] right[k] in double, in an order that depends on ``size`` alone.
 template <class T>
-double dot(const T* left, const T* right, int64_t size) {
+[[gnu::noinline]] double dot(const T* left, const T* right, int64_t size) {
     constexpr int parts = 8, step = parts * lanes<double>;
     Vector<double> part[parts] = {};
     int64_t k = 0;
@@ -56,20 +103,25 @@ double dot(const T* left, const T* right, int64_t size) {
     return sum;
 }
 
-// sums[pair][member] = the inner product of that row of left[pair] and right[pair]. Pairs share
-// tensors, so they go through together, a cached piece of the row at a time.
+// sums[pair * step] = the inner product of left[pair] and right[pair], ``at`` numbers on. Pairs
+// share tensors, so they go through together, a cached piece of the row at a time.
+template <class T>
+void row_dots(const T* const* left, const T* const* right, int64_t pairs, int64_t at, int64_t size,
+              double* sums, int64_t step) {
+    constexpr int64_t piece = 2048;
+    for (int64_t pair = 0; pair < pairs; ++pair) sums[pair * step] = 0.0;
+    for (int64_t from = 0; from < size; from += piece)
+        for (int64_t pair = 0; pair < pairs; ++pair)
+            sums[pair * step] += dot(left[pair] + at + from, right[pair] + at + from,
+                                     std::min(piece, size - from));
+}
+
+// sums[pair][member] = the inner product of that row of left[pair] and right[pair].
 template <class T>
 void dots(const T* const* left, const T* const* right, int64_t pairs, int64_t members, int64_t size,
           double* sums) {
-    constexpr int64_t piece = 2048;
-    std::fill_n(sums, pairs * members, 0.0);
     for (int64_t member = 0; member < members; ++member)
-        for (int64_t from = 0; from < size; from += piece)
-            for (int64_t pair = 0; pair < pairs; ++pair) {
-                const int64_t at = member * size + from;
-                sums[pair * members + member] +=
-                    dot(left[pair] + at, right[pair] + at, std::min(piece, size - from));
-            }
+        row_dots(left, right, pairs, member * size, size, sums + member, members);
 }
 
 }  // namespace pinn

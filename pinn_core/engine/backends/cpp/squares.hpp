@@ -20,26 +20,63 @@ inline double summed(int64_t size, const Vectors& vectors, const Scalars& scalar
     return sum;
 }
 
-// loss[member] = sum (value - demanded)^2 / points, and its derivative by the values.
+// slope = factor share (value - target); shares are ones where null.
 template <class T>
-void misfit(const T* values, const T* demanded, int64_t members, int64_t size, int64_t shared,
-            int64_t points, T* slope, double* loss) {
-    const T factor = T(2) / T(points);
+[[gnu::noinline]] void slopes(const T* value, const T* target, const T* share, int64_t size,
+                              T factor, T* __restrict slope) {
+    if (share)
+        for (int64_t k = 0; k < size; ++k) slope[k] = factor * share[k] * (value[k] - target[k]);
+    else
+        for (int64_t k = 0; k < size; ++k) slope[k] = factor * (value[k] - target[k]);
+}
+
+// sum (value - target)^2.
+template <class T>
+[[gnu::noinline]] double distance(const T* value, const T* target, int64_t size) {
+    return summed(
+        size,
+        [&](int64_t k) {
+            const Vector<double> d = load_double(value + k) - load_double(target + k);
+            return d * d;
+        },
+        [&](int64_t k) {
+            const double d = double(value[k]) - double(target[k]);
+            return d * d;
+        });
+}
+
+// sum weight (value - target)^2.
+template <class T>
+[[gnu::noinline]] double distance(const T* value, const T* target, const T* weight, int64_t size) {
+    return summed(
+        size,
+        [&](int64_t k) {
+            const Vector<double> d = load_double(value + k) - load_double(target + k);
+            return load_double(weight + k) * d * d;
+        },
+        [&](int64_t k) {
+            const double d = double(value[k]) - double(target[k]);
+            return double(weight[k]) * d * d;
+        });
+}
+
+// The mean over points of a term's squared mismatches, times its shares unless these are null.
+template <class T>
+double mean_square(const T* value, const T* target, const T* share, int64_t size, int64_t points) {
+    return (share ? distance(value, target, share, size) : distance(value, target, size)) /
+           double(points);
+}
+
+// loss[member] and its derivative by the values; targets and shares may be those of all members.
+template <class T>
+void misfit(const T* values, const T* targets, const T* shares, int64_t members, int64_t size,
+            bool shared_target, bool shared_share, int64_t points, T* slope, double* loss) {
     for (int64_t member = 0; member < members; ++member) {
-        const T* value = values + member * size;
-        const T* wanted = demanded + (shared ? 0 : member * size);
-        T* __restrict to = slope + member * size;
-        for (int64_t k = 0; k < size; ++k) to[k] = factor * (value[k] - wanted[k]);
-        const auto far = [&](int64_t k) {
-            return load_double(value + k) - load_double(wanted + k);
-        };
-        loss[member] = summed(
-                           size, [&](int64_t k) { return far(k) * far(k); },
-                           [&](int64_t k) {
-                               const double d = double(value[k]) - double(wanted[k]);
-                               return d * d;
-                           }) /
-                       double(points);
+        const int64_t at = member * size;
+        const T* target = targets + (shared_target ? 0 : at);
+        const T* share = shares ? shares + (shared_share ? 0 : at) : nullptr;
+        slopes(values + at, target, share, size, T(2) / T(points), slope + at);
+        loss[member] = mean_square(values + at, target, share, size, points);
     }
 }
 
@@ -47,22 +84,11 @@ void misfit(const T* values, const T* demanded, int64_t members, int64_t size, i
 template <class T>
 void squares(const T* values, const T* targets, const T* weights, int64_t members, int64_t size,
              int64_t tables, double* sums) {
-    for (int64_t member = 0; member < members; ++member) {
-        const T* value = values + member * size;
-        for (int64_t table = 0; table < tables; ++table) {
-            const T *target = targets + table * size, *weight = weights + table * size;
-            sums[table * members + member] = summed(
-                size,
-                [&](int64_t k) {
-                    const Vector<double> d = load_double(value + k) - load_double(target + k);
-                    return load_double(weight + k) * d * d;
-                },
-                [&](int64_t k) {
-                    const double d = double(value[k]) - double(target[k]);
-                    return double(weight[k]) * d * d;
-                });
-        }
-    }
+    for (int64_t member = 0; member < members; ++member)
+        for (int64_t table = 0; table < tables; ++table)
+            sums[table * members + member] =
+                distance(values + member * size, targets + table * size, weights + table * size,
+                         size);
 }
 
 }  // namespace pinn

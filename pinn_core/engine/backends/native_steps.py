@@ -1,0 +1,218 @@
+"""Whole training steps in C++ (``cpp/steps.hpp``): several in one call for a pack."""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinn_core.engine.backends import library, native
+from pinn_core.engine.backends.native_polynomials import form_of
+from pinn_core.engine.operators import Channels
+from pinn_core.engine.polynomials import Polynomials
+from pinn_core.engine.stack import Stack
+
+_POINTER, _COUNT, _NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+
+
+class _Table(ctypes.Structure):
+    """``PointTable`` in cpp/steps.hpp."""
+
+    _fields_ = (("at", _POINTER), ("member", _COUNT))
+
+
+class _Term(ctypes.Structure):
+    """``LossTerm`` in cpp/steps.hpp."""
+
+    _fields_ = (
+        ("plan", _POINTER),
+        ("form", _POINTER),
+        ("points", _Table),
+        ("targets", _Table),
+        ("shares", _Table),
+        ("coefficients", _Table),
+        ("rows", _POINTER),
+    )
+
+
+class _Watched(ctypes.Structure):
+    """``Watched`` in cpp/steps.hpp."""
+
+    _fields_ = (("plan", _POINTER), ("points", _POINTER))
+
+
+class _Job(ctypes.Structure):
+    """``StepsJob`` in cpp/steps.hpp."""
+
+    _fields_ = (
+        *((name, _COUNT) for name in ("steps", "members", "parameters", "terms", "watched")),
+        *((name, ctypes.c_int32) for name in ("threads", "free_gradients")),
+        *((name, _POINTER) for name in ("term", "watch", "theta", "previous_update", "initial")),
+        *((name, _POINTER) for name in ("weights", "first", "second", "rates", "shrinks")),
+        ("corrections", _POINTER),
+        *((name, _NUMBER) for name in ("beta1", "beta2", "epsilon")),
+        *((name, _COUNT) for name in ("tables", "sources", "values")),
+        *((name, _POINTER) for name in ("source", "targets", "table_weights")),
+        *((name, _POINTER) for name in ("exact_weights", "always", "gradients")),
+        *((name, _COUNT) for name in ("always_row", "gradients_row", "derived")),
+        ("derive", _POINTER),
+    )
+
+
+@dataclass(frozen=True)
+class Term:
+    """A loss term: its stack and operators, and its quantities as polynomials of the channels.
+
+    ``coordinates`` (m or 1, N partners, d), ``targets``, ``shares`` (m or 1, N, q; None: ones) and
+    ``coefficients`` (m or 1, N, columns) are those of all its points, of which a step takes
+    ``count``.
+    """
+
+    stack: Stack
+    operators: Channels
+    form: Polynomials
+    coordinates: Tensor
+    targets: Tensor
+    shares: Tensor | None
+    coefficients: Tensor | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Adam:
+    """The moments (m, P), and the next steps' rates, shares of decay and corrections."""
+
+    first: Tensor
+    second: Tensor
+    rates: Tensor
+    shrinks: Tensor | None
+    corrections: Tensor
+    constants: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where every step's numbers go, and the tables (t, values) that values are compared with.
+
+    ``sources`` are terms by number and, after them, what is watched. Where gradients are recorded
+    in every step, the losses of the equation and of the terms ``derived`` stand beside them.
+    """
+
+    sources: Sequence[int]
+    targets: Tensor
+    weights: Tensor
+    derived: Sequence[int]
+
+
+class Steps:
+    """The steps of one pack: what stays the same from call to call."""
+
+    def __init__(
+        self,
+        terms: Sequence[Term],
+        watched: Sequence[tuple[Stack, Tensor]],
+        record: Record,
+        parameters: Tensor,
+        threads: int,
+    ) -> None:
+        self._threads = threads
+        self._like, self._precision = parameters.shape, parameters.dtype
+        self._run = library.function("steps", self._precision)
+        self._held: list[Any] = []
+        self._term = (_Term * len(terms))()
+        for place, term in zip(self._term, terms, strict=True):
+            form = form_of(term.form)
+            self._held.append(form)
+            place.form = form.address
+            members, _, width = term.coordinates.shape
+            shape = torch.Size((members, term.count * term.form.partners, width))
+            place.plan = self._plan(term.stack, term.operators, shape, keep=True)
+            place.points, place.targets, place.shares, place.coefficients = (
+                self._table(table)
+                for table in (term.coordinates, term.targets, term.shares, term.coefficients)
+            )
+        self._watch = (_Watched * len(watched))()
+        for place, (stack, points) in zip(self._watch, watched, strict=True):
+            place.plan = self._plan(stack, Channels((), points.shape[2]), points.shape, keep=False)
+            place.points = self._table(points).at
+        self._job = _Job(
+            members=self._like[0],
+            parameters=self._like[1],
+            terms=len(terms),
+            watched=len(watched),
+            threads=threads,
+            term=ctypes.addressof(self._term),
+            watch=ctypes.addressof(self._watch),
+            tables=len(record.targets),
+            sources=len(record.sources),
+            values=record.targets.shape[1],
+            source=self._kept((_COUNT * len(record.sources))(*record.sources)),
+            targets=self._table(record.targets).at,
+            table_weights=self._table(record.weights).at,
+            derived=len(record.derived),
+            derive=self._kept((_COUNT * len(record.derived))(*record.derived)),
+        )
+
+    def run(
+        self,
+        steps: int,
+        rows: Sequence[Tensor | None],
+        parameters: tuple[Tensor, Tensor, Tensor],
+        weights: tuple[Tensor, Tensor],
+        adam: Adam,
+        tables: tuple[Tensor, Tensor | None],
+    ) -> None:
+        """Make so many steps.
+
+        ``rows`` (steps, m, n) choose among each term's points; ``parameters`` are the present, the
+        initial ones and the last update, ``weights`` those of the terms as rounded and in float64;
+        ``tables`` begin with the first step's row: (rows, numbers, m), the second for gradients
+        where they are recorded in every step.
+        """
+        for place, own in zip(self._term, rows, strict=True):
+            place.rows = _place(own)
+        theta, initial, previous = parameters
+        always, gradients = tables
+        job = self._job
+        job.steps, job.free_gradients = steps, gradients is not None
+        job.theta, job.initial, job.previous_update = map(_place, (theta, initial, previous))
+        job.weights, job.exact_weights = map(_place, weights)
+        job.first, job.second = _place(adam.first), _place(adam.second)
+        job.rates, job.shrinks = _place(adam.rates), _place(adam.shrinks)
+        job.corrections = _place(adam.corrections)
+        job.beta1, job.beta2, job.epsilon = adam.constants
+        job.always, job.always_row = _place(always), always.stride(0)
+        job.gradients = _place(gradients)
+        job.gradients_row = 0 if gradients is None else gradients.stride(0)
+        library.refuse(self._run(ctypes.byref(job)), "steps")
+
+    def _plan(self, stack: Stack, channels: Channels, points: torch.Size, keep: bool) -> int:
+        plan = native.plan_of(
+            stack, channels, self._like, points, self._precision, self._threads, keep
+        )
+        self._held.append(plan)
+        handle: int = plan.handle
+        return handle
+
+    def _table(self, table: Tensor | None) -> _Table:
+        """Where a tensor (m or 1, ...) lies, which lives as long as this object."""
+        if table is None:
+            return _Table(None, 0)
+        table = table.to(self._precision).contiguous()
+        self._held.append(table)
+        return _Table(table.data_ptr(), 0 if len(table) == 1 else table.stride(0))
+
+    def _kept(self, numbers: Any) -> int:  # noqa: ANN401
+        """The address of numbers that live as long as this object."""
+        self._held.append(numbers)
+        return ctypes.addressof(numbers)
+
+
+def _place(tensor: Tensor | None) -> int | None:
+    if tensor is None:
+        return None
+    if not tensor.is_contiguous():
+        raise ValueError(f"native steps need contiguous tensors, found strides {tensor.stride()}")
+    return tensor.data_ptr()

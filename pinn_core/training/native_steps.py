@@ -1,0 +1,163 @@
+"""Steps that the native backend makes by itself, several in one call.
+
+The parts say what native form they have: terms their polynomials, batches what points are
+``ahead``, the optimizer its updates. Where one has none, where something is due that takes more
+than a step's own numbers, and for a backend other than the native one, ``Pack`` makes the step in
+Python. Both ways call the same functions in C++ and give the same bits.
+"""
+
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pinn_core.discretization.discretization import COEFFICIENTS, Discretization
+from pinn_core.engine.backends import native_steps as native
+from pinn_core.engine.operators import Channels
+from pinn_core.engine.propagation import straightened
+from pinn_core.engine.stack import Stack
+from pinn_core.objectives import Term
+from pinn_core.optimizers import Optimizer
+from pinn_core.optimizers.optimizer import AdamAhead, Settings
+from pinn_core.samplers import Ahead, Batches, Foreseeing
+from pinn_core.training.loss_weights import LossWeights
+from pinn_core.training.recording import Recorder
+from pinn_core.training.state import State
+
+SECONDS = 0.05
+"""How long a call may take: signals and progress wait for its end."""
+
+
+class NativeSteps:
+    """The native steps of one pack in one stage of its training."""
+
+    def __init__(
+        self,
+        disc: Discretization,
+        batches: Foreseeing,
+        terms: Sequence[Term],
+        native_terms: Sequence[native.Term],
+        recorder: Recorder,
+        loss_weights: LossWeights,
+        state: State,
+    ) -> None:
+        self._batches = batches
+        self._names = [term.points for term in terms]
+        self._recorder, self._loss_weights = recorder, loss_weights
+        self._most = 1
+        watched: list[tuple[Stack, Tensor]] = []
+        sources = []
+        for source in recorder.sources:
+            if isinstance(source, str):
+                sources.append(self._names.index(source))
+            else:
+                sources.append(len(terms) + len(watched))
+                stack, points, _ = straightened(disc.stack, source.coordinates, ())
+                watched.append((stack, points))
+        free = recorder.gradients_are_free
+        derived = [at for at, term in enumerate(terms) if free and term.name in recorder.derived]
+        record = native.Record(sources, *recorder.metrics.tables, derived)
+        self._steps = native.Steps(native_terms, watched, record, state.parameters, disc.threads)
+
+    @classmethod
+    def of(
+        cls,
+        disc: Discretization,
+        batches: Batches,
+        terms: Sequence[Term],
+        recorder: Recorder,
+        loss_weights: LossWeights,
+        state: State,
+    ) -> "NativeSteps | None":
+        """The native steps of a pack, None where one of its parts has no native form."""
+        plain = disc.backend == "native" and disc.plain and disc.stack.takes_coordinates
+        if not plain or disc.error_outputs or loss_weights.weighs_points or state.past is not None:
+            return None
+        if not isinstance(batches, Foreseeing):
+            return None
+        ahead = batches.ahead(0)
+        made = [_term(disc, term, ahead[term.points]) for term in terms]
+        native_terms = [each for each in made if each is not None]
+        if len(native_terms) < len(terms):
+            return None
+        return cls(disc, batches, terms, native_terms, recorder, loss_weights, state)
+
+    def reach(self, step: int) -> int:
+        """The row up to which points are known, and which one call may take to."""
+        known = [len(own) for own in self._rows(step) if own is not None]
+        return step + min([self._most, *known])
+
+    def make(
+        self, state: State, optimizer: Optimizer, settings: Settings, step: int, count: int
+    ) -> None:
+        """Make ``count`` steps from ``step`` on, of which the optimizer knows its updates.
+
+        The rows of all but the first must have nothing due that these steps do not record.
+        """
+        start = time.perf_counter()
+        updates = optimizer.ahead(settings, step - state.phase_start, count)
+        if updates is None:
+            raise ValueError(f"optimizer {optimizer.kind} has no native updates")
+        self._run(state, self._rows(step), updates, step, count)
+        each = (time.perf_counter() - start) / count
+        self._most = max(1, round(SECONDS / each))
+
+    def _rows(self, step: int) -> list[Tensor | None]:
+        ahead = self._batches.ahead(step)
+        return [ahead[name].rows for name in self._names]
+
+    def _run(
+        self,
+        state: State,
+        rows: Sequence[Tensor | None],
+        updates: AdamAhead,
+        step: int,
+        count: int,
+    ) -> None:
+        adam = native.Adam(
+            state.optimizer["first"],
+            state.optimizer["second"],
+            updates.rates,
+            updates.shrinks,
+            torch.tensor(updates.corrections, dtype=torch.float64),
+            (updates.beta1, updates.beta2, updates.epsilon),
+        )
+        free = self._recorder.gradients_are_free
+        self._steps.run(
+            count,
+            [None if own is None else own[:count] for own in rows],
+            (state.parameters, state.initial, state.previous_update),
+            (self._loss_weights.rounded, state.weights),
+            adam,
+            (state.sums["always"][step:], state.sums["gradients"][step:] if free else None),
+        )
+
+
+def _term(disc: Discretization, term: Term, ahead: Ahead) -> native.Term | None:
+    """A loss term as the native steps take it, if it has such a form."""
+    form = term.native_form(disc)
+    if form is None or any(op.third for op in term.operators):
+        return None
+    point_set = ahead.point_set
+    places = term.evaluated_at(point_set.coordinates)
+    stack, points, operators = straightened(disc.stack, places, term.operators)
+    columns, quantities = form.polynomials.columns, len(form.polynomials.quantities)
+    if columns and COEFFICIENTS not in point_set.tables:
+        return None
+    target = (
+        points.new_zeros(1, len(point_set), quantities)
+        if form.target is None
+        else point_set[form.target]
+    )
+    share = term.share(point_set)
+    return native.Term(
+        stack,
+        Channels(operators, points.shape[2]),
+        form.polynomials,
+        points,
+        target,
+        None if share is None else share.expand(-1, -1, quantities),
+        point_set[COEFFICIENTS] if columns else None,
+        ahead.count,
+    )
