@@ -6,21 +6,20 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.discretization.hard_form import HardForm
 from pinn_core.engine.backends import settled
 from pinn_core.engine.operators import Operator
-from pinn_core.engine.precision import DTYPES
+from pinn_core.engine.precision import dtype_of
 from pinn_core.engine.propagation import differentiable_channels, forward
 from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Periodic, Raw
 from pinn_core.networks import Network
 from pinn_core.problems import Condition, Points, Problem
 from pinn_core.randomness import generator
+from pinn_core.tensors import Tensor, torch
 
 Constraints = Literal["soft", "hard"]
 """Whether conditions are terms of the loss, or kept by the form of the solution where they can."""
@@ -144,7 +143,7 @@ class Discretization:
         constraints: Constraints = "soft",
     ) -> None:
         self.problem = problem
-        self.dtype = DTYPES[precision]
+        self.dtype = dtype_of(precision)
         self.device = device
         self.threads = threads
         self.operators = problem.operators

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.operators import Operator
 from pinn_core.problems import Condition, Problem
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.squares import misfit
 
 Factors = Callable[[str, Tensor, Tensor], Tensor | None]

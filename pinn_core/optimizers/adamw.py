@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.checks import at_least
 from pinn_core.optimizers.adam import Adam
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings, State, StepContext
 from pinn_core.optimizers.schedule import decayed
+from pinn_core.tensors import Tensor
 
 
 @OPTIMIZERS.register("adamw")

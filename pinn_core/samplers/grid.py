@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import draw
 from pinn_core.samplers.sampler import SAMPLERS, Asked, Batch, Batches, Sampler, Tensors
+from pinn_core.tensors import Tensor
 
 
 @SAMPLERS.register("grid")
