@@ -2,10 +2,12 @@
 
 import platform
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -94,13 +96,22 @@ def environment(device: str = "cpu", backend: str = "auto") -> dict[str, str]:
     The backend is the one that serves where ``backend`` was asked for.
     """
     return {
-        "pinn-sweeps": version("pinn-sweeps"),
+        "pinn-sweeps": _own_version(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
         "backend": backends.identity(backend, device),
         "processor": _processor(device),
     }
+
+
+def _own_version() -> str:
+    """The installed version; of a checkout that is not installed, what its pyproject.toml says."""
+    try:
+        return version("pinn-sweeps")
+    except PackageNotFoundError:
+        project = Path(__file__).parents[2] / "pyproject.toml"
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def _check(members: Sequence[Member]) -> None:

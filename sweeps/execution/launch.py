@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analysis.wording import count
+from pinn_core.engine.backends.build import cache_obstacle, temporary_folder
 from pinn_core.records.trajectory import TrajectoryError
 from sweeps.display.callbacks import Callbacks
 from sweeps.display.log_file import LogFile
@@ -106,6 +107,8 @@ def run_study(
                 progress.say(f"set aside, will be done again: {problem}")
             if replaced:
                 progress.say(replaced)
+            if context.device == "cpu" and (obstacle := cache_obstacle()):
+                progress.say(f"compiled code is kept in {temporary_folder()}: {obstacle}")
             launch = _Launch(study, folder, trajectories, crew, publisher, progress)
             with progress:
                 return launch.run()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -32,10 +34,16 @@ print(identity("auto", "cpu"), float(value.sum()))
 ONCE = "The eager backend serves, slower than the native one: "
 
 
+@pytest.fixture(autouse=True)
+def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that a test compiles lies where other processes look for it."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Of a process whose cache is new and whose temporary files are ours."""
-    (tmp_path / "tmp").mkdir()
     return {
         **{k: v for k, v in os.environ.items() if k not in ("CXX", "PINN_BACKEND")},
         "PINN_CACHE": str(tmp_path / "cache"),
@@ -93,6 +101,11 @@ def outcome(environment: dict[str, str], **more: str | Path) -> Outcome:
         return ended(process)
 
 
+def instead(folder: Path) -> Path:
+    """Where libraries go while the cache cannot be used."""
+    return folder / "tmp" / f"pinn-sweeps-{os.getuid()}"
+
+
 def builds(folder: Path) -> int:
     return len((folder / "builds").read_text(encoding="utf-8").splitlines())
 
@@ -142,7 +155,7 @@ def test_without_a_compiler_eager_serves(environment: dict[str, str], tmp_path: 
 
 
 @needs_native
-def test_a_cache_that_cannot_be_written_is_done_without(
+def test_where_the_cache_cannot_be_written_all_processes_build_once_and_say_where(
     environment: dict[str, str], tmp_path: Path, compiler: Path
 ) -> None:
     in_the_way = tmp_path / "file"
@@ -150,9 +163,39 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     for cache in (in_the_way, Path("/proc/pinn")):
         name, _, said = outcome(environment, PINN_CACHE=cache, CXX=compiler)
         assert name.startswith("native ")
-        assert said == []
-    assert builds(tmp_path) == 2
-    assert list((tmp_path / "tmp").iterdir()) == []  # private folders go with their process
+        (home,) = instead(tmp_path).glob("native-*")
+        (line,) = said
+        assert line.startswith(f"The compiled library is in {home}: ")
+        assert str(cache) in line
+    assert builds(tmp_path) == 1
+    assert stat.S_IMODE(instead(tmp_path).stat().st_mode) == 0o700
+
+
+@needs_native
+def test_a_temporary_folder_in_which_others_can_write_is_not_used_either(
+    environment: dict[str, str], tmp_path: Path, compiler: Path
+) -> None:
+    instead(tmp_path).mkdir()
+    instead(tmp_path).chmod(0o777)
+    for count in (1, 2):
+        name, _, said = outcome(environment, PINN_CACHE="/proc/pinn", CXX=compiler)
+        assert name.startswith("native ")
+        assert f"every user can write in {instead(tmp_path)}" in said[0]
+        assert builds(tmp_path) == count
+    assert list(instead(tmp_path).iterdir()) == []
+    assert list((tmp_path / "tmp").iterdir()) == [instead(tmp_path)]  # theirs go with processes
+
+
+def test_what_is_wrong_with_a_cache_is_known_without_building(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("PINN_CACHE", str(cache))
+    assert build.cache_obstacle() is None
+    cache.chmod(0o777)
+    assert build.cache_obstacle() == f"every user can write in {cache}; chmod o-w makes it yours"
+    monkeypatch.setenv("PINN_CACHE", "/proc/pinn")
+    assert "/proc/pinn" in str(build.cache_obstacle())
 
 
 STRANGER = 54_321
@@ -193,8 +236,10 @@ def test_a_cache_in_which_others_can_write_is_not_used(
     monkeypatch.setenv("CXX", str(compiler))
     build.load()
     assert bool(list(cache.iterdir())) == (reason is None)
-    beginning = "The cache folder is not used, every process compiles anew: "
-    assert caplog.messages == ([beginning + reason.format(written)] if reason else [])
+    assert bool(list(instead(tmp_path).glob("native-*"))) == (reason is not None)
+    assert [message.partition(": ")[2] for message in caplog.messages] == (
+        [reason.format(written)] if reason else []
+    )
 
 
 @needs_native
@@ -294,13 +339,35 @@ def test_another_machine_compiler_or_version_has_another_key(
 
 
 @needs_native
-def test_a_shipped_library_is_preferred_if_it_is_of_this_source(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: Path
+def test_a_shipped_library_serves_where_none_can_be_built_the_widest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: Path, compiler: Path
 ) -> None:
-    assert build._shipped() is None
-    shipped = tmp_path / "_native.so"
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
     monkeypatch.setattr(build, "SHIPPED", shipped)
-    shipped.write_bytes(library.read_bytes())
-    assert build.load().key.startswith("shipped ")
+    for level in ("1", "2"):  # a byte at the end tells their hashes apart
+        (shipped / f"_native-{level}.so").write_bytes(library.read_bytes() + level.encode())
+    (shipped / "_native-3.so").write_bytes(b"for another machine")
+    monkeypatch.setenv("PINN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CXX", str(compiler))
+    assert not build.load().key.startswith("shipped ")
+    monkeypatch.setenv("CXX", str(tmp_path / "absent"))
+    assert build.load().key == f"shipped {build._hash(shipped / '_native-2.so')[:16]}"
     monkeypatch.setattr(build, "source_key", lambda: "the next version")
-    assert build._shipped() is None
+    with pytest.raises(build.BuildError, match="absent does not work"):
+        build.load()
+
+
+@needs_native
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the levels are of x86-64")
+def test_of_a_wheels_levels_the_one_of_this_cpu_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = script(tmp_path / "c++", f'exec {build._compiler()[0]} "$@" -O0\n')
+    monkeypatch.setenv("CXX", str(quick))
+    build.ship(tmp_path)
+    monkeypatch.setattr(build, "SHIPPED", tmp_path)
+    monkeypatch.setenv("CXX", str(tmp_path / "absent"))
+    wide = "avx512f" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    best = tmp_path / f"_native-{build.LEVELS[wide]}.so"
+    assert build.load().key == f"shipped {build._hash(best)[:16]}"

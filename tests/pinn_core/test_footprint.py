@@ -76,7 +76,7 @@ def test_the_estimate_covers_what_a_training_holds(regression: bool) -> None:
 def allocated_at_most(one: Configuration) -> int:
     """Bytes of torch's CPU allocator at the peak of a training."""
     gc.collect()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as seen:
         train([Member(one, 0)], backend="eager")
     changes = [e.nbytes() for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
     total = peak = 0

@@ -19,6 +19,7 @@ from optuna.storages.journal import JournalFileBackend
 from rich.console import Console
 
 from analysis.load import StudyData
+from pinn_core.engine.backends.build import temporary_folder
 from sweeps.display import reporting
 from sweeps.errors import StudyError
 from sweeps.execution import launch as launch_module
@@ -530,6 +531,19 @@ def test_anything_may_change_while_no_run_is_finished_and_it_is_said(tmp_path: P
     assert code == 0
     assert "plan before, of which no run had finished, is replaced: base.network.width" in said
     assert "is replaced" not in launch(changed, tmp_path)[1]
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_study_says_where_compiled_code_is_if_not_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINN_BACKEND", "eager")  # which compiles nothing
+    monkeypatch.setenv("PINN_CACHE", "/proc/pinn")
+    code, said = launch(sample(tmp_path), tmp_path)
+    assert code == 0
+    (line,) = [line for line in said.splitlines() if "compiled code" in line]
+    assert f"compiled code is kept in {temporary_folder()}: " in line
+    assert "/proc/pinn" in line
 
 
 def test_nothing_may_change_that_a_checkpoint_would_be_lost_by(tmp_path: Path) -> None:

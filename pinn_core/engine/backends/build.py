@@ -6,17 +6,18 @@ build to the installation, which then fails where no compiler is. A library with
 torch's headers compiles in about ten seconds, serves every version of both, and is tuned to the
 very CPU it runs on.
 
-A wheel may carry a library: compile ``cpp/native.cpp`` with ``FLAGS``, the platform's baseline (on
-x86 ``-march=x86-64-v3``) for ``-march=native``, and ``-DPINN_SOURCE="<source_key()>"`` with its
-quotes, and put it beside this file as ``_native.so`` (hatch's ``force-include``, the wheel tagged
-for the platform). It is preferred if it was made of this source and this CPU has what it needs.
+A wheel may carry libraries for machines on which none can be built, where the widest serves that
+this CPU can run. ``ship`` compiles them, one for each vector width, into a folder; they go beside
+this file (hatch's ``force-include``, the wheel tagged for the platform). One that is built here is
+preferred, for it is never narrower than the CPU.
 
 The cache is PINN_CACHE, or ``pinn-sweeps`` in the platform's cache folder. A library's name there
 is a hash of the source, the flags, the compiler's version and the CPU, so that one of another
 machine or version is never found. Library and checksum appear by one rename of their folder; the
 checksum is verified before the library is loaded, and a damaged one is built anew. A cache in which
 others can write is not used at all, nor is a library there that is not this user's: either could
-hold code of theirs.
+hold code of theirs. A cache that cannot be used is replaced, under the same rules, by a folder of
+this user among the temporary files, so that all processes of a machine still build once.
 """
 
 import ctypes
@@ -36,12 +37,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pinn_core.engine.backends.ownership import NotOurs, check_ours, make_ours
+from pinn_core.engine.backends.ownership import check_ours, make_ours
 
 logger = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_name("cpp")
-SHIPPED = Path(__file__).with_name("_native.so")
+SHIPPED = Path(__file__).parent
+"""Where a wheel has its libraries, ``_native-LEVEL.so``; a wider level has a later name."""
+LEVELS = ("x86-64-v3", "x86-64-v4")
+"""What ``-march`` is in these: AVX2, and AVX-512."""
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = (
     *("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast"),  # never -ffast-math: NaN
@@ -66,30 +70,52 @@ class Built:
 
 
 def load() -> Built:
-    """The library for this machine: shipped, built before, or built now. Raises ``BuildError``."""
-    shipped = _shipped()
-    if shipped:
+    """The library for this machine: built before, built now, or shipped. Raises ``BuildError``."""
+    try:
+        return _built_here()
+    except BuildError:
+        shipped = _shipped()
+        if shipped is None:
+            raise
         return shipped
+
+
+def _built_here() -> Built:
     compiler = _compiler()
     key = _key(compiler)
-    complaints = []
-    for folder in _folders():
+    complaints: list[str] = []
+    for folder, checked in (
+        (cache_folder, make_ours),
+        (temporary_folder, make_ours),
+        (_process_folder, Path.resolve),  # of a name that nobody can foresee
+    ):
         try:
-            return Built(ctypes.CDLL(str(_cached(compiler, folder, key))), key)
-        except OSError as error:
+            file = _cached(compiler, checked(folder()), key)
+            library = ctypes.CDLL(str(file))
+        except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
             complaints.append(str(error))
+            continue
+        if complaints:
+            logger.warning("The compiled library is in %s: %s", file.parent, "; ".join(complaints))
+        return Built(library, key)
     raise BuildError(f"no folder to build in and load from: {'; '.join(complaints)}")
 
 
 def _shipped() -> Built | None:
-    """A wheel's library, if it is of this source and runs here."""
-    try:
-        library = ctypes.CDLL(str(SHIPPED))
-        library.pinn_source.restype = ctypes.c_char_p
-        suits = library.pinn_source() == source_key().encode() and library.pinn_runs_here()
-    except (OSError, AttributeError):
-        return None
-    return Built(library, f"shipped {_hash(SHIPPED)[:16]}") if suits else None
+    """Of a wheel's libraries the widest that is of this source and runs here."""
+    for file in sorted(SHIPPED.glob("_native-*.so"), reverse=True):
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(str(file))
+            library.pinn_source.restype = ctypes.c_char_p
+            if library.pinn_source() == source_key().encode() and library.pinn_runs_here():
+                return Built(library, f"shipped {_hash(file)[:16]}")
+    return None
+
+
+def ship(folder: Path) -> None:
+    """Compile what a wheel for x86-64 carries into a folder. Raises ``BuildError``."""
+    for level in LEVELS:
+        _compile_tuned(_compiler(), [f"-march={level}"], folder / f"_native-{level}.so")
 
 
 @cache
@@ -109,6 +135,20 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "pinn-sweeps"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinn-sweeps"
+
+
+def temporary_folder() -> Path:
+    """Where libraries are kept while the cache folder cannot be used."""
+    return Path(tempfile.gettempdir(), f"pinn-sweeps-{os.getuid()}")
+
+
+def cache_obstacle() -> str | None:
+    """Why no library can be added to the cache folder, or None if one can."""
+    try:
+        folder = make_ours(cache_folder())
+    except (OSError, RuntimeError) as error:
+        return str(error)
+    return None if os.access(folder, os.W_OK) else f"{folder} cannot be written"
 
 
 def _compiler() -> list[str]:
@@ -150,27 +190,9 @@ def _processor() -> str:
     return f"{platform.machine()} {platform.processor()} {platform.version()}"
 
 
-def _folders() -> Iterator[Path]:
-    """The cache and, where that cannot be had, a folder of this process alone."""
-    folder = _cache()
-    if folder:
-        yield folder
-    yield _private_folder()
-
-
-def _cache() -> Path | None:
-    """The cache folder; None where there can be none or others can write, which is said."""
-    try:
-        return make_ours(cache_folder())
-    except NotOurs as error:
-        logger.warning("The cache folder is not used, every process compiles anew: %s", error)
-    except (OSError, RuntimeError):  # without a home folder there is no cache
-        pass
-    return None
-
-
 @cache
-def _private_folder() -> Path:
+def _process_folder() -> Path:
+    """A folder that goes with this process, the last resort."""
     folder = tempfile.TemporaryDirectory(prefix="pinn-sweeps-")
     _kept_until_exit.append(folder)
     return Path(folder.name)

@@ -53,12 +53,10 @@ class Fused:
     def compiled(self) -> Callable[..., Tensor]:
         """The function compiled, whatever the device."""
         if self._compiled is None:
-            self._compiled = torch.compile(  # type: ignore[call-overload]  # recompile_limit
-                self._function,
-                fullgraph=True,
-                dynamic=True,
-                backend=self._backend,
-                recompile_limit=VARIANTS,
+            limits = torch._dynamo.config  # the torch.compile of 2.11 does not take it itself
+            limits.recompile_limit = max(VARIANTS, limits.recompile_limit)
+            self._compiled = torch.compile(
+                self._function, fullgraph=True, dynamic=True, backend=self._backend
             )
         return self._compiled
 
