@@ -9,8 +9,13 @@ Reads a study from its store or from MLflow into pandas; never trains.
     Plateau(start=0, length=89, censored=False)
 """
 
-from analysis.load import NoRuns, StudyData, from_mlflow, from_store
-from analysis.plateau import Plateau, PlateauRule, find_plateau, plateau_of, summary_metrics
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.load import NoRuns, StudyData, from_mlflow, from_store
+    from analysis.plateau import Plateau, find_plateau, plateau_of, summary_metrics
+    from analysis.rules import PlateauRule
 
 __all__ = [
     "NoRuns",
@@ -23,3 +28,23 @@ __all__ = [
     "plateau_of",
     "summary_metrics",
 ]
+
+_WHERE = {
+    "NoRuns": "analysis.load",
+    "Plateau": "analysis.plateau",
+    "PlateauRule": "analysis.rules",
+    "StudyData": "analysis.load",
+    "find_plateau": "analysis.plateau",
+    "from_mlflow": "analysis.load",
+    "from_store": "analysis.load",
+    "plateau_of": "analysis.plateau",
+    "summary_metrics": "analysis.plateau",
+}
+"""Names and their modules, which are imported when a name is first asked for."""
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_WHERE[name]), name)
+    return value

@@ -15,8 +15,9 @@ from analysis.censored import Lengths
 from analysis.contrast import KIND, PINN, REDUCTION, REGRESSION, Contrast, contrast_of
 from analysis.expected import Judged, expected_json
 from analysis.load import StudyData
-from analysis.plateau import SCALES, PlateauRule, plateau_of
+from analysis.plateau import plateau_of
 from analysis.remedies import Remedies, remedies_json
+from analysis.rules import SCALES, PlateauRule
 from analysis.statistics import per_run
 from analysis.verdicts import (
     Claim,

@@ -2,96 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from math import inf, isfinite, nan
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.estimates import Interval, median
 from analysis.load import StudyData, stopped_early
-from analysis.plateau import SUMMARISED, PlateauRule, plateau_of
+from analysis.plateau import SUMMARISED, plateau_of
+from analysis.rules import Expectation, Of, PlateauRule, Where
 from analysis.verdicts import Outcome, Verdict, finite
-from analysis.wording import count, number
+from analysis.wording import count
 
-Of = Literal["final", "best", "inside", "after"]
 OUTCOMES: dict[Outcome, str] = {
     "holds": "reproduced",
     "does not hold": "not reproduced",
     "not decidable": "not run at this size",
 }
 """How the verdicts on expected numbers are called."""
-Where = dict[str, int | float | str | bool | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TimesBelow:
-    """Other runs of the study, and how many times smaller than theirs a number is to be."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    model: str
-    where: Where = field(default_factory=dict)
-    factor: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not self.factor > 0:
-            raise ValueError(f"factor must be > 0, found {self.factor}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expectation:
-    """What the median over seeds of a number should be: published, or a threshold.
-
-    The number is a trajectory column of the runs of `model` whose configuration has the values of
-    `where` (by dotted key): its `final` or `best` (smallest) value, or its mean `inside` or `after`
-    the plateau. It should lie `within` a factor of the published `value` (± `spread`, shown only),
-    or `above` and `below` a limit, or so many times below that of other runs.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    model: str
-    where: Where = field(default_factory=dict)
-    metric: str = "error/relative_l2"
-    of: Of = "final"
-    value: float | None = None
-    spread: float | None = None
-    within: float = 2.0
-    above: float | None = None
-    below: float | None = None
-    times_below: TimesBelow | None = None
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        if self.of not in get_args(Of):
-            raise ValueError(f"of must be one of {', '.join(get_args(Of))}, found {self.of!r}")
-        limits = self.above is not None or self.below is not None
-        if (self.value is not None) + limits + (self.times_below is not None) != 1:
-            raise ValueError("needs one of value, above and below, times_below")
-        if self.value is not None and not self.value > 0:
-            raise ValueError(f"value must be > 0, found {self.value}")
-        if self.spread is not None and (self.value is None or not self.spread >= 0):
-            raise ValueError(f"spread must be >= 0 and beside a value, found {self.spread}")
-        if not self.within > 1:
-            raise ValueError(f"within must be > 1, found {self.within}")
-        if self.above is not None and self.below is not None and not self.above < self.below:
-            raise ValueError(f"above must be smaller than below, found {self.above}, {self.below}")
-
-    def words(self) -> str:
-        """What is expected, in words."""
-        if self.value is not None:
-            spread = "" if self.spread is None else f" ± {number(self.spread)}"
-            return f"{number(self.value)}{spread}, within a factor {number(self.within)}"
-        if self.times_below is not None:
-            other, factor = self.times_below, self.times_below.factor
-            times = "" if factor == 1 else f"at least {number(factor)} times "
-            place = f" ({where_in_words(other.where)})" if other.where else ""
-            return f"{times}below {other.model}{place}"
-        limits = {"above": self.above, "below": self.below}
-        return " and ".join(f"{word} {number(x)}" for word, x in limits.items() if x is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,11 +81,6 @@ def expected_json(judged: Iterable[Judged]) -> list[dict[str, Any]]:
         }
         for each in judged
     ]
-
-
-def where_in_words(where: Mapping[str, object]) -> str:
-    """`{"network.depth": 3}` as `network.depth=3`."""
-    return ", ".join(f"{key}={'null' if value is None else value}" for key, value in where.items())
 
 
 def _judge(data: StudyData, rule: PlateauRule, each: Expectation) -> Judged:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,13 +47,15 @@ class StudyData:
     `pack_size`, `digest`, `environment.<package>`, `setting` (the varied keys and values in words;
     equal for the runs of one configuration), and the flattened configuration (`network.width`,
     `phases.0.learning_rate`, ...).
-    `varied` are the dotted keys that the search varied. `read` gets one trajectory by its run id.
+    `varied` are the dotted keys that the search varied. `read` gets one trajectory by its run id,
+    `read_columns`, where there is one, some columns of it, which is quicker.
     """
 
     name: str
     runs: pd.DataFrame
     varied: list[str]
     read: Callable[[str], pd.DataFrame]
+    read_columns: Callable[[str, Sequence[str]], pd.DataFrame] | None = None
 
     def trajectory(self, run_id: str) -> pd.DataFrame:
         """One run's trajectory: index `step`, columns as in the file, `sketch` of arrays or None.
@@ -61,9 +63,23 @@ class StudyData:
         The frame is the caller's to change. Raises KeyError for a run that the study does not have,
         TrajectoryError for a damaged file.
         """
+        self._check(run_id)
+        return self.read(run_id).copy(deep=False)
+
+    def columns(self, run_id: str, names: Sequence[str]) -> pd.DataFrame:
+        """Those of these columns that a run's trajectory has; raises as `trajectory` does.
+
+        What looks at every run of a study for a number or two reads no more than that.
+        """
+        self._check(run_id)
+        if self.read_columns is not None:
+            return self.read_columns(run_id, names)
+        found = self.read(run_id)
+        return found[[name for name in names if name in found]]
+
+    def _check(self, run_id: str) -> None:
         if run_id not in self.runs.index:
             raise KeyError(f"study {self.name!r} has no run {run_id!r}")
-        return self.read(run_id).copy(deep=False)
 
 
 def from_store(directory: str | Path, name: str) -> StudyData:
@@ -149,13 +165,17 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
     with ThreadPoolExecutor(READERS) as pool:  # a distant store is slow to begin
         known = dict(zip(names, pool.map(lambda one: _manifest(one, fetch), names), strict=True))
 
-    @lru_cache(maxsize=CACHED)
-    def read(run_id: str) -> pd.DataFrame:
+    def table(run_id: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         file = f"{run_id}.parquet"
         content = fetch(file)
         check_content(content, known[run_id], file)
-        frame: pd.DataFrame = read_parquet(pa.BufferReader(content), file).table.to_pandas()
-        return frame.set_index("step")
+        read = read_parquet(pa.BufferReader(content), file, columns)
+        frame: pd.DataFrame = read.table.to_pandas()
+        return frame
+
+    @lru_cache(maxsize=CACHED)
+    def read(run_id: str) -> pd.DataFrame:
+        return table(run_id).set_index("step")
 
     runs = pd.DataFrame([_row(manifest) for manifest in known.values()])
     for end in ENDS:
@@ -163,7 +183,7 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
     runs["rerun"] = runs["stage"] == "rerun"
     runs = runs.sort_values(["model", "rerun", "seed", "run_id"]).drop(columns="rerun")
     varied = dict.fromkeys(key for manifest in known.values() for key in manifest.varied)
-    return StudyData(name, runs.set_index("run_id"), list(varied), read)
+    return StudyData(name, runs.set_index("run_id"), list(varied), read, table)
 
 
 def _manifest(run_id: str, fetch: Callable[[str], bytes]) -> Manifest:

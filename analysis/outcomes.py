@@ -8,41 +8,18 @@ Rathore et al. 2024).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.load import StudyData
+from analysis.rules import WrongSolutionRule
 
 LOSSES = ("loss/total", "loss/batch")
 """The first of them that a run recorded is its loss."""
 ERROR = "error/relative_l2"
-
-
-@dataclass(frozen=True)
-class WrongSolutionRule:
-    """When a run has a low loss and a wrong solution.
-
-    Its final loss is at most `loss` times that of its first row, its final relative L2 error above
-    `error`.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    loss: float = 1e-3
-    error: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not self.loss > 0:
-            raise ValueError(f"loss must be > 0, found {self.loss}")
-        if not self.error > 0:
-            raise ValueError(f"error must be > 0, found {self.error}")
-
-    def flags(self, first: float, last: float, error: float) -> bool:
-        """Whether these are the losses and the error of a wrong solution; not where one is NaN."""
-        return last <= self.loss * first and error > self.error
 
 
 def outcomes(data: StudyData, rule: WrongSolutionRule) -> pd.DataFrame:
@@ -63,7 +40,7 @@ def outcomes(data: StudyData, rule: WrongSolutionRule) -> pd.DataFrame:
 def _end(data: StudyData, run_id: str) -> tuple[float, float, float]:
     if data.runs["diverged_at"].notna()[run_id]:
         return np.nan, np.nan, np.nan
-    trajectory = data.trajectory(run_id)
+    trajectory = data.columns(run_id, (*LOSSES, ERROR))
     loss = next((found for found in _recorded(trajectory, LOSSES)), None)
     error = next((found for found in _recorded(trajectory, (ERROR,))), None)
     first, last = (np.nan, np.nan) if loss is None else (loss.iloc[0], loss.iloc[-1])

@@ -11,44 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Scale = Literal["ln", "relative", "absolute"]
-SCALES: tuple[Scale, ...] = get_args(Scale)
+from analysis.rules import PlateauRule
+
 SUMMARISED = ("loss/", "error/", "full/")
-
-
-@dataclass(frozen=True)
-class PlateauRule:
-    """What counts as a plateau.
-
-    `curve` is the trajectory column that is looked at, `spans` are those of the exponential moving
-    averages, applied one after the other, in steps. A step is flat when the smoothed curve falls by
-    at most `drop` over the next `window` steps: in natural logarithms (`ln`), as a fraction of its
-    value at the step (`relative`), or in the curve's own unit (`absolute`).
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    curve: str = "loss/regression"
-    scale: Scale = "ln"
-    spans: tuple[int, ...] = (10, 20)
-    drop: float = 0.15
-    window: int = 20
-
-    def __post_init__(self) -> None:
-        if self.scale not in SCALES:
-            raise ValueError(f"scale must be one of {', '.join(SCALES)}, found {self.scale!r}")
-        if any(span < 1 for span in self.spans):
-            raise ValueError(f"spans must be >= 1, found {min(self.spans)}")
-        if self.window < 1:
-            raise ValueError(f"window must be >= 1, found {self.window}")
-        if not self.drop > 0:
-            raise ValueError(f"drop must be > 0, found {self.drop}")
 
 
 @dataclass(frozen=True)
@@ -76,11 +46,14 @@ def every_step(curve: pd.Series[float]) -> pd.Series[float]:
     Steps between two recorded values are interpolated linearly: an aid of the analysis, since a
     curve may be recorded at every k-th step only; nothing of it is ever written to a file.
     """
-    recorded = curve.astype(float).replace([np.inf, -np.inf], np.nan).dropna()
+    values = curve.astype(float)
+    recorded = values[np.isfinite(values.to_numpy())]
     if recorded.empty:
         return recorded
     first, last = recorded.index.to_numpy()[[0, -1]]
     steps = pd.RangeIndex(first, last + 1, name=curve.index.name)
+    if len(recorded) == len(steps):
+        return recorded.set_axis(steps)
     return recorded.reindex(steps).interpolate(method="index")
 
 
@@ -191,18 +164,26 @@ def summary_metrics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, fl
     What a run does not have (the final values of a diverged run, the start of no plateau) is left
     out.
     """
-    errors = trajectory[[name for name in trajectory if str(name).startswith(SUMMARISED)]]
-    errors = errors.astype(float).replace([np.inf, -np.inf], np.nan)
-    summary = {f"final.{name}": value for name, value in errors.iloc[-1].dropna().items()}
-    summary |= {f"best.{name}": value for name, value in errors.min().dropna().items()}
+    names = [str(name) for name in trajectory if str(name).startswith(SUMMARISED)]
+    errors = trajectory[names].to_numpy(dtype=float)
+    errors = np.where(np.isfinite(errors), errors, np.nan)
+    summary = _there("final", names, errors[-1]) | _there("best", names, np.fmin.reduce(errors))
     rate = conflict_rate(trajectory)
     if rate is not None:
         summary["conflict.rate"] = rate
-    work = trajectory.filter(regex="^work/").astype(float).ffill().iloc[-1].dropna()
-    summary |= {f"final.{name}": value for name, value in work.items()}
+    for name in (name for name in trajectory if str(name).startswith("work/")):
+        recorded = trajectory[name].dropna()
+        if len(recorded):
+            summary[f"final.{name}"] = float(recorded.iloc[-1])
     plateau = plateau_of(trajectory, rule)
     if plateau.start is not None:
         summary["plateau.start"] = float(plateau.start)
     summary["plateau.length"] = float(plateau.length)
     summary["plateau.censored"] = float(plateau.censored)
     return summary
+
+
+def _there(of: str, names: Sequence[str], values: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Those of the values that are numbers, by name."""
+    found = zip(names, values.tolist(), strict=True)
+    return {f"{of}.{name}": value for name, value in found if not math.isnan(value)}

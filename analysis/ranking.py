@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.load import StudyData, stopped_early
+from analysis.load import ENDS, StudyData
 
 Direction = Literal["minimize", "maximize"]
 
@@ -49,13 +49,13 @@ def ranking(
 
 def final_value(data: StudyData, run_id: str, metric: str) -> float:
     """The metric in a run's last row; null for a run that diverged or was stopped early."""
-    trajectory = data.trajectory(run_id)
-    if metric not in trajectory:
-        known = ", ".join(sorted(trajectory.select_dtypes("number").columns))
+    found = data.columns(run_id, [metric])
+    if metric not in found:
+        known = ", ".join(sorted(data.trajectory(run_id).select_dtypes("number").columns))
         raise ValueError(f"metric {metric!r} was not recorded: columns are {known}")
-    value = float(trajectory[metric].iloc[-1])
-    cut = data.runs["diverged_at"].notna()[run_id] or stopped_early(data.runs)[run_id]
-    return value if np.isfinite(value) and not cut else np.nan
+    value = float(found[metric].iloc[-1])
+    ends = [data.runs.at[run_id, end] for end in ENDS if end in data.runs]
+    return value if np.isfinite(value) and not pd.notna(ends).any() else np.nan
 
 
 def compared_runs(

@@ -25,7 +25,8 @@ from analysis.censored import Lengths, Median
 from analysis.contrast import KIND, REGRESSION
 from analysis.estimates import LEVEL, Estimate, Interval
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule, first_below, level_left, plateau_of
+from analysis.plateau import first_below, level_left, plateau_of
+from analysis.rules import PlateauRule
 from analysis.verdicts import Measured, Range, Verdict, decide, finite
 
 FEWER = Range("below 1", high=1)

@@ -25,7 +25,8 @@ from analysis.censored import Lengths, Median, ratio_of_lengths
 from analysis.distances import SHARED_ERROR, sketched
 from analysis.estimates import Estimate
 from analysis.load import StudyData
-from analysis.plateau import Plateau, PlateauRule, conflict_rate, plateau_of, summary_metrics
+from analysis.plateau import Plateau, conflict_rate, plateau_of, summary_metrics
+from analysis.rules import PlateauRule
 from analysis.wording import number
 
 LENGTH = "plateau.length"  # the one quantity that may be a lower bound

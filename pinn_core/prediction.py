@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
 from numpy.typing import ArrayLike
@@ -14,6 +13,7 @@ from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.engine.precision import matrix_products
 from pinn_core.engine.stack import padded
 from pinn_core.problems import Problem
+from pinn_core.tensors import torch
 
 VALUE, RESIDUAL = "value", "residual"
 SLACK = 1e-6

@@ -33,8 +33,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from analysis.load import StudyData as StudyData
     from analysis.plateau import Plateau as Plateau
-    from analysis.plateau import PlateauRule as PlateauRule
     from analysis.plateau import find_plateau as find_plateau
+    from analysis.rules import PlateauRule as PlateauRule
     from pinn_core.aggregations import AGGREGATIONS as AGGREGATIONS
     from pinn_core.aggregations import Aggregation as Aggregation
     from pinn_core.aggregations import Sum as Sum
@@ -102,7 +102,8 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "analysis.load": ("StudyData",),
-    "analysis.plateau": ("Plateau", "PlateauRule", "find_plateau"),
+    "analysis.plateau": ("Plateau", "find_plateau"),
+    "analysis.rules": ("PlateauRule",),
     "pinn_core.aggregations": ("AGGREGATIONS", "Aggregation", "Sum"),
     "pinn_core.alignments": ("ALIGNMENTS", "Alignment"),
     "pinn_core.configuration": ("Configuration", "Record", "run_id"),

@@ -123,14 +123,15 @@ def run(
     how_to_go_on = f"interrupted; what is committed is kept. To go on: {again}"
     try:
         with Interrupts(how_to_go_on) as interrupts:
-            from rich.console import Console
-
-            from sweeps.display.reporting import show_outcome
-            from sweeps.execution.launch import DONE, run_study
             from sweeps.store.locate import study_to_run
 
             _load(plugins)
             found = study_to_run(study, overrides or [], runs_dir, store)
+            from rich.console import Console
+
+            from sweeps.display.reporting import show_outcome
+            from sweeps.execution.launch import DONE, run_study
+
             console = Console(highlight=False)
             code = run_study(
                 found,

@@ -26,7 +26,7 @@ of error messages."""
 
 FLOORS = {
     "pinn_core": [
-        ["checks", "messages", "randomness", "records"],
+        ["checks", "messages", "randomness", "records", "tensors"],
         ["parts"],
         ["engine", "plugins", "solvers"],
         ["problems", "vectors", "networks"],

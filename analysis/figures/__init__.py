@@ -33,7 +33,7 @@ from analysis.figures.saved import Drawn, save
 from analysis.figures.sheets import SHEETS, Sheet
 from analysis.figures.style import DPI, STYLE, colours
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule
+from analysis.rules import PlateauRule
 
 __all__ = [
     "FIGURES",

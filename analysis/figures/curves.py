@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.load import StudyData
-from analysis.plateau import Plateau, PlateauRule, plateau_of
+from analysis.plateau import Plateau, plateau_of
+from analysis.rules import PlateauRule
 from analysis.statistics import distance
 
 Part = Literal["inside", "after"]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.figures.saved import Drawn, save
 from analysis.figures.style import DPI, INK, colours, name_of, turns
-from analysis.outcomes import WrongSolutionRule
+from analysis.rules import WrongSolutionRule
 
 CAPTION = (
     "Every run of the search and of the reruns, at its end; both axes logarithmic. The loss is "

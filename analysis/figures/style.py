@@ -27,6 +27,7 @@ STYLE: dict[RcKeyType, Any] = {
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # said, not found anew from all ticks whenever something is laid out
     "axes.labelsize": 8,
     "axes.labelcolor": INK,
     "axes.edgecolor": "#666666",

@@ -18,18 +18,18 @@ from analysis.claims import as_json, note_on_losses, readings, write_claims
 from analysis.comparison import comparison_table
 from analysis.conditioning import conditions
 from analysis.contrast import Contrast, contrast_of, models_of
-from analysis.expected import Expectation, judge_expected
+from analysis.expected import judge_expected
 from analysis.figures import READING, draw_figures, draw_remedies
 from analysis.figures.outcomes import draw_outcomes
 from analysis.load import StudyData
-from analysis.outcomes import WrongSolutionRule, outcomes, wrong_json
-from analysis.plateau import PlateauRule
+from analysis.outcomes import outcomes, wrong_json
 from analysis.ranking import Direction, compared_runs
 from analysis.remedies import Remedies, compare_remedies
 from analysis.report import compared, endings, findings, setting
 from analysis.report.citations import citations
 from analysis.report.conflicts import conflict_rows
 from analysis.report.curves import charts
+from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
 from analysis.statistics import per_run
 from analysis.wording import model_name
 

@@ -11,11 +11,12 @@ import pandas as pd
 from analysis.contrast import Contrast
 from analysis.early_ends import early_ends, ended_early
 from analysis.estimates import SEEDS
-from analysis.expected import OUTCOMES, Judged, where_in_words
+from analysis.expected import OUTCOMES, Judged
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule, summary_metrics
+from analysis.plateau import summary_metrics
 from analysis.remedies import Effect, Remedies, Remedy
 from analysis.report.rows import Rows, text
+from analysis.rules import PlateauRule, where_in_words
 from analysis.statistics import LENGTH, compare_ratio, median_of
 from analysis.verdicts import in_words, ratio_in_words, span_in_words
 from analysis.wording import NONE, count, model_name, number, plus_minus

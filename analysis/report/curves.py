@@ -14,7 +14,8 @@ from analysis.figures.catalogue import FIGURES, Quantity
 from analysis.figures.curves import Curve, lines_of
 from analysis.figures.style import colours, turns
 from analysis.load import StudyData
-from analysis.plateau import Plateau, PlateauRule
+from analysis.plateau import Plateau
+from analysis.rules import PlateauRule
 from analysis.wording import model_name
 
 CURVES = 40  # of a chart, all models together; the others are in the band

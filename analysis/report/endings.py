@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.outcomes import WrongSolutionRule
 from analysis.report.rows import Rows, text
+from analysis.rules import WrongSolutionRule
 from analysis.wording import NONE, model_name, number
 
 CONDITIONS = ("largest", "negative", "condition")

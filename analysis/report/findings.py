@@ -11,9 +11,9 @@ from analysis.censored import Lengths
 from analysis.claims import CLAIMS, compare_readings, judge
 from analysis.contrast import Contrast
 from analysis.load import StudyData
-from analysis.plateau import SCALES, PlateauRule
 from analysis.ranking import Direction, ranking
 from analysis.report.rows import Rows, text
+from analysis.rules import SCALES, PlateauRule
 from analysis.wording import NONE, count, model_name, number, plus_minus
 
 FEW = 3  # models that stand side by side

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from analysis.load import StudyData, stopped_early
-from analysis.plateau import PlateauRule
 from analysis.report.rows import Rows, one_or_all, text
+from analysis.rules import PlateauRule
 from analysis.stops import stops
 from analysis.wording import NONE, duration, model_name, number
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.optimizers.optimizer import Optimizer, Settings, State, StepContext
 from pinn_core.parts import Family, Part
+from pinn_core.tensors import Tensor
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.alignments.alignment import ALIGNMENTS, Alignment, Proposal
 from pinn_core.checks import within
 from pinn_core.optimizers.optimizer import Optimizer, Settings
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.cone import multipliers
 from pinn_core.vectors.gramian import combined, gramian_of
 from pinn_core.vectors.rows import dots

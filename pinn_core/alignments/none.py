@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.alignments.alignment import ALIGNMENTS, Alignment, Proposal
 from pinn_core.optimizers.optimizer import Optimizer, Settings
+from pinn_core.tensors import Tensor
 
 
 @ALIGNMENTS.register("none")

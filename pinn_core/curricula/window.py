@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.engine.operators import Operator
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.problem import Grid, Points, Problem
+from pinn_core.tensors import Tensor
 
 
 class Window(Problem):

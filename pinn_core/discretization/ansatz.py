@@ -4,19 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.discretization.hard_form import HardForm
 from pinn_core.engine.backends import settled
 from pinn_core.engine.operators import Operator
-from pinn_core.engine.precision import DTYPES
+from pinn_core.engine.precision import dtype_of
 from pinn_core.engine.propagation import differentiable_channels, forward
 from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
 from pinn_core.problems import Problem
+from pinn_core.tensors import Tensor, torch
 
 Constraints = Literal["soft", "hard"]
 """Whether conditions are terms of the loss, or kept by the form of the solution where they can."""
@@ -53,7 +52,7 @@ class Ansatz:
         constraints: Constraints = "soft",
     ) -> None:
         self.problem = problem
-        self.dtype = DTYPES[precision]
+        self.dtype = dtype_of(precision)
         self.device = device
         self.threads = threads
         self.operators = problem.operators

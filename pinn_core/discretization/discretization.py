@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.discretization.ansatz import RAW, Ansatz, Constraints
 from pinn_core.inputs import Inputs, Periodic
@@ -16,6 +14,7 @@ from pinn_core.networks import Network
 from pinn_core.problems import Condition, Points, Problem
 from pinn_core.problems.residual_form import traced
 from pinn_core.randomness import generator
+from pinn_core.tensors import Tensor, torch
 
 COEFFICIENTS = "coefficients"
 """The table of a point set that holds what the residual's polynomials take of the points."""

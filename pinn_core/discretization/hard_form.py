@@ -10,13 +10,12 @@ so that beside the value and L[N] the network is asked for the slopes that A nee
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.engine.operators import Operator
 from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.hard import Hard
+from pinn_core.tensors import Tensor, torch
 
 
 class HardForm:
@@ -120,5 +119,5 @@ def _applied(op: Operator, f: Taylor, zeroth: float) -> Tensor:
     return total
 
 
-def _column(table: Tensor, shape: torch.Size) -> Tensor:
+def _column(table: Tensor, shape: "torch.Size") -> Tensor:
     return table.expand(shape)[..., None]

@@ -10,14 +10,13 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet, tables
 from pinn_core.problems import Condition
 from pinn_core.randomness import generator
+from pinn_core.tensors import Tensor, torch
 
 Scheme = Literal["uniform", "latin"]
 DRAWN_TOGETHER = 1 << 14

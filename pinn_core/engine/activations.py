@@ -4,10 +4,8 @@ import math
 from collections.abc import Callable
 from functools import wraps
 
-import torch
-from torch import Tensor
-
 from pinn_core.parts import Family
+from pinn_core.tensors import Tensor, torch
 
 Jet = tuple[Tensor, ...]
 """A function's value and derivatives at points, from order 0 on."""

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.engine.operators import Channels, Operator
+from pinn_core.tensors import Tensor, torch
 
 Wave = Literal["identity", "cos", "sin"]
 
@@ -127,7 +126,7 @@ class _Tables:
 
 
 @lru_cache(maxsize=32)
-def _tables(features: Features, dtype: torch.dtype, device: torch.device) -> _Tables:
+def _tables(features: Features, dtype: "torch.dtype", device: "torch.device") -> _Tables:
     def table(rows: object) -> Tensor:
         return torch.tensor(rows, dtype=dtype, device=device)
 
@@ -140,7 +139,7 @@ def _tables(features: Features, dtype: torch.dtype, device: torch.device) -> _Ta
 
 @lru_cache(maxsize=64)
 def _symbol(
-    features: Features, op: Operator, dtype: torch.dtype, device: torch.device
+    features: Features, op: Operator, dtype: "torch.dtype", device: "torch.device"
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Per feature k what an operator does to a wave: sum T_ijh k_i k_j k_h, k^T A k, b . k."""
     third = [

@@ -13,12 +13,11 @@ from functools import lru_cache
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.engine.stack import Stack, padded
 from pinn_core.randomness import generator
+from pinn_core.tensors import Tensor, torch
 
 Kind = Literal["plain", "factorised", "ntk"]
 Pullback = Callable[[Tensor], Tensor]
@@ -176,7 +175,7 @@ def _fitted(parts: list[Tensor], width: int) -> Tensor:
 
 
 @lru_cache(maxsize=32)
-def _scale(stack: Stack, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _scale(stack: Stack, width: int, dtype: "torch.dtype", device: "torch.device") -> Tensor:
     scale = np.ones(width)
     at = 0
     for fan_in, fan_out in [*stack.shapes, *stack.encoder_shapes]:

@@ -4,12 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-import torch
+from pinn_core.tensors import torch
 
 Precision = Literal["float32", "float64", "tf32"]
 """``tf32`` is float32 but for a GPU's matrix products, which round their factors to 10 bits."""
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "tf32": torch.float32}
+
+def dtype_of(precision: str) -> "torch.dtype":
+    """Torch's name of the numbers that are kept."""
+    return torch.float64 if precision == "float64" else torch.float32
+
+
+def bytes_of(precision: str) -> int:
+    """What one of these numbers takes."""
+    return 8 if precision == "float64" else 4
 
 
 @contextmanager

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
-from pinn_core.engine.backends import Backend, choose, differentiable, modules
+from pinn_core.engine.backends import Backend, choose, modules
 from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.features import scaled
 from pinn_core.engine.operators import Channels, Operator
 from pinn_core.engine.stack import Stack
+from pinn_core.tensors import Tensor, torch
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,11 @@ def propagate(
     backend: str = "auto",
 ) -> Float[Tensor, "m c n k"]:
     """The channels of ``forward``, differentiable once by autograd in the parameters."""
+    from pinn_core.engine.differentiable import Propagate
+
     keep = parameters.requires_grad and torch.is_grad_enabled()
     arguments = (stack, operators, threads, backend, keep)
-    output: Tensor = _Propagate.apply(parameters, points, arguments)  # type: ignore[no-untyped-call]
+    output: Tensor = Propagate.apply(parameters, points, arguments)  # type: ignore[no-untyped-call]
     return output
 
 
@@ -86,6 +87,8 @@ def differentiable_channels(
 
     Slower than ``propagate``; for derivatives of the gradient.
     """
+    from pinn_core.engine.backends import differentiable
+
     operators = tuple(operators)
     stack, points, carried = straightened(stack, points, operators)
     carrying = Channels(carried, points.shape[2])
@@ -94,19 +97,6 @@ def differentiable_channels(
     for index, factor in _zeroth(operators):
         parts[index] = parts[index] + factor * parts[0]
     return torch.stack(parts, dim=1)
-
-
-class _Propagate(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, parameters: Tensor, points: Tensor, arguments: Any) -> Tensor:  # noqa: ANN401
-        stack, operators, threads, backend, keep = arguments
-        ctx.way = forward(stack, parameters, points, operators, threads, backend, keep)
-        channels: Tensor = ctx.way.channels
-        return channels
-
-    @staticmethod
-    def backward(ctx: Any, *adjoints: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
-        return ctx.way.reverse(adjoints[0]), None, None
 
 
 def straightened(

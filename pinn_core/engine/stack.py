@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from torch import Tensor
-
 from pinn_core.engine.activations import Jet
 from pinn_core.engine.features import Features
+from pinn_core.tensors import Tensor
 
 LANES = 32
 """Points and parameters are padded to this multiple: no vector unit is left with a remainder."""

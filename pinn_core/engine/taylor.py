@@ -9,9 +9,9 @@
 from dataclasses import dataclass
 from typing import Union
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
+
+from pinn_core.tensors import Tensor, torch
 
 Term = Union["Taylor", float]
 

@@ -4,13 +4,12 @@ import math
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.engine.stack import Stack
 from pinn_core.randomness import generator
+from pinn_core.tensors import Tensor, torch
 
 Init = Literal["torch", "glorot"]
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.checks import at_least, at_most
 from pinn_core.engine.activations import ACTIVATIONS
@@ -17,6 +16,7 @@ from pinn_core.engine.parametrization import PARAMETRIZATIONS, Parametrization
 from pinn_core.engine.stack import Stack
 from pinn_core.networks.initial import drawn
 from pinn_core.networks.network import MOST_LAYERS, MOST_UNITS, NETWORKS, Network
+from pinn_core.tensors import Tensor
 
 
 @NETWORKS.register("modified_mlp")

@@ -4,15 +4,14 @@ from abc import abstractmethod
 from functools import lru_cache
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.parametrization import Parametrization, Plain
 from pinn_core.engine.stack import Stack
 from pinn_core.networks.network import Network
 from pinn_core.randomness import generator
+from pinn_core.tensors import Tensor, torch
 
 
 class ModuleNetwork(Network):
@@ -23,7 +22,7 @@ class ModuleNetwork(Network):
     """
 
     @abstractmethod
-    def module(self, inputs: int, outputs: int) -> torch.nn.Module:
+    def module(self, inputs: int, outputs: int) -> "torch.nn.Module":
         """A new module from rows of ``inputs`` numbers to rows of ``outputs`` numbers.
 
         Every row on its own, differentiable as often as the equation asks. Its parameters are drawn
@@ -44,7 +43,7 @@ class ModuleNetwork(Network):
         return torch.cat([table.detach().flatten() for table in tables])
 
 
-def _made(network: ModuleNetwork, inputs: int, outputs: int, seed: int) -> torch.nn.Module:
+def _made(network: ModuleNetwork, inputs: int, outputs: int, seed: int) -> "torch.nn.Module":
     """A module in float64 whose parameters depend on the seed alone."""
     drawn = int(generator(seed, "initial/module").integers(np.iinfo(np.int64).max))
     with torch.random.fork_rng(devices=[]):

@@ -3,11 +3,11 @@
 from abc import abstractmethod
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.engine.parametrization import Parametrization
 from pinn_core.engine.stack import Stack
 from pinn_core.parts import Family, Part
+from pinn_core.tensors import Tensor
 
 MOST_LAYERS, MOST_UNITS = 10_000, 1_000_000
 """Hidden layers, and units in one of them, that any network may have: absurd on any machine."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives.terms import Factors, LossGradient, Term, no_factors
@@ -14,6 +13,7 @@ from pinn_core.parts import Family, Part
 from pinn_core.problems import Problem
 from pinn_core.samplers import Batch, Batches
 from pinn_core.samplers.sampler import Tensors
+from pinn_core.tensors import Tensor
 
 
 @dataclass(frozen=True)

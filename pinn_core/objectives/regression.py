@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from torch import Tensor
-
 from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import draw, draw_ahead
@@ -13,6 +11,7 @@ from pinn_core.objectives.objective import OBJECTIVES, Objective
 from pinn_core.objectives.terms import FIT, Term, fit_term, problem_terms
 from pinn_core.samplers import Ahead, Batch
 from pinn_core.samplers.sampler import Tensors
+from pinn_core.tensors import Tensor
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,12 @@ of its own, so that its gradient comes alone.
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Batch
 from pinn_core.objectives.terms import Term
+from pinn_core.tensors import Tensor, torch
 
 AT_ONCE = 1 << 24
 """Numbers of Jacobians that are made at once: 64 MiB in float32."""

@@ -8,15 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.discretization.discretization import COEFFICIENTS, Discretization, PointSet
 from pinn_core.engine.backends.native_polynomials import form_of
 from pinn_core.engine.operators import Operator
 from pinn_core.engine.polynomials import Polynomials, Product
 from pinn_core.problems import Condition, Problem
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.squares import misfit
 
 Factors = Callable[[str, Tensor, Tensor], Tensor | None]

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
+from pinn_core.engine.precision import bytes_of
 from pinn_core.optimizers.optimizer import (
     OPTIMIZERS,
     AdamAhead,
@@ -17,6 +16,7 @@ from pinn_core.optimizers.optimizer import (
     StepContext,
 )
 from pinn_core.optimizers.schedule import check_decay, decayed
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import adam, corrections
 
 
@@ -53,6 +53,10 @@ class Adam(Optimizer):
             "first": torch.zeros_like(parameters),
             "second": torch.zeros_like(parameters),
         }
+
+    def state_bytes(self, size: int, precision: str) -> int:
+        """Of two moments of every parameter."""
+        return 2 * size * bytes_of(precision)
 
     def update(
         self,

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.checks import at_least
 from pinn_core.optimizers.adam import Adam
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Settings
+from pinn_core.tensors import Tensor
 
 
 @OPTIMIZERS.register("adamw", numerics=2)

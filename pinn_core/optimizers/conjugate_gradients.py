@@ -7,10 +7,9 @@ from collections.abc import Callable
 from math import sqrt
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
+from pinn_core.tensors import Tensor, no_grad
 from pinn_core.vectors.rows import dots
 
 Apply = Callable[[Tensor, list[int]], Tensor]
@@ -24,7 +23,7 @@ class Solved(NamedTuple):
     products: list[int]
 
 
-@torch.no_grad()
+@no_grad
 def conjugate_gradients(
     matrix: Apply,
     right: Float[Tensor, "k p"],

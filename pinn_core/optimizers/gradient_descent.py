@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.checks import above, at_least
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Optimizer, Settings, State, StepContext
 from pinn_core.optimizers.schedule import check_decay, decayed
+from pinn_core.tensors import Tensor
 
 
 @OPTIMIZERS.register("gradient_descent")

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
 from pinn_core.engine.stack import Stack
@@ -24,6 +22,7 @@ from pinn_core.optimizers.optimizer import (
     StepCost,
 )
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import dots
 
 

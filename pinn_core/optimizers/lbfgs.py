@@ -7,9 +7,7 @@ inner iterations within a single long ``step``. Directions and line searches of 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.checks import above, at_least, at_most
 from pinn_core.engine.stack import Stack
@@ -25,6 +23,7 @@ from pinn_core.optimizers.optimizer import (
 from pinn_core.optimizers.quasi_newton import Tolerances, no_moves, search_lines
 from pinn_core.optimizers.stopping import RUNNING
 from pinn_core.optimizers.two_loop import descent_direction, no_pairs, remember
+from pinn_core.tensors import Tensor, torch
 
 
 @OPTIMIZERS.register("lbfgs")

@@ -9,11 +9,10 @@ from collections.abc import Generator, Sequence
 from math import isnan, sqrt
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.optimizers.optimizer import StepContext
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import dots
 
 

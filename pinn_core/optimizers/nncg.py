@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.checks import above, at_least, at_most, below
 from pinn_core.engine.stack import Stack
@@ -31,6 +29,7 @@ from pinn_core.optimizers.optimizer import (
     StepCost,
 )
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import dots
 
 PRODUCTS = 100

@@ -7,11 +7,10 @@ Frangella, Tropp and Udell, Randomized Nystrom preconditioning, SIAM J. Matrix A
 
 from math import sqrt
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.randomness import generator
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import combined, inner
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float, Int
-from torch import Tensor
 
+from pinn_core.engine.precision import dtype_of
 from pinn_core.engine.stack import Stack
 from pinn_core.parts import Family, Part
+from pinn_core.tensors import Tensor, torch
 
 State = dict[str, Tensor]
 Settings = Mapping[str, Tensor]
@@ -116,6 +117,15 @@ class Optimizer(Part):
 
         They are checkpointed, and lose the rows of members that stop early.
         """
+
+    def state_bytes(self, size: int, precision: str) -> int:
+        """What ``start`` makes for a member of so many parameters.
+
+        Found by making it where nothing is kept. An optimizer that says it itself is planned
+        without torch, whose import takes seconds.
+        """
+        state = self.start(torch.empty(1, size, dtype=dtype_of(precision), device="meta"))
+        return sum(tensor.nbytes for tensor in state.values())
 
     @abstractmethod
     def update(

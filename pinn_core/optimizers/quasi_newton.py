@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.optimizers.line_search import LinePoint, strong_wolfe, together
 from pinn_core.optimizers.optimizer import State, StepContext
 from pinn_core.optimizers.stopping import CHANGE, GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import dots
 
 

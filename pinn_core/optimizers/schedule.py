@@ -1,9 +1,9 @@
 """Learning-rate schedules that optimizers share."""
 
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.checks import above, at_least
+from pinn_core.tensors import Tensor
 
 
 def check_decay(decay: float, decay_steps: int) -> None:

@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
 from pinn_core.engine.stack import Stack
@@ -29,6 +27,7 @@ from pinn_core.optimizers.optimizer import (
     StepCost,
 )
 from pinn_core.optimizers.schedule import check_decay, decayed
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import adam
 
 SIDES = ("left", "right")

@@ -10,14 +10,12 @@ with phi = (1 - theta) / (1 + a theta). ``bfgs`` has theta = 0 and tau = 1, ``ss
 tau = min(1, 1 / b), ``ssbroyden`` both from a, b and h (``Rule``).
 """
 
+import sys
 from dataclasses import dataclass
 from math import copysign, isfinite, sqrt
 from typing import ClassVar, Literal
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
-from torch.nn.functional import pad
 
 from pinn_core.checks import above, at_least
 from pinn_core.engine.stack import Stack, padded
@@ -31,13 +29,14 @@ from pinn_core.optimizers.optimizer import (
 )
 from pinn_core.optimizers.quasi_newton import Tolerances, no_moves, search_lines
 from pinn_core.optimizers.stopping import RUNNING
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import dots
 
 Rule = Literal["ssbroyden", "ssbfgs", "bfgs"]
 
 MOST_PARAMETERS = 20_000
 """H then takes 3.2 GB a member; the papers have up to some thousands."""
-EPSILON = torch.finfo(torch.float64).eps
+EPSILON = sys.float_info.epsilon
 SAME_LOSS = 1e-9
 """Relative; a loss that differs more from where the last search ended is of other points."""
 ALIGNED = 64
@@ -148,7 +147,7 @@ class SSBroyden(Optimizer):
         vectors = vectors * vectors.new_tensor([[sqrt(abs(number))] for number in numbers])
         signed = vectors * vectors.new_tensor([[copysign(1.0, number)] for number in numbers])
         padding = (0, len(inverse) - len(step))
-        inverse.addmm_(pad(signed, padding).T, pad(vectors, padding), beta=1 / tau)
+        inverse.addmm_(_pad(signed, padding).T, _pad(vectors, padding), beta=1 / tau)
 
 
 def scaling(rule: Rule, h: float, b: float, size: int) -> tuple[float, float]:
@@ -175,7 +174,7 @@ def scaling(rule: Rule, h: float, b: float, size: int) -> tuple[float, float]:
 def _times(inverse: Float[Tensor, "_ _"], vector: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
     """H v; the vector is copied, since matrix routines round by where their data lie."""
     size = len(vector)
-    return torch.mv(inverse, pad(vector, (0, len(inverse) - size)).clone())[:size]
+    return torch.mv(inverse, _pad(vector, (0, len(inverse) - size)).clone())[:size]
 
 
 def _aligned(tables: Float[Tensor, "m _ _"]) -> Float[Tensor, "m _ _"]:
@@ -185,3 +184,7 @@ def _aligned(tables: Float[Tensor, "m _ _"]) -> Float[Tensor, "m _ _"]:
 
 def _same(loss: float, expected: float) -> bool:
     return abs(loss - expected) <= SAME_LOSS * abs(expected)
+
+
+def _pad(table: Tensor, padding: tuple[int, ...]) -> Tensor:
+    return torch.nn.functional.pad(table, padding)

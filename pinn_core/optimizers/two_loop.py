@@ -9,12 +9,11 @@ many there ever were; ``scale`` (m,), s . y / y . y of the newest.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pinn_core.optimizers.optimizer import State
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import combined, dots, inner
 
 LEAST_CURVATURE = 1e-10

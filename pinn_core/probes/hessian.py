@@ -5,21 +5,21 @@ The gradient is made once, with its graph; each product is one more way back (Pe
 
 from collections.abc import Callable
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
+
+from pinn_core.tensors import Tensor, torch
 
 Product = Callable[[Tensor], Tensor]
 
 
-@torch.enable_grad()
 def hessian(losses: Callable[[Tensor], Tensor], parameters: Float[Tensor, "m p"]) -> Product:
     """From vectors (m, p) to H v, one Hessian per member, at these parameters.
 
     ``losses`` gives every member's loss (m,) and must be differentiable twice.
     """
     own = parameters.detach().clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(losses(own).sum(), own, create_graph=True)
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(losses(own).sum(), own, create_graph=True)
 
     def product(vectors: Tensor) -> Tensor:
         (found,) = torch.autograd.grad(

@@ -6,11 +6,10 @@ Bins are relative to the layer's largest entry, so that a spike at zero keeps it
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.records.trajectory import HISTOGRAM_EDGES
+from pinn_core.tensors import Tensor, torch
 
 
 def histograms(

@@ -11,12 +11,11 @@ that no eigenvalue comes again.
 
 import numpy as np
 import scipy
-import torch
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.probes.hessian import Product
+from pinn_core.tensors import Tensor, torch
 
 EXHAUSTED = 1e-12
 """A next vector this short, against the matrix so far, is rounding: the space holds no more."""

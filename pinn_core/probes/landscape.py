@@ -3,10 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import torch
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Term
@@ -19,6 +17,7 @@ from pinn_core.probes.preconditioning import Root, holds_pairs, root_of
 from pinn_core.probes.tangent import kernel_eigenvalues
 from pinn_core.randomness import generator
 from pinn_core.records.trajectory import HISTOGRAM_EDGES, LANDSCAPE, PRECONDITIONED
+from pinn_core.tensors import Tensor, torch
 
 CURVATURE_STEPS = 24
 """Products with a Hessian, from the first probe, for its largest eigenvalue."""

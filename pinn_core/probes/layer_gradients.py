@@ -8,12 +8,10 @@ residual's loss are not.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
 from pinn_core.checks import at_least
 from pinn_core.engine.stack import Stack
 from pinn_core.probes.probe import PROBES, Column, Moment, Probe, ProbeCost, Setup
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import dots
 
 

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from torch import Tensor
-
 from pinn_core.checks import at_least
 from pinn_core.engine.stack import Stack
 from pinn_core.probes.probe import PROBES, Column, Moment, Probe, ProbeCost, Setup
+from pinn_core.tensors import Tensor
 from pinn_core.vectors.rows import dots
 
 

@@ -9,12 +9,11 @@ more column for each pair, which gives the same eigenvalues and as many zeros mo
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.optimizers.optimizer import Optimizer, State
 from pinn_core.probes.hessian import Product
+from pinn_core.tensors import Tensor, torch
 
 PAIRS = frozenset({"steps", "differences", "pairs", "scale"})
 """What a state of ``pinn_core.optimizers.two_loop`` has."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.stack import Stack
@@ -14,6 +13,7 @@ from pinn_core.objectives import Evaluation, Term
 from pinn_core.parts import Family, Part
 from pinn_core.probes.cadence import Cadence
 from pinn_core.samplers import Batch
+from pinn_core.tensors import Tensor
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ estimates of those between parameters, with a relative standard deviation of at 
 distances have half of it, 3.1 %. Of up to 512 parameters a sketch keeps all numbers.
 """
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.randomness import generator
 from pinn_core.records.trajectory import SKETCH_SIZE
+from pinn_core.tensors import Tensor, torch
 
 
 class Sketch:

@@ -6,13 +6,12 @@ J holds the gradients of what a term squares at its points, without weights (Wan
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Term
 from pinn_core.objectives.tangent_kernel import jacobian
+from pinn_core.tensors import Tensor, torch
 
 
 def kernel_eigenvalues(

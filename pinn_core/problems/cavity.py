@@ -14,10 +14,8 @@ from functools import cached_property, lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.checks import all_or_up_to, at_least, within
 from pinn_core.engine.operators import Derivatives, Operator
@@ -27,6 +25,7 @@ from pinn_core.problems.lattice import lattice
 from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 from pinn_core.problems.references import cavity_psi
 from pinn_core.solvers import flow
+from pinn_core.tensors import Tensor, torch
 
 SQUARE = Box((0.0, 0.0), (1.0, 1.0))
 """The unit square."""

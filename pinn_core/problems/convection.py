@@ -12,7 +12,6 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.checks import all_or_up_to, at_least, finite
 from pinn_core.engine import taylor
@@ -22,6 +21,7 @@ from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
 from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.tensors import Tensor
 
 PERIOD = 2 * np.pi
 """Length of the x axis."""

@@ -14,7 +14,6 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.checks import MOST_COEFFICIENT, all_or_up_to, at_least, within
 from pinn_core.engine.operators import Derivatives, Operator
@@ -23,6 +22,7 @@ from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import mesh
 from pinn_core.problems.problem import PROBLEMS, Grid, Points, Problem
 from pinn_core.solvers import explicit_heat
+from pinn_core.tensors import Tensor
 
 AMPLITUDE = 5.0
 """Height of the sine on the sides y = 0 and y = 1."""

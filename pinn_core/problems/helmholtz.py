@@ -9,10 +9,8 @@ from functools import cached_property, lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.checks import MOST_COEFFICIENT, all_or_up_to, at_least, within
 from pinn_core.engine.operators import Derivatives, Operator
@@ -21,6 +19,7 @@ from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
 from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.tensors import Tensor, torch
 
 SQUARE = Box((-1.0, -1.0), (1.0, 1.0))
 """The square around the origin."""

@@ -11,10 +11,8 @@ from functools import cached_property, lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.checks import all_or_up_to, at_least, finite
 from pinn_core.engine import taylor
@@ -24,6 +22,7 @@ from pinn_core.problems.conditions import IDENTITY, Box, Condition, Conditions, 
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
 from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.tensors import Tensor, torch
 
 OMEGA = 5 * np.pi
 """Angular frequency of the solution's oscillation."""

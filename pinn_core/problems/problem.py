@@ -8,12 +8,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.engine.operators import Operator
 from pinn_core.parts import Family, Part
 from pinn_core.problems.conditions import Box, Conditions
 from pinn_core.problems.hard import Hard
+from pinn_core.tensors import Tensor
 
 
 @dataclass(frozen=True)

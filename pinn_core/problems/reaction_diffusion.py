@@ -13,7 +13,6 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.checks import all_or_up_to, at_least, within
 from pinn_core.engine.operators import Derivatives, Operator
@@ -23,6 +22,7 @@ from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
 from pinn_core.problems.problem import PROBLEMS, Grid, Problem
 from pinn_core.solvers import split_reaction_diffusion
+from pinn_core.tensors import Tensor
 
 STRIP = Box((0.0, 0.0), (2 * pi, 1.0))
 """x from 0 to 2 pi, t from 0 to 1."""

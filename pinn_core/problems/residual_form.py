@@ -12,13 +12,12 @@ from inspect import unwrap
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.engine.polynomials import Entry, Polynomials, Product
 from pinn_core.problems.problem import Problem
+from pinn_core.tensors import Tensor, torch
 
 Coefficient = float | Tensor
 """A number, or one for every point (n,), in float64."""

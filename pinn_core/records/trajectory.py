@@ -242,7 +242,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """As indented JSON with sorted keys, and a checksum of all others among them."""
-        plain = dataclasses.asdict(self)
+        plain = vars(self)
         return json.dumps({**plain, "checksum": _checksum(plain)}, indent=1, sort_keys=True)
 
     @classmethod
@@ -297,12 +297,18 @@ def write_parquet(
 
 
 def read_parquet(
-    source: str | Path | IO[bytes] | pa.NativeFile, name: str | None = None
+    source: str | Path | IO[bytes] | pa.NativeFile,
+    name: str | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Trajectory:
-    """Read and verify page checksums; raises ``TrajectoryError`` naming the file, or ``name``."""
+    """Read and verify page checksums; raises ``TrajectoryError`` naming the file, or ``name``.
+
+    With ``columns`` no more than those of them that the file has.
+    """
     name = name or str(source)
     try:
-        table = pq.read_table(source, page_checksum_verification=True, memory_map=False)
+        with pq.ParquetFile(source, page_checksum_verification=True) as file:
+            table = file.read(columns, use_threads=columns is None)
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:

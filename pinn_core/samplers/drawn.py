@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import Fresh
 from pinn_core.samplers.sampler import SAMPLERS, Asked, Batch, Batches, Sampler, Tensors
+from pinn_core.tensors import Tensor
 
 
 @SAMPLERS.register("uniform")

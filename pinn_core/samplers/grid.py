@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.discretization.sampling import draw, draw_ahead
@@ -18,6 +17,7 @@ from pinn_core.samplers.sampler import (
     Sampler,
     Tensors,
 )
+from pinn_core.tensors import Tensor
 
 
 @SAMPLERS.register("grid")

@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
 from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.discretization.sampling import Fresh
 from pinn_core.randomness import generator
 from pinn_core.samplers.sampler import SAMPLERS, Asked, Batch, Batches, Sampler, Tensors
+from pinn_core.tensors import Tensor, torch
 
 KEPT = "interior"
 

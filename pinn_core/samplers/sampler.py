@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.parts import Family, Part
+from pinn_core.tensors import Tensor
 
 Batch = Mapping[str, PointSet]
 """Points by name: ``interior``, and those of every condition."""

@@ -9,11 +9,12 @@ wall Woods's formula (Aeronautical Quarterly 5, 1954), w_0 = -3 psi_1 / h^2 - w_
 Newton's method takes the place of marching in pseudo-time: the steady state is the same.
 """
 
+from __future__ import annotations
+
 import numpy as np
 import scipy
 from jaxtyping import Float
 from numpy import ndarray
-from scipy import sparse
 
 POINTS = 129
 """Grid points per axis (Ghia, Ghia and Shin 1982)."""
@@ -35,7 +36,7 @@ def stream_function(re: float, n: int = POINTS) -> Float[ndarray, "n n"]:
     state = np.zeros(2 * (n - 2) ** 2)
     for _ in range(ITERATIONS):
         residual, jacobian = equations.linearised(state, re)
-        step = sparse.linalg.splu(jacobian).solve(residual)
+        step = scipy.sparse.linalg.splu(jacobian).solve(residual)
         state = state - step
         if abs(step[: len(step) // 2]).max() < TOLERANCE:
             return np.pad(state[: len(step) // 2].reshape(n - 2, n - 2), 1)
@@ -82,7 +83,7 @@ class _Equations:
     """The difference equations in the inner values of psi, then w; both of them [x, y]."""
 
     def __init__(self, n: int) -> None:
-        h = 1.0 / (n - 1)
+        h, sparse = 1.0 / (n - 1), scipy.sparse
         inner = sparse.eye_array(n, format="csr")[1:-1]
         slope = sparse.diags_array([-1.0, 1.0], offsets=[-1, 1], shape=(n, n)).tocsr()[1:-1]
         bend = sparse.diags_array([1.0, -2.0, 1.0], offsets=[-1, 0, 1], shape=(n, n)).tocsr()[1:-1]
@@ -97,7 +98,7 @@ class _Equations:
         lid[1:-1, -1] = -3.0 / h
         self.w_from_lid = lid.ravel()
 
-    def linearised(self, state: ndarray, re: float) -> tuple[ndarray, sparse.csc_array]:
+    def linearised(self, state: ndarray, re: float) -> tuple[ndarray, scipy.sparse.csc_array]:
         """The residuals and their Jacobian."""
         psi, w = np.split(state, 2)
         everywhere = self.w_from_w @ w + self.w_from_psi @ psi + self.w_from_lid
@@ -106,9 +107,9 @@ class _Equations:
         transport = transport - self.laplace / re
         swept = _scaled(self.dx @ everywhere, along_y) - _scaled(self.dy @ everywhere, along_x)
         poisson = self.laplace @ self.psi
-        jacobian = sparse.block_array(
+        jacobian = scipy.sparse.block_array(
             [
-                [poisson, sparse.eye_array(len(w))],
+                [poisson, scipy.sparse.eye_array(len(w))],
                 [swept + transport @ self.w_from_psi, transport @ self.w_from_w],
             ],
             format="csc",
@@ -116,15 +117,15 @@ class _Equations:
         return np.concatenate([poisson @ psi + w, transport @ everywhere]), jacobian
 
 
-def _scaled(rows: ndarray, matrix: sparse.csr_array) -> sparse.csr_array:
-    scaled: sparse.csr_array = sparse.diags_array(rows).tocsr() @ matrix
+def _scaled(rows: ndarray, matrix: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+    scaled: scipy.sparse.csr_array = scipy.sparse.diags_array(rows).tocsr() @ matrix
     return scaled
 
 
-def _facing(n: int) -> sparse.csr_array:
+def _facing(n: int) -> scipy.sparse.csr_array:
     """Takes every point of a wall, corners excepted, to the inner point that faces it."""
     place = np.arange(n * n).reshape(n, n)
     wall = [place[0, 1:-1], place[-1, 1:-1], place[1:-1, 0], place[1:-1, -1]]
     next_to = [place[1, 1:-1], place[-2, 1:-1], place[1:-1, 1], place[1:-1, -2]]
     pairs = (np.concatenate(wall), np.concatenate(next_to))
-    return sparse.csr_array((np.ones(4 * (n - 2)), pairs), shape=(n * n, n * n))
+    return scipy.sparse.csr_array((np.ones(4 * (n - 2)), pairs), shape=(n * n, n * n))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -46,6 +46,8 @@ def check_optimizer(optimizer: Optimizer) -> None:
     state = optimizer.start(theta)
     rows = {key: len(table) for key, table in state.items() if len(table) != len(theta)}
     demand(not rows, f"{name}: its state must have a row for each member, found {rows}")
+    said, made = optimizer.state_bytes(theta.shape[1], "float32"), _bytes(state) // len(theta)
+    demand(said == made, f"{name}: its state takes {made} bytes a member, it says {said}")
     before = evaluate(theta, (0, 1))[0]
     for step in range(STEPS):
         context = StepContext(
@@ -57,3 +59,7 @@ def check_optimizer(optimizer: Optimizer) -> None:
         bool((after < 0.1 * before).all()),
         f"{name}: {STEPS} steps lowered a bowl's loss from {before[0]:.3g} to {after[0]:.3g} only",
     )
+
+
+def _bytes(state: Mapping[str, Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in state.values())

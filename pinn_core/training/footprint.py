@@ -1,9 +1,7 @@
 """What a member of a pack takes of memory, and how many members fit."""
 
-import torch
-
 from pinn_core.configuration import Configuration
-from pinn_core.engine.precision import DTYPES
+from pinn_core.engine.precision import bytes_of
 from pinn_core.optimizers import Optimizer
 from pinn_core.problems.problem import Problem
 from pinn_core.records.trajectory import COLUMNS, SKETCH_SIZE
@@ -11,7 +9,6 @@ from pinn_core.training.cadences import cadences
 from pinn_core.training.landscape_cost import landscape_bytes, landscape_cells
 from pinn_core.training.memory import Memory, memory_of, release
 from pinn_core.training.snapshots import snapshot_bytes
-from pinn_core.training.trainer import Member, train
 
 MARGIN = 0.8
 """Part of the memory that a pack may plan with; allocators leave gaps, others come and go."""
@@ -57,7 +54,7 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
     ``record`` of all rows, the ``snapshots`` of the parameters, what ``probes`` and the loss
     ``landscape`` take.
     """
-    stack, itemsize = configuration.stack(), DTYPES[configuration.precision].itemsize
+    stack, itemsize = configuration.stack(), bytes_of(configuration.precision)
     curved = any(phase.cost(stack).curved for phase in configuration.phases)
     each = PER_UNIT + PER_HESSIAN * curved
     units = each * sum(stack.widths[1:-1]) * points_with_channels(configuration)
@@ -99,10 +96,9 @@ def _sketches(configuration: Configuration) -> int:
 
 def state_bytes(configuration: Configuration, optimizer: Optimizer) -> int:
     """What an optimizer keeps for a member; a phase's state is gone when the next one begins."""
-    stack, dtype = configuration.stack(), DTYPES[configuration.precision]
-    state = optimizer.start(torch.empty(1, stack.size, dtype=dtype, device="meta"))
-    more = optimizer.cost(stack).numbers * dtype.itemsize
-    return more + sum(tensor.nbytes for tensor in state.values())
+    stack, precision = configuration.stack(), configuration.precision
+    more = optimizer.cost(stack).numbers * bytes_of(precision)
+    return more + optimizer.state_bytes(stack.size, precision)
 
 
 def points_with_channels(configuration: Configuration) -> int:
@@ -135,6 +131,10 @@ _probes: dict[tuple[str, str], int] = {}
 
 def _probed(configuration: Configuration, device: str) -> int:
     """Bytes on a GPU at the peak of one member's first step, in which every diagnostic is due."""
+    import torch
+
+    from pinn_core.training.trainer import Member, train
+
     key = (configuration.shape_key(), device)
     if key not in _probes:
         before = torch.cuda.memory_allocated(device)

@@ -4,7 +4,7 @@ import gc
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+from pinn_core.tensors import torch
 
 EXHAUSTED = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 """Words of errors that mean exhausted memory, though their type does not say so."""

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.configuration import Configuration
-from pinn_core.engine.precision import DTYPES
+from pinn_core.engine.precision import bytes_of
 from pinn_core.probes.cadence import Cadence
 from pinn_core.records.trajectory import Trajectory
+from pinn_core.tensors import Tensor
 from pinn_core.training.state import State, Tensors
 
 TABLE = "parameters"
@@ -78,7 +78,7 @@ def snapshot_bytes(configuration: Configuration, *, in_memory: bool = False) -> 
         return 0
     count = len(_cadence(configuration).steps(configuration.steps)) + (not in_memory)
     size = configuration.network.parametrization_of(configuration.stack()).size
-    return count * size * DTYPES[configuration.precision].itemsize
+    return count * size * bytes_of(configuration.precision)
 
 
 def _cadence(configuration: Configuration) -> Cadence:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pyarrow as pa
-import torch
 from jaxtyping import UInt8
-from torch import Tensor
 
 from pinn_core.records.trajectory import Trajectory, read_parquet, write_parquet
+from pinn_core.tensors import Tensor, torch
 
 Tensors = dict[str, Tensor]
 COUNTERS = ("step", "stage", "phase", "phase_start")

@@ -7,11 +7,10 @@ that a member's numbers do not depend on its pack.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
-from torch import Tensor
 
+from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.rows import dots
 
 CUTOFF = 1e-13

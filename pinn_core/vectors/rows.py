@@ -8,12 +8,11 @@ own threads at one, on the number of threads.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pinn_core.engine.backends import native_rows, serves_natively
+from pinn_core.tensors import Tensor, no_grad, torch
 
 
 def adam(
@@ -103,7 +102,7 @@ def combined(rows: Float[Tensor, "n p"], factors: Sequence[float]) -> Float[Tens
     return total
 
 
-@torch.no_grad()
+@no_grad
 def _adam(
     gradient: Tensor,
     first: Tensor,
@@ -121,6 +120,6 @@ def _adam(
     return (first / denominator).mul_(rate.reshape(-1, 1) / -(1 - beta1**count))
 
 
-@torch.no_grad()
+@no_grad
 def _dots(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     return torch.stack([(a.double() * b).sum(1) for a, b in zip(left, right, strict=True)])

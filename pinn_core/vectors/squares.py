@@ -4,11 +4,10 @@ On a CPU with the native backend each is one call and one pass over memory; else
 which never waits for the device. Sums are float64; a member's numbers do not depend on its pack.
 """
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.engine.backends import native_squares, serves_natively
+from pinn_core.tensors import Tensor, torch
 
 
 def misfit(

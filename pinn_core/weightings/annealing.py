@@ -12,10 +12,9 @@ then it tends to the ratio itself, which runs away where a term's gradient vanis
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
+from pinn_core.tensors import Tensor, torch
 from pinn_core.weightings.gradient_sizes import averaged, by_layer, check_average, largest, mean
 from pinn_core.weightings.weighting import WEIGHTINGS, State, View, Weighting
 

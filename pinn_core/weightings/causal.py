@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
 from pinn_core.problems.problem import Problem
+from pinn_core.tensors import Tensor, no_grad, torch
 from pinn_core.weightings.fixed_points import check_residual
 from pinn_core.weightings.weighting import WEIGHTINGS, State, Weighting
 
@@ -75,7 +74,7 @@ class Causal(Weighting):
         shape = (weights.shape[1], 1)
         return {"epsilon": weights.new_full(shape, self.epsilon, dtype=torch.float64)}
 
-    @torch.no_grad()
+    @no_grad
     def factors(
         self,
         state: State,
@@ -104,7 +103,7 @@ class Causal(Weighting):
 
 
 def _chunks(
-    n: int, chunks: int, device: torch.device
+    n: int, chunks: int, device: "torch.device"
 ) -> tuple[Int[Tensor, " c"], Int[Tensor, " c"]]:
     """The first of every chunk's points in the order of time, and their number."""
     edges = (torch.arange(chunks + 1, device=device) * n + chunks - 1) // chunks

@@ -10,10 +10,9 @@ with the maximum over all layers' weights and the mean of the layers' means.
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
+from pinn_core.tensors import Tensor, torch
 from pinn_core.weightings.gradient_sizes import averaged, by_layer, check_average, largest, mean
 from pinn_core.weightings.weighting import WEIGHTINGS, State, View, Weighting
 

@@ -12,8 +12,8 @@ residual's too. (Versions of its code add 1e-5 of the mean to the denominator.)
 from dataclasses import dataclass
 
 from jaxtyping import Float
-from torch import Tensor
 
+from pinn_core.tensors import Tensor
 from pinn_core.vectors.rows import dots
 from pinn_core.weightings.gradient_sizes import averaged, check_average
 from pinn_core.weightings.weighting import WEIGHTINGS, State, View, Weighting

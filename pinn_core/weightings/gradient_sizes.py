@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.checks import above, at_least
+from pinn_core.tensors import Tensor, torch
 from pinn_core.weightings.weighting import View
 
 

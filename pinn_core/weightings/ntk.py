@@ -11,9 +11,9 @@ weights are set, the residual's too, with no moving average.
 from dataclasses import dataclass
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.checks import at_least
+from pinn_core.tensors import Tensor
 from pinn_core.weightings.gradient_sizes import averaged
 from pinn_core.weightings.weighting import WEIGHTINGS, State, View, Weighting
 

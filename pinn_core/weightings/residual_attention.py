@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.checks import above, at_least, below
 from pinn_core.problems import Problem
+from pinn_core.tensors import Tensor, no_grad, torch
 from pinn_core.weightings.fixed_points import check_fixed, chosen
 from pinn_core.weightings.weighting import WEIGHTINGS, State, Weighting
 
@@ -52,7 +51,7 @@ class ResidualAttention(Weighting):
         found = chosen(self.kind, self.terms, sizes)
         return {name: weights.new_zeros(weights.shape[1], n) for name, n in found.items()}
 
-    @torch.no_grad()
+    @no_grad
     def factors(
         self,
         state: State,

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.checks import above
 from pinn_core.problems import Problem
+from pinn_core.tensors import Tensor, no_grad, torch
 from pinn_core.weightings.fixed_points import check_fixed, chosen
 from pinn_core.weightings.weighting import WEIGHTINGS, State, Weighting
 
@@ -55,7 +54,7 @@ class SelfAdaptive(Weighting):
                 state[f"{name}/{moment}_power"] = power
         return state
 
-    @torch.no_grad()
+    @no_grad
     def factors(
         self,
         state: State,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float
-from torch import Tensor
 
 from pinn_core.parts import Family, Part
 from pinn_core.problems import Problem
+from pinn_core.tensors import Tensor
 
 State = dict[str, Tensor]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from analysis.plateau import PlateauRule
+from analysis.rules import PlateauRule
 from pinn_core.records.trajectory import Manifest, Trajectory
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotReach

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 
 import pinn_core.configuration  # noqa: F401 - every family enters itself
-import sweeps.study.study  # noqa: F401
+import sweeps.study.pruners
+import sweeps.study.samplers  # noqa: F401
 from pinn_core.parts import FAMILIES
 from sweeps.errors import StudyError, closest, excerpt
 from sweeps.study.study_file import shipped_studies

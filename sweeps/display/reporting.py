@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from analysis.load import NoRuns, StudyData, from_files
 from pinn_core.records.trajectory import TrajectoryError
 from sweeps.errors import StudyError
 from sweeps.store.blob_store import beside_of, blob_store_at
@@ -26,6 +25,7 @@ from sweeps.tracking.tracking import Publisher
 
 if TYPE_CHECKING:
     from analysis.comparison import ComparisonTable
+    from analysis.load import StudyData
 
 
 def bring_report_up_to_date(
@@ -138,6 +138,8 @@ def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
 
 
 def _data(study: Study, folder: StudyFolder) -> StudyData:
+    from analysis.load import NoRuns, from_files
+
     store = blob_store_at(folder.store)
     try:
         return from_files(folder.store, study.name, store.names(), store.read)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from sweeps.execution.context import FailsAgain, WorkerContext
 from sweeps.execution.machines import (
     Machine,
     cluster_machines,
@@ -26,7 +27,6 @@ from sweeps.execution.patience import Patience, lacking
 from sweeps.execution.software import installed
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Stage
-from sweeps.execution.training import FailsAgain, WorkerContext, train_pack
 from sweeps.process.interrupts import Interrupts
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import PackPlan
@@ -83,6 +83,8 @@ class Inline:
                 self._train(stage, pack)
 
     def _train(self, stage: Stage, pack: PackPlan) -> None:
+        from sweeps.execution.training import train_pack
+
         retries = stage.retries(pack)
         for attempt in range(1, retries + 2):
             try:

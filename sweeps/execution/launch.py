@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 from rich.console import Console
@@ -19,14 +21,13 @@ from sweeps.display.log_file import LogFile
 from sweeps.display.progress import Progress
 from sweeps.display.reporting import bring_report_up_to_date
 from sweeps.errors import LaterVersion, StudyError
+from sweeps.execution.context import TRAINER, WorkerContext, trainer_at
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
 from sweeps.execution.sizing import in_words, refuse_too_large
 from sweeps.execution.stage import Listed, Source, Stage
-from sweeps.execution.training import TRAINER, WorkerContext, trainer_at
 from sweeps.process.interrupts import INTERRUPTED, Interrupts
 from sweeps.search.changes import refuse_changes, refuse_to_mix, under_its_rule
-from sweeps.search.optuna_log import write_optuna_log
 from sweeps.search.planned import open_search
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
@@ -77,7 +78,8 @@ def run_study(
     tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
     check_tracking(tracking_uri)
     check_store(folder.home)
-    trainer_at(trainer)
+    if trainer != TRAINER:
+        trainer_at(trainer)  # ours is there; importing it takes the seconds that torch does
     context = _context_of(study, folder, trainer)
     screen = console or Console()
     try:
@@ -168,8 +170,13 @@ class _Launch:
         """The searches side by side, then the reruns of what they chose with seeds of their own."""
         search, chosen = self._search()
         yield search
+        from sweeps.search.optuna_log import write_optuna_log
+
         write_optuna_log(self._study, self._store, self._results, self._folder.optuna_log)
-        yield self._rerun(chosen)
+        rerun = self._rerun(chosen)
+        if not rerun.over:  # the report's imports take a second: not when nothing else is done
+            Thread(target=import_module, args=("analysis.report",), daemon=True).start()
+        yield rerun
 
     def _search(self) -> tuple[Stage, Selection]:
         selection = Selection(self._study)

@@ -9,10 +9,10 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from sweeps.execution.context import WorkerContext
 from sweeps.execution.spreading import Room, threads_for, work_left
 from sweeps.execution.stage import Stage
 from sweeps.execution.trainable import trial_config, values_of
-from sweeps.execution.training import WorkerContext
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import PackPlan
 

@@ -6,6 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import ray
@@ -13,8 +14,8 @@ from ray.tune import Trainable
 
 from pinn_core.plugins import PluginError, load_shipped
 from sweeps.errors import StudyError
+from sweeps.execution.context import FailsAgain, WorkerContext, trainer_at
 from sweeps.execution.software import differences, installed
-from sweeps.execution.training import FailsAgain, WorkerContext, train_pack, trainer_at
 from sweeps.store.results import Outcome, Pruned
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import PackPlan, Run
@@ -32,6 +33,7 @@ class PackTrainable(Trainable):
         if other := differences(installed(), self._context.software or {}):
             address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
             raise StudyError(f"node {address} has {other}")
+        import_module("sweeps.execution.training")  # torch with it: the driver takes neither
         trainer_at(self._context.trainer)  # what it cannot import, it says before it trains
         self.config = {}  # Tune would send it back with the result, and the driver keep it
 
@@ -45,6 +47,8 @@ class PackTrainable(Trainable):
 
         ``full`` says why the study has to stop, ``lost`` why this pack need not be tried again.
         """
+        from sweeps.execution.training import train_pack
+
         try:
             values = train_pack(self._pack, self._context)
         except CannotWrite as error:

@@ -6,14 +6,10 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 from pinn_core.plugins import place_in_plugin
 from pinn_core.records.trajectory import Trajectory
@@ -23,7 +19,7 @@ from pinn_core.training.memory import is_exhausted, release
 from pinn_core.training.operations import flops
 from pinn_core.training.pruning import Pruning
 from pinn_core.training.trainer import Member, environment
-from sweeps.errors import StudyError
+from sweeps.execution.context import FailsAgain, WorkerContext, trainer_at
 from sweeps.execution.pruning import pruning_of
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.faults import reach
@@ -33,46 +29,11 @@ from sweeps.study.plan import PackPlan, Run
 
 log = logging.getLogger(__name__)
 
-TRAINER = "pinn_core.training.trainer:train"
-"""What trains a pack: a function's module and name."""
-
 CHECKPOINT_EVERY = 300.0
 """Seconds of training between two checkpoints: what a worker's death costs at most."""
 
 NEWS_EVERY = 2.0
 """Seconds between two notes of how far a pack has come."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerContext:
-    """Where a pack is trained and what for; plain values alone, so that it travels anywhere."""
-
-    store: str
-    """Root of the trajectory store."""
-    metric: str
-    """Trajectory column whose final value goes back to the driver."""
-    progress: str
-    """Folder for the notes on how far packs have come."""
-    device: str = "cpu"
-    """What torch calls the device."""
-    threads: int = 1
-    """CPU threads for the pack."""
-    trainer: str = TRAINER
-    """``module:function`` of what trains a pack, looked up where the pack is trained."""
-    memory: float = 1.0
-    """Part of the device's memory that the pack may take."""
-    pruner: Mapping[str, Any] | None = None
-    """``search.pruner`` as the study file has it; None: no run stops early."""
-    direction: str = "minimize"
-    """Whether small or large values of the metric are good."""
-    plugins: tuple[Mapping[str, Any], ...] = ()
-    """The study's plugins as plain data, with the files that a worker imports."""
-    software: Mapping[str, str] | None = None
-    """The driver's versions, which the worker's have to equal; None: they are one machine's."""
-
-
-class FailsAgain(Exception):
-    """A pack's failure that another try would repeat; the message is all that needs to be said."""
 
 
 class TooLarge(FailsAgain, MemoryError):
@@ -212,16 +173,6 @@ def _too_large(run: Run, device: str) -> str:
         f"depth {len(widths) - 2}, batch {plain.objective.batch} of a grid of {points} points; "
         "make one of them smaller, or take a machine with more memory"
     )
-
-
-def trainer_at(path: str) -> Callable[..., list[Trajectory]]:
-    """The function that ``module:function`` names; raises ``StudyError`` if there is none."""
-    module, _, name = path.partition(":")
-    try:
-        found: Callable[..., list[Trajectory]] = getattr(import_module(module), name)
-    except Exception as error:  # an import runs any code that the module holds
-        raise StudyError(f"trainer {path!r}: {type(error).__name__}: {error}") from error
-    return found
 
 
 class _News:

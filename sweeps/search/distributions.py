@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from typing import TYPE_CHECKING, Any
 
 from pinn_core.configuration import canonical_json
 from sweeps.study.space import Choices, Range
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 Point = Mapping[str, Any]
 """One value for each dotted key of a space."""
@@ -42,6 +38,8 @@ def shuffled(points: Sequence[Point], seed: int) -> list[Point]:
 
 
 def _distribution(values: Choices | Range) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
     if not isinstance(values, Range):
         return CategoricalDistribution(values)
     low, high, step = values.low, values.high, values.step

@@ -19,6 +19,8 @@ from sweeps.store.results import Results
 from sweeps.store.store import Store
 from sweeps.study.study import Study
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
 
 def write_optuna_log(study: Study, store: Store, results: Results, file: Path) -> None:
     """Write all committed search runs anew: a study for each model, a trial for each run.

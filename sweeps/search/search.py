@@ -10,11 +10,8 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import optuna
-from optuna.samplers import PartialFixedSampler
-from optuna.trial import Trial, TrialState, create_trial
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from sweeps.search.distributions import Point, distributions, is_finite, shuffled
 from sweeps.store.results import Outcome, Pruned
@@ -23,10 +20,14 @@ from sweeps.study.samplers import SAMPLERS
 from sweeps.study.space import grid_size
 from sweeps.study.study import Study
 
+if TYPE_CHECKING:
+    from optuna import Study as OptunaStudy
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.trial import Trial
+
 TRIES = 20
 """How often a sampler is asked for a run that is not a repetition."""
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class ModelSearch:
@@ -48,15 +49,29 @@ class ModelSearch:
         self.asynchronous = self.learns and search.generation == "async"
         self.total = planned_total(study, model)
         self._study = study
-        self._space = distributions(study.models[model].space)
-        self._sampler = sampler.of_optuna(search.seed)
-        self._optuna = optuna.create_study(direction=search.direction, sampler=self._sampler)
         self._generation = _generation(study, self.total)
         self._asked: dict[str, Trial | None] = {}
         self._values: dict[str, Outcome] = {}
         self._drawn: set[str] = set()
         self._rest = self._shuffled_points()
         self._runs = self._grid() if sampler.enumerates else self._sampled()
+
+    @cached_property
+    def _optuna(self) -> OptunaStudy:
+        """Optuna's account of the search: imported and kept where points are drawn."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        return optuna.create_study(direction=self._study.search.direction, sampler=self._sampler)
+
+    @cached_property
+    def _sampler(self) -> BaseSampler:
+        search = self._study.search
+        return SAMPLERS[search.sampler]().of_optuna(search.seed)
+
+    @cached_property
+    def _space(self) -> dict[str, BaseDistribution]:
+        return distributions(self._study.models[self.model].space)
 
     @property
     def waiting(self) -> bool:
@@ -78,6 +93,8 @@ class ModelSearch:
 
     def adopt(self, run: Run, value: Outcome) -> None:
         """Take a settled run of an earlier asynchronous search as one of this search's own."""
+        from optuna.trial import create_trial
+
         self._drawn.add(run.run_id)
         self._optuna.add_trial(
             create_trial(**outcome(value), params=run.varied, distributions=self._space)
@@ -86,6 +103,8 @@ class ModelSearch:
     def _tell(self, trial: Trial | None, value: Outcome) -> None:
         if trial is None:
             return
+        from optuna.trial import TrialState
+
         if isinstance(value, Pruned):
             trial.report(value.value, value.step)
             self._optuna.tell(trial, state=TrialState.PRUNED)
@@ -126,8 +145,12 @@ class ModelSearch:
 
     def _draw(self, fixed: Point) -> Run | None:
         """A run not drawn before, of these parameters and others the sampler chooses; or None."""
+        from optuna.exceptions import ExperimentalWarning
+        from optuna.samplers import PartialFixedSampler
+        from optuna.trial import TrialState
+
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            warnings.simplefilter("ignore", ExperimentalWarning)
             self._optuna.sampler = PartialFixedSampler(dict(fixed), self._sampler)
         for _ in range(TRIES):
             trial = self._optuna.ask(self._space)
@@ -154,6 +177,8 @@ class ModelSearch:
 
 def outcome(value: Outcome) -> dict[str, Any]:
     """What a settled run reached, as keywords of Optuna's ``create_trial``."""
+    from optuna.trial import TrialState
+
     if value is None:
         return {"state": TrialState.FAIL}
     if isinstance(value, Pruned):

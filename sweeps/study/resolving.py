@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from analysis.expected import Expectation
+from analysis.rules import Expectation
 from pinn_core.configuration import Configuration
 from pinn_core.records.trajectory import CONFLICT, columns, landscape_columns
 from pinn_core.training.cadences import recorded_every

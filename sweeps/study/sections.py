@@ -6,9 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
-from analysis.expected import Expectation
-from analysis.outcomes import WrongSolutionRule
-from analysis.plateau import PlateauRule
+from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
 from pinn_core.configuration import RULE, Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
 from sweeps.study.names import model_name, study_name

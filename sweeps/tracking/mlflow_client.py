@@ -10,8 +10,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
@@ -87,6 +85,7 @@ def search_runs(client: "MlflowClient", experiment_id: str, condition: str = "")
 def is_unreachable(error: Exception) -> bool:
     """True for trouble with MLflow's server, database or disk; False if what is sent is wrong."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     if isinstance(error, MlflowException):
         return str(error.error_code) != "INVALID_PARAMETER_VALUE"

@@ -7,12 +7,14 @@ twice adds nothing.
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from analysis.plateau import PlateauRule, summary_metrics
+from analysis.rules import PlateauRule
 from pinn_core.records.trajectory import Manifest, Trajectory
 
 CURVE_POINTS = 50
@@ -55,6 +57,8 @@ def parameters(manifest: Manifest) -> dict[str, str]:
 
 def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> list[Point]:
     """The summary metrics, then the thinned curves under their columns' names; all finite."""
+    from analysis.plateau import summary_metrics  # pandas with it, which takes a second
+
     lists = [field.name for field in trajectory.table.schema if _is_list(field)]
     frame = trajectory.table.drop_columns(lists).to_pandas().set_index("step")
     summary = summary_metrics(frame, rule)
@@ -87,8 +91,8 @@ def _curves(trajectory: Trajectory, budget: int) -> Iterator[tuple[str, float, i
     finite = _finite(trajectory.table)
     points = _affordable([len(values) for _, values in finite.values()], budget)
     for name, (at, values) in finite.items():
-        for index in thinned(len(values), points):
-            yield name, float(values[index]), int(at[index])
+        kept = thinned(len(values), points)
+        yield from zip(repeat(name), values[kept].tolist(), at[kept].tolist(), strict=False)
 
 
 def are_whole(table: pa.Table, curves: Mapping[str, Sequence[int]]) -> bool:
@@ -129,6 +133,7 @@ def _affordable(lengths: list[int], budget: int) -> int:
     return next(fits, 0)
 
 
+@lru_cache
 def thinned(length: int, points: int) -> np.ndarray:
     """At most ``points`` of ``length`` positions: half evenly spaced, half growing geometrically.
 

@@ -3,14 +3,14 @@
 import os
 import re
 from pathlib import Path
-
-from sqlalchemy import Engine, create_engine, inspect
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from typing import TYPE_CHECKING
 
 from sweeps.errors import StudyError, closest, quoted
 from sweeps.process.deadline import problem_within
 from sweeps.tracking.mlflow_client import open_client, reason, sqlite_address
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -31,6 +31,8 @@ def sqlite_file(tracking_uri: str) -> Path | None:
     """The file of an SQLite address, None for any other address."""
     if not tracking_uri.startswith("sqlite:"):
         return None
+    from sqlalchemy.engine import make_url
+
     return Path(make_url(tracking_uri).database or "").absolute()
 
 
@@ -91,6 +93,8 @@ def _ask_database(uri: str, thoroughly: bool) -> None:
 
     A file that is damaged would take some runs twice, and lose others.
     """
+    from sqlalchemy import create_engine, inspect
+
     engine = create_engine(uri)
     try:
         if file := sqlite_file(uri):
@@ -102,8 +106,10 @@ def _ask_database(uri: str, thoroughly: bool) -> None:
         open_client(uri).search_experiments(max_results=1)
 
 
-def _refuse_damage(engine: Engine, file: Path, check: str) -> None:
+def _refuse_damage(engine: "Engine", file: Path, check: str) -> None:
     """Raise ``DamagedDatabase`` if SQLite finds its own file unsound by one of its checks."""
+    from sqlalchemy.exc import DatabaseError, OperationalError
+
     try:
         with engine.connect() as connection:
             problem = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalar()

@@ -215,7 +215,12 @@ def _parameters(child: Child) -> Iterator[dict[str, str]]:
 
 def _metrics(child: Child) -> Iterator[dict[str, Any]]:
     for point in child.points:
-        yield {**point._asdict(), "is_nan": False}
+        yield _metric(point)
+
+
+def _metric(point: rows.Point) -> dict[str, Any]:
+    key, value, timestamp, step = point
+    return {"key": key, "value": value, "timestamp": timestamp, "step": step, "is_nan": False}
 
 
 def _latest(child: Child) -> Iterator[dict[str, Any]]:
@@ -229,4 +234,4 @@ def _latest(child: Child) -> Iterator[dict[str, Any]]:
             last[point.key] = point
     for point in last.values():
         _validate_metric_name(point.key)  # type: ignore[no-untyped-call]
-        yield {**point._asdict(), "is_nan": False}
+        yield _metric(point)

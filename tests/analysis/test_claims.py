@@ -24,7 +24,7 @@ from analysis.claims import (
 from analysis.contrast import Contrast
 from analysis.estimates import median
 from analysis.load import StudyData
-from analysis.plateau import SCALES, PlateauRule
+from analysis.rules import SCALES, PlateauRule
 from analysis.verdicts import Measured, Range, decide
 
 RULE = PlateauRule(spans=())

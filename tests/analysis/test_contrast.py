@@ -14,9 +14,9 @@ import pytest
 from analysis.comparison import comparison_table
 from analysis.contrast import Contrast, contrast_of
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule
 from analysis.remedies import compare_remedies
 from analysis.report import write_report
+from analysis.rules import PlateauRule
 from analysis.statistics import per_run
 
 Study = Callable[..., StudyData]

@@ -12,7 +12,7 @@ from numpy import ndarray
 from scipy import stats
 
 from analysis.distances import RELATIVE_ERROR, SHARED_ERROR, sketched
-from analysis.plateau import PlateauRule
+from analysis.rules import PlateauRule
 from analysis.statistics import compare_ratio, run_statistics
 from pinn_core.probes.sketch import Sketch
 

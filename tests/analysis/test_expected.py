@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.expected import Expectation, Judged, TimesBelow, expected_json, judge_expected
+from analysis.expected import Judged, expected_json, judge_expected
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule
+from analysis.rules import Expectation, PlateauRule, TimesBelow
 
 RULE = PlateauRule(spans=())
 ERRORS = {"M1": (0.2, 0.3, 0.4), "M2": (0.05, 0.06, 0.07)}

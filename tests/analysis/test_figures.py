@@ -17,7 +17,8 @@ from analysis.figures import FIGURES, _draw, draw_figures
 from analysis.figures.curves import PARTS, Curve, Line, lines_of
 from analysis.figures.style import OTHERS, STYLE, colours, name_of
 from analysis.load import StudyData
-from analysis.plateau import Plateau, PlateauRule
+from analysis.plateau import Plateau
+from analysis.rules import PlateauRule
 from analysis.statistics import run_statistics
 
 Study = Callable[..., StudyData]

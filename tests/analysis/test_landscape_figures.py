@@ -15,7 +15,8 @@ from analysis.figures import SHEETS, draw_figures
 from analysis.figures.curves import lines_of
 from analysis.figures.landscape import learning_rates
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule, conflict_rate
+from analysis.plateau import conflict_rate
+from analysis.rules import PlateauRule
 from analysis.statistics import run_statistics
 from pinn_core.records.trajectory import HISTOGRAM_EDGES
 

@@ -14,8 +14,9 @@ import pytest
 
 from analysis.figures.outcomes import draw_outcomes
 from analysis.load import StudyData
-from analysis.outcomes import WrongSolutionRule, outcomes, wrong_json
+from analysis.outcomes import outcomes, wrong_json
 from analysis.report import endings, write_report
+from analysis.rules import WrongSolutionRule
 from tests.analysis.test_report import Page
 
 Study = Callable[..., StudyData]

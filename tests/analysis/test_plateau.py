@@ -9,16 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.plateau import (
-    SCALES,
-    Plateau,
-    PlateauRule,
-    every_step,
-    find_plateau,
-    plateau_of,
-    smooth,
-    summary_metrics,
-)
+from analysis.plateau import Plateau, every_step, find_plateau, plateau_of, smooth, summary_metrics
+from analysis.rules import SCALES, PlateauRule
 
 Curve = Callable[[int, int], "pd.Series[float]"]
 

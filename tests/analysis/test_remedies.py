@@ -14,9 +14,9 @@ import pytest
 from analysis.censored import Median
 from analysis.figures import draw_remedies
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule
 from analysis.remedies import Remedies, Remedy, compare_remedies, remedies_json
 from analysis.report.compared import remedies_in_words, remedy_rows
+from analysis.rules import PlateauRule
 from analysis.verdicts import holm
 
 RULE = PlateauRule(spans=())

@@ -13,13 +13,12 @@ import pandas as pd
 import pytest
 
 from analysis.contrast import contrast_of
-from analysis.expected import Expectation
 from analysis.figures import FIGURES
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule
 from analysis.report import compared, findings, setting, write_report
 from analysis.report.citations import citations
 from analysis.report.curves import CURVES, POINTS, charts
+from analysis.rules import Expectation, PlateauRule
 from analysis.statistics import per_run
 
 Study = Callable[..., StudyData]

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule
+from analysis.rules import PlateauRule
 from analysis.statistics import (
     LENGTH,
     compare_difference,

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from analysis.load import StudyData
-from analysis.plateau import PlateauRule, summary_metrics
+from analysis.plateau import summary_metrics
 from analysis.report import setting
+from analysis.rules import PlateauRule
 from analysis.stops import Stop, stops_of
 from pinn_core.optimizers.stopping import CHANGE, NO_DESCENT
 from pinn_core.records.trajectory import STOP_REASONS

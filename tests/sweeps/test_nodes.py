@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from sweeps.errors import StudyError
+from sweeps.execution.context import WorkerContext
 from sweeps.execution.nodes import Node, refuse_strangers
 from sweeps.execution.software import installed
 from sweeps.execution.trainable import PackTrainable, trial_config
-from sweeps.execution.training import WorkerContext
 from sweeps.study.plan import PackPlan
 
 

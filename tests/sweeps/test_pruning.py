@@ -23,11 +23,12 @@ from sweeps.checking.verify import verify
 from sweeps.display.status import study_status
 from sweeps.errors import StudyError
 from sweeps.execution import launch as launch_module
+from sweeps.execution.context import WorkerContext
 from sweeps.execution.launch import run_study
 from sweeps.execution.pruning import pruning_of
 from sweeps.execution.stage import Listed, Stage
 from sweeps.execution.trainable import values_of
-from sweeps.execution.training import WorkerContext, train_pack
+from sweeps.execution.training import train_pack
 from sweeps.search.planned import planned_ids
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection

@@ -11,11 +11,11 @@ import pytest
 from ray.tune.search import Searcher
 
 from sweeps.errors import StudyError
+from sweeps.execution.context import WorkerContext
 from sweeps.execution.pack_searcher import PackSearcher
 from sweeps.execution.spreading import Room
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.execution.trainable import read_trial_config, trial_config
-from sweeps.execution.training import WorkerContext
 from sweeps.search.search import ModelSearch
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.results import Results

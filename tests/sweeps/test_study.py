@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.plateau import PlateauRule
+from analysis.rules import PlateauRule
 from pinn_core.configuration import Configuration, Record
 from pinn_core.curricula import Curriculum
 from pinn_core.engine.activations import ACTIVATIONS

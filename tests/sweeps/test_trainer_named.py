@@ -9,7 +9,8 @@ from typing import Any
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training import trainer
 from pinn_core.training.trainer import Member
-from sweeps.execution.training import WorkerContext, train_pack
+from sweeps.execution.context import WorkerContext
+from sweeps.execution.training import train_pack
 from sweeps.store.results import final_value
 from sweeps.store.store import Store
 from sweeps.study.plan import PackPlan

@@ -11,7 +11,8 @@ import pytest
 
 from pinn_core.training.checkpoint import Due, every_seconds
 from sweeps.execution import training
-from sweeps.execution.training import WorkerContext, train_pack
+from sweeps.execution.context import WorkerContext
+from sweeps.execution.training import train_pack
 from sweeps.search.search import ModelSearch
 from sweeps.store import faults
 from sweeps.store.store import Store

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from ray.tune.experiment import Trial
 
+from sweeps.execution.context import WorkerContext
 from sweeps.execution.pack_searcher import PackSearcher
 from sweeps.execution.patience import NothingTrains, Patience
 from sweeps.execution.spreading import Room
-from sweeps.execution.training import WorkerContext
 from sweeps.execution.tune_events import PackEvents
 
 NOT_STARTED = """Failure # 1 (occurred at 2026-11-28_19-23-32)
@@ -18,7 +18,8 @@ The actor died because of an error raised in its creation task, \x1b[36mray::Tra
 RuntimeError: The actor with name ResourceTrainable failed to import on the worker.
 
   File "sweeps/execution/trainable.py", line 16, in <module>
-    from sweeps.execution.training import WorkerContext, train_pack
+    from sweeps.execution.context import WorkerContext
+    from sweeps.execution.training import train_pack
 ImportError: libbroken.so.1: cannot open shared object file
 """
 LOST = """Failure # 1 (occurred at 2026-11-28_19-23-32)

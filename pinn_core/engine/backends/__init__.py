@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor
-
 from pinn_core.engine.backends import eager, featured, library, modules, native, third_order
 from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.operators import Channels, Operator
 from pinn_core.engine.stack import Stack
 from pinn_core.parts import UnknownName
+from pinn_core.tensors import Tensor
 
 CHOICES = ("auto", "eager", "native")
 VARIABLE = "PINN_BACKEND"

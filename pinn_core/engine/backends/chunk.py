@@ -6,12 +6,10 @@ device, so that a GPU can have many calls ahead, or all of them as one graph.
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.backends.fused import activate, activate_reverse
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import LANES, Stack, padded
+from pinn_core.tensors import Tensor, torch
 
 
 @dataclass(frozen=True)

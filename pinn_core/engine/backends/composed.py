@@ -8,13 +8,11 @@ Gates are those of Wang, Teng, Perdikaris 2021, section 2.6.
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.backends import chunk
 from pinn_core.engine.backends.jets import Activation
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import Stack, padded
+from pinn_core.tensors import Tensor, torch
 
 
 @runtime_checkable

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.backends import chunk, composed, fused
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import Stack, padded
+from pinn_core.tensors import Tensor, torch
 
 CHUNK = 512
 """Points that go through the layers together: a layer's channels then stay near the cache."""
@@ -35,7 +33,7 @@ class Saved:
 
     stack: Stack
     channels: Channels
-    shape: torch.Size
+    shape: "torch.Size"
     missing: int
     threads: int
     size: int

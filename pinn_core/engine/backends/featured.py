@@ -1,10 +1,9 @@
 """Input features for the native backend: torch's matrix products, C++ between them."""
 
-from torch import Tensor
-
 from pinn_core.engine.backends import eager, native_jets
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import Stack
+from pinn_core.tensors import Tensor
 
 Saved = eager.Saved
 reverse = eager.reverse

@@ -8,10 +8,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.backends import jets
+from pinn_core.tensors import Tensor, torch
 
 VARIANTS = 256
 """Kernels of one function at most: activations, channels, layers with and without slopes."""

@@ -10,11 +10,9 @@ q = (grad z)^T A grad z and adjoints H (value), X_i (slopes), P (operator), the 
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.activations import Jet
 from pinn_core.engine.operators import Channels
+from pinn_core.tensors import Tensor, torch
 
 Activation = Callable[[Tensor, int], Jet]
 

@@ -5,12 +5,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.backends import build
+from pinn_core.tensors import Tensor, torch
 
-PRECISIONS = {torch.float32: "float", torch.float64: "double"}
 _POINTER, _COUNT = ctypes.c_void_p, ctypes.c_int64
 _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "plan": (_POINTER, ctypes.c_int),
@@ -60,7 +57,7 @@ def obstacle(like: Tensor) -> str | None:
     """Why it cannot serve for this device and precision, or None if it can."""
     if not like.is_cpu:
         return f"it runs on CPUs, not on {like.device.type}"
-    if like.dtype not in PRECISIONS:
+    if like.dtype not in _precisions():
         return f"it has float32 and float64, not {like.dtype}"
     return missing()
 
@@ -71,9 +68,9 @@ def identity() -> str:
 
 
 @cache
-def function(name: str, precision: torch.dtype) -> Callable[..., Any]:
+def function(name: str, precision: "torch.dtype") -> Callable[..., Any]:
     """A function of cpp/native.cpp for one precision. Raises ``build.BuildError``."""
-    found = getattr(_built().functions, f"pinn_{name}_{PRECISIONS[precision]}")
+    found = getattr(_built().functions, f"pinn_{name}_{_precisions()[precision]}")
     found.argtypes = _ARGUMENTS[name]
     found.restype = _RESULTS.get(name)
     typed: Callable[..., Any] = found
@@ -86,6 +83,11 @@ def refuse(answer: int, name: str) -> None:
         raise ValueError(f"native {name} does not know this activation's code")
     if answer:
         raise MemoryError(f"native {name} ran out of memory")
+
+
+@cache
+def _precisions() -> dict["torch.dtype", str]:
+    return {torch.float32: "float", torch.float64: "double"}
 
 
 @cache

@@ -8,12 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.features import Features
 from pinn_core.engine.operators import Channels, Operator
 from pinn_core.engine.stack import Stack
+from pinn_core.tensors import Tensor, torch
 
 Function = Callable[[Tensor], Tensor]
 Axes = tuple[int, ...]
@@ -27,9 +25,9 @@ class ModuleStack(Stack):
     the vectors behind each.
     """
 
-    module: torch.nn.Module
+    module: "torch.nn.Module"
 
-    def __init__(self, module: torch.nn.Module, inputs: int, outputs: int) -> None:
+    def __init__(self, module: "torch.nn.Module", inputs: int, outputs: int) -> None:
         tables = [tuple(table.shape) for table in module.parameters() if table.ndim == 2]
         hidden = [shape[0] for shape in tables[:-1]] or [outputs]
         super().__init__((inputs, *hidden, outputs), _no_activation)
@@ -103,7 +101,7 @@ class Saved:
     """One pullback for each member, and the shape of the parameters."""
 
     pullbacks: list[Callable[[Tensor], tuple[Tensor]]]
-    shape: torch.Size
+    shape: "torch.Size"
 
 
 adds_zeroth = False

@@ -5,15 +5,13 @@ import weakref
 from collections.abc import Callable
 from functools import cache, lru_cache
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.backends import library
 from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.backends.spare import Spare
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import Stack
+from pinn_core.tensors import Tensor, torch
 
 ACTIVATION_CODES = ("tanh", "sin", "gelu", "silu", "softplus")
 """The order of ``ActivationCode`` in cpp/activations.hpp."""
@@ -49,9 +47,9 @@ class _Plan:
         self,
         stack: Stack,
         channels: Channels,
-        parameters: torch.Size,
-        points: torch.Size,
-        precision: torch.dtype,
+        parameters: "torch.Size",
+        points: "torch.Size",
+        precision: "torch.dtype",
         threads: int,
         keep: bool,
     ) -> None:
@@ -153,7 +151,7 @@ def reverse(saved: Saved, adjoint: Tensor) -> Tensor:
 
 
 def _job(
-    stack: Stack, channels: Channels, parameters: torch.Size, points: torch.Size, threads: int
+    stack: Stack, channels: Channels, parameters: "torch.Size", points: "torch.Size", threads: int
 ) -> _Job:
     slopes, operators = len(channels.slopes), len(channels.operators)
     drift = [0.0] * (operators * channels.dimension)

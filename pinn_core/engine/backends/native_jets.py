@@ -7,13 +7,11 @@ points is a multiple of ``LANES``, as ``eager`` pads it.
 import ctypes
 from functools import lru_cache
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.backends import library
 from pinn_core.engine.backends.jets import Activation
 from pinn_core.engine.backends.native import codes, diffusion
 from pinn_core.engine.operators import Channels
+from pinn_core.tensors import Tensor, torch
 
 ALIGNED = 64
 """Bytes to whose multiples the tables are aligned."""
@@ -74,14 +72,14 @@ def gate_reverse(back: Tensor, other: Tensor, channels: Channels) -> Tensor:
     return adjoint
 
 
-def _call(name: str, precision: torch.dtype, shape: _Shape, *arguments: int) -> None:
+def _call(name: str, precision: "torch.dtype", shape: _Shape, *arguments: int) -> None:
     answer = library.function(name, precision)(ctypes.byref(shape), *arguments)
     library.refuse(answer or 0, name)
 
 
 @lru_cache(maxsize=256)
 def _shape(
-    channels: Channels, shape: torch.Size, activation: int = 0, slopes: bool = True
+    channels: Channels, shape: "torch.Size", activation: int = 0, slopes: bool = True
 ) -> _Shape:
     table = diffusion(channels)
     return _Shape(

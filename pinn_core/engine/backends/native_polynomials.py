@@ -4,11 +4,9 @@ import ctypes
 from functools import lru_cache
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.backends import library
 from pinn_core.engine.polynomials import Polynomials
+from pinn_core.tensors import Tensor, torch
 
 _COUNT, _COUNTS, _NUMBERS = ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p
 

@@ -3,10 +3,8 @@
 import struct
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.backends import library
+from pinn_core.tensors import Tensor, torch
 
 
 def adam(

@@ -1,9 +1,7 @@
 """Sums of squares in C++ (``cpp/squares.hpp``): one call and one pass over memory for a pack."""
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.backends import library
+from pinn_core.tensors import Tensor, torch
 
 
 def misfit(values: Tensor, target: Tensor, share: Tensor | None = None) -> tuple[Tensor, Tensor]:

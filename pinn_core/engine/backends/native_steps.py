@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from pinn_core.engine.backends import library, native
 from pinn_core.engine.backends.native_polynomials import form_of
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.polynomials import Polynomials
 from pinn_core.engine.stack import Stack
+from pinn_core.tensors import Tensor, torch
 
 _POINTER, _COUNT, _NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
@@ -188,7 +186,7 @@ class Steps:
         job.gradients_row = 0 if gradients is None else gradients.stride(0)
         library.refuse(self._run(ctypes.byref(job)), "steps")
 
-    def _plan(self, stack: Stack, channels: Channels, points: torch.Size, keep: bool) -> int:
+    def _plan(self, stack: Stack, channels: Channels, points: "torch.Size", keep: bool) -> int:
         plan = native.plan_of(
             stack, channels, self._like, points, self._precision, self._threads, keep
         )

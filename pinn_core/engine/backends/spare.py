@@ -2,7 +2,7 @@
 
 from threading import RLock
 
-from torch import Tensor
+from pinn_core.tensors import Tensor
 
 ROOMS = 4
 """How many are kept: interior and supervised points, of the batch and of a diagnostic."""

@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from pinn_core.engine.backends import differentiable
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import Stack
+from pinn_core.tensors import Tensor, torch
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,8 @@ def forward(
     keep: bool,
 ) -> tuple[Tensor, Saved]:
     """Outputs (m, 1 + operators, n, k), and, if ``keep``, what the way back needs."""
+    from pinn_core.engine.backends import differentiable
+
     own = parameters.detach().requires_grad_(keep)
     with torch.set_grad_enabled(keep):
         outputs = differentiable.channels(stack, channels, own, points)

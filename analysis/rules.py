@@ -1,0 +1,143 @@
+"""How a study is read and what it should give: what a study file says, without what carries it out.
+
+Reading these takes no pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, get_args
+
+from analysis.wording import number
+
+Scale = Literal["ln", "relative", "absolute"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
+Of = Literal["final", "best", "inside", "after"]
+Where = dict[str, int | float | str | bool | None]
+
+
+@dataclass(frozen=True)
+class PlateauRule:
+    """What counts as a plateau.
+
+    `curve` is the trajectory column that is looked at, `spans` are those of the exponential moving
+    averages, applied one after the other, in steps. A step is flat when the smoothed curve falls by
+    at most `drop` over the next `window` steps: in natural logarithms (`ln`), as a fraction of its
+    value at the step (`relative`), or in the curve's own unit (`absolute`).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    curve: str = "loss/regression"
+    scale: Scale = "ln"
+    spans: tuple[int, ...] = (10, 20)
+    drop: float = 0.15
+    window: int = 20
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise ValueError(f"scale must be one of {', '.join(SCALES)}, found {self.scale!r}")
+        if any(span < 1 for span in self.spans):
+            raise ValueError(f"spans must be >= 1, found {min(self.spans)}")
+        if self.window < 1:
+            raise ValueError(f"window must be >= 1, found {self.window}")
+        if not self.drop > 0:
+            raise ValueError(f"drop must be > 0, found {self.drop}")
+
+
+@dataclass(frozen=True)
+class WrongSolutionRule:
+    """When a run has a low loss and a wrong solution.
+
+    Its final loss is at most `loss` times that of its first row, its final relative L2 error above
+    `error`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    loss: float = 1e-3
+    error: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.loss > 0:
+            raise ValueError(f"loss must be > 0, found {self.loss}")
+        if not self.error > 0:
+            raise ValueError(f"error must be > 0, found {self.error}")
+
+    def flags(self, first: float, last: float, error: float) -> bool:
+        """Whether these are the losses and the error of a wrong solution; not where one is NaN."""
+        return last <= self.loss * first and error > self.error
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimesBelow:
+    """Other runs of the study, and how many times smaller than theirs a number is to be."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    model: str
+    where: Where = field(default_factory=dict)
+    factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.factor > 0:
+            raise ValueError(f"factor must be > 0, found {self.factor}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What the median over seeds of a number should be: published, or a threshold.
+
+    The number is a trajectory column of the runs of `model` whose configuration has the values of
+    `where` (by dotted key): its `final` or `best` (smallest) value, or its mean `inside` or `after`
+    the plateau. It should lie `within` a factor of the published `value` (± `spread`, shown only),
+    or `above` and `below` a limit, or so many times below that of other runs.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    model: str
+    where: Where = field(default_factory=dict)
+    metric: str = "error/relative_l2"
+    of: Of = "final"
+    value: float | None = None
+    spread: float | None = None
+    within: float = 2.0
+    above: float | None = None
+    below: float | None = None
+    times_below: TimesBelow | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.of not in get_args(Of):
+            raise ValueError(f"of must be one of {', '.join(get_args(Of))}, found {self.of!r}")
+        limits = self.above is not None or self.below is not None
+        if (self.value is not None) + limits + (self.times_below is not None) != 1:
+            raise ValueError("needs one of value, above and below, times_below")
+        if self.value is not None and not self.value > 0:
+            raise ValueError(f"value must be > 0, found {self.value}")
+        if self.spread is not None and (self.value is None or not self.spread >= 0):
+            raise ValueError(f"spread must be >= 0 and beside a value, found {self.spread}")
+        if not self.within > 1:
+            raise ValueError(f"within must be > 1, found {self.within}")
+        if self.above is not None and self.below is not None and not self.above < self.below:
+            raise ValueError(f"above must be smaller than below, found {self.above}, {self.below}")
+
+    def words(self) -> str:
+        """What is expected, in words."""
+        if self.value is not None:
+            spread = "" if self.spread is None else f" ± {number(self.spread)}"
+            return f"{number(self.value)}{spread}, within a factor {number(self.within)}"
+        if self.times_below is not None:
+            other, factor = self.times_below, self.times_below.factor
+            times = "" if factor == 1 else f"at least {number(factor)} times "
+            place = f" ({where_in_words(other.where)})" if other.where else ""
+            return f"{times}below {other.model}{place}"
+        limits = {"above": self.above, "below": self.below}
+        return " and ".join(f"{word} {number(x)}" for word, x in limits.items() if x is not None)
+
+
+def where_in_words(where: Mapping[str, object]) -> str:
+    """`{"network.depth": 3}` as `network.depth=3`."""
+    return ", ".join(f"{key}={'null' if value is None else value}" for key, value in where.items())
