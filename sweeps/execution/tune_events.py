@@ -26,9 +26,8 @@ NOT_STARTED = "The actor died because of an error raised in its creation task"
 class PackEvents(Callback):
     """Passes on failures with their reasons; at every step of Tune's loop it calls ``ticks``.
 
-    Tune keeps every trial to the end; of those that are done it lets go what is large. Where all
-    workers are of ``one_machine``, what keeps one from starting keeps all: that ends the study, by
-    ``NothingTrains``. In a cluster the pack may start on another node.
+    Where all workers are of ``one_machine``, what keeps one from starting keeps all: that ends the
+    study, by ``NothingTrains``. In a cluster the pack may start on another node.
     """
 
     def __init__(
@@ -71,10 +70,6 @@ class PackEvents(Callback):
     ) -> None:
         """The pack is done, and its values are told."""
         self._patience.ended(trial.trial_id)
-        settings = (trial.config, trial.evaluated_params)
-        for kept in (*settings, trial.last_result, trial.metric_analysis, trial.metric_n_steps):
-            kept.clear()
-        trial.experiment_tag = ""  # holds the configuration too
 
     def on_trial_recover(
         self,

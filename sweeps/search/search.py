@@ -17,6 +17,7 @@ from optuna.samplers import PartialFixedSampler
 from optuna.trial import Trial, TrialState, create_trial
 
 from sweeps.search.distributions import Point, distributions, is_finite, shuffled
+from sweeps.search.history import ShortHistory
 from sweeps.store.results import Outcome, Pruned
 from sweeps.study.plan import Run, model_points, search_run
 from sweeps.study.samplers import SAMPLERS
@@ -50,7 +51,9 @@ class ModelSearch:
         self._study = study
         self._space = distributions(study.models[model].space)
         self._sampler = sampler.of_optuna(search.seed)
-        self._optuna = optuna.create_study(direction=search.direction, sampler=self._sampler)
+        self._optuna = optuna.create_study(
+            storage=ShortHistory(), direction=search.direction, sampler=self._sampler
+        )
         self._generation = _generation(study, self.total)
         self._asked: dict[str, Trial | None] = {}
         self._values: dict[str, Outcome] = {}
