@@ -89,7 +89,7 @@ class Slurm:
         """Let the job end so many minutes after its start."""
         self.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
 
-    def wait_until(self, true: Callable[[], bool], seconds: float = 240) -> None:
+    def wait_until(self, true: Callable[[], bool], seconds: float = 600) -> None:
         """Return as soon as the condition holds."""
         deadline = time.monotonic() + seconds
         while not true():

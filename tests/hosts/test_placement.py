@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.hosts.cluster import LITTLE
 from tests.hosts.network import Host, hosts, needs_hosts
 from tests.hosts.placing import NOTES, TOGETHER
-from tests.hosts.cluster import LITTLE
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(900), needs_hosts]
 
