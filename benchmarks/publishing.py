@@ -40,7 +40,7 @@ def publish_together(uri: str, folder: Path, publishers: int, runs: int, databas
     ``interruptions`` counts how often a publisher found MLflow unreachable, ``failed`` the runs
     given up, ``wrong`` what verification finds: lost, twice, unfinished or altered.
     """
-    stores = [_filled(folder / str(number), runs) for number in range(publishers)]
+    stores = [filled(folder / str(number), runs) for number in range(publishers)]
     first, store = stores[0]
     Experiment(uri, store, first)  # makes the tables, which no two processes should do at once
     spawned = get_context("spawn")
@@ -70,7 +70,7 @@ def publish_together(uri: str, folder: Path, publishers: int, runs: int, databas
         "rows_per_second": metrics / seconds,
         "interruptions": sum(interruptions for interruptions, _ in answers),
         "failed": sum(failed for _, failed in answers),
-        "wrong": sum(len(_problems(database, *each)) for each in stores),
+        "wrong": sum(len(problems(database, *each)) for each in stores),
     }
 
 
@@ -80,7 +80,7 @@ def publish_shares(uri: str, folder: Path, publishers: int, together: int, runs:
     The first run is published before, which makes the parent runs: no two processes should do that
     at once. ``cpu_seconds`` is of all publishers, from their first run to their last.
     """
-    study, store = _filled(folder, runs)
+    study, store = filled(folder, runs)
     first, *others = sorted(store.committed())
     experiment = Experiment(uri, store, study)
     experiment.publish([first])
@@ -107,7 +107,7 @@ def publish_shares(uri: str, folder: Path, publishers: int, together: int, runs:
     return {
         "seconds": seconds,
         "cpu_seconds": sum(told.get() for _ in processes),
-        "wrong": len(_problems(uri, study, store)),
+        "wrong": len(problems(uri, study, store)),
     }
 
 
@@ -129,7 +129,7 @@ def _publish_share(
     told.put(time.process_time() - begun)
 
 
-def _filled(folder: Path, runs: int) -> tuple[Study, Store]:
+def filled(folder: Path, runs: int) -> tuple[Study, Store]:
     """A study and its store, with so many committed runs."""
     folder.mkdir(parents=True)
     plain = study_of("random", runs, folder)
@@ -165,5 +165,6 @@ def _metric_rows(study: Study, store: Store) -> int:
     )
 
 
-def _problems(uri: str, study: Study, store: Store) -> Sequence[object]:
+def problems(uri: str, study: Study, store: Store) -> Sequence[object]:
+    """What differs between MLflow and the store."""
     return list(tracking_problems(uri, study.name, store, store.manifests()))
