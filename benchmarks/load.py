@@ -16,6 +16,7 @@ from rich.console import Console
 
 from benchmarks import recorded
 from benchmarks.command import Row, say
+from benchmarks.processes import commands, core_seconds, family
 from benchmarks.stopwatch import timed
 from pinn_core.training.trainer import Member
 from sweeps.display.callbacks import Callbacks
@@ -95,6 +96,11 @@ def one_study(sampler: str, runs: int) -> Row:
             "search_seconds": search.seconds,
             "mlflow_seconds": mlflow.seconds,
             "store_seconds": runs * _commit_seconds(study, files.store),
+            "driver_cpu_seconds": time.process_time() - report.cpu,
+            "search_cpu_seconds": search.cpu,
+            "mlflow_cpu_seconds": mlflow.cpu,
+            "gcs_cpu_seconds": course.rays_cpu["gcs_server"],
+            "raylet_cpu_seconds": course.rays_cpu["raylet"],
             "report_seconds": report.seconds,
             "store_bytes_per_run": stored / runs,
             "mlflow_bytes_per_run": database / runs,
@@ -108,6 +114,8 @@ class Course:
     started: float
     seconds: list[float] = field(default_factory=list)
     megabytes: list[float] = field(default_factory=list)
+    rays_cpu: dict[str, float] = field(default_factory=dict)
+    """Seconds of a core that Ray's own processes have used when the last run ends."""
 
     def note(self) -> None:
         """A run has ended."""
@@ -131,6 +139,8 @@ def _watched(runs: int) -> Iterator[Course]:
         nonlocal said
         finished(*event)
         course.note()
+        if len(course.seconds) == runs + 1:  # the search, and the rerun of the best
+            course.rays_cpu = _rays_core_seconds()
         if course.seconds[-1] > said + NEWS_EVERY:
             said = course.seconds[-1]
             say(f"{len(course.seconds)} of {runs}: {said:.0f} s, {course.megabytes[-1]:.0f} MB")
@@ -140,6 +150,17 @@ def _watched(runs: int) -> Iterator[Course]:
         yield course
     finally:
         Callbacks.finished = finished  # type: ignore[method-assign]
+
+
+def _rays_core_seconds() -> dict[str, float]:
+    """Of Ray's own processes that descend from this one, by their programs' names."""
+    own = family(os.getpid())
+    programs = [Path(os.fsdecode(line.partition(b"\0")[0])).name for line in commands(own)]
+    named = list(zip(programs, own, strict=True))
+    return {
+        name: core_seconds([process for program, process in named if program == name])
+        for name in ("gcs_server", "raylet")
+    }
 
 
 def resident_megabytes() -> float:

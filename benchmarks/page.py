@@ -17,7 +17,7 @@ from benchmarks.targets import Target, targets_table
 
 ORDER = (
     *("step", "problems", "packs", "diagnostics", "study", "busy", "driver", "tracking"),
-    *("faults", "calibration"),
+    *("limits", "faults", "calibration"),
 )
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -21,6 +23,15 @@ def family(pid: int) -> list[Path]:
 def commands(processes: list[Path]) -> list[bytes]:
     """Their command lines, which every user may read."""
     return [_read(process / "cmdline") for process in processes]
+
+
+def core_seconds(processes: Iterable[Path]) -> float:
+    """Seconds of a core that they have used, with those of their children that have ended."""
+    ticks = 0
+    for process in processes:
+        stat = _read(process / "stat").rpartition(b")")[2].split()
+        ticks += sum(map(int, stat[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _read(file: Path) -> bytes:

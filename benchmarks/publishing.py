@@ -40,7 +40,7 @@ def publish_together(uri: str, folder: Path, publishers: int, runs: int, databas
     ``interruptions`` counts how often a publisher found MLflow unreachable, ``failed`` the runs
     given up, ``wrong`` what verification finds: lost, twice, unfinished or altered.
     """
-    stores = [_filled(folder / str(number), runs) for number in range(publishers)]
+    stores = [filled(folder / str(number), runs) for number in range(publishers)]
     first, store = stores[0]
     Experiment(uri, store, first)  # makes the tables, which no two processes should do at once
     spawned = get_context("spawn")
@@ -70,11 +70,66 @@ def publish_together(uri: str, folder: Path, publishers: int, runs: int, databas
         "rows_per_second": metrics / seconds,
         "interruptions": sum(interruptions for interruptions, _ in answers),
         "failed": sum(failed for _, failed in answers),
-        "wrong": sum(len(_problems(database, *each)) for each in stores),
+        "wrong": sum(len(problems(database, *each)) for each in stores),
     }
 
 
-def _filled(folder: Path, runs: int) -> tuple[Study, Store]:
+def publish_shares(uri: str, folder: Path, publishers: int, together: int, runs: int) -> Row:
+    """One study, published by so many processes, each its share, ``together`` runs at a time.
+
+    The first run is published before, which makes the parent runs: no two processes should do that
+    at once. ``cpu_seconds`` is of all publishers, from their first run to their last.
+    """
+    study, store = filled(folder, runs)
+    first, *others = sorted(store.committed())
+    experiment = Experiment(uri, store, study)
+    experiment.publish([first])
+    spawned = get_context("spawn")
+    ready, told = spawned.Barrier(publishers + 1), spawned.SimpleQueue()
+    shares = [others[number::publishers] for number in range(publishers)]
+    processes = [
+        spawned.Process(
+            target=_publish_share, args=(uri, store.root, study, share, together, ready, told)
+        )
+        for share in shares
+    ]
+    for process in processes:
+        process.start()
+    with suppress(BrokenBarrierError):
+        ready.wait(READY_WITHIN)
+    started = time.perf_counter()
+    for process in processes:
+        process.join()
+    seconds = time.perf_counter() - started
+    if any(process.exitcode for process in processes):
+        raise RuntimeError("a publisher ended with an error")
+    experiment.finish()
+    return {
+        "seconds": seconds,
+        "cpu_seconds": sum(told.get() for _ in processes),
+        "wrong": len(problems(uri, study, store)),
+    }
+
+
+def _publish_share(
+    uri: str,
+    root: str,
+    study: Study,
+    share: Sequence[str],
+    together: int,
+    ready: Barrier,
+    told: SimpleQueue[float],
+) -> None:
+    """The life of one of several publishers; tells the seconds of a core that it took."""
+    experiment = Experiment(uri, Store(root), study)
+    ready.wait(READY_WITHIN)
+    begun = time.process_time()
+    for start in range(0, len(share), together):
+        experiment.publish(share[start : start + together])
+    told.put(time.process_time() - begun)
+
+
+def filled(folder: Path, runs: int) -> tuple[Study, Store]:
     """A study and its store, with so many committed runs."""
     folder.mkdir(parents=True)
     plain = study_of("random", runs, folder)
@@ -110,5 +165,6 @@ def _metric_rows(study: Study, store: Store) -> int:
     )
 
 
-def _problems(uri: str, study: Study, store: Store) -> Sequence[object]:
+def problems(uri: str, study: Study, store: Store) -> Sequence[object]:
+    """What differs between MLflow and the store."""
     return list(tracking_problems(uri, study.name, store, store.manifests()))

@@ -40,11 +40,12 @@ def missing() -> str:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
+def postgresql(folder: Path, host: str = LOOPBACK) -> Iterator[str]:
     """A database system in the folder, which is made; yields the address of an empty database.
 
-    The address holds the password. Its user and the system's own are ``postgres`` where root asks,
-    as PostgreSQL refuses to run as root.
+    It listens at ``host``, an address of this machine, for all machines of that network. The
+    address that is returned holds the password. Its user and the system's own are ``postgres``
+    where root asks, as PostgreSQL refuses to run as root.
     """
     folder.mkdir(mode=0o700)
     owner = "postgres" if os.geteuid() == 0 else None
@@ -56,15 +57,17 @@ def postgresql(folder: Path) -> Iterator[str]:
             shutil.chown(path, owner)
     data = folder / "data"
     _run("initdb", "-D", data, "-U", "mlflow", "-A", "scram-sha-256", f"--pwfile={file}", by=owner)
+    with (data / "pg_hba.conf").open("a") as rules:
+        rules.write("host all mlflow samenet scram-sha-256\n")
     settings = {
-        "listen_addresses": LOOPBACK,
+        "listen_addresses": host,
         "port": port,
         "unix_socket_directories": "",
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     command = [_program("postgres"), "-D", data, *options]
     with _serving(command, folder / "postgres.log", signal.SIGINT, owner=owner) as alive:
-        server = f"postgresql://mlflow:{password}@{LOOPBACK}:{port}"
+        server = f"postgresql://mlflow:{password}@{host}:{port}"
         _wait(lambda: _makes_database(server), alive, folder / "postgres.log")
         yield f"{server}/mlflow"
 

@@ -12,9 +12,10 @@ from typing import Any
 
 @dataclass
 class Spent:
-    """Wall seconds of all calls so far."""
+    """Wall seconds of all calls so far, and seconds of a core that their own threads used."""
 
     seconds: float = 0.0
+    cpu: float = 0.0
 
 
 @contextmanager
@@ -43,10 +44,11 @@ def timed(owner: Any, *names: str) -> Iterator[Spent]:  # noqa: ANN401
 def _timed(function: Callable[..., Any], spent: Spent) -> Callable[..., Any]:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.thread_time()
         try:
             return function(*args, **kwargs)
         finally:
             spent.seconds += time.perf_counter() - started
+            spent.cpu += time.thread_time() - worked
 
     return call

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ray.tune import Callback
+from ray.tune.progress_reporter import TrialProgressCallback
 
 from sweeps.execution.pack_searcher import PackSearcher
 from sweeps.execution.patience import NothingTrains, Patience
@@ -23,12 +23,13 @@ NOT_STARTED = "The actor died because of an error raised in its creation task"
 """First words of Ray's error where a worker lacks an import, or was not set up."""
 
 
-class PackEvents(Callback):
+class PackEvents(TrialProgressCallback):
     """Passes on failures with their reasons; at every step of Tune's loop it calls ``ticks``.
 
-    Tune keeps every trial to the end; of those that are done it lets go what is large. Where all
-    workers are of ``one_machine``, what keeps one from starting keeps all: that ends the study, by
-    ``NothingTrains``. In a cluster the pack may start on another node.
+    It takes the place of Tune's own callback for progress, which would keep every trial.
+
+    Where all workers are of ``one_machine``, what keeps one from starting keeps all: that ends the
+    study, by ``NothingTrains``. In a cluster the pack may start on another node.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class PackEvents(Callback):
         *,
         one_machine: bool,
     ) -> None:
+        super().__init__()
         self._searcher, self._patience, self._ticks = searcher, patience, ticks
         self._one_machine = one_machine
         self._obstacle = ""
@@ -50,6 +52,9 @@ class PackEvents(Callback):
         for tick in self._ticks:
             tick()
         self._patience.look(waiting=self._searcher.has_packs)
+
+    def on_trial_result(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
+        """Nothing is printed: a pack has one result, its last."""
 
     def on_trial_start(
         self,
@@ -71,10 +76,6 @@ class PackEvents(Callback):
     ) -> None:
         """The pack is done, and its values are told."""
         self._patience.ended(trial.trial_id)
-        settings = (trial.config, trial.evaluated_params)
-        for kept in (*settings, trial.last_result, trial.metric_analysis, trial.metric_n_steps):
-            kept.clear()
-        trial.experiment_tag = ""  # holds the configuration too
 
     def on_trial_recover(
         self,

@@ -61,8 +61,14 @@ class ModelSearch:
         """Optuna's account of the search: imported and kept where points are drawn."""
         import optuna
 
+        from sweeps.search.history import ShortHistory
+
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        return optuna.create_study(direction=self._study.search.direction, sampler=self._sampler)
+        return optuna.create_study(
+            storage=ShortHistory(),
+            direction=self._study.search.direction,
+            sampler=self._sampler,
+        )
 
     @cached_property
     def _sampler(self) -> BaseSampler:
@@ -86,10 +92,16 @@ class ModelSearch:
 
     def tell(self, values: Mapping[str, Outcome]) -> None:
         """What runs asked have reached, by run id, in any order and in any portions."""
-        self._values.update((one, values[one]) for one in values if one in self._asked)
-        if self.asynchronous or len(self._values) == len(self._asked):
-            for run_id in [one for one in self._asked if one in self._values]:
-                self._tell(self._asked.pop(run_id), self._values.pop(run_id))
+        told = {run_id: values[run_id] for run_id in values if run_id in self._asked}
+        if self.asynchronous or not self.learns:  # no later run waits
+            for run_id, value in told.items():
+                self._tell(self._asked.pop(run_id), value)
+            return
+        self._values |= told
+        if len(self._values) == len(self._asked):
+            for run_id, trial in self._asked.items():
+                self._tell(trial, self._values[run_id])
+            self._asked, self._values = {}, {}
 
     def adopt(self, run: Run, value: Outcome) -> None:
         """Take a settled run of an earlier asynchronous search as one of this search's own."""

@@ -117,7 +117,6 @@ def test_no_database_file_on_a_shared_disk(job: dict[str, str], uri: str) -> Non
     refused = ended(job | {"MLFLOW_TRACKING_URI": uri})
     assert refused.returncode == 2
     assert "SQLite" in refused.stderr
-    Path(f"/tmp/pinn-sweep-{job['SLURM_JOB_ID']}").rmdir()
 
 
 def test_without_a_shared_folder_nothing_starts(job: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.search.distributions import shuffled
+from sweeps.search.history import NEVER
 from sweeps.search.search import ModelSearch, decides_shape
 from sweeps.study.plan import Run, model_points
 from sweeps.study.study import Study
@@ -167,3 +168,18 @@ def test_an_asynchronous_search_asks_a_pack_at_a_time_and_takes_runs_over(tmp_pa
     rest = [run for _ in range(3) for run in resumed.ask()]
     assert len(rest) == 4
     assert not {run.run_id for run in rest} & {run.run_id for run in second}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])
+def test_trials_that_are_over_take_little_memory(tmp_path: Path, sampler: str) -> None:
+    """They share what they have in common; what samplers learn from is each one's own."""
+    study = sample_study(tmp_path, f"search.sampler={sampler}", RANGE, "search.runs=8")
+    search = ModelSearch(study, "pinn")
+    while runs := search.ask():
+        search.tell({run.run_id: steep(run) for run in runs})
+    trials = search._optuna.get_trials(deepcopy=False)
+    assert len({id(trial.distributions) for trial in trials}) == 1
+    assert {trial.datetime_complete for trial in trials} == {NEVER}
+    for trial in trials:
+        rate, weight = trial.params["phases.0.learning_rate"], trial.params["objective.lambda_b"]
+        assert trial.value == rate * (1 + weight)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from ray.tune.experiment import Trial
+from ray.tune.utils.callback import _create_default_callbacks
 
 from sweeps.execution.context import WorkerContext
+from sweeps.execution.executors import TUNE_ENVIRONMENT
 from sweeps.execution.pack_searcher import PackSearcher
 from sweeps.execution.patience import NothingTrains, Patience
 from sweeps.execution.spreading import Room
@@ -18,7 +20,6 @@ The actor died because of an error raised in its creation task, \x1b[36mray::Tra
 RuntimeError: The actor with name ResourceTrainable failed to import on the worker.
 
   File "sweeps/execution/trainable.py", line 16, in <module>
-    from sweeps.execution.context import WorkerContext
     from sweeps.execution.training import train_pack
 ImportError: libbroken.so.1: cannot open shared object file
 """
@@ -115,14 +116,10 @@ def test_in_a_cluster_it_may_start_on_another_node(searcher: Searcher, tmp_path:
     ]
 
 
-def test_of_a_pack_that_is_done_tune_keeps_next_to_nothing(searcher: Searcher) -> None:
+def test_tune_adds_no_callback_that_keeps_every_trial(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in TUNE_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     events = events_of(searcher)
-    many = {"runs": "0123456789" * 1000}
-    trial = Trial("pack", stub=True, config=dict(many), evaluated_params=dict(many))
-    trial.set_experiment_tag(str(many))
-    trial.update_last_result({**many, "time_total_s": 1.0, "training_iteration": 1})
-    events.on_trial_complete(0, [trial], trial)
-    kept = [trial.config, trial.evaluated_params, trial.metric_analysis, trial.metric_n_steps]
-    assert kept == [{}, {}, {}, {}]
-    assert trial.last_result == {"trial_id": trial.trial_id}
-    assert "0123456789" not in str(trial.experiment_tag)
+    assert _create_default_callbacks([events]) == [events]
