@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmarks.peers import Task
+from benchmarks.peers import PackTask, Task
 from pinn_core import Configuration
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.allocation import keep_freed_memory
@@ -64,3 +64,7 @@ class Engine:
             target=disc.condition_points["boundary"]["target"][0],
             lambda_b=float(getattr(self.configuration.objective, "lambda_b")),  # noqa: B009
         )
+
+    def pack_task(self, steps: int) -> PackTask:
+        """The same for all runs of the pack, trained ``steps`` steps."""
+        return PackTask(self.task(), self.parameters[:, : self.disc.stack.size].clone(), steps)

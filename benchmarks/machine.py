@@ -1,4 +1,4 @@
-"""What a benchmark ran on: machine, load, versions, and the speed of a large matrix product."""
+"""What a benchmark ran on: machine, load, versions, and the time of a large matrix product."""
 
 import os
 import platform
@@ -10,18 +10,22 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("pinn-sweeps", "torch", "numpy", "ray", "optuna", "mlflow", "deepxde")
+PACKAGES = (
+    *("pinn-sweeps", "torch", "numpy", "ray", "optuna", "mlflow"),
+    *("deepxde", "jax", "jaxlib", "jinns"),
+)
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
 def describe() -> dict[str, Any]:
     """Processor, cores (of the machine, and those this process may use), caches, memory, GPU, load.
 
-    ``load`` is the load average of the last minute, None where the system has none: much above 0
-    says that something else ran.
+    ``vector_bits`` is the width of the processor's vectors of numbers. ``load`` is the load average
+    of the last minute, None where the system has none: much above 0 says that something else ran.
     """
     return {
         "processor": _processor(),
+        "vector_bits": _vector_bits(),
         "cores": os.cpu_count(),
         "cores_usable": _usable(),
         "caches": _caches(),
@@ -54,15 +58,6 @@ def sgemm_seconds(side: int, device: str = "cpu") -> float:
     return time.perf_counter() - start
 
 
-def sgemm_peak(
-    device: str = "cpu", sides: tuple[int, ...] = (1024, 2048), rounds: int = 5
-) -> float:
-    """The best GFLOP/s of large square float32 products; on a CPU with torch's own threads."""
-    return max(
-        2e-9 * side**3 / sgemm_seconds(side, device) for _ in range(rounds) for side in sides
-    )
-
-
 def _processor() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -70,6 +65,18 @@ def _processor() -> str:
         return platform.processor()
     found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return found[1] if found else platform.processor()
+
+
+def _vector_bits() -> int | None:
+    """Of the widest vectors of numbers; None where the system does not say."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = re.search(r"^(?:flags|Features)\s*:(.+)$", text, re.MULTILINE)
+    abilities = set(found[1].split()) if found else set()
+    widths = {"avx512f": 512, "avx2": 256, "sse2": 128, "asimd": 128}
+    return next((bits for ability, bits in widths.items() if ability in abilities), None)
 
 
 def _usable() -> int | None:

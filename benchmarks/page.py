@@ -1,7 +1,8 @@
-"""``python -m benchmarks.page``: docs/benchmarks.md and its figures, from the kept results.
+"""``python -m benchmarks.page``: docs/benchmarks.md, its figures and the README's numbers.
 
 Every benchmark is a module with ``section(result)`` (Markdown) and ``figure(result, file)``. What
-its ``targets(result)``, where there is such a function, says comes first on the page.
+its ``targets(result)``, where there is such a function, says comes first on the page; what its
+``readme(result)`` says stands in the README, between two comments that name the benchmark.
 """
 
 import importlib
@@ -19,6 +20,7 @@ ORDER = (
     *("step", "problems", "packs", "diagnostics", "study", "busy", "driver", "tracking"),
     *("limits", "faults", "calibration"),
 )
+ENDS = ("from", "end of")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -45,6 +47,21 @@ def write(results: Path, docs: Path) -> Path:
     page = docs / "benchmarks.md"
     page.write_text(text(found), encoding="utf-8")
     return page
+
+
+def write_readme(results: dict[str, Result], readme: Path) -> None:
+    """Put what the results say into the README; raises ``UnfitResult`` where a place is missing."""
+    whole = readme.read_text(encoding="utf-8")
+    for result in results.values():
+        module = _module(result)
+        if hasattr(module, "readme"):
+            begin, end = (f"<!-- {mark} benchmarks.{result['benchmark']} -->" for mark in ENDS)
+            before, found, rest = whole.partition(begin)
+            _, closed, after = rest.partition(end)
+            if not (found and closed):
+                raise UnfitResult(f"{readme}: expected {begin} and {end}")
+            whole = f"{before}{begin}\n\n{module.readme(result)}\n\n{end}{after}"
+    readme.write_text(whole, encoding="utf-8")
 
 
 def text(results: dict[str, Result]) -> str:
@@ -81,10 +98,12 @@ def _origin(result: Result) -> str:
     versions = ", ".join(
         f"{name} {number}" for name, number in result["versions"].items() if number
     )
+    bits = machine.get("vector_bits")
+    width = f"vectors of {bits} bits, " if bits else ""
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
     return (
         f"`{result['command']}`, {result['date']}: {machine['processor']}, "
-        f"{machine['cores']} cores ({caches}), {machine['memory_gib']} GiB, "
+        f"{width}{machine['cores']} cores ({caches}), {machine['memory_gib']} GiB, "
         f"load {machine['load']} at the start; {versions}."
     )
 
@@ -111,12 +130,14 @@ def _read(file: Path) -> Result:
 
 
 def main() -> None:
-    """Write the page of the checkout."""
+    """Write the page and the README's part of the checkout."""
+    results = ROOT / "benchmarks" / "results"
     try:
-        page = write(ROOT / "benchmarks" / "results", ROOT / "docs")
+        page = write(results, ROOT / "docs")
+        write_readme(read(results), ROOT / "README.md")
     except UnfitResult as wrong:
         sys.exit(str(wrong))
-    print(f"wrote {page.relative_to(ROOT)}")
+    print(f"wrote {page.relative_to(ROOT)} and the numbers of README.md")
 
 
 if __name__ == "__main__":

@@ -1,259 +1,306 @@
-"""One training step: our engine against DeepXDE and nested autograd, on the same points.
+"""One training step: our engine against everybody else's code, on the same points.
 
-Both gradients, of the residual's and of the boundary's loss, come from the public evaluation of the
-objective; the complete step from a training that runs, with Adam and everything recorded at the
-default cadence. One thread, float32, full batches, times per run. ``peak_fraction`` is the least
-arithmetic that both gradients need, over the time of their propagation alone (of our engine: no
-losses), over the better large matrix product of the same round. Milliseconds are medians over the
-rounds, ratios the median of each round's ratio. A GPU, where there is one, is compared with its
-peers on the GPU.
+The peers are DeepXDE, jinns, code in the manner of jaxpi, nested autograd in torch, the four
+channels of our engine in ``torch.compile``, and hand-written scripts in JAX, of which the one with
+those channels is the best that one writes in an afternoon. ``benchmarks.comparison`` says what is
+timed. float32, full batches, times per run; each number of threads has a process of its own with
+so many cores, in which all take turns. Milliseconds are medians over the rounds, ratios the median
+of each round's ratio. ``peak_fraction`` is the least arithmetic that both gradients need, over the
+time of their propagation alone (of our engine: no losses), over ``benchmarks.peak`` of the same
+round. A GPU, where there is one, is compared with its peers on the GPU.
 
-Rows: size, activation, backend, pack, ms_both, ms_complete, vs_deepxde_both, vs_deepxde_step,
-vs_autograd, ms_propagation, peak_fraction. The peers have rows of their own.
+Rows: size, activation, device, threads, pack, code, compile_seconds, ms_step, step_vs_ours,
+ms_both, both_vs_ours, ms_propagation, peak_fraction. A code that trains one network at a time has
+a row for every pack of ours: its packs are trained one run after the other.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from os import environ
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import torch
 
-from benchmarks.command import Measured, Result, Row, main, say, shown
-from benchmarks.engine import Engine
-from benchmarks.machine import sgemm_seconds
+from benchmarks import comparison
+from benchmarks.alone import alone, cores
+from benchmarks.command import Measured, Result, Row, main, shown
+from benchmarks.contenders import (
+    ALONE,
+    AUTOGRAD,
+    CHANNELS,
+    DEEPXDE,
+    JAXPI,
+    JINNS,
+    JVP,
+    NESTED,
+    ORDER,
+    SCRIPTS,
+    TORCH,
+    empty_columns,
+)
 from benchmarks.markdown import markdown_table
-from benchmarks.peers import Peer, Task
-from benchmarks.peers.nested import Nested
 from benchmarks.plotting import grouped_bars, plain_log, saved, subplots
-from benchmarks.sizes import LARGE, MID, SMALL, Size
+from benchmarks.sizes import LARGE, MID, SMALL
 from benchmarks.targets import Target
-from benchmarks.timing import Case, Times, clocked, interleaved, paired, spread
-from benchmarks.training import pack_of, step_seconds
-from pinn_core import Configuration
-from pinn_core.engine.activations import ACTIVATIONS
-from pinn_core.engine.backends import library
+from pinn_core.engine.backends import build, library
 
-SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
-"""Of the square products that measure the peak."""
-MISSING = "DeepXDE is not installed: its columns are empty (pip install 'pinn-sweeps[benchmarks]')."
-PEERS = ("deepxde", "autograd")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much of a size is measured: packs by device, steps of a training, rounds."""
-
-    size: Size
-    packs: dict[str, tuple[int, ...]]
-    steps: int
-    rounds: int
-    activations: tuple[str, ...] = tuple(ACTIVATIONS)
-
-
-FULL = (
-    Plan(SMALL, {"cpu": (12, 1), "cuda": (64, 12, 1)}, steps=100, rounds=15),
-    Plan(MID, {"cpu": (1,), "cuda": (12, 1)}, steps=50, rounds=15),
-    Plan(LARGE, {"cpu": (1,), "cuda": (6, 1)}, steps=20, rounds=4, activations=("tanh", "gelu")),
-)
-QUICK = (
-    Plan(SMALL, {"cpu": (12, 1), "cuda": (12, 1)}, steps=20, rounds=2, activations=("tanh",)),
-    Plan(MID, {"cpu": (1,), "cuda": (1,)}, steps=20, rounds=2, activations=("tanh",)),
-)
+OURS = ("native", "cuda", "eager")
+"""Our backends; the one that users get has the ratio 1."""
+SHAPES = {
+    "32 x 2 alone": (SMALL.name, 1),
+    "32 x 2 in packs of 12": (SMALL.name, 12),
+    "128 x 3 alone": (MID.name, 1),
+    "256 x 4 alone": (LARGE.name, 1),
+}
+"""What the README speaks of."""
+KINDS = {
+    DEEPXDE: (DEEPXDE,),
+    JINNS: (JINNS,),
+    "code in jaxpi's manner": (JAXPI,),
+    "torch with nested `autograd.grad`": (AUTOGRAD,),
+    "a JAX script, `grad` of `grad`": (NESTED,),
+    "a JAX script, `jvp` of `jvp`": (JVP,),
+    "`torch.compile`, four channels by hand": (TORCH,),
+    "a JAX script, four channels by hand, the best of four layouts": CHANNELS,
+}
+"""Codes by what their users would say they have."""
 
 
 def measure(quick: bool, devices: tuple[str, ...] | None = None) -> Measured:
-    """Rows of every size, activation and backend, of every device there is if none is named."""
+    """Rows of every setting of every device there is if none is named."""
     chosen = devices or ("cpu", *["cuda"] * torch.cuda.is_available())
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        compared = [
-            _compared(plan, activation, device)
-            for plan in (QUICK if quick else FULL)
-            for device in chosen
-            for activation in plan.activations
-        ]
-    finally:
-        torch.set_num_threads(before)
-    rows = [row for some, _ in compared for row in some]
-    noise = max(most for _, most in compared)
-    notes = [f"Quartiles of repeated measurements lie at most {noise:.0%} of the median apart."]
-    if library.missing() and "cpu" in chosen:
+    settings = comparison.QUICK if quick else comparison.FULL
+    notes, found = [], []
+    for setting, plans in settings.items():
+        if setting.device not in chosen:
+            continue
+        if setting.threads > cores():
+            notes.append(f"Not measured on {setting.threads} threads: there are fewer cores.")
+            continue
+        found.append(alone(setting.threads, comparison.rows_of, setting, plans))
+    noise = max(most for _, most, _ in found)
+    notes.append(f"Quartiles of repeated measurements lie at most {noise:.0%} of the median apart.")
+    if "cpu" in chosen and library.missing():
         notes.append(f"No native backend here: {library.missing()}.")
-    return rows, notes if _deepxde() else [*notes, MISSING]
+    elif "cpu" in chosen and not quick:
+        seconds = alone(1, build_seconds)
+        notes.append(
+            f"Our native library was built in {seconds:.0f} s on one core, once for all shapes."
+        )
+    notes += empty_columns(found[0][2])
+    return [row for rows, _, _ in found for row in rows], notes
+
+
+def build_seconds() -> float:
+    """What building the native library takes, in a process that has not loaded it yet."""
+    with tempfile.TemporaryDirectory(prefix="cache-") as folder:
+        environ["PINN_CACHE"] = folder
+        started = time.perf_counter()
+        build.load()
+        return time.perf_counter() - started
 
 
 def section(result: Result) -> str:
-    """The table in words and numbers, for the page."""
+    """The tables in words and numbers, for the page."""
+    rows = result["rows"]
     return f"""\
-Milliseconds per step and run, and how many times faster than DeepXDE's both gradients, DeepXDE's
-`train_step`, and both gradients by nested autograd. small: 32 x 2 on 128 + 32 points; mid: 128 x 3
-on 512 + 128; large: 256 x 4 on 14 400 + 3 176. The complete step is Adam and everything recorded at
-the default cadence. The last column is the least arithmetic that both gradients need, over the time
-of their propagation alone (without losses), over the better large matrix product of the round.
-Milliseconds are medians over the rounds, ratios the median of each round's ratio.
+small: 32 x 2 on 128 + 32 points; mid: 128 x 3 on 512 + 128; large: 256 x 4 on 14 400 + 3 176; one
+process for each number of threads, on so many cores. Milliseconds are medians over the rounds,
+ratios the median of each round's ratio.
 
-{markdown_table(result["rows"])}"""
+**Complete step**: ours with Adam and everything recorded at the default cadence, in milliseconds
+per run, and how many times longer another code takes; below 1 it is faster. The scripts in JAX and
+`torch.compile` make both gradients, Adam, losses and cosines, for whole packs. The others
+({_listed(ALONE)})
+make one gradient, of the weighted sum, as they do for their users, and train one run after the
+other. Compiling is not counted.
+
+{markdown_table(_steps(rows))}
+
+{_compiling(rows)}**Both gradients**, in milliseconds per run, and how many times longer others take.
+The last column is the least arithmetic that both gradients need, over the time of their propagation
+alone (without losses), over what the cores do in multiply-adds of their widest vectors in the same
+round.
+
+{markdown_table(_gradients(rows))}"""
+
+
+def readme(result: Result) -> str:
+    """What users of each kind of code would gain, the worst number included, for the README."""
+    rows = _one_thread(result["rows"])
+    table = []
+    for kind, codes in KINDS.items():
+        cells = {
+            where: _span(_gains(rows, codes, size, pack)) for where, (size, pack) in SHAPES.items()
+        }
+        if any(cells.values()):
+            seconds = [row["compile_seconds"] for row in rows if row["code"] in codes]
+            table.append({"written as": kind, **cells, "s to compile": _span(seconds)})
+    worst = min((row for row in rows if row["code"] in ORDER), key=_step_ratio, default=None)
+    least = (
+        ""
+        if worst is None
+        else f"\n\nThe least of all that was measured is {shown(worst['step_vs_ours'])}: "
+        f"{worst['code']}, {worst['size']}, {worst['activation']}, packs of {worst['pack']}."
+    )
+    where = result["machine"]
+    bits = f" with vectors of {where['vector_bits']} bits" if where.get("vector_bits") else ""
+    return f"""\
+On one core ({where["processor"]}{bits}) a complete step of ours, everything recorded, is so many
+times faster (below 1: slower) than the same training written as
+
+{markdown_table(table)}{least}"""
 
 
 TARGETS = (
-    ("both gradients against DeepXDE's", "native", "vs_deepxde_both", (30.0, 6.0, 5.0)),
-    ("complete step against DeepXDE's", "native", "vs_deepxde_step", (25.0, 3.5, 2.6)),
-    ("fraction of the matrix product's peak", "native", "peak_fraction", (0.5, 0.85, 0.9)),
-    ("both gradients against nested autograd", "eager", "vs_autograd", (4.0, 1.4, 1.4)),
+    ("both gradients against DeepXDE's", (DEEPXDE,), "both_vs_ours", (30.0, 6.0, 5.0)),
+    ("complete step against DeepXDE's", (DEEPXDE,), "step_vs_ours", (25.0, 3.5, 2.6)),
+    ("fraction of the peak, native", ("native",), "peak_fraction", (0.5, 0.85, 0.9)),
 )
+PLACES = ((SMALL.name, 12), (MID.name, 1), (LARGE.name, 1))
+"""Size and pack of these targets."""
+EAGER = (4.0, 1.4, 1.4)
+"""How many times faster than nested autograd the eager backend's gradients are asked to be."""
+AGAINST_JAX = (
+    (SMALL.name, 1, ("tanh", "gelu"), 1.5),
+    (SMALL.name, 4, ("tanh", "gelu"), 1.5),
+    (SMALL.name, 12, ("tanh",), 1.8),
+    (SMALL.name, 12, ("gelu",), 1.5),
+    (SMALL.name, 48, ("tanh", "gelu"), 2.0),
+    (MID.name, 1, ("tanh", "gelu"), 1.7),
+    (MID.name, 4, ("tanh", "gelu"), 1.35),
+    (LARGE.name, 1, ("tanh", "gelu"), 1.4),
+)
+"""The complete step against the best script in JAX: size, pack, activations, least ratio."""
 
 
 def targets(result: Result) -> list[Target]:
-    """Every ratio asked for, in the largest pack of its size: of tanh, and over all activations."""
+    """Every ratio asked for, on one thread.
+
+    Of tanh with the span over all activations; against the best script in JAX the worst.
+    """
+    rows = _one_thread(result["rows"])
     found = []
-    for what, backend, column, wanted in TARGETS:
-        for size, least in zip((SMALL, MID, LARGE), wanted, strict=True):
-            own = [
-                row
-                for row in result["rows"]
-                if (row["size"], row["backend"]) == (size.name, backend)
-            ]
-            own = [row for row in own if row["pack"] == max(each["pack"] for each in own)]
-            values = {row["activation"]: row[column] for row in own if row[column] is not None}
-            if values:
-                span = f"{shown(min(values.values()))} to {shown(max(values.values()))}"
-                where = f"{what}, {backend}, {size.name}"
-                found.append(Target(where, least, values.get("tanh"), span=span))
+    for what, codes, column, wanted in TARGETS:
+        for (size, pack), least in zip(PLACES, wanted, strict=True):
+            values = _by_activation(rows, codes, size, pack, column)
+            found += _target(f"{what}, {size}", least, values)
+    for (size, pack), least in zip(PLACES, EAGER, strict=True):
+        theirs = _by_activation(rows, (AUTOGRAD,), size, pack, "both_vs_ours")
+        ours = _by_activation(rows, ("eager",), size, pack, "both_vs_ours")
+        values = {name: theirs[name] / ours[name] for name in theirs.keys() & ours.keys()}
+        found += _target(f"both gradients against nested autograd, eager, {size}", least, values)
+    for size, pack, activations, least in AGAINST_JAX:
+        values = _by_activation(rows, SCRIPTS, size, pack, "step_vs_ours")
+        own = [value for name, value in values.items() if name in activations]
+        if own:
+            where = f"complete step against the best JAX, {size}, packs of {pack}"
+            names = " and ".join(activations)
+            found.append(Target(f"{where}, {names}", least, min(own), span=_span(own)))
     return found
 
 
 def figure(result: Result, file: Path) -> None:
-    """How many times faster than DeepXDE: medians and ranges over activations, largest packs."""
-    rows = [row for row in result["rows"] if not row["backend"].startswith(PEERS)]
-    sizes = list(dict.fromkeys(row["size"] for row in rows))
-    backends = list(dict.fromkeys(row["backend"] for row in rows))
-
-    def largest(size: str, backend: str, column: str) -> list[float]:
-        own = [row for row in rows if (row["size"], row["backend"]) == (size, backend)]
-        pack = max((row["pack"] for row in own), default=0)
-        return [row[column] for row in own if row["pack"] == pack and row[column]]
-
-    titles = {"vs_deepxde_both": "both gradients", "vs_deepxde_step": "complete step"}
-    with subplots(len(titles)) as (canvas, axes):
-        for axis, (column, title) in zip(axes, titles.items(), strict=True):
-            series = {
-                backend: [largest(size, backend, column) for size in sizes] for backend in backends
-            }
-            grouped_bars(axis, sizes, series)
-            axis.axhline(1, color="black", linewidth=0.8)
-            axis.set(title=title, ylabel="times faster than DeepXDE")
-            plain_log(axis, "y")
-        axes[0].legend()
+    """How many times longer others take for a complete step: ranges over activations."""
+    rows = _one_thread(result["rows"])
+    with subplots(width=11, height=4.0) as (canvas, (axis,)):
+        series = {
+            kind.replace("`", ""): [
+                _gains(rows, codes, size, pack) for size, pack in SHAPES.values()
+            ]
+            for kind, codes in KINDS.items()
+        }
+        series = {kind: values for kind, values in series.items() if any(values)}
+        grouped_bars(axis, list(SHAPES), series or {"nothing": [[] for _ in SHAPES]})
+        axis.axhline(1, color="black", linewidth=0.8)
+        axis.set(ylabel="time of a complete step over ours")
+        plain_log(axis, "y")
+        canvas.legend(loc="outside lower center", ncols=2)
         saved(canvas, file)
 
 
-def _compared(plan: Plan, activation: str, device: str) -> tuple[list[Row], float]:
-    """Rows of one size and activation on one device, and the widest spread among their cases."""
-    size = plan.size
-    configuration = size.configuration(activation, plan.steps)
-    backends = ["cuda"] if device != "cpu" else ["eager", *["native"] * (not library.missing())]
-    ours = [(backend, pack) for backend in backends for pack in plan.packs[device]]
-    task = Engine.of(configuration, 1, device).task()
-    cases: dict[str, Case] = {}
-    for name, peer in _peers(task).items():
-        cases |= _peer_cases(name, peer, device)
-    for backend, pack in ours:
-        cases |= _our_cases(configuration, backend, pack, device)
-    for side in SIDES[device]:
-        cases[f"product {side}"] = partial(sgemm_seconds, side, device)
-    times = interleaved(
-        cases, plan.rounds, lambda line: say(f"{size.name} {activation} {device}: {line}")
-    )
-    products = [
-        [seconds / (2 * side**3) for seconds in times[f"product {side}"]] for side in SIDES[device]
+def _steps(rows: Sequence[Row]) -> list[Row]:
+    """A line for each shape: ours in milliseconds, everybody else as a ratio."""
+    codes = [code for code in (*ORDER, "eager") if any(row["code"] == code for row in rows)]
+    lines: dict[tuple[object, ...], Row] = {}
+    keys = ("size", "activation", "device", "threads", "pack")
+    for row in rows:
+        line = lines.setdefault(
+            tuple(row[key] for key in keys),
+            {key: row[key] for key in keys} | {"ours, ms": None} | dict.fromkeys(codes),
+        )
+        if row["code"] in codes:
+            line[row["code"]] = row["step_vs_ours"]
+        if row["code"] in OURS and row["step_vs_ours"] == 1:
+            line["ours, ms"] = row["ms_step"]
+    return list(lines.values())
+
+
+def _compiling(rows: Sequence[Row]) -> str:
+    found: list[Row] = []
+    for code in ORDER:
+        own = [row for row in rows if row["code"] == code and row["compile_seconds"] is not None]
+        if own:
+            spans = {
+                size.name: _span(row["compile_seconds"] for row in own if row["size"] == size.name)
+                for size in (SMALL, MID, LARGE)
+            }
+            found.append({"code": code, **spans})
+    if not found:
+        return ""
+    return f"**Compiling**, in seconds, for each shape again.\n\n{markdown_table(found)}\n\n"
+
+
+def _gradients(rows: Sequence[Row]) -> list[Row]:
+    columns = ("ms_both", "both_vs_ours", "ms_propagation", "peak_fraction")
+    keys = ("size", "activation", "device", "threads", "pack", "code")
+    return [
+        {key: row[key] for key in (*keys, *columns)} for row in rows if row["ms_both"] is not None
     ]
-    floor = [size.floor * min(both) for both in zip(*products, strict=True)]
-    suffix = "" if device == "cpu" else f"-{device}"
-    named = [(f"{peer}{suffix}", peer, 1) for peer in PEERS]
-    named += [(backend, f"{backend} {pack}", pack) for backend, pack in ours]
-    rows = [
-        {
-            "size": size.name,
-            "activation": activation,
-            "backend": backend,
-            "pack": pack,
-            **_columns(times, case, floor),
-        }
-        for backend, case, pack in named
-    ]
-    return rows, max(spread(times[name]) for name in cases if not name.startswith("product"))
 
 
-def _columns(times: Times, case: str, floor: list[float]) -> Row:
-    """Milliseconds and ratios of one backend; ``floor`` is the seconds at the peak, by round."""
-    both, step, way = (times.get(f"{case} {what}") for what in ("both", "step", "propagation"))
-
-    def milliseconds(own: list[float] | None) -> float | None:
-        return 1e3 * median(own) if own else None
-
-    def ratio(other: list[float] | None, own: list[float] | None) -> float | None:
-        return paired(other, own) if other and own else None
-
-    return {
-        "ms_both": milliseconds(both),
-        "ms_complete": milliseconds(step),
-        "vs_deepxde_both": ratio(times.get("deepxde both"), both),
-        "vs_deepxde_step": ratio(times.get("deepxde step"), step),
-        "vs_autograd": ratio(times.get("autograd both"), both),
-        "ms_propagation": milliseconds(way),
-        "peak_fraction": ratio(floor, way or both),
-    }
+def _one_thread(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if (row["device"], row["threads"]) == ("cpu", 1)]
 
 
-def _peer_cases(name: str, peer: Peer, device: str) -> dict[str, Case]:
-    finish = _finish(device)
-    return {
-        f"{name} both": clocked(peer.both, finish=finish),
-        f"{name} step": clocked(peer.step, finish=finish),
-    }
+def _by_activation(
+    rows: Sequence[Row], codes: Sequence[str], size: str, pack: int, column: str
+) -> dict[str, float]:
+    """The least of several codes."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        here = (row["size"], row["pack"]) == (size, pack) and row["code"] in codes
+        if here and row[column] is not None:
+            values.setdefault(row["activation"], []).append(row[column])
+    return {activation: min(own) for activation, own in values.items()}
 
 
-def _our_cases(
-    configuration: Configuration, backend: str, pack: int, device: str
-) -> dict[str, Case]:
-    chosen = "auto" if device != "cpu" else backend
-    engine = Engine.of(configuration, pack, device, backend=chosen)
-    both, propagation = (
-        clocked(work, finish=_finish(device)) for work in (engine.both, engine.propagation)
-    )
-    members = pack_of(configuration, pack)
-    return {
-        f"{backend} {pack} both": lambda: both() / pack,
-        f"{backend} {pack} propagation": lambda: propagation() / pack,
-        f"{backend} {pack} step": lambda: (
-            step_seconds(members, device=device, backend=chosen) / pack
-        ),
-    }
+def _gains(rows: Sequence[Row], codes: Sequence[str], size: str, pack: int) -> list[float]:
+    return list(_by_activation(rows, codes, size, pack, "step_vs_ours").values())
 
 
-def _peers(task: Task) -> dict[str, Peer]:
-    peers: dict[str, Peer] = {"autograd": Nested(task)}
-    made = _deepxde()
-    return {**peers, "deepxde": made(task)} if made else peers
+def _target(where: str, least: float, values: dict[str, float]) -> list[Target]:
+    if not values:
+        return []
+    return [Target(where, least, values.get("tanh"), span=_span(values.values()))]
 
 
-def _deepxde() -> Callable[[Task], Peer] | None:
-    """The peer, None where DeepXDE is not installed."""
-    try:
-        from benchmarks.peers.deepxde import DeepXde
-    except ModuleNotFoundError as missing:
-        if missing.name != "deepxde":
-            raise
-        return None
-    return DeepXde
+def _span(values: Iterable[float | None]) -> str:
+    """From the least to the greatest; empty where there is nothing."""
+    found = [value for value in values if value is not None]
+    ends = list(dict.fromkeys(shown(end) for end in (min(found), max(found)))) if found else []
+    return " to ".join(ends)
 
 
-def _finish(device: str) -> Callable[[], Any] | None:
-    return None if device == "cpu" else torch.cuda.synchronize
+def _step_ratio(row: Row) -> float:
+    ratio = row["step_vs_ours"]
+    return float("inf") if ratio is None else float(ratio)
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}"
 
 
 if __name__ == "__main__":

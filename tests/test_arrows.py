@@ -171,10 +171,19 @@ def test_nothing_that_is_installed_knows_of_benchmarks(room: str) -> None:
     assert found == []
 
 
-def test_one_peer_alone_needs_deepxde() -> None:
+@pytest.mark.parametrize(
+    ("package", "peers"),
+    [
+        ("deepxde", {"deepxde"}),
+        ("jinns", {"jinns"}),
+        ("jax", {"jax_residuals", "jax_scripts", "jaxpi_style", "jinns"}),
+    ],
+)
+def test_its_peers_alone_need_what_is_compared_with(package: str, peers: set[str]) -> None:
     users = {
         module
-        for module, target in imports_of("benchmarks")
-        if target.partition(".")[0] == "deepxde"
+        for room in ROOMS
+        for module, target in imports_of(room)
+        if target.partition(".")[0] == package
     }
-    assert users == {"benchmarks.peers.deepxde"}
+    assert users == {f"benchmarks.peers.{peer}" for peer in peers}

@@ -1,9 +1,10 @@
-"""The same training problem in other hands: nested autograd as one writes it, and DeepXDE.
+"""The same training problem in other hands, as their users write it.
 
-A peer is made from a ``Task`` and has ``both()`` (losses and both gradients) and ``step()`` (a
-complete training step). They agree with each other and with our engine: tests/benchmarks shows it.
+A ``Peer`` trains one network: ``both()`` (losses and both gradients) and ``step()`` (a complete
+training step). A ``PackPeer`` trains all networks of a pack in one call. All agree with each other
+and with our engine: tests/benchmarks/test_peers.py shows it.
 """
 
-from benchmarks.peers.task import Both, Peer, Task, flat
+from benchmarks.peers.task import Both, PackPeer, PackTask, Peer, Task, flat
 
-__all__ = ["Both", "Peer", "Task", "flat"]
+__all__ = ["Both", "PackPeer", "PackTask", "Peer", "Task", "flat"]

@@ -36,6 +36,15 @@ class Task:
     learning_rate: float = 1e-3
 
 
+@dataclass(frozen=True)
+class PackTask:
+    """A task for m networks at once, trained ``steps`` steps from ``parameters`` (m, P)."""
+
+    task: Task
+    parameters: Tensor
+    steps: int
+
+
 Both = tuple[tuple[Tensor, Tensor], tuple[Sequence[Tensor], Sequence[Tensor]]]
 """Losses of residual and boundary, without weights, and the gradient of each by parameter."""
 
@@ -48,6 +57,21 @@ class Peer(Protocol):
 
     def step(self) -> None:
         """One training step, as the peer's users do it; changes the parameters."""
+
+
+class PackPeer(Protocol):
+    """Another implementation that trains the networks of a pack by itself, all steps in one call.
+
+    ``compile_seconds`` is what it needed, for this very shape, before its first step.
+    """
+
+    compile_seconds: float
+
+    def both(self) -> tuple[Tensor, Tensor]:
+        """Losses (m, 2) of residual and boundary, and gradients (m, 2, P), at the start."""
+
+    def train(self) -> Tensor:
+        """Train from the start again; the losses (steps, m, 2) before each update."""
 
 
 def flat(gradient: Sequence[Tensor]) -> Tensor:

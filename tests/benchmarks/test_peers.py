@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import pytest
 import torch
 
+from benchmarks.contenders import (
+    CHANNELS,
+    JAXPI,
+    JINNS,
+    NEEDS,
+    SCRIPTS,
+    TORCH,
+    contenders,
+    empty_columns,
+)
 from benchmarks.engine import Engine
 from benchmarks.peers import Peer, Task, flat
+from benchmarks.peers.compiled import Compiled
 from benchmarks.peers.nested import Nested
-from benchmarks.subset import HeatSubset
-from pinn_core import Adam, Configuration, Member, Mlp, Pinn, Record, train
+from pinn_core import Member, train
+from tests.benchmarks.agreement import LAMBDA, at_the_start, configuration, in_training
 
-needs_deepxde = pytest.mark.skipif(
-    importlib.util.find_spec("deepxde") is None,
-    reason="DeepXDE is not installed: pip install 'pinn-sweeps[benchmarks]'",
-)
-PEERS = ["nested", pytest.param("deepxde", marks=needs_deepxde)]
+
+def needs(package: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(
+        importlib.util.find_spec(package) is None,
+        reason=f"{package} is not installed: pip install 'pinn-sweeps[benchmarks]'",
+    )
+
+
+def if_installed(names: Iterable[str]) -> list[Any]:
+    return [
+        pytest.param(name, marks=[needs(each) for each in NEEDS if name in NEEDS[each]])
+        for name in names
+    ]
+
+
+PEERS = ["nested", pytest.param("deepxde", marks=needs("deepxde"))]
+PACKS = {**dict.fromkeys((*SCRIPTS, TORCH), 2), JAXPI: 1, JINNS: 1}
+"""Networks that a peer trains together."""
 TOLERANCE = {"float32": 2e-4, "float64": 1e-9}
 
 
@@ -28,17 +56,6 @@ def peer(name: str, task: Task) -> Peer:
     from benchmarks.peers.deepxde import DeepXde
 
     return DeepXde(task)
-
-
-def configuration(activation: Any, precision: Any, steps: int = 1) -> Configuration:
-    return Configuration(
-        problem=HeatSubset(interior=40, boundary=12),
-        network=Mlp(width=10, depth=3, activation=activation),
-        objective=Pinn(lambda_b=7.0),
-        phases=(Adam(steps=steps, learning_rate=1e-3),),
-        record=Record(points=2, gradients_every=0, full_every=0, sketch_every=0),
-        precision=precision,
-    )
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
@@ -62,10 +79,66 @@ def test_training_goes_the_same_way(name: str) -> None:
     losses = []
     for _ in range(6):
         residual, boundary = (loss.item() for loss in theirs.both()[0])
-        losses.append(residual + 7.0 * boundary)
+        losses.append(residual + LAMBDA * boundary)
         theirs.step()
     (trajectory,) = train([Member(chosen, seed=0)])
     recorded = torch.tensor(trajectory.table["loss/batch"].to_pylist(), dtype=torch.float64)
     torch.testing.assert_close(
         recorded, torch.tensor(losses, dtype=torch.float64), rtol=1e-6, atol=0
     )
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[ProcessPoolExecutor]:
+    """JAX starts threads, after which no process should fork, as other tests do."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+@pytest.mark.parametrize("name", if_installed(PACKS))
+def test_losses_and_both_gradients_of_packs_are_equal(
+    process: ProcessPoolExecutor, name: str, activation: str
+) -> None:
+    losses, gradients = process.submit(at_the_start, name, activation, PACKS[name]).result()
+    assert losses < 2e-6
+    assert gradients < 5e-6
+
+
+@pytest.mark.parametrize("activation", ["sin", "silu", "softplus"])
+@pytest.mark.parametrize("name", if_installed((CHANNELS[1], TORCH)))
+def test_derivatives_written_by_hand_are_those_of_the_activation(
+    process: ProcessPoolExecutor, name: str, activation: str
+) -> None:
+    losses, gradients = process.submit(at_the_start, name, activation, PACKS[name]).result()
+    assert losses < 2e-6
+    assert gradients < 5e-6
+
+
+@pytest.mark.parametrize("name", if_installed(PACKS))
+def test_packs_train_the_same_way(process: ProcessPoolExecutor, name: str) -> None:
+    assert process.submit(in_training, name, PACKS[name]).result() < 1e-5
+
+
+@pytest.mark.slow
+def test_the_compiled_step_is_the_one_that_is_compiled() -> None:
+    task = Engine.of(configuration("gelu", "float32"), pack=2).pack_task(steps=3)
+    compiled = Compiled(task)
+    torch.testing.assert_close(compiled.train(), Compiled(task, compiling=False).train())
+    assert compiled.compile_seconds > 0
+
+
+@pytest.mark.parametrize("package", NEEDS)
+def test_without_a_package_its_peers_are_left_out_and_the_extra_is_told(
+    monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    for module in [name for name in sys.modules if name.startswith("benchmarks.peers.")]:
+        monkeypatch.delitem(sys.modules, module)
+    for each in NEEDS:  # JAX stays out of this process
+        monkeypatch.setitem(sys.modules, each, None)
+    found = contenders()
+    assert package in found.missing
+    assert not {*found.packs, *found.steps} & set(NEEDS[package])
+    (note,) = empty_columns((package,))
+    assert NEEDS[package][0] in note
+    assert "pinn-sweeps[benchmarks]" in note
