@@ -118,10 +118,10 @@ other. Compiling is not counted.
 
 {markdown_table(_steps(rows))}
 
-{_compiling(rows)}**Both gradients**, in milliseconds per run, and how many times longer others take.
-The last column is the least arithmetic that both gradients need, over the time of their propagation
-alone (without losses), over what the cores do in multiply-adds of their widest vectors in the same
-round.
+{_compiling(rows)}**Both gradients**, in milliseconds per run, and how many times longer others
+take. The last column is the least arithmetic that both gradients need, over the time of their
+propagation alone (without losses), over what the cores do in multiply-adds of their widest vectors
+in the same round.
 
 {markdown_table(_gradients(rows))}"""
 
