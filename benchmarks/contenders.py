@@ -32,19 +32,23 @@ CHUNK = 128
 """Points, for whose channels a core's cache has room; as good as 480 and better than all."""
 
 
+PackPeers = dict[str, Callable[[PackTask], PackPeer]]
+Peers = dict[str, Callable[[Task], Peer]]
+
+
 @dataclass(frozen=True)
 class Contenders:
     """Peers that are installed: those that train packs, and those of one network and one step."""
 
-    packs: dict[str, Callable[[PackTask], PackPeer]]
-    steps: dict[str, Callable[[Task], Peer]]
+    packs: PackPeers
+    steps: Peers
     missing: tuple[str, ...]
 
 
 def contenders() -> Contenders:
     """All that can be imported; the names of packages that cannot are in ``missing``."""
-    packs: dict[str, Callable[[PackTask], PackPeer]] = {TORCH: Compiled}
-    steps: dict[str, Callable[[Task], Peer]] = {AUTOGRAD: Nested}
+    packs: PackPeers = {TORCH: Compiled}
+    steps: Peers = {AUTOGRAD: Nested}
     missing = []
     for package, install in _INSTALL.items():
         try:
@@ -59,10 +63,7 @@ def contenders() -> Contenders:
     return Contenders(packs, steps, tuple(missing))
 
 
-Found = tuple[dict[str, Callable[[PackTask], PackPeer]], dict[str, Callable[[Task], Peer]]]
-
-
-def _jax() -> Found:
+def _jax() -> tuple[PackPeers, Peers]:
     from benchmarks.peers.jax_scripts import Script, Way
     from benchmarks.peers.jaxpi_style import JaxpiStyle
 
@@ -78,19 +79,23 @@ def _jax() -> Found:
     return {**scripts, JAXPI: JaxpiStyle}, {}
 
 
-def _jinns() -> Found:
+def _jinns() -> tuple[PackPeers, Peers]:
     from benchmarks.peers.jinns import Jinns
 
     return {JINNS: Jinns}, {}
 
 
-def _deepxde() -> Found:
+def _deepxde() -> tuple[PackPeers, Peers]:
     from benchmarks.peers.deepxde import DeepXde
 
     return {}, {DEEPXDE: DeepXde}
 
 
-_INSTALL: dict[str, Callable[[], Found]] = {"jax": _jax, "jinns": _jinns, "deepxde": _deepxde}
+_INSTALL: dict[str, Callable[[], tuple[PackPeers, Peers]]] = {
+    "jax": _jax,
+    "jinns": _jinns,
+    "deepxde": _deepxde,
+}
 
 
 def empty_columns(missing: tuple[str, ...]) -> Iterator[str]:

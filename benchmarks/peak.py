@@ -34,10 +34,12 @@ def cases(device: str = "cpu", threads: int = 1) -> dict[str, Case]:
     loop = _loop() if device == "cpu" else None
     if loop:
         return {FMA: partial(_seconds, loop, threads)}
-    return {
-        f"{PRODUCT} {side}": lambda side=side: sgemm_seconds(side, device) / (2 * side**3)
-        for side in SIDES[device]
-    }
+    return {f"{PRODUCT} {side}": partial(_in_a_product, side, device) for side in SIDES[device]}
+
+
+def _in_a_product(side: int, device: str) -> float:
+    """Of one operation, in the product of two square matrices."""
+    return sgemm_seconds(side, device) / (2 * side**3)
 
 
 def _seconds(loop: Callable[[int], int], threads: int) -> float:

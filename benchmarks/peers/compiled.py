@@ -22,7 +22,8 @@ class Compiled:
         self._task, self._steps = pack.task, pack.steps
         start = pack.parameters.clone()
         one = torch.ones((), dtype=start.dtype, device=start.device)
-        self._start: State = (start, *[torch.zeros_like(start) for _ in range(3)], one)
+        zero = torch.zeros_like(start)
+        self._start: State = (start, zero, zero, zero, one)
         self._step = torch.compile(self._one_step, fullgraph=True) if compiling else self._one_step
         first, second = self._seconds(), self._seconds()
         self.compile_seconds = first - second
@@ -38,11 +39,11 @@ class Compiled:
         for _ in range(self._steps):
             state, record = self._step(state)
             found.append(record)
-        return torch.stack(found)[:, :, :2]
+        return torch.stack(found)[:, :, :2].cpu()  # waits for a GPU
 
     def _seconds(self) -> float:
         started = time.perf_counter()
-        self._step(self._start)
+        self._step(self._start)[1].cpu()
         return time.perf_counter() - started
 
     def _one_step(self, state: State) -> tuple[State, Tensor]:
@@ -80,10 +81,9 @@ def _gradients(
         losses = (values - task.target).square().mean((1, 2))
         return losses.sum(), losses
 
-    (residual, boundary) = (
-        torch.func.grad(loss, has_aux=True)(parameters) for loss in (residual_loss, boundary_loss)
-    )
-    return (residual[1], boundary[1]), (residual[0], boundary[0])
+    first, residual = torch.func.grad(residual_loss, has_aux=True)(parameters)
+    second, boundary = torch.func.grad(boundary_loss, has_aux=True)(parameters)
+    return (residual, boundary), (first, second)
 
 
 def _values(task: Task, layers: list[tuple[Tensor, Tensor]]) -> Tensor:

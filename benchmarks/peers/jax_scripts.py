@@ -87,20 +87,23 @@ def gradients(task: Task, way: Way) -> Losses:
 
     def of_residual(parameters: Array) -> tuple[Array, Array]:
         one = jax.value_and_grad(residual_loss)
+        found: tuple[Array, Array]
         if way.chunk is None:
-            return one(parameters, interior)
+            found = one(parameters, interior)
+            return found
 
         def add(total: Any, some: Array) -> tuple[Any, None]:  # noqa: ANN401
             return jax.tree.map(jnp.add, total, one(parameters, some)), None
 
         nothing = jnp.zeros((), parameters.dtype), jnp.zeros_like(parameters)
         chunks = interior.reshape(-1, _divisor(points, way.chunk), interior.shape[1])
-        return jax.lax.scan(add, nothing, chunks)[0]
+        found, _ = jax.lax.scan(add, nothing, chunks)
+        return found
 
     def both(parameters: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        residual, of_residual_ = of_residual(parameters)
-        boundary_, of_boundary = jax.value_and_grad(boundary_loss)(parameters)
-        return (residual, boundary_), (of_residual_, of_boundary)
+        residual, first = of_residual(parameters)
+        misfit, second = jax.value_and_grad(boundary_loss)(parameters)
+        return (residual, misfit), (first, second)
 
     return both
 

@@ -1,8 +1,8 @@
 """One PINN in the manner of jaxpi (Wang, Sankaran, Wang, Perdikaris 2023), written anew.
 
 A network of one point, derivatives by ``grad`` of ``grad`` under ``vmap``, one gradient of the
-weighted sum of the losses, a jitted step in a Python loop. Its copy of the licence forbids taking
-its code; nothing here is from it. Importing this module imports JAX.
+weighted sum of the losses, a jitted step in a Python loop. jaxpi's licence forbids copying its
+code: none of it is here. Importing this module imports JAX.
 """
 
 from functools import cached_property

@@ -60,12 +60,11 @@ class Peer(Protocol):
 
 
 class PackPeer(Protocol):
-    """Another implementation that trains the networks of a pack by itself, all steps in one call.
+    """Another implementation, which trains the networks of a pack, all steps in one call."""
 
-    ``compile_seconds`` is what it needed, for this very shape, before its first step.
-    """
-
-    compile_seconds: float
+    @property
+    def compile_seconds(self) -> float:
+        """What it needed, for this very shape, before its first step."""
 
     def both(self) -> tuple[Tensor, Tensor]:
         """Losses (m, 2) of residual and boundary, and gradients (m, 2, P), at the start."""
