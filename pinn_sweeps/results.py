@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ class StudyResults(StudyData):
     ``load(STUDY).best().predict(points)`` is the solution of the best run at points of one's own.
     """
 
-    folder: StudyFolder
+    folder: StudyFolder = field(kw_only=True)
 
     @classmethod
     def of(cls, folder: StudyFolder, name: str) -> StudyResults:

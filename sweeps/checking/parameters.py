@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from pinn_core.configuration import Configuration
-from pinn_core.engine.precision import DTYPES
+from pinn_core.engine.precision import dtype_of
 from pinn_core.records.trajectory import Manifest, Trajectory
 from pinn_core.training.snapshots import kept_steps
 from sweeps.study.study import configuration_of
@@ -51,7 +51,7 @@ def _first(configuration: Configuration, seed: int) -> np.ndarray:
     """The first parameters of a run, as rounded to the precision of its training."""
     stack, problem = configuration.stack(), configuration.problem
     first = configuration.network.initial(stack.widths[0], problem.outputs, seed)
-    return np.asarray(first.to(DTYPES[configuration.precision]).numpy(), dtype=float)
+    return np.asarray(first.to(dtype_of(configuration.precision)).numpy(), dtype=float)
 
 
 def _listed(steps: list[int]) -> str:
