@@ -90,8 +90,13 @@ class Adam(Optimizer):
         """What part of the parameters a step takes away, besides what Adam adds."""
         return None
 
-    def ahead(self, settings: Settings, first: int, count: int) -> AdamAhead:
-        """Rates, shares of the decay and corrections of the moments."""
+    def ahead(self, settings: Settings, first: int, count: int) -> AdamAhead | None:
+        """Rates, shares of the decay and corrections of the moments.
+
+        None for an optimizer that is made of this one and has an update of its own.
+        """
+        if type(self).update is not Adam.update:
+            return None
         steps = range(first, first + count)
         rates = [
             decayed(settings["learning_rate"], self.decay, self.decay_steps, step)

@@ -101,9 +101,10 @@ def trained(one: Configuration, stopping: bool = False) -> list[str]:
     with torch.no_grad():
         pack = Pack([one] * 3, [0, 1, 2], "cpu", 1, "eager")
         for step in range(pack.steps):
+            parameters = pack.state.parameters.clone()
             pack.advance(step)
             if stopping and step == pack.steps // 2:
-                pack.stop([1], step)
+                pack.stop([1], step, parameters)
         pack.end(pack.steps)
         return [made.digest() for made in pack.trajectories(pack.steps + 1)]
 
