@@ -29,7 +29,7 @@ NEEDS = {"jax": (*SCRIPTS, JAXPI), "jinns": (JINNS,), "deepxde": (DEEPXDE,)}
 PACKAGES = {"jax", "jinns", "equinox", "optax", "deepxde"}
 """All that may be missing; jinns brings two."""
 CHUNK = 128
-"""Points, for whose channels a core's cache has room; as good as 480 and better than all."""
+"""Points, for whose channels a core's cache has room."""
 
 
 PackPeers = dict[str, Callable[[PackTask], PackPeer]]
@@ -99,7 +99,7 @@ _INSTALL: dict[str, Callable[[], tuple[PackPeers, Peers]]] = {
 
 
 def empty_columns(missing: tuple[str, ...]) -> Iterator[str]:
-    """A note for every package that is missing."""
+    """One note for each package that is not installed."""
     for package in missing:
         yield (
             f"{package} is not installed: {', '.join(NEEDS[package])} "

@@ -25,6 +25,7 @@ from sweeps.tracking.publishing import Experiment
 from sweeps.tracking.tracking import Publisher
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
     from multiprocessing.queues import SimpleQueue
     from multiprocessing.synchronize import Barrier
 
@@ -49,16 +50,7 @@ def publish_together(uri: str, folder: Path, publishers: int, runs: int, databas
         spawned.Process(target=_publish, args=(uri, store.root, study, ready, told))
         for study, store in stores
     ]
-    for process in processes:
-        process.start()
-    with suppress(BrokenBarrierError):
-        ready.wait(READY_WITHIN)
-    started = time.perf_counter()
-    for process in processes:
-        process.join()
-    seconds = time.perf_counter() - started
-    if any(process.exitcode for process in processes):
-        raise RuntimeError("a publisher ended with an error")
+    seconds = _seconds(processes, ready)
     answers = [told.get() for _ in processes]
     metrics = publishers * _metric_rows(*stores[0])
     return {
@@ -72,6 +64,21 @@ def publish_together(uri: str, folder: Path, publishers: int, runs: int, databas
         "failed": sum(failed for _, failed in answers),
         "wrong": sum(len(problems(database, *each)) for each in stores),
     }
+
+
+def _seconds(processes: Sequence[BaseProcess], ready: Barrier) -> float:
+    """From when all processes are ready to the end of the last; raises if one ends badly."""
+    for process in processes:
+        process.start()
+    with suppress(BrokenBarrierError):
+        ready.wait(READY_WITHIN)
+    started = time.perf_counter()
+    for process in processes:
+        process.join()
+    seconds = time.perf_counter() - started
+    if any(process.exitcode for process in processes):
+        raise RuntimeError("a publisher ended with an error")
+    return seconds
 
 
 def publish_shares(uri: str, folder: Path, publishers: int, together: int, runs: int) -> Row:
@@ -93,16 +100,7 @@ def publish_shares(uri: str, folder: Path, publishers: int, together: int, runs:
         )
         for share in shares
     ]
-    for process in processes:
-        process.start()
-    with suppress(BrokenBarrierError):
-        ready.wait(READY_WITHIN)
-    started = time.perf_counter()
-    for process in processes:
-        process.join()
-    seconds = time.perf_counter() - started
-    if any(process.exitcode for process in processes):
-        raise RuntimeError("a publisher ended with an error")
+    seconds = _seconds(processes, ready)
     experiment.finish()
     return {
         "seconds": seconds,

@@ -10,8 +10,8 @@ time of their propagation alone (of our engine: no losses), over ``benchmarks.pe
 round. A GPU, where there is one, is compared with its peers on the GPU.
 
 Rows: size, activation, device, threads, pack, code, compile_seconds, ms_step, step_vs_ours,
-ms_both, both_vs_ours, ms_propagation, peak_fraction. A code that trains one network at a time has
-a row for every pack of ours: its packs are trained one run after the other.
+ms_both, both_vs_ours, ms_propagation, peak_fraction. A code that trains one network at a time is
+compared with every size of our packs; it trains the runs of a pack one after the other.
 """
 
 import tempfile
@@ -119,10 +119,9 @@ other. Compiling is not counted.
 {markdown_table(_steps(rows))}
 
 {_compiling(rows)}**Both gradients**, in milliseconds per run, and how many times longer others
-take.
-The last column is the least arithmetic that both gradients need, over the time of their propagation
-alone (without losses), over what the cores do in multiply-adds of their widest vectors in the same
-round.
+take. The last column is the least arithmetic that both gradients need, over the time of their
+propagation alone (without losses), over what the cores do in multiply-adds of their widest vectors
+in the same round.
 
 {markdown_table(_gradients(rows))}"""
 
@@ -147,9 +146,10 @@ def readme(result: Result) -> str:
     )
     where = result["machine"]
     bits = f" with vectors of {where['vector_bits']} bits" if where.get("vector_bits") else ""
+    version = result["versions"]["pinn-sweeps"]
     return f"""\
-On one core ({where["processor"]}{bits}) a complete step of ours, everything recorded, is so many
-times faster (below 1: slower) than the same training written as
+On one core ({where["processor"]}{bits}) a complete step of version {version}, everything
+recorded, is so many times faster (below 1: slower) than the same training written as
 
 {markdown_table(table)}{least}"""
 

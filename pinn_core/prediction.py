@@ -105,8 +105,8 @@ class Solution:
         )
         with matrix_products(self.configuration.precision), torch.no_grad():
             channels = ansatz.linearize(parameters, at, operators, keep=False).channels
-            found = self.problem.residual(channels, at) if residual else channels[:, -1]
-        return found[0].cpu().numpy()
+            values = self.problem.residual(channels, at) if residual else channels[:, -1]
+        return values[0].cpu().numpy()
 
     def _operators(self, what: str | Operator) -> tuple[Operator, ...]:
         """What has to be carried besides the value."""

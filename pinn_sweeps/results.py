@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from sweeps.checking.replay_run import Replayed, replay_run, run_named, trained_
 from sweeps.errors import StudyError
 from sweeps.store.folder import StudyFolder
 from sweeps.store.kept_study import load_sealed
-from sweeps.store.results import final_value
 from sweeps.store.store import Store
 
 if TYPE_CHECKING:
@@ -53,12 +53,14 @@ class StudyResults(StudyData):
         models = sorted(self.runs["model"].unique())
         if model is not None and model not in models:
             raise StudyError(f"model: found {model!r}, allowed: {', '.join(models)}")
-        store, sign = Store(self.folder.store), 1 if search.direction == "minimize" else -1
+        sign = 1 if search.direction == "minimize" else -1
+        asked = self.runs[self.runs["model"].isin([model] if model else models)]
+        whole = asked.index[asked[["diverged_at", "pruned_at"]].isna().all(axis=1)]
         values: dict[str, float] = {}
-        for run_id in self.runs.index[self.runs["model"].isin([model] if model else models)]:
-            value = final_value(store.read(run_id), search.metric)
-            if isinstance(value, float):
-                values[run_id] = sign * value
+        for run_id in whole:
+            column = self.columns(run_id, [search.metric]).get(search.metric)
+            if column is not None and isfinite(column.iloc[-1]):
+                values[run_id] = sign * float(column.iloc[-1])
         if not values:
             raise StudyError(f"study {self.name!r}: no run has a last value of {search.metric}")
         return self.run(min(values, key=lambda run_id: (values[run_id], run_id)))

@@ -27,7 +27,7 @@ STYLE: dict[RcKeyType, Any] = {
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.titley": 1.0,  # said, not found anew from all ticks whenever something is laid out
+    "axes.titley": 1.0,  # fixed: else matplotlib derives it from all ticks at every layout
     "axes.labelsize": 8,
     "axes.labelcolor": INK,
     "axes.edgecolor": "#666666",

@@ -1,4 +1,4 @@
-"""One PINN in the manner of jaxpi (Wang, Sankaran, Wang, Perdikaris 2023), written anew.
+"""One PINN in the manner of jaxpi (Wang, Sankaran, Wang, Perdikaris 2023), in our own code.
 
 A network of one point, derivatives by ``grad`` of ``grad`` under ``vmap``, one gradient of the
 weighted sum of the losses, a jitted step in a Python loop. jaxpi's licence forbids copying its

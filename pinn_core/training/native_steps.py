@@ -100,8 +100,8 @@ class NativeSteps:
         if updates is None:
             raise ValueError(f"optimizer {optimizer.kind} has no native updates")
         self._run(state, self._rows(step), updates, step, count)
-        each = (time.perf_counter() - start) / count
-        self._most = max(1, round(SECONDS / each))
+        seconds = (time.perf_counter() - start) / count
+        self._most = max(1, round(SECONDS / seconds))
 
     def _rows(self, step: int) -> list[Tensor | None]:
         ahead = self._batches.ahead(step)

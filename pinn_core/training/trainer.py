@@ -61,13 +61,7 @@ def train(
     _check(members)
     precision = members[0].configuration.precision
     with _one_thread(device), matrix_products(precision), torch.no_grad():
-        pack = Pack(
-            [member.configuration for member in members],
-            [member.seed for member in members],
-            device,
-            threads,
-            backend,
-        )
+        pack = _pack_of(members, device, threads, backend)
         identity = _identity(members, device, backend)
         resumed = checkpointing.load(identity) if checkpointing else None
         if resumed:
@@ -132,6 +126,11 @@ def _check(members: Sequence[Member]) -> None:
     shapes = {member.configuration.shape_key() for member in members}
     if len(shapes) > 1:
         raise ValueError(f"members of a pack must share shapes, found {len(shapes)} different ones")
+
+
+def _pack_of(members: Sequence[Member], device: str, threads: int, backend: str) -> Pack:
+    configurations = [member.configuration for member in members]
+    return Pack(configurations, [member.seed for member in members], device, threads, backend)
 
 
 def _next_due(checkpointing: Checkpointing, step: int, end: int) -> int | None:

@@ -142,11 +142,11 @@ def trained_configuration(manifest: Manifest) -> Configuration:
 def run_named(store: Store, name: str) -> Manifest:
     """The manifest of the run whose id is or begins with ``name``; raises ``StudyError``."""
     committed = sorted(store.committed())
-    found = [run_id for run_id in committed if name and run_id.startswith(name)]
-    if len(found) == 1:
-        return store.manifest(found[0])
-    if found:
-        raise StudyError(f"run {quoted(name)}: {len(found)} runs begin so: {', '.join(found[:4])}")
+    alike = [run_id for run_id in committed if name and run_id.startswith(name)]
+    if len(alike) == 1:
+        return store.manifest(alike[0])
+    if alike:
+        raise StudyError(f"run {quoted(name)}: {len(alike)} runs begin so: {', '.join(alike[:4])}")
     raise StudyError(
         f"run {quoted(name)} is none of the {len(committed)} runs in {store.root}"
         f"{closest(name, committed)}"

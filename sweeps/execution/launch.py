@@ -24,7 +24,7 @@ from sweeps.errors import LaterVersion, StudyError
 from sweeps.execution.context import TRAINER, WorkerContext, trainer_at
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
-from sweeps.execution.sizing import in_words, refuse_too_large
+from sweeps.execution.sizing import Size, in_words, refuse_too_large
 from sweeps.execution.stage import Listed, Source, Stage
 from sweeps.process.interrupts import INTERRUPTED, Interrupts
 from sweeps.search.changes import refuse_changes, refuse_to_mix, under_its_rule
@@ -103,20 +103,28 @@ def run_study(
             progress = Progress(screen, folder.progress, study.search.metric)
             publisher = Publisher(tracking_uri, trajectories, study, say=progress.say)
             progress.waiting = lambda: publisher.waiting
-            for problem in damaged:
-                progress.say(f"set aside, will be done again: {problem}")
-            if replaced:
-                progress.say(replaced)
-            if context.device == "cpu" and (obstacle := cache_obstacle()):
-                progress.say(f"compiled code is kept in {temporary_folder()}: {obstacle}")
-            if not committed:
-                progress.say(in_words(sizes))
+            for line in _first_words(context, damaged, replaced, [] if committed else sizes):
+                progress.say(line)
             launch = _Launch(study, folder, trajectories, crew, publisher, progress)
             with progress:
                 return launch.run()
     except CannotWrite as error:
         screen.print(Text(f"{error}; {AGAIN}"), soft_wrap=True)
         return SOME_FAILED
+
+
+def _first_words(
+    context: WorkerContext, damaged: Sequence[str], replaced: str | None, sizes: Sequence[Size]
+) -> Iterator[str]:
+    """What the screen says before anything trains; the sizes only of a study that begins."""
+    for problem in damaged:
+        yield f"set aside, will be done again: {problem}"
+    if replaced:
+        yield replaced
+    if context.device == "cpu" and (obstacle := cache_obstacle()):
+        yield f"compiled code is kept in {temporary_folder()}: {obstacle}"
+    if sizes:
+        yield in_words(sizes)
 
 
 class _Launch:

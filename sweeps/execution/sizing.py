@@ -169,8 +169,8 @@ def _mean_parameters(study: Study, model: str) -> int:
     }
     every = prod(map(len, varied.values())) // MOST_NETWORKS + 1
     chosen = islice(product(*varied.values()), 0, None, every)
-    found = [left(dict(zip(varied, values, strict=True))) for values in chosen]
-    known = [size for size in found if size is not None]
+    sizes_left = [left(dict(zip(varied, values, strict=True))) for values in chosen]
+    known = [size for size in sizes_left if size is not None]
     return round(sum(known) / max(len(known), 1))
 
 

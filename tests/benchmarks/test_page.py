@@ -67,7 +67,7 @@ def result(benchmark: str, rows: list[dict[str, Any]], **changes: Any) -> dict[s
             "gpu": None,
             "load": 0.1,
         },
-        "versions": {"torch": "2.13.0", "deepxde": None},
+        "versions": {"pinn-sweeps": "0.2.0", "torch": "2.13.0", "deepxde": None},
         "rows": rows,
         "notes": [f"A note on {benchmark}."],
         **changes,

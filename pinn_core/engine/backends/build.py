@@ -87,7 +87,7 @@ def _built_here() -> Built:
     for folder, checked in (
         (cache_folder, make_ours),
         (temporary_folder, make_ours),
-        (_process_folder, Path.resolve),  # of a name that nobody can foresee
+        (_process_folder, Path.resolve),  # whose name is random
     ):
         try:
             file = _cached(compiler, checked(folder()), key)

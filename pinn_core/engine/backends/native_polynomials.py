@@ -75,12 +75,12 @@ class Form:
         self, name: str, channels: Tensor, coefficients: Tensor | None, *tables: Tensor
     ) -> None:
         members, count, points, outputs = channels.shape
-        own = None if coefficients is None else coefficients.to(channels.dtype).contiguous()
+        table = None if coefficients is None else coefficients.to(channels.dtype).contiguous()
         answer = library.function(name, channels.dtype)(
             self.address,
             channels.data_ptr(),
-            None if own is None else own.data_ptr(),
-            own is None or len(own) == 1,
+            None if table is None else table.data_ptr(),
+            table is None or len(table) == 1,
             members,
             points // self.polynomials.partners,
             outputs,

@@ -36,9 +36,9 @@ def adam(
         gradient.data_ptr(),
         first.data_ptr(),
         second.data_ptr(),
-        _place(rates),
-        _place(parameters),
-        _place(shrinks),
+        _address(rates),
+        _address(parameters),
+        _address(shrinks),
         update.data_ptr(),
         members,
         size,
@@ -94,7 +94,7 @@ def _per_member(numbers: Tensor | None, like: Tensor) -> Tensor | None:
     return numbers.to(like.dtype).contiguous()
 
 
-def _place(tensor: Tensor | None) -> int | None:
+def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 

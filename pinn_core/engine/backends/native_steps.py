@@ -120,21 +120,21 @@ class Steps:
         self._run = library.function("steps", self._precision)
         self._held: list[Any] = []
         self._term = (_Term * len(terms))()
-        for place, term in zip(self._term, terms, strict=True):
+        for slot, term in zip(self._term, terms, strict=True):
             form = form_of(term.form)
             self._held.append(form)
-            place.form = form.address
+            slot.form = form.address
             members, _, width = term.coordinates.shape
             shape = torch.Size((members, term.count * term.form.partners, width))
-            place.plan = self._plan(term.stack, term.operators, shape, keep=True)
-            place.points, place.targets, place.shares, place.coefficients = (
+            slot.plan = self._plan(term.stack, term.operators, shape, keep=True)
+            slot.points, slot.targets, slot.shares, slot.coefficients = (
                 self._table(table)
                 for table in (term.coordinates, term.targets, term.shares, term.coefficients)
             )
         self._watch = (_Watched * len(watched))()
-        for place, (stack, points) in zip(self._watch, watched, strict=True):
-            place.plan = self._plan(stack, Channels((), points.shape[2]), points.shape, keep=False)
-            place.points = self._table(points).at
+        for slot, (stack, points) in zip(self._watch, watched, strict=True):
+            slot.plan = self._plan(stack, Channels((), points.shape[2]), points.shape, keep=False)
+            slot.points = self._table(points).at
         self._job = _Job(
             members=self._like[0],
             parameters=self._like[1],
@@ -169,20 +169,20 @@ class Steps:
         ``tables`` begin with the first step's row: (rows, numbers, m), the second for gradients
         where they are recorded in every step.
         """
-        for place, own in zip(self._term, rows, strict=True):
-            place.rows = _place(own)
+        for slot, chosen in zip(self._term, rows, strict=True):
+            slot.rows = _address(chosen)
         theta, initial, previous = parameters
         always, gradients = tables
         job = self._job
         job.steps, job.free_gradients = steps, gradients is not None
-        job.theta, job.initial, job.previous_update = map(_place, (theta, initial, previous))
-        job.weights, job.exact_weights = map(_place, weights)
-        job.first, job.second = _place(adam.first), _place(adam.second)
-        job.rates, job.shrinks = _place(adam.rates), _place(adam.shrinks)
-        job.corrections = _place(adam.corrections)
+        job.theta, job.initial, job.previous_update = map(_address, (theta, initial, previous))
+        job.weights, job.exact_weights = map(_address, weights)
+        job.first, job.second = _address(adam.first), _address(adam.second)
+        job.rates, job.shrinks = _address(adam.rates), _address(adam.shrinks)
+        job.corrections = _address(adam.corrections)
         job.beta1, job.beta2, job.epsilon = adam.constants
-        job.always, job.always_row = _place(always), always.stride(0)
-        job.gradients = _place(gradients)
+        job.always, job.always_row = _address(always), always.stride(0)
+        job.gradients = _address(gradients)
         job.gradients_row = 0 if gradients is None else gradients.stride(0)
         library.refuse(self._run(ctypes.byref(job)), "steps")
 
@@ -208,7 +208,7 @@ class Steps:
         return ctypes.addressof(numbers)
 
 
-def _place(tensor: Tensor | None) -> int | None:
+def _address(tensor: Tensor | None) -> int | None:
     if tensor is None:
         return None
     if not tensor.is_contiguous():
