@@ -54,6 +54,9 @@ COMPARED: dict[str, Literal["reference", "exact"]] = {
 }
 """Columns that compare with a solution, and which of the problem's solutions that is."""
 
+OBSERVED = "error/data"
+"""The column of runs with observations that says how far these are from the network."""
+
 CONFLICT: dict[str, str] = {
     "conflict/raw": "1 where two terms' gradients conflict at this step, else 0",
     "conflict/direction": "1 where the optimizer's gradient conflicts with a term's, else 0",
@@ -85,12 +88,15 @@ LANDSCAPE: dict[str, str] = {
 """Kinds of columns that describe the loss landscape, and the cadences that ask for them."""
 
 
-def columns(conditions: Sequence[str], adaptive: bool) -> dict[str, str]:
+def columns(
+    conditions: Sequence[str], adaptive: bool, observed: Sequence[str] = ()
+) -> dict[str, str]:
     """All columns of a run whose problem has these conditions; ``COLUMNS`` are in every run.
 
-    ``adaptive`` says that the weighting may change the residual's weight too.
+    ``adaptive`` says that the weighting may change the residual's weight too, ``observed`` are the
+    names of observations.
     """
-    found = dict(COLUMNS)
+    found, several = dict(COLUMNS), len(conditions) + len(observed) > 1
     if adaptive:
         found["weight/residual"] = "weight of the residual in the objective"
     for name in conditions:
@@ -98,8 +104,15 @@ def columns(conditions: Sequence[str], adaptive: bool) -> dict[str, str]:
             found[f"loss/{name}"] = f"mean squared mismatch of the condition {name!r}"
             found[f"full/loss/{name}"] = f"loss/{name} on the whole grid"
             found[f"weight/{name}"] = f"weight of the condition {name!r} in the objective"
-        if len(conditions) > 1:
+        if several:
             found[f"gradient/norm/{name}"] = f"length of the gradient of loss/{name}"
+    for name in observed:
+        found[f"loss/{name}"] = f"mean squared distance from the observations {name!r}, with noise"
+        found[f"weight/{name}"] = f"weight of the observations {name!r} in the objective"
+        if several:
+            found[f"gradient/norm/{name}"] = f"length of the gradient of loss/{name}"
+    if observed:
+        found[OBSERVED] = "relative L2 distance from all observations, without added noise"
     return found
 
 

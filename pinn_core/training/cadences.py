@@ -53,5 +53,6 @@ def _kind(configuration: Configuration, column: str) -> str:
         return "full"
     conditions = configuration.problem.conditions
     derived = {f"loss/{name}" for name, condition in conditions.items() if not condition.plain}
+    derived |= {f"loss/{each.name}" for each in configuration.data}
     derived |= {f"loss/{RESIDUAL}"} | ({"loss/total"} if configuration.objective.solves else set())
     return "gradients" if column in derived or column.startswith("gradient/") else "always"

@@ -60,9 +60,11 @@ def step_flops(configuration: Configuration) -> float:
     if objective.points != "grid":
         segments = sum(len(each.segments) for each in problem.conditions.values())
         outside = segments * (objective.condition_batch or int(batch))
-        return 6.0 * _parameters(configuration) * (channels * int(batch) + outside)
+        points = channels * int(batch) + outside + configuration.observed
+        return 6.0 * _parameters(configuration) * points
     share = 1.0 if batch == "full" else batch / (interior + supervised)
-    return 6.0 * _parameters(configuration) * share * (channels * interior + supervised)
+    points = share * (channels * interior + supervised) + configuration.observed
+    return 6.0 * _parameters(configuration) * points
 
 
 def _channels(problem: Problem) -> int:

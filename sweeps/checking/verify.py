@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinn_core.configuration import Configuration
 from pinn_core.configuration import run_id as identity
 from pinn_core.numerics import sources
 from pinn_core.records.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryError
 from sweeps.checking.parameters import parameter_problems
-from sweeps.checking.replay import replay
+from sweeps.checking.replay import LEFT_OUT, replay
 from sweeps.checking.verify_tracking import tracking_problems
 from sweeps.errors import StudyError
+from sweeps.store.observed import damaged_observations
 from sweeps.store.store import Store
 from sweeps.study.pruners import Pruner
 from sweeps.study.space import value_at
@@ -23,7 +25,7 @@ class Finding:
     """A broken promise: its name, the run, the finding. ``run_id`` is None for the whole study.
 
     Names: ``missing``, ``unplanned``, ``conflict``, ``damaged``, ``identity``, ``steps``,
-    ``nulls``, ``parameters``, ``replay``, ``mlflow``.
+    ``nulls``, ``parameters``, ``data``, ``replay``, ``mlflow``.
     """
 
     name: str
@@ -59,12 +61,26 @@ def verify(
             findings.append(finding)
         else:
             sound.append(store.manifest(run_id))
-    replayed = replay(store, sound)
+    damaged = damaged_observations(store.root, map(_configuration, sound))
+    findings += [Finding("data", None, problem) for problem in damaged.values()]
+    lost = [one for one in sound if _lacks(_configuration(one), damaged)]
+    replayed = replay(store, [one for one in sound if one not in lost])
+    if lost:
+        replayed.counts[f"{LEFT_OUT}: their data cannot be read"] = len(lost)
     findings += [Finding("replay", *difference) for difference in replayed.differences.items()]
     if tracking_uri is not None:
         problems = tracking_problems(tracking_uri, study.name, store, sound)
         findings += [Finding("mlflow", run_id, message) for run_id, message in problems]
     return Verification(findings, dict(replayed.counts))
+
+
+def _configuration(manifest: Manifest) -> Configuration:
+    return configuration_of(manifest.configuration)
+
+
+def _lacks(configuration: Configuration, damaged: Collection[str]) -> bool:
+    """Whether a run's observations can be had neither from this process nor from the store."""
+    return any(each.content in damaged and not each.rows for each in configuration.data)
 
 
 def _against_plan(store: Store, planned: Collection[str]) -> Iterator[Finding]:

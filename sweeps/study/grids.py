@@ -41,7 +41,8 @@ def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> 
         others = ", ".join(name for name in OBJECTIVES.names() if name != Regression.kind)
         message = f"found 'regression', which {reason}, allowed: {others}"
         raise Wrong(("models", model, "objective"), message)
-    recorded = columns(list(problem.conditions), False)
+    observed = [each.name for each in study.configuration_of(model).data]
+    recorded = columns(list(problem.conditions), False, observed)
     others = ", ".join(name for name in recorded if name not in unknown and "time/" not in name)
     for keys, column in _columns_read(study, model):
         if column in unknown:

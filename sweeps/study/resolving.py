@@ -59,7 +59,7 @@ def _check_columns(study: Study, configurations: Iterable[Configuration]) -> Non
     """Raise ``Wrong`` unless every model records what the study selects and reads by."""
     rule = study.analysis.plateau
     for configuration in configurations:
-        recorded = columns(list(configuration.problem.conditions), False)
+        recorded = columns(list(configuration.problem.conditions), False, _observed(configuration))
         _check_column(study.search.metric, recorded, ("search", "metric"))
         _check_column(rule.curve, recorded, ("analysis", "plateau", "curve"))
     if rule.scale != "absolute" and rule.curve.endswith("cosine"):
@@ -137,12 +137,16 @@ def _resolved_expectation(
 def _recorded(configuration: Configuration) -> dict[str, str]:
     """The columns of a run that an expectation may speak of."""
     conditions = tuple(configuration.problem.conditions)
-    recorded = columns(conditions, configuration.weighting.adaptive)
+    recorded = columns(conditions, configuration.weighting.adaptive, _observed(configuration))
     if configuration.record.curvature_every:
         solves = configuration.objective.solves
-        terms = ("residual", *conditions) if solves else ("regression",)
+        terms = ("residual", *conditions, *_observed(configuration)) if solves else ("regression",)
         recorded |= landscape_columns(terms, {"curvature"})
     return recorded | (CONFLICT if configuration.looks_at_conflicts else {})
+
+
+def _observed(configuration: Configuration) -> list[str]:
+    return [each.name for each in configuration.data]
 
 
 def _resolved_where(

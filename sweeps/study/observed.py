@@ -1,0 +1,69 @@
+"""The observations of a study: read before the study is, which then names them by their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pinn_core.observations.table import DataError, known, read_file, remember
+from sweeps.errors import StudyError
+from sweeps.study.plain_yaml import Keys
+from sweeps.study.study_file import StudyFile, folder_of
+
+FILE, COLUMNS, CONTENT = "file", "columns", "content"
+
+
+def read_data_of(file: StudyFile, source: str) -> None:
+    """Read the tables that a study file names, relative to where it lies, and note their hashes.
+
+    An entry that has a hash already stands in a study that began; without its file it needs a
+    table of this hash that this process has. Raises ``StudyError`` naming the file and the line.
+    """
+    for keys, entry in _entries(file):
+        name, columns = entry.get(FILE), entry.get(COLUMNS)
+        if name is None and CONTENT not in entry:
+            message = "missing, this key is required"
+        elif not isinstance(name, str) or not _is_text(columns):
+            continue  # what is no name of a file, or no mapping of names, the schema refuses
+        else:
+            message = _noted(entry, folder_of(source) / name, columns)
+        if message:
+            where = ".".join(map(str, (*keys, FILE)))
+            raise StudyError(f"{file.place((*keys, FILE))}: {where}: {message}")
+
+
+def _noted(entry: dict[str, Any], path: Path, columns: dict[str, str]) -> str:
+    """Note the hash of an entry's table; returns what is wrong, if anything is."""
+    began = entry.get(CONTENT)
+    if began and known(began) and not path.is_file():
+        return ""
+    try:
+        table = read_file(path, columns)
+    except DataError as error:
+        return str(error)
+    if began and table.content != began:
+        return f"{path.name} holds other data ({table.content}) than content says ({began})"
+    entry[CONTENT] = remember(table)
+    return ""
+
+
+def _is_text(columns: object) -> bool:
+    return isinstance(columns, dict) and all(isinstance(name, str) for name in columns.values())
+
+
+def _entries(file: StudyFile) -> Iterator[tuple[Keys, dict[str, Any]]]:
+    """Every entry of a list ``data``, and the keys that lead to it."""
+    models = file.data.get("models")
+    named = models if isinstance(models, dict) else {}
+    sections: list[tuple[Keys, Any]] = [(("base",), file.data.get("base"))]
+    sections += [
+        (("models", name, "base"), model.get("base"))
+        for name, model in named.items()
+        if isinstance(model, dict)
+    ]
+    for keys, base in sections:
+        held = base.get("data") if isinstance(base, dict) else None
+        for place, entry in enumerate(held if isinstance(held, list) else []):
+            if isinstance(entry, dict):
+                yield (*keys, "data", place), entry
