@@ -102,7 +102,7 @@ class ErrorMetrics:
 
 def _with_observed(
     disc: Discretization, targets: Float[Tensor, "t q"], weights: Float[Tensor, "t q"]
-) -> tuple[Float[Tensor, "t q"], Float[Tensor, "t q"]]:
+) -> tuple[Tensor, Tensor]:
     """Both tables for values at the observations, too, and a row of the distance from these."""
     values, seen = [], []
     for each in disc.observations:
