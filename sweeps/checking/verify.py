@@ -193,7 +193,9 @@ def _may_be_filled(name: str, manifest: Manifest, row: np.ndarray) -> np.ndarray
         return _every(record["sketch_every"], row)
     if kind in LANDSCAPE:
         return _every(record.get(LANDSCAPE[kind], 0), row)
-    if name.startswith(("gradient/", "loss/residual")) and objective.get("batch") != "full":
+    observed = [f"loss/{each['name']}" for each in manifest.configuration.get("data", [])]
+    seldom = name.startswith(("gradient/", "loss/residual")) or name in observed
+    if seldom and objective.get("batch") != "full":
         return _every(record["gradients_every"], row)
     return np.ones_like(row, dtype=bool)
 
