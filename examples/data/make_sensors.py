@@ -17,12 +17,13 @@ PROBLEM = ReactionDiffusion(points_x=64, points_t=51, nu=0.5, rho=5.0)
 
 
 def readings() -> list[tuple[float, float, float]]:
-    """Place, time and value of every reading; the first readings are at t = 0.1, not at the start."""
+    """Place, time and value of every reading, a sensor in each stretch; none before t = 0.1."""
     grid = PROBLEM.grid()
     known = np.concatenate([grid.interior.coordinates, grid.supervised.coordinates])
     values = np.concatenate([grid.interior.exact, grid.supervised.exact])[:, 0]
     rng = np.random.default_rng(SEED)
-    places = np.sort(rng.choice(np.unique(known[:, 0]), SENSORS, replace=False))
+    stretches = np.array_split(np.unique(known[:, 0]), SENSORS)
+    places = [rng.choice(stretch) for stretch in stretches]
     times = np.unique(known[known[:, 1] >= 0.1, 1])
     found = []
     for place in places:
