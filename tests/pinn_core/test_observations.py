@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -137,7 +138,11 @@ def with_noise(one: Configuration) -> list[Member]:
         {"weighting": SelfAdaptive(terms="all")},
         {"objective": Pinn(points="uniform", batch=20)},
         {"objective": Pinn(reduction="sum", lambda_b=1.0)},
-        {"record": replace(SPARSE, curvature_every=10, histograms_every=10, kernel_every=10)},
+        {
+            "record": replace(SPARSE, curvature_every=2, histograms_every=2, kernel_every=2),
+            "phases": (Adam(steps=1),),
+            "network": Mlp(width=4, depth=1),
+        },
     ],
 )
 def test_every_method_takes_the_term_and_members_stay_independent(changes: dict[str, Any]) -> None:
@@ -200,7 +205,7 @@ def test_noise_belongs_to_the_seed_and_to_nothing_else() -> None:
     added = first - data.values(HEAT)
     assert added.std() == pytest.approx(0.5 * data.values(HEAT).std(), rel=0.05)
     louder = replace(data, noise=1.0).targets(HEAT, 1) - data.values(HEAT)
-    np.testing.assert_allclose(louder, 2 * added, rtol=1e-12)
+    np.testing.assert_allclose(louder, 2 * added, rtol=1e-9)
 
 
 def test_a_runs_name_has_the_content_and_not_where_it_came_from(tmp_path: Path) -> None:
@@ -366,9 +371,8 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_does_not_go_together_is_refused(case: str) -> None:
     make, message = REFUSED[case]
-    with pytest.raises(ValueError, match="") as raised:
+    with pytest.raises(ValueError, match=re.escape(message)):
         make()
-    assert message in str(raised.value)
 
 
 def test_a_foreseeing_sampler_stays_one() -> None:
