@@ -104,8 +104,9 @@ class Configuration:
 
     A weighting other than ``fixed`` weighs the terms of the equation and its conditions; an
     aggregation other than ``sum`` makes a direction of their gradients, which an alignment keeps
-    the update to. A regression has one term, which all three leave alone, and takes no data. With ``stages`` the
-    phases run once for each stage. Raises ``ValueError`` for parts that do not go together.
+    the update to. A regression has one term, which all three leave alone, and takes no data. With
+    ``stages`` the phases run once for each stage. Raises ``ValueError`` for parts that do not go
+    together.
     """
 
     problem: Problem

@@ -173,7 +173,9 @@ class Discretization(Ansatz):
         held = self.observed_points if name in self.observed_points else self.condition_points
         held[name] = PointSet({**held[name].tables, "target": target})
 
-    def set_observed(self, observed: Sequence[Sequence[Observations]], seeds: Sequence[int]) -> None:
+    def set_observed(
+        self, observed: Sequence[Sequence[Observations]], seeds: Sequence[int]
+    ) -> None:
         """Let every member have the noise of its own observations by its own seed."""
         for place, each in enumerate(self.observations):
             own = [member[place] for member in observed]

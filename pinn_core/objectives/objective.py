@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from jaxtyping import Float
 
 from pinn_core.discretization.discretization import Discretization
-from pinn_core.observations import Observations
 from pinn_core.objectives.terms import Factors, LossGradient, Term, no_factors
+from pinn_core.observations import Observations
 from pinn_core.parts import Family, Part
 from pinn_core.problems import Problem
 from pinn_core.samplers import Batch, Batches

@@ -27,10 +27,10 @@ from pinn_core.problems import Condition, Problem
 from pinn_core.problems.conditions import IDENTITY
 from pinn_core.randomness import generator
 
-TAKEN = frozenset(
-    ("residual", "regression", "boundary", "total", "batch", "interior", "grid")
-    + ("error", "away", "update", "turn")
-)
+TAKEN = {
+    *("residual", "regression", "boundary", "total", "batch", "interior", "grid"),
+    *("error", "away", "update", "turn"),
+}
 """Names that columns and point sets of every run have."""
 
 
@@ -133,8 +133,8 @@ class Observations:
             self._check_points(problem)
             if self.per_step > self.rows:
                 raise DataError(
-                    f"{self._where}: batch must be at most {self.rows}, the number of observations, "
-                    f"found {self.batch}"
+                    f"{self._where}: batch must be at most {self.rows}, the number of "
+                    f"observations, found {self.batch}"
                 )
 
     def _check_points(self, problem: Problem) -> None:
@@ -215,9 +215,7 @@ def _repeated(content: str, coordinates: tuple[str, ...]) -> tuple[int, int] | N
 
 
 def _named(coordinates: Sequence[str], point: ndarray) -> str:
-    return ", ".join(
-        f"{name} = {value:g}" for name, value in zip(coordinates, point, strict=True)
-    )
+    return ", ".join(f"{name} = {value:g}" for name, value in zip(coordinates, point, strict=True))
 
 
 def _extent(problem: Problem) -> str:

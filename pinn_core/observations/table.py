@@ -142,9 +142,9 @@ def _file(path: Path) -> pa.Table:
     """All columns of a file; raises ``DataError``."""
     if path.suffix not in (".csv", ".parquet"):
         raise DataError(f"{path.name}: found a file {path.suffix!r}, allowed: .csv or .parquet")
-    if not path.is_file():
-        raise DataError(f"there is no file {path}")
     try:
+        if not path.is_file():
+            raise DataError(f"there is no file {excerpt(path)}")
         if path.suffix == ".parquet":
             return pq.read_table(path)
         from pyarrow import csv
@@ -177,6 +177,8 @@ def _is_number(cell: str | None) -> bool:
 
 def _checked(found: dict[str, ndarray], columns: Mapping[str, str], where: str) -> Table:
     """The table of these columns, whose cells have to be finite."""
+    if not found:
+        raise DataError(f"{where}: columns names no column, allowed: at least one")
     for key, column in found.items():
         bad = np.flatnonzero(~np.isfinite(column))
         if len(bad):

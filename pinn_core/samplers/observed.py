@@ -37,19 +37,21 @@ class _Observed:
     def _observed(self, step: int) -> dict[str, Ahead]:
         found = {}
         for each in self.disc.observations:
-            points, purpose = self.disc.observed_points[each.name], f"batch/data/{each.name}"
-            whole = each.batch == "full"
-            rows = None if whole else draw_ahead(points, each.batch, self.seeds, purpose, step)
-            found[each.name] = Ahead(points, rows)
+            points, count = self.disc.observed_points[each.name], each.batch
+            purpose = f"batch/data/{each.name}"
+            found[each.name] = (
+                Ahead(points)
+                if count == "full"
+                else Ahead(points, draw_ahead(points, count, self.seeds, purpose, step))
+            )
         return found
 
 
 class _ForeseeingObserved(_Observed):
     """The same where the sampler's points are known ahead."""
 
-    batches: Foreseeing
-
     def ahead(self, step: int) -> Mapping[str, Ahead]:
+        assert isinstance(self.batches, Foreseeing)
         return {**self.batches.ahead(step), **self._observed(step)}
 
 

@@ -13,8 +13,8 @@ class ErrorMetrics:
 
     For each of ``conditions`` (those on values alone) its loss; with ``observed`` the squared
     relative L2 distance from the observations, at which the last values are; then the mean square
-    from the reference and the squared relative L2 error. The interior counts by its share of the grid,
-    whatever its share of the points. What is not known (NaN) is not judged, and a solution of
+    from the reference and the squared relative L2 error. The interior counts by its share of the
+    grid, whatever its share of the points. What is not known (NaN) is not judged, and a solution of
     which nothing is known gives NaN. With a ``past`` (2, 2, m), the ``totals`` of an earlier stage,
     the last two are those of both stages together.
     """

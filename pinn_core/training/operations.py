@@ -60,8 +60,8 @@ def step_flops(configuration: Configuration) -> float:
     if objective.points != "grid":
         segments = sum(len(each.segments) for each in problem.conditions.values())
         outside = segments * (objective.condition_batch or int(batch))
-        points = channels * int(batch) + outside + configuration.observed
-        return 6.0 * _parameters(configuration) * points
+        inside = channels * int(batch)
+        return 6.0 * _parameters(configuration) * (inside + outside + configuration.observed)
     share = 1.0 if batch == "full" else batch / (interior + supervised)
     points = share * (channels * interior + supervised) + configuration.observed
     return 6.0 * _parameters(configuration) * points

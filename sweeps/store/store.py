@@ -191,7 +191,13 @@ class Store:
         """Remove the unfinished files of killed writers; waits for a writer that is at work."""
         if self._blobs.names():
             with self._blobs.alone("leftovers"):
-                for folder in ("", "conflicts", checkpoints.FOLDER, cohorts.FOLDER, observed.FOLDER):
+                for folder in (
+                    "",
+                    "conflicts",
+                    checkpoints.FOLDER,
+                    cohorts.FOLDER,
+                    observed.FOLDER,
+                ):
                     self._blobs.remove_leftovers(folder)
 
     def set_damaged_aside(self) -> dict[str, str]:

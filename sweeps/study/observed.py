@@ -24,7 +24,7 @@ def read_data_of(file: StudyFile, source: str) -> None:
         name, columns = entry.get(FILE), entry.get(COLUMNS)
         if name is None and CONTENT not in entry:
             message = "missing, this key is required"
-        elif not isinstance(name, str) or not _is_text(columns):
+        elif not isinstance(name, str) or not isinstance(columns, dict):
             continue  # what is no name of a file, or no mapping of names, the schema refuses
         else:
             message = _noted(entry, folder_of(source) / name, columns)
@@ -36,7 +36,7 @@ def read_data_of(file: StudyFile, source: str) -> None:
 def _noted(entry: dict[str, Any], path: Path, columns: dict[str, str]) -> str:
     """Note the hash of an entry's table; returns what is wrong, if anything is."""
     began = entry.get(CONTENT)
-    if began and known(began) and not path.is_file():
+    if isinstance(began, str) and known(began) and not _is_there(path):
         return ""
     try:
         table = read_file(path, columns)
@@ -48,8 +48,11 @@ def _noted(entry: dict[str, Any], path: Path, columns: dict[str, str]) -> str:
     return ""
 
 
-def _is_text(columns: object) -> bool:
-    return isinstance(columns, dict) and all(isinstance(name, str) for name in columns.values())
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _entries(file: StudyFile) -> Iterator[tuple[Keys, dict[str, Any]]]:

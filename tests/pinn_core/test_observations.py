@@ -13,14 +13,24 @@ import pandas as pd
 import pytest
 import torch
 
-from pinn_core import Adam, Configuration, Member, Mlp, Observations, Pinn, Record, Regression, train
+from pinn_core import (
+    Adam,
+    Configuration,
+    Member,
+    Mlp,
+    Observations,
+    Pinn,
+    Record,
+    Regression,
+    train,
+)
 from pinn_core.aggregations import PCGrad
 from pinn_core.configuration import run_id
 from pinn_core.curricula import Marching
 from pinn_core.discretization.discretization import Discretization
+from pinn_core.objectives.terms import problem_terms
 from pinn_core.observations import DataError
 from pinn_core.observations.table import decoded, encoded
-from pinn_core.objectives.terms import problem_terms
 from pinn_core.optimizers import LBFGS
 from pinn_core.problems import Burgers, Cavity, Heat, Problem
 from pinn_core.samplers import Foreseeing
@@ -122,9 +132,7 @@ def test_native_steps_give_the_bits_of_steps_in_python(
 def with_noise(one: Configuration) -> list[Member]:
     """Members that differ in noise, weight and seed."""
     return [
-        Member(
-            replace(one, data=tuple(replace(d, noise=n, weight=w) for d in one.data)), seed
-        )
+        Member(replace(one, data=tuple(replace(d, noise=n, weight=w) for d in one.data)), seed)
         for seed, (n, w) in enumerate([(0.0, 1.0), (0.1, 1.0), (0.1, 5.0)])
     ]
 
@@ -192,7 +200,9 @@ def test_the_distance_is_recorded_in_every_row_of_a_batch_too() -> None:
 def test_observations_are_learnt() -> None:
     data = seen(weight=100.0)
     table = table_of(
-        configuration(data, objective=Pinn(lambda_b=0.0), phases=(Adam(steps=500, learning_rate=1e-2),))
+        configuration(
+            data, objective=Pinn(lambda_b=0.0), phases=(Adam(steps=500, learning_rate=1e-2),)
+        )
     )
     assert table["error/data"].iloc[-1] < 0.1 < table["error/data"].iloc[0]
 
@@ -226,7 +236,12 @@ def test_a_runs_name_has_the_content_and_not_where_it_came_from(tmp_path: Path) 
     names = {run_id(configuration(one), 0) for one in same}
     assert len(names) == 1
     other = Observations.of("sensors", tmp_path / "c.csv", columns)
-    changes = [other, replace(same[0], weight=2.0), replace(same[0], noise=0.1), replace(same[0], name="s")]
+    changes = [
+        other,
+        replace(same[0], weight=2.0),
+        replace(same[0], noise=0.1),
+        replace(same[0], name="s"),
+    ]
     others = {run_id(configuration(one), 0) for one in changes}
     assert len(others) == 4
     assert not names & others
@@ -352,9 +367,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "data: objective regression has no terms beside its own",
     ),
     "windows of time": (
-        lambda: configuration(
-            seen(Burgers()), problem=Burgers(), stages=Marching(windows=2)
-        ),
+        lambda: configuration(seen(Burgers()), problem=Burgers(), stages=Marching(windows=2)),
         "data: stages marching trains on one window of time after the other",
     ),
     "factors of points that change": (

@@ -20,9 +20,11 @@ from sweeps.cli import app
 from sweeps.errors import StudyError
 from sweeps.execution import launch
 from sweeps.execution.launch import run_study
+from sweeps.store.locate import study_to_run
 from sweeps.store.store import Store
-from sweeps.study.study import load_study
+from sweeps.study.study import Study, load_study
 
+COMMAND = Path(sys.executable).with_name("pinn-sweep")
 SENSORS = "place,T,seconds\n0.2,0.5,0.1\n0.4,0.1,0.5\n0.9,-0.3,0.7\n"
 ENTRY = "{name: sensors, file: sensors.csv, columns: {x: place, t: seconds, u: T}, weight: 10}"
 STUDY = f"""\
@@ -65,8 +67,11 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def launched(source: Path | str, *overrides: str) -> tuple[int, str]:
+    return carried_out(load_study(str(source), overrides))
+
+
+def carried_out(study: Study) -> tuple[int, str]:
     screen = StringIO()
-    study = load_study(str(source), overrides)
     code = run_study(
         study, runs_dir="runs", executor="inline", console=Console(file=screen, width=1000)
     )
@@ -114,8 +119,8 @@ def test_a_study_with_data_runs_verifies_replays_and_predicts(
 
 
 def test_workers_get_the_data(folder: Path) -> None:
-    command = [sys.executable, "-m", "sweeps.cli", "run", str(folder / "seen.yaml"), "rerun.seeds=2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    command = [COMMAND, "run", str(folder / "seen.yaml"), "rerun.seeds=2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     by_ray = {one["run_id"]: one["digest"] for one in manifests()}
     Path("runs").rename("by-ray")
@@ -159,10 +164,7 @@ def test_a_study_goes_on_by_its_name_with_the_copy(
     launched(folder / "seen.yaml")
     (folder / "sensors.csv").unlink()
     forget(monkeypatch)
-    from sweeps.store.locate import study_to_run
-
-    study = study_to_run("seen", ["rerun.seeds=2"], Path("runs"))
-    assert run_study(study, runs_dir="runs", executor="inline", console=Console(file=StringIO())) == 0
+    assert carried_out(study_to_run("seen", ["rerun.seeds=2"], Path("runs")))[0] == 0
     assert len(manifests()) == 4
 
 
@@ -190,9 +192,9 @@ def test_a_damaged_copy_is_named_and_made_again(
 
 
 def test_a_content_that_is_pinned_is_kept(folder: Path) -> None:
-    pinned = ENTRY.replace("weight: 10", f"content: {'0' * 32}")
+    pinned = ENTRY.replace("weight: 10", f"content: {'f' * 32}")
     (folder / "seen.yaml").write_text(STUDY.replace(ENTRY, pinned))
-    with pytest.raises(StudyError, match="sensors.csv holds other data"):
+    with pytest.raises(StudyError, match=r"sensors\.csv holds other data"):
         load_study(str(folder / "seen.yaml"))
 
 
@@ -213,6 +215,9 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "no file": (entry(file="nowhere.csv"), SENSORS, "line 7: base.data.0.file: there is no file"),
     "file not given": (entry(file=""), SENSORS, "base.data.0.file: missing, this key is required"),
     "columns not given": (entry(columns=""), SENSORS, "base.data.0.content: missing"),
+    "no columns": (entry(columns="{}"), SENSORS, "sensors.csv: columns names no column"),
+    "a hash that is none": (entry(content="[1]"), SENSORS, "than content says ([1])"),
+    "a name that is too long": (entry(file="x" * 300 + ".csv"), SENSORS, "cannot be read"),
     "a number for a file": (entry(file="5"), SENSORS, "base.data.0.file: found 5, allowed: text"),
     "an unknown key": (
         entry(wieght="1"),
@@ -265,7 +270,8 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "a search over files": (
         STUDY.replace("data.0.noise: [0, 0.1]", "data.0.file: [a.csv, b.csv]"),
         SENSORS,
-        "models.pinn.space.data.0.file: unknown key, allowed: data.0.weight, data.0.noise, data.0.batch",
+        "models.pinn.space.data.0.file: unknown key, allowed: data.0.weight, data.0.noise, "
+        "data.0.batch",
     ),
     "a regression": (
         STUDY.replace("{kind: pinn, lambda_b: 1}", "{kind: regression}"),
@@ -296,7 +302,8 @@ def test_what_needs_data_is_refused_without(folder: Path) -> None:
 
 
 def test_a_model_may_have_data_of_its_own(folder: Path) -> None:
-    more = f"  other:\n    objective: {{kind: pinn}}\n    base: {{data: [{ENTRY.replace('10', '3')}]}}\n"
+    other = ENTRY.replace("10", "3")
+    more = f"  other:\n    objective: {{kind: pinn}}\n    base: {{data: [{other}]}}\n"
     (folder / "seen.yaml").write_text(STUDY.replace("search:", more + "search:"))
     study = load_study(str(folder / "seen.yaml"))
     weights = [study.configuration_of(name).data[0].weight for name in study.models]
