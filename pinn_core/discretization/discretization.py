@@ -176,15 +176,14 @@ class Discretization(Ansatz):
     def set_observed(
         self, observed: Sequence[Sequence[Observations]], seeds: Sequence[int]
     ) -> None:
-        """Let every member have the noise of its own observations by its own seed."""
-        for place, each in enumerate(self.observations):
-            own = [member[place] for member in observed]
+        """Let every member have the noise of its own observations, by its own seed."""
+        for each, own in zip(self.observations, zip(*observed, strict=True), strict=True):
+            target = self.observed_points[each.name]["observed"]
             if any(one.noise for one in own):
-                targets = [
-                    one.targets(self.problem, seed) for one, seed in zip(own, seeds, strict=True)
-                ]
-                table = torch.from_numpy(np.stack(targets))
-                self.set_target(each.name, table.to(self.device, self.dtype))
+                pairs = zip(own, seeds, strict=True)
+                noisy = np.stack([one.targets(self.problem, seed) for one, seed in pairs])
+                target = torch.from_numpy(noisy).to(target)
+            self.set_target(each.name, target)
 
     @cached_property
     def one_plain_condition(self) -> bool:

@@ -26,15 +26,18 @@ from pinn_core import (
 )
 from pinn_core.aggregations import PCGrad
 from pinn_core.configuration import run_id
-from pinn_core.curricula import Marching
+from pinn_core.curricula import Curriculum, Marching
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives.terms import problem_terms
 from pinn_core.observations import DataError
 from pinn_core.observations.table import decoded, encoded
 from pinn_core.optimizers import LBFGS
+from pinn_core.probes import PairwiseCosine
+from pinn_core.probes.layer_gradients import LayerGradients
 from pinn_core.problems import Burgers, Cavity, Heat, Problem
 from pinn_core.samplers import Foreseeing
 from pinn_core.training import native_steps
+from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.training.native_steps import NativeSteps
 from pinn_core.training.pack import Pack
 from pinn_core.weightings import Annealing, Ntk, SelfAdaptive
@@ -146,6 +149,7 @@ def with_noise(one: Configuration) -> list[Member]:
         {"weighting": SelfAdaptive(terms="all")},
         {"objective": Pinn(points="uniform", batch=20)},
         {"objective": Pinn(reduction="sum", lambda_b=1.0)},
+        {"record": replace(SPARSE, probes=(PairwiseCosine(every=5), LayerGradients(every=5)))},
         {
             "record": replace(SPARSE, curvature_every=2, histograms_every=2, kernel_every=2),
             "phases": (Adam(steps=1),),
@@ -168,9 +172,20 @@ def test_a_pruned_pack_keeps_each_members_noise() -> None:
     pack = with_noise(configuration(seen()))
     made = Pack([member.configuration for member in pack], [0, 1, 2], "cpu", 1, "auto")
     targets = made.disc.observed_points["sensors"]["target"].clone()
-    made.stop([1], 0, made.state.parameters)
-    assert torch.equal(made.disc.observed_points["sensors"]["target"], targets[[0, 2]])
-    assert torch.equal(made.batches.at(0)["sensors"]["target"], targets[[0, 2]])
+    for rows, left in (([1], [0, 2]), ([1], [0])):
+        made.stop(rows, 0, made.state.parameters)
+        assert torch.equal(made.batches.at(0)["sensors"]["target"], targets[left])
+        assert torch.equal(made.disc.observed_points["sensors"]["target"], targets[left])
+
+
+def test_a_resumed_pack_and_every_stage_keep_each_members_noise(tmp_path: Path) -> None:
+    stages = Curriculum(coefficient="a2", values=(1.0,))
+    pack = with_noise(configuration(seen(), stages=stages, phases=(Adam(steps=10),)))
+    expected = [digests([member])[0] for member in pack]
+    assert digests(pack) == expected
+    kept = Checkpointing(Folder(tmp_path), every_steps(7))
+    train(pack, checkpointing=kept, stop_after=15)
+    assert digests(pack, checkpointing=kept) == expected
 
 
 def test_the_columns_say_what_their_names_do() -> None:
