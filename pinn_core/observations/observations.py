@@ -24,7 +24,7 @@ from pinn_core.observations.table import (
 )
 from pinn_core.parts import Plain, default_of, has_default, plain
 from pinn_core.problems import Condition, Problem
-from pinn_core.problems.conditions import IDENTITY
+from pinn_core.problems.conditions import IDENTITY, Box
 from pinn_core.randomness import generator
 
 TAKEN = {
@@ -138,22 +138,20 @@ class Observations:
                 )
 
     def _check_points(self, problem: Problem) -> None:
-        twice = _repeated(self.content, problem.coordinates)
+        twice, outside = _repeated_and_outside(self.content, problem.coordinates, problem.domain)
         if twice:
             raise DataError(
                 f"{self._where}, rows {twice[0]} and {twice[1]}: the same point, "
                 "allowed: one row for each point"
             )
-        points = self.points(problem)
-        outside = np.flatnonzero(~problem.domain.holds(points))
-        if len(outside):
-            first = _named(problem.coordinates, points[outside[0]])
+        if outside:
+            point = self.points(problem)[outside[0] - 1]
             hint = ""
-            if len(outside) == len(points):
+            if len(outside) == self.rows:
                 hint = "; all points lie outside: are the columns in the units of the domain?"
             raise DataError(
-                f"{self._where}, row {outside[0] + 1}: {first} lies outside the domain, "
-                f"allowed: {_extent(problem)}{hint}"
+                f"{self._where}, row {outside[0]}: {_named(problem.coordinates, point)} lies "
+                f"outside the domain, allowed: {_extent(problem)}{hint}"
             )
 
     def points(self, problem: Problem) -> Float[ndarray, "n d"]:
@@ -209,9 +207,15 @@ class Observations:
 
 
 @lru_cache(maxsize=64)
-def _repeated(content: str, coordinates: tuple[str, ...]) -> tuple[int, int] | None:
+def _repeated_and_outside(
+    content: str, coordinates: tuple[str, ...], domain: Box
+) -> tuple[tuple[int, int] | None, list[int]]:
+    """Two rows of a table that are one point, and all rows outside; a study asks for every run."""
     table = known(content)
-    return repeated(table, coordinates) if table else None
+    assert table is not None
+    points = np.stack([table.columns[name] for name in coordinates], axis=1)
+    outside = np.flatnonzero(~domain.holds(points)) + 1
+    return repeated(points), outside.tolist()
 
 
 def _named(coordinates: Sequence[str], point: ndarray) -> str:

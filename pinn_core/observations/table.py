@@ -5,7 +5,7 @@ read it; others get it as a Parquet file (``encoded``), and see by the hash that
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -130,9 +130,8 @@ def decoded(file: bytes, content: str) -> Table:
     return table
 
 
-def repeated(table: Table, names: Iterable[str]) -> tuple[int, int] | None:
-    """Two rows, counted from 1, in which these columns are the same; None if there are none."""
-    points = np.stack([table.columns[name] for name in names], axis=1)
+def repeated(points: Float[ndarray, "n d"]) -> tuple[int, int] | None:
+    """Two rows, counted from 1, that are the same; None if there are none."""
     _, first, place = np.unique(points, axis=0, return_index=True, return_inverse=True)
     again = np.flatnonzero(first[place.ravel()] != np.arange(len(points)))
     return (int(first[place.ravel()[again[0]]]) + 1, int(again[0]) + 1) if len(again) else None

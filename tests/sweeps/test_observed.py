@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from io import StringIO
@@ -21,8 +22,14 @@ from sweeps.errors import StudyError
 from sweeps.execution import launch
 from sweeps.execution.launch import run_study
 from sweeps.store.locate import study_to_run
+from sweeps.store.observed import (
+    damaged_observations,
+    keep_observations,
+    load_observations,
+)
 from sweeps.store.store import Store
 from sweeps.study.study import Study, load_study
+from tests.sweeps.s3 import S3
 
 COMMAND = Path(sys.executable).with_name("pinn-sweep")
 SENSORS = "place,T,seconds\n0.2,0.5,0.1\n0.4,0.1,0.5\n0.9,-0.3,0.7\n"
@@ -322,3 +329,28 @@ def test_noise_makes_other_targets_and_leaves_the_distance_alone(folder: Path) -
     distances = {noise: held["error/data"][0].as_py() for noise, held in tables.items()}
     assert distances[0.0] == distances[0.1]
     assert all(np.isfinite(held["error/data"].to_numpy()).all() for held in tables.values())
+
+
+def test_copies_lie_in_an_object_store_too(folder: Path, s3: S3, monkeypatch: Any) -> None:
+    configuration = load_study(str(folder / "seen.yaml")).configuration_of("pinn")
+    root = s3.address("observed")
+    keep_observations(root, [configuration])
+    keep_observations(root, [configuration])
+    content = configuration.data[0].content
+    assert [*s3.objects(root)] == [f"data/{content}.parquet"]
+    forget(monkeypatch)
+    assert configuration.data[0].rows == 0
+    load_observations(root, [configuration])
+    assert configuration.data[0].rows == 3
+    assert damaged_observations(root, [configuration]) == {}
+    assert [*damaged_observations(s3.address("nothing"), [configuration])] == [content]
+
+
+def test_the_examples_data_are_what_its_script_makes() -> None:
+    example = Path(__file__).parents[2] / "examples" / "data"
+    study = load_study(str(example / "sensors.yaml"))
+    data = study.configuration_of("sensors").data[0]
+    made = runpy.run_path(str(example / "make_sensors.py"))
+    assert made["PROBLEM"] == study.configuration_of("sensors").problem
+    rows = np.column_stack([data.points(made["PROBLEM"]), data.values(made["PROBLEM"])])
+    np.testing.assert_allclose(rows, made["readings"](), atol=1.01e-4)
