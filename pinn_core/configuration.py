@@ -329,8 +329,9 @@ def _by_rule_1(configuration: Configuration) -> Plain:
     said["record"] = {
         key: value for key, value in said["record"].items() if key not in _later(Record)
     }
-    if not configuration.data:  # there was none
-        del said["data"]
+    for name in _later(configuration):
+        if not getattr(configuration, name):  # as when there was no such key
+            del said[name]
     return said
 
 

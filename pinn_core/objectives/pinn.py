@@ -21,9 +21,8 @@ class Pinn(Objective):
     """L = L_residual + sum of lambda_i L_i over conditions (Raissi, Perdikaris, Karniadakis 2019).
 
     ``lambda_b`` weighs every condition but those that ``lambdas`` names; observations have weights
-    of their own. With ``reduction: mean``
-    the terms are means over their points, with ``sum`` sums over the grid's points, for which a
-    batch or a subset stands.
+    of their own. With ``reduction: mean`` the terms are means over their points, with ``sum`` sums
+    over the grid's points, for which a batch or a subset stands.
 
     ``points: grid`` takes the problem's grid: with ``batch: full`` all its collocation and
     supervised points, with a ``batch`` of n so many, drawn anew each step in the grid's proportion.

@@ -70,6 +70,8 @@ class Observations:
             raise ValueError(f"name must be of {allowed}, found {quoted(self.name)}")
         if self.name in TAKEN:
             raise ValueError(f"name must be none of {', '.join(sorted(TAKEN))}, found {self.name}")
+        if not re.fullmatch("[0-9a-f]{32}", self.content):
+            raise ValueError(f"content must be the hash of a table, found {quoted(self.content)}")
         at_least(0, weight=self.weight, noise=self.noise)
         if self.batch != "full":
             at_least(1, batch=self.batch)

@@ -105,8 +105,10 @@ def table_of(data: Any, columns: Mapping[str, str] | Sequence[str], where: str) 
         raise DataError(f"{where}: there is no column {error}") from None
     except (TypeError, ValueError) as error:
         raise error if isinstance(error, DataError) else DataError(f"{where}: {error}") from None
-    if len({column.shape for column in found.values()}) > 1:
-        raise DataError(f"{where}: its columns have different lengths")
+    shapes = {column.shape for column in found.values()}
+    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+        listed = ", ".join(sorted(str(list(shape)) for shape in shapes))
+        raise DataError(f"{where}: its columns have the shapes {listed}, allowed: one length")
     return _checked(found, {key: key for key in found}, where)
 
 
@@ -159,7 +161,7 @@ def _numbers(column: pa.ChunkedArray, where: str, name: str) -> Float[ndarray, "
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind):
         return np.array(column.to_numpy(), dtype=float)
     cells = column.to_pylist()
-    row = next(row for row, cell in enumerate(cells, 1) if cell is not None)
+    row = next((row for row, cell in enumerate(cells, 1) if cell is not None), 1)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         row = next((row for row, cell in enumerate(cells, 1) if not _is_number(cell)), row)
     found = quoted(str(cells[row - 1]))

@@ -30,7 +30,8 @@ def recording_flops(configuration: Configuration) -> float:
     record = configuration.record
     interior, supervised = configuration.trained_problem.grid_size
     free = configuration.objective.batch == "full"
-    each = 0.0 if free else 2.0 * record.points
+    watched = record.points + sum(each.rows for each in configuration.data)
+    each = 0.0 if free else 2.0 * watched
     if record.gradients_every and not (free and configuration.objective.solves):
         each += (24.0 * record.gradient_points + 6.0 * supervised) / record.gradients_every
     if record.full_every:

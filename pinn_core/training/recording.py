@@ -50,10 +50,9 @@ class Recorder:
         compared = [term.name for term in self._compared]
         self.others = list(dict.fromkeys([*disc.problem.conditions, *compared]))
         self.losses = [self._equation.name, *self.others, FIT]
-        observed = [each.name for each in disc.observations]
-        conditions = [name for name in self.others if name not in observed]
+        conditions = [name for name in self.others if name not in disc.observed_points]
         self.columns = [
-            *columns(conditions, configuration.weighting.adaptive, observed),
+            *columns(conditions, configuration.weighting.adaptive, [*disc.observed_points]),
             *work_columns(configuration.phases),
         ]
         self.names = self._names()
@@ -168,7 +167,7 @@ class Recorder:
         }
         share = len(disc.interior) / len(disc.grid)
         self.sources: list[str | PointSet]
-        observed = [disc.observed_points[each.name] for each in disc.observations]
+        observed = disc.observed_points
         if self.objective.batch == "full":
             batch = self.objective.batches(disc, []).at(0)
             interior = batch.get(self._equation.points, disc.interior)
@@ -176,16 +175,15 @@ class Recorder:
             if self.gradients_are_free:
                 known = disc.one_plain_condition
                 outside = self._compared[0].points if known else supervised
-                seen = [each.name for each in disc.observations]
-                self.sources = [self._equation.points, outside, *seen]
+                self.sources = [self._equation.points, outside, *observed]
             else:  # the batch is the grid
                 self.sources = [term.points for term in self._terms]
         else:
             inside = min(max(round(share * record.points), 1), record.points - 1)
             interior = disc.interior.thinned(inside, "watched")
             supervised = disc.supervised.thinned(record.points - inside, "watched")
-            self.sources = [reduce(PointSet.joined, observed, interior.joined(supervised))]
-        self._error_points = reduce(PointSet.joined, observed, interior.joined(supervised))
+            self.sources = [_joined(interior, supervised, *observed.values())]
+        self._error_points = _joined(interior, supervised, *observed.values())
         self.metrics = ErrorMetrics(disc, interior, supervised, observed=bool(observed))
         self._grid_metrics = ErrorMetrics(disc, disc.interior, disc.supervised)
 
@@ -360,6 +358,10 @@ class Recorder:
         judged = self._error_sums(self._grid_metrics, parameters, disc.grid, values, past)
         conditions = [self._evaluated(term, parameters).loss for term in self._derived_on_grid]
         return [judged, loss, *conditions]
+
+
+def _joined(*point_sets: PointSet) -> PointSet:
+    return reduce(PointSet.joined, point_sets)
 
 
 def _put(table: Tensor, row: Tensor, numbers: list[Tensor]) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
-from pinn_core.configuration import Configuration
 from pinn_core.configuration import run_id as identity
 from pinn_core.numerics import sources
+from pinn_core.observations.table import known
 from pinn_core.records.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryError
 from sweeps.checking.parameters import parameter_problems
 from sweeps.checking.replay import LEFT_OUT, replay
@@ -61,12 +62,13 @@ def verify(
             findings.append(finding)
         else:
             sound.append(store.manifest(run_id))
-    damaged = damaged_observations(store.root, map(_configuration, sound))
+    damaged = damaged_observations(store.root, chain.from_iterable(map(_tables, sound)))
     findings += [Finding("data", None, problem) for problem in damaged.values()]
-    lost = [one for one in sound if _lacks(_configuration(one), damaged)]
-    replayed = replay(store, [one for one in sound if one not in lost])
+    lost = {content for content in damaged if known(content) is None}
+    whole = [manifest for manifest in sound if lost.isdisjoint(_tables(manifest))]
+    replayed = replay(store, whole)
     if lost:
-        replayed.counts[f"{LEFT_OUT}: their data cannot be read"] = len(lost)
+        replayed.counts[f"{LEFT_OUT}: their data cannot be read"] = len(sound) - len(whole)
     findings += [Finding("replay", *difference) for difference in replayed.differences.items()]
     if tracking_uri is not None:
         problems = tracking_problems(tracking_uri, study.name, store, sound)
@@ -74,13 +76,9 @@ def verify(
     return Verification(findings, dict(replayed.counts))
 
 
-def _configuration(manifest: Manifest) -> Configuration:
-    return configuration_of(manifest.configuration)
-
-
-def _lacks(configuration: Configuration, damaged: Collection[str]) -> bool:
-    """Whether a run's observations can be had neither from this process nor from the store."""
-    return any(each.content in damaged and not each.rows for each in configuration.data)
+def _tables(manifest: Manifest) -> list[str]:
+    """Hashes of the tables of a run's observations."""
+    return [each["content"] for each in manifest.configuration.get("data", [])]
 
 
 def _against_plan(store: Store, planned: Collection[str]) -> Iterator[Finding]:

@@ -39,10 +39,10 @@ def load_observations(root: str, configurations: Iterable[Configuration]) -> Non
                 raise StudyError(f"observations {each.name!r}: {error}") from None
 
 
-def damaged_observations(root: str, configurations: Iterable[Configuration]) -> dict[str, str]:
-    """What is wrong with the copies of tables, by the hash of each that is not as it was."""
+def damaged_observations(root: str, contents: Iterable[str]) -> dict[str, str]:
+    """What is wrong with the copies of tables of these hashes that are not as they were."""
     found = {}
-    for content in {each.content for each in _observations(configurations)}:
+    for content in dict.fromkeys(contents):
         try:
             _copy(root, content)
         except StudyError as error:

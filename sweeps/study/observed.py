@@ -17,12 +17,12 @@ FILE, COLUMNS, CONTENT = "file", "columns", "content"
 def read_data_of(file: StudyFile, source: str) -> None:
     """Read the tables that a study file names, relative to where it lies, and note their hashes.
 
-    An entry that has a hash already stands in a study that began; without its file it needs a
-    table of this hash that this process has. Raises ``StudyError`` naming the file and the line.
+    An entry that has a hash already stands in a study that began: without its file it needs that
+    this process has the table. Raises ``StudyError`` naming the file and the line.
     """
     for keys, entry in _entries(file):
         name, columns = entry.get(FILE), entry.get(COLUMNS)
-        if name is None and CONTENT not in entry:
+        if name is None:
             message = "missing, this key is required"
         elif not isinstance(name, str) or not isinstance(columns, dict):
             continue  # what is no name of a file, or no mapping of names, the schema refuses

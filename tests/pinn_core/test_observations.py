@@ -362,7 +362,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "columns of different lengths": (
         lambda: Observations.of("s", {"x": [1.0], "u": [1.0, 2.0]}, {"x": "x", "u": "u"}),
-        "its columns have different lengths",
+        "its columns have the shapes [1], [2], allowed: one length",
     ),
     "an unknown kind of file": (
         lambda: Observations.of("s", "sensors.xlsx", {"x": "x"}),

@@ -220,6 +220,7 @@ def entry(**changes: str) -> str:
 
 WRONG: dict[str, tuple[str, str, str]] = {
     "no file": (entry(file="nowhere.csv"), SENSORS, "line 7: base.data.0.file: there is no file"),
+    "a hash alone": (entry(file="", content="f" * 32), SENSORS, "base.data.0.file: missing"),
     "file not given": (entry(file=""), SENSORS, "base.data.0.file: missing, this key is required"),
     "columns not given": (entry(columns=""), SENSORS, "base.data.0.content: missing"),
     "no columns": (entry(columns="{}"), SENSORS, "sensors.csv: columns names no column"),
@@ -342,8 +343,8 @@ def test_copies_lie_in_an_object_store_too(folder: Path, s3: S3, monkeypatch: An
     assert configuration.data[0].rows == 0
     load_observations(root, [configuration])
     assert configuration.data[0].rows == 3
-    assert damaged_observations(root, [configuration]) == {}
-    assert [*damaged_observations(s3.address("nothing"), [configuration])] == [content]
+    assert damaged_observations(root, [content]) == {}
+    assert [*damaged_observations(s3.address("nothing"), [content])] == [content]
 
 
 def test_the_examples_data_are_what_its_script_makes() -> None:
