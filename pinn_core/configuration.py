@@ -17,7 +17,7 @@ from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
 from pinn_core.objectives import Objective
-from pinn_core.observations import Observations
+from pinn_core.observations import DataError, Observations
 from pinn_core.optimizers import Optimizer
 from pinn_core.parts import FAMILIES, Family, Part, Plain, default_of, differing, has_default
 from pinn_core.probes.probe import Probe
@@ -175,16 +175,16 @@ class Configuration:
         names = list(self.problem.conditions)
         for each in self.data:
             if each.name in names:
-                raise ValueError(
-                    f"data: the name {each.name!r} is taken, by a condition of problem "
+                raise DataError(
+                    f"observations {each.name!r}: the name is taken, by a condition of problem "
                     f"{self.problem.kind} or by other observations; taken are {', '.join(names)}"
                 )
             names.append(each.name)
             each.check(self.problem)
             if each.batch != "full" and self.objective.batch == "full":
-                raise ValueError(
-                    f"data: observations {each.name!r} have the batch {each.batch}, allowed where "
-                    "the objective's batch is full: full"
+                raise DataError(
+                    f"observations {each.name!r}: found the batch {each.batch}, allowed where the "
+                    "objective's batch is full: full"
                 )
         if self.data and not self.objective.solves:
             raise ValueError(

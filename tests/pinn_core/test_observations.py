@@ -335,10 +335,13 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a negative noise": (noted(noise=-0.1), "noise must be >= 0, found -0.1"),
     "a condition's name": (noted(name="boundary"), "name must be none of"),
     "a path as a name": (noted(name="a/b"), "name must be of letters"),
-    "two of one name": (lambda: configuration(seen(), seen()), "the name 'sensors' is taken"),
+    "two of one name": (
+        lambda: configuration(seen(), seen()),
+        "observations 'sensors': the name is taken",
+    ),
     "the name of a term": (
         lambda: configuration(seen(Burgers(), name="initial"), problem=Burgers()),
-        "the name 'initial' is taken, by a condition of problem burgers",
+        "'initial': the name is taken, by a condition of problem burgers",
     ),
     "a component that there is not": (
         lambda: configuration(Observations.of("s", np.zeros((2, 4)), ("x", "y", "t", "v"))),
@@ -372,7 +375,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: Observations.of("s", "nowhere.csv", {"x": "x"}),
         "there is no file nowhere.csv",
     ),
-    "a batch where all points are trained": (noted(batch=4), "have the batch 4, allowed"),
+    "a batch where all points are trained": (noted(batch=4), "found the batch 4, allowed"),
     "a batch of more than there are": (
         lambda: configuration(seen(batch=12), objective=Pinn(batch=30)),
         "batch must be at most 11, the number of observations, found 12",

@@ -236,7 +236,11 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "text for a weight": (entry(weight="heavy"), SENSORS, "base.data.0.weight: found 'heavy'"),
     "a negative weight": (entry(weight="-1"), SENSORS, "base.data.0.weight: weight must be >= 0"),
     "a negative noise": (entry(noise="-1"), SENSORS, "base.data.0.noise: noise must be >= 0"),
-    "a taken name": (entry(name="initial"), SENSORS, "the name 'initial' is taken, by a condition"),
+    "a taken name": (
+        entry(name="initial"),
+        SENSORS,
+        "'initial': the name is taken, by a condition",
+    ),
     "a reserved name": (entry(name="total"), SENSORS, "base.data.0.name: name must be none of"),
     "a missing column": (
         entry(columns="{x: place, t: time, u: T}"),
@@ -266,8 +270,8 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "a point outside": (
         entry(),
         SENSORS + "0.2,0.7,1.1\n",
-        "(sensors.csv), row 4: x = 0.2, t = 1.1 lies outside the domain, allowed: -1 <= x <= 1, "
-        "0 <= t <= 1",
+        "line 6: base.data: observations 'sensors' (sensors.csv), row 4: x = 0.2, t = 1.1 lies "
+        "outside the domain, allowed: -1 <= x <= 1, 0 <= t <= 1",
     ),
     "other units": (
         entry(),
