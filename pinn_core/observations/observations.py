@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pinn_core.checks import at_least
-from pinn_core.messages import closest, quoted
+from pinn_core.messages import closest, excerpt, quoted
 from pinn_core.observations.table import (
     DataError,
     Table,
@@ -65,8 +65,8 @@ class Observations:
     content: str
 
     def __post_init__(self) -> None:
-        if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", self.name):
-            allowed = "letters, digits and _, a letter first"
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,63}", self.name):
+            allowed = "1 to 64 letters, digits and _, a letter first"
             raise ValueError(f"name must be of {allowed}, found {quoted(self.name)}")
         if self.name in TAKEN:
             raise ValueError(f"name must be none of {', '.join(sorted(TAKEN))}, found {self.name}")
@@ -186,7 +186,8 @@ class Observations:
 
     @property
     def _where(self) -> str:
-        return f"observations {self.name!r}{f' ({Path(self.file).name})' if self.file else ''}"
+        file = f" ({excerpt(Path(self.file).name)})" if self.file else ""
+        return f"observations {self.name!r}{file}"
 
     def to_dict(self, leave_out: Iterable[str] = ()) -> Plain:
         """Every field but some, as a study file would have them."""

@@ -75,13 +75,13 @@ def read_file(path: Path, columns: Mapping[str, str]) -> Table:
 
     Raises ``DataError``.
     """
-    held, where = _file(path), path.name
+    held, where = _file(path), excerpt(path.name)
     names = held.column_names
     found = {}
     for key, name in columns.items():
         if names.count(name) != 1:
             how = f"{names.count(name)} times" if name in names else "missing"
-            listed = f"{', '.join(map(excerpt, names))}{closest(name, names)}"
+            listed = f"{excerpt(', '.join(names))}{closest(name, names)}"
             raise DataError(f"{where}: column {quoted(name)} is {how}, allowed: {listed}")
         found[key] = _numbers(held.column(name), where, name)
     return _checked(found, columns, where)
@@ -142,7 +142,7 @@ def repeated(points: Float[ndarray, "n d"]) -> tuple[int, int] | None:
 def _file(path: Path) -> pa.Table:
     """All columns of a file; raises ``DataError``."""
     if path.suffix not in (".csv", ".parquet"):
-        raise DataError(f"{path.name}: found a file {path.suffix!r}, allowed: .csv or .parquet")
+        raise DataError(f"{excerpt(path.name)}: allowed are files that end in .csv or .parquet")
     try:
         if not path.is_file():
             raise DataError(f"there is no file {excerpt(path)}")
@@ -152,7 +152,7 @@ def _file(path: Path) -> pa.Table:
 
         return csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path.name} cannot be read: {excerpt(error)}") from None
+        raise DataError(f"{excerpt(path.name)} cannot be read: {excerpt(error)}") from None
 
 
 def _numbers(column: pa.ChunkedArray, where: str, name: str) -> Float[ndarray, " n"]:
@@ -165,7 +165,7 @@ def _numbers(column: pa.ChunkedArray, where: str, name: str) -> Float[ndarray, "
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         row = next((row for row, cell in enumerate(cells, 1) if not _is_number(cell)), row)
     found = quoted(str(cells[row - 1]))
-    raise DataError(f"{where}, row {row}: column {name!r} holds {found}, allowed: numbers")
+    raise DataError(f"{where}, row {row}: column {quoted(name)} holds {found}, allowed: numbers")
 
 
 def _is_number(cell: str | None) -> bool:
@@ -185,7 +185,7 @@ def _checked(found: dict[str, ndarray], columns: Mapping[str, str], where: str) 
         if len(bad):
             cell = "empty or NaN" if np.isnan(column[bad[0]]) else str(column[bad[0]])
             raise DataError(
-                f"{where}, row {bad[0] + 1}: column {columns[key]!r} is {cell}, "
+                f"{where}, row {bad[0] + 1}: column {quoted(columns[key])} is {cell}, "
                 "allowed: finite numbers"
             )
     table = Table(found)

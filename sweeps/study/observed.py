@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pinn_core.observations.table import DataError, known, read_file, remember
-from sweeps.errors import StudyError
+from sweeps.errors import StudyError, excerpt
 from sweeps.study.plain_yaml import Keys
 from sweeps.study.study_file import StudyFile, folder_of
 
@@ -43,7 +43,8 @@ def _noted(entry: dict[str, Any], path: Path, columns: dict[str, str]) -> str:
     except DataError as error:
         return str(error)
     if began and table.content != began:
-        return f"{path.name} holds other data ({table.content}) than content says ({began})"
+        says = f"than content says ({excerpt(began)})"
+        return f"{path.name} holds other data ({table.content}) {says}"
     entry[CONTENT] = remember(table)
     return ""
 

@@ -334,7 +334,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a negative weight": (noted(weight=-1.0), "weight must be >= 0, found -1.0"),
     "a negative noise": (noted(noise=-0.1), "noise must be >= 0, found -0.1"),
     "a condition's name": (noted(name="boundary"), "name must be none of"),
-    "a path as a name": (noted(name="a/b"), "name must be of letters"),
+    "a path as a name": (noted(name="a/b"), "name must be of 1 to 64 letters"),
     "two of one name": (
         lambda: configuration(seen(), seen()),
         "observations 'sensors': the name is taken",
@@ -369,7 +369,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "an unknown kind of file": (
         lambda: Observations.of("s", "sensors.xlsx", {"x": "x"}),
-        "sensors.xlsx: found a file '.xlsx', allowed: .csv or .parquet",
+        "sensors.xlsx: allowed are files that end in .csv or .parquet",
     ),
     "a file that is not there": (
         lambda: Observations.of("s", "nowhere.csv", {"x": "x"}),
