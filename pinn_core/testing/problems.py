@@ -29,6 +29,9 @@ def check_problem(problem: Problem) -> None:
             unknown = np.isnan(solution).all(axis=0)
             sound = bool(np.isfinite(solution[:, ~unknown]).all())
             demand(sound, f"{name}: a component of a solution is NaN at some points alone")
+    names = {*problem.components, *problem.coordinates}
+    each_named = len(names) == problem.outputs + len(problem.coordinates)
+    demand(each_named, f"{name}: components names each output once, by no coordinate's name")
     demand(bool(problem.conditions), f"{name}: no conditions")
     supervised = grid.supervised.coordinates
     for condition, stated in problem.conditions.items():
