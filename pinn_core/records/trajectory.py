@@ -42,7 +42,7 @@ COLUMNS: dict[str, str] = {
     "full/loss/boundary": "loss/boundary on the whole grid",
     "full/loss/regression": "loss/regression on the whole grid",
     "full/error/relative_l2": "error/relative_l2 on the whole grid",
-    "held_out/loss/residual": "mean squared PDE residual at points that no run trains on",
+    "held_out/loss/residual": "loss/residual at points that no run trains on",
     "work/evaluations": "evaluations of loss and gradient made up to this row, but for the record",
     "time/step_seconds": "wall seconds of the step that leaves this row, per member of the pack",
 }
