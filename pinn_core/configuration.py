@@ -61,7 +61,7 @@ class Record:
     gradient_points: int = 600
     full_every: int = 100
     held_out_points: int = field(default=256, metadata={"since": 2})
-    held_out_every: int = field(default=100, metadata={"since": 2})
+    held_out_every: int = field(default=200, metadata={"since": 2})
     sketch_every: int = 20
     histograms_every: int = 0
     curvature_every: int = 0
