@@ -42,6 +42,7 @@ COLUMNS: dict[str, str] = {
     "full/loss/boundary": "loss/boundary on the whole grid",
     "full/loss/regression": "loss/regression on the whole grid",
     "full/error/relative_l2": "error/relative_l2 on the whole grid",
+    "held_out/loss/residual": "loss/residual at points that no run trains on",
     "work/evaluations": "evaluations of loss and gradient made up to this row, but for the record",
     "time/step_seconds": "wall seconds of the step that leaves this row, per member of the pack",
 }
@@ -89,14 +90,22 @@ LANDSCAPE: dict[str, str] = {
 
 
 def columns(
-    conditions: Sequence[str], adaptive: bool, observed: Sequence[str] = ()
+    conditions: Sequence[str],
+    adaptive: bool,
+    *,
+    observed: Sequence[str] = (),
+    compared: bool = True,
+    unknowns: Mapping[str, bool] | None = None,
 ) -> dict[str, str]:
     """All columns of a run whose problem has these conditions; ``COLUMNS`` are in every run.
 
     ``adaptive`` says that the weighting may change the residual's weight too, ``observed`` are the
-    names of observations.
+    names of observations; without ``compared`` there is no solution to compare with, and the
+    columns of ``COMPARED`` are left out. ``unknowns`` says of each unknown of the problem whether
+    its true value is known.
     """
-    found, several = dict(COLUMNS), len(conditions) + len(observed) > 1
+    found = {name: meaning for name, meaning in COLUMNS.items() if compared or name not in COMPARED}
+    several = len(conditions) + len(observed) > 1
     if adaptive:
         found["weight/residual"] = "weight of the residual in the objective"
     for name in conditions:
@@ -113,6 +122,10 @@ def columns(
             found[f"gradient/norm/{name}"] = f"length of the gradient of loss/{name}"
     if observed:
         found[OBSERVED] = "relative L2 distance from all observations, without added noise"
+    for name, known in (unknowns or {}).items():
+        found[f"unknown/{name}"] = f"the problem's unknown {name!r}"
+        if known:
+            found[f"error/unknown/{name}"] = f"relative distance of {name!r} from its true value"
     return found
 
 
