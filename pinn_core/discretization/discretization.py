@@ -1,6 +1,6 @@
 """A pack's networks on a problem's points: values, residuals and the sets of points they need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from pinn_core.randomness import generator
 from pinn_core.tensors import Tensor, torch
 
 COEFFICIENTS = "coefficients"
-"""The table of a point set that holds what the residual's polynomials take of the points."""
+"""The table of a point set that holds the coefficients by which a term takes its channels."""
 
 FIXED_POINTS_SEED = 0
 """Fixed subsets of points are the same for every run, so that runs differ in what they study."""
@@ -89,6 +89,12 @@ class PointSet:
         rows = torch.from_numpy(np.sort(rng.choice(len(self), count, replace=False)))
         chosen = rows.to(self.coordinates.device)
         return PointSet({name: table[:, chosen] for name, table in self.tables.items()})
+
+    def one_by_one(self, count: int) -> Iterator["PointSet"]:
+        """Of one member: its points, ``count`` at a time, each as if it were a member's only one."""
+        parts = {name: self[name].transpose(0, 1).split(count) for name in self.tables}
+        for tables in zip(*parts.values(), strict=True):
+            yield PointSet(dict(zip(parts, tables, strict=True)))
 
     def with_table(self, name: str, table: Float[Tensor, "_ _ _"]) -> "PointSet":
         """The same points with another table."""
@@ -229,7 +235,7 @@ def supervised_targets(problem: Problem, supervised: Points) -> dict[str, Float[
         if not condition.plain:
             continue
         targets, shares = np.zeros((2, len(points), problem.outputs))
-        outputs = [output for _, output in condition.quantities]
+        outputs = [output for ((_, output),) in condition.places]
         for segment in condition.segments:
             on = segment.holds(points)
             where = np.ix_(np.flatnonzero(on), np.asarray(outputs))
@@ -264,6 +270,17 @@ def tables(
         "coordinates": np.concatenate(segments, axis=1),
         "target": np.concatenate(targets, axis=1),
     }
+    if condition.combined:
+        found[COEFFICIENTS] = np.concatenate(
+            [
+                segment.coefficients(points.reshape(-1, points.shape[2])).reshape(
+                    *points.shape[:2], -1
+                )
+                for segment, points in zip(condition.segments, segments, strict=True)
+                if segment.coefficients is not None
+            ],
+            axis=1,
+        )
     if len(segments) == 1:
         return found
     shares = [np.full((1, points.shape[1], 1), total / points.shape[1]) for points in segments]

@@ -5,13 +5,26 @@ from pinn_core.problems.allen_cahn import AllenCahn
 from pinn_core.problems.burgers import Burgers
 from pinn_core.problems.cavity import Cavity
 from pinn_core.problems.cavity_stream import CavityStream
-from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.problems.conditions import (
+    Box,
+    Combination,
+    Condition,
+    Conditions,
+    Segment,
+    neumann,
+    robin,
+)
 from pinn_core.problems.convection import Convection
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.heat import Heat
+from pinn_core.problems.heat_disc import HeatDisc
 from pinn_core.problems.helmholtz import Helmholtz
 from pinn_core.problems.klein_gordon import KleinGordon
 from pinn_core.problems.poisson import Poisson
+from pinn_core.problems.poisson_annulus import PoissonAnnulus
+from pinn_core.problems.poisson_cube import PoissonCube
+from pinn_core.problems.poisson_disc import PoissonDisc
+from pinn_core.problems.poisson_lshape import PoissonLShape
 from pinn_core.problems.problem import PROBLEMS, Grid, Points, Problem
 from pinn_core.problems.reaction import Reaction
 from pinn_core.problems.reaction_diffusion import ReactionDiffusion
@@ -26,19 +39,27 @@ __all__ = [
     "Burgers",
     "Cavity",
     "CavityStream",
+    "Combination",
     "Condition",
     "Conditions",
     "Convection",
     "Grid",
     "Hard",
     "Heat",
+    "HeatDisc",
     "Helmholtz",
     "KleinGordon",
     "Points",
     "Poisson",
+    "PoissonAnnulus",
+    "PoissonCube",
+    "PoissonDisc",
+    "PoissonLShape",
     "Problem",
     "Reaction",
     "ReactionDiffusion",
     "Segment",
     "Wave",
+    "neumann",
+    "robin",
 ]

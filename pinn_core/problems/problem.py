@@ -1,4 +1,4 @@
-"""What a problem is: an equation on a box, its conditions and the solutions it is judged by."""
+"""What a problem is: an equation on a domain, its conditions and the solutions it is judged by."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pinn_core.engine.operators import Operator
+from pinn_core.geometry import Box, Region
 from pinn_core.parts import Family, Part
-from pinn_core.problems.conditions import Box, Conditions
+from pinn_core.problems.conditions import Conditions
 from pinn_core.problems.hard import Hard
 from pinn_core.tensors import Tensor
 
@@ -72,8 +73,8 @@ class Problem(Part):
 
     @property
     @abstractmethod
-    def domain(self) -> Box:
-        """Where the equation holds."""
+    def domain(self) -> Region:
+        """Where the equation holds: a box, or a shape with or without time."""
 
     @property
     @abstractmethod

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pinn_core.geometry import Box
 from pinn_core.objectives import OBJECTIVES, Regression
 from pinn_core.problems import Grid, Problem
 from pinn_core.records.trajectory import COMPARED, columns
@@ -11,6 +12,8 @@ from sweeps.study.plain_yaml import Keys
 from sweeps.study.sections import Study
 from sweeps.study.validation import Wrong, shown
 
+SLACK = 1e-6
+"""How far outside its domain a point of a grid may lie, in parts of the domain's size."""
 MOST_POINTS = 10_000_000
 """Points of a grid that is looked at when a study is read."""
 
@@ -18,8 +21,8 @@ MOST_POINTS = 10_000_000
 def check_grids(study: Study) -> None:
     """Make the grid of each model's problem, and see that it has what the study asks of it.
 
-    Raises ``Wrong`` where something compares with a solution that is not known, and where points
-    are drawn in a box that the grid does not fill. A grid of more than ``MOST_POINTS`` is not made
+    Raises ``Wrong`` where something compares with a solution that is not known, where the grid has
+    points outside the problem's domain, and where points are drawn in a box that it does not fill. A grid of more than ``MOST_POINTS`` is not made
     for this: whether memory has room for it is seen when the study starts.
     """
     for model in study.models:
@@ -28,8 +31,20 @@ def check_grids(study: Study) -> None:
             continue
         with np.errstate(all="ignore"):  # what overflows is not known, and said so
             grid = problem.grid()
+        _check_inside(model, problem, grid)
         _check_solutions(study, model, problem, grid)
         _check_drawn_points(study, model, problem, grid)
+
+
+def _check_inside(model: str, problem: Problem, grid: Grid) -> None:
+    for points in (grid.interior.coordinates, grid.supervised.coordinates):
+        outside = points[~problem.domain.holds(points, SLACK)]
+        if len(outside):
+            raise Wrong(
+                ("models", model),
+                f"the grid of problem {problem.kind} has {len(outside)} points outside its domain, "
+                f"the first is ({', '.join(f'{x:g}' for x in outside[0])}), allowed: {problem.domain}",
+            )
 
 
 def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> None:
@@ -60,11 +75,13 @@ def _columns_read(study: Study, model: str) -> Iterator[tuple[Keys, str]]:
 
 def _check_drawn_points(study: Study, model: str, problem: Problem, grid: Grid) -> None:
     for keys, scheme in _schemes(study, model):
-        if scheme != "grid" and not grid.fills(problem.domain):
-            box = f"the box from {problem.domain.low} to {problem.domain.high}"
+        domain = problem.domain
+        if scheme != "grid" and isinstance(domain, Box) and not grid.fills(domain):
+            box = f"the box from {domain.low} to {domain.high}"
             message = (
                 f"found {shown(scheme)}, which draws points all over {box}, but the grid of "
-                f"problem {problem.kind} does not fill it, allowed: 'grid'"
+                f"problem {problem.kind} does not fill it, allowed: 'grid', or a domain that has "
+                f"the grid's shape"
             )
             raise Wrong(("models", model, *keys), message)
 

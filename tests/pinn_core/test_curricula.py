@@ -188,7 +188,7 @@ def test_the_start_is_the_problems_and_then_the_networks(problem: Any) -> None:
             time = problem.coordinates.index("t")
             assert (point_set.coordinates[..., time] == 0.5).all()
             (term,) = (term for term in problem_terms(plain) if term.name == name)
-            expected, _ = term.quantities(plain, ended, point_set.coordinates)
+            expected, _ = term.quantities(plain, ended, point_set)
             assert torch.allclose(point_set["target"], expected, rtol=1e-12, atol=1e-14)
             assert not torch.allclose(point_set["target"][0], point_set["target"][1])
         others = [name for name in problem.conditions if name not in ours]

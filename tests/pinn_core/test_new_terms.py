@@ -36,7 +36,7 @@ class Slopes(Term):
 
     origin: ClassVar[Origin] = "data"
 
-    def of_channels(self, channels: Tensor, points: Tensor) -> Tensor:  # noqa: ARG002
+    def of_channels(self, channels: Tensor, point_set: PointSet) -> Tensor:  # noqa: ARG002
         return channels[:, 1]
 
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:  # noqa: ARG002
@@ -144,11 +144,11 @@ def test_autograd_makes_the_adjoints_that_the_terms_know(problem: Any) -> None:
     points = {"interior": disc.interior, **disc.condition_points}
     for term in problem_terms(disc):
         assert isinstance(term, EquationTerm | ConditionTerm)
-        coordinates = points[term.points].coordinates
-        places = term.evaluated_at(coordinates)
+        point_set = points[term.points]
+        places = term.evaluated_at(point_set.coordinates)
         channels = disc.linearize(theta, places, term.operators).channels
-        quantities, back = term.with_adjoint(channels, coordinates)
-        known, known_back = Term.with_adjoint(term, channels, coordinates)
+        quantities, back = term.with_adjoint(channels, point_set)
+        known, known_back = Term.with_adjoint(term, channels, point_set)
         assert torch.equal(quantities, known)
         slope = torch.linspace(-1, 1, quantities.numel()).double().view_as(quantities)
         assert torch.allclose(back(slope), known_back(slope), rtol=1e-14)

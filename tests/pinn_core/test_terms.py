@@ -144,6 +144,6 @@ def test_random_probes_estimate_the_trace() -> None:
 def test_quantities_are_what_the_loss_squares() -> None:
     disc, theta = setting(PROBLEMS[0])
     point_set = disc.condition_points["boundary"]
-    found, back = term_of(disc, "boundary").quantities(disc, theta, point_set.coordinates)
+    found, back = term_of(disc, "boundary").quantities(disc, theta, point_set)
     assert torch.equal(found, disc.values(theta, point_set))
     assert back(torch.ones_like(found)).shape == theta.shape

@@ -1,0 +1,46 @@
+"""The grid of a problem in many dimensions: points of low discrepancy instead of n^d."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy import ndarray
+
+from pinn_core.geometry import Region
+from pinn_core.problems.conditions import Conditions
+from pinn_core.problems.problem import Grid, Points
+
+
+def scattered(
+    domain: Region,
+    conditions: Conditions,
+    inside: int,
+    on_each: int,
+    solution: Callable[[ndarray], ndarray],
+) -> Grid:
+    """So many points inside, and so many on each segment of each condition, always the same.
+
+    They are those of Sobol sequences (Sobol 1967), shifted off the axes; ``solution`` gives (n, k)
+    for points (n, d).
+    """
+    dimensions = len(domain.low)
+    unit = _sequence(inside, 1 + dimensions)
+    interior = domain.at(unit[:, :-1])
+    numbers = _sequence(on_each, 1 + dimensions)
+    segments = [segment for condition in conditions.values() for segment in condition.segments]
+    supervised = np.concatenate(
+        [segment.at(numbers[:, :-1], numbers[:, -1]) for segment in segments]
+    )
+
+    def known(points: ndarray) -> Points:
+        solved = np.asarray(solution(points), dtype=np.float64)
+        return Points(points, solved, solved)
+
+    return Grid(known(interior), known(supervised))
+
+
+def _sequence(count: int, dimensions: int) -> ndarray:
+    from scipy.stats import qmc  # which takes long
+
+    doublings = max(0, int(count - 1).bit_length())
+    points: ndarray = qmc.Sobol(dimensions, scramble=False).random_base2(doublings)[:count]
+    return points + 0.5 / 2**doublings
