@@ -33,10 +33,14 @@ class Points:
 
 @dataclass(frozen=True)
 class Grid:
-    """A problem's full grid: interior (collocation) and supervised (boundary, initial) points."""
+    """A problem's full grid: interior (collocation) and supervised (boundary, initial) points.
+
+    ``scattered`` points lie all over the domain and are no lattice.
+    """
 
     interior: Points
     supervised: Points
+    scattered: bool = False
 
     def knows(self, solution: Literal["reference", "exact"]) -> bool:
         """Whether that solution is known: some component is, and none at a part of the points."""
@@ -46,7 +50,9 @@ class Grid:
         return bool(everywhere.any() and (everywhere == somewhere).all())
 
     def fills(self, box: Box) -> bool:
-        """Whether the points are a whole lattice over the box, but for open far ends."""
+        """Whether the points are a whole lattice over the box, but for open far ends, or scattered."""
+        if self.scattered:
+            return True
         parts = (self.interior, self.supervised)
         points = np.unique(np.concatenate([part.coordinates for part in parts]), axis=0)
         axes = [np.unique(values) for values in points.T]

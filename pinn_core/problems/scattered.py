@@ -35,7 +35,7 @@ def scattered(
         solved = np.asarray(solution(points), dtype=np.float64)
         return Points(points, solved, solved)
 
-    return Grid(known(interior), known(supervised))
+    return Grid(known(interior), known(supervised), scattered=True)
 
 
 def _sequence(count: int, dimensions: int) -> ndarray:

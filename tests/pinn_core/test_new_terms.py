@@ -18,7 +18,7 @@ from pinn_core.engine.operators import Derivatives
 from pinn_core.objectives import Batch, Batches, Term
 from pinn_core.objectives.terms import ConditionTerm, EquationTerm, Origin, problem_terms
 from pinn_core.optimizers import LBFGS, Optimizer
-from pinn_core.problems import KleinGordon, Reaction
+from pinn_core.problems import KleinGordon, PoissonAnnulus, Reaction
 from pinn_core.weightings import Annealing, Ntk, SelfAdaptive, Weighting
 
 D = Derivatives("x", "t")
@@ -136,7 +136,12 @@ def test_it_is_trained_weighed_and_recorded(
 
 
 @pytest.mark.parametrize(
-    "problem", [Reaction(points_x=8, points_t=6), KleinGordon(points_per_axis=6)]
+    "problem",
+    [
+        Reaction(points_x=8, points_t=6),
+        KleinGordon(points_per_axis=6),
+        PoissonAnnulus(points_per_axis=9, outer="robin"),
+    ],
 )
 def test_autograd_makes_the_adjoints_that_the_terms_know(problem: Any) -> None:
     disc = Discretization(problem, Mlp(width=5, depth=2, activation="tanh"), "float64")
