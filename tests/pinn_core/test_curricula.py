@@ -31,6 +31,7 @@ from pinn_core.problems import (
     AllenCahn,
     Convection,
     Heat,
+    HeatDisc,
     Helmholtz,
     KleinGordon,
     Reaction,
@@ -165,6 +166,7 @@ def test_windows_cut_the_grid_and_the_collocation_points() -> None:
         AllenCahn(points_x=8, points_t=8),
         Wave(points_per_axis=8),
         KleinGordon(points_per_axis=8),
+        HeatDisc(points_per_axis=9),
     ],
     ids=lambda problem: problem.kind,
 )
