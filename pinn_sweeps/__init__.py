@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from pinn_core.engine.operators import Derivatives as Derivatives
     from pinn_core.engine.operators import Operator as Operator
     from pinn_core.engine.stack import Stack as Stack
+    from pinn_core.geometry import BoundaryPart as BoundaryPart
     from pinn_core.geometry import Disc as Disc
-    from pinn_core.geometry import Part as Part
     from pinn_core.geometry import Polygon as Polygon
     from pinn_core.geometry import Region as Region
     from pinn_core.geometry import Shape as Shape
@@ -126,7 +126,7 @@ _WHERE = {
     "pinn_core.engine.operators": ("Derivatives", "Operator"),
     "pinn_core.engine.stack": ("Stack",),
     "pinn_core.geometry": (
-        *("Disc", "Part", "Polygon", "Region", "Shape"),
+        *("BoundaryPart", "Disc", "Polygon", "Region", "Shape"),
         *("difference", "intersection", "union"),
     ),
     "pinn_core.inputs": ("INPUTS", "Inputs"),

@@ -1,8 +1,8 @@
 """Poisson's equation u_xx + u_yy = f in an L-shaped bracket with a bolt hole: a shape of one's own.
 
-The outer edges are held, the hole has a given flux (Neumann), and both edges of the re-entrant corner
-exchange heat with the air (Robin). The data are those of u = sin(pi x) cos(pi y), so that errors can
-be measured; where no solution is known, ``exact`` gives NaN and the study goes by its losses.
+The outer edges are held, the hole has a given flux (Neumann), and both edges of the re-entrant
+corner exchange heat with the air (Robin). The data are those of u = sin(pi x) cos(pi y), so that
+errors can be measured.
 """
 
 from dataclasses import dataclass

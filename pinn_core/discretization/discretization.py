@@ -91,7 +91,7 @@ class PointSet:
         return PointSet({name: table[:, chosen] for name, table in self.tables.items()})
 
     def one_by_one(self, count: int) -> Iterator["PointSet"]:
-        """Of one member: its points, ``count`` at a time, each as if it were a member's only one."""
+        """Points of one member, ``count`` at a time, each as if it were a member's only one."""
         parts = {name: self[name].transpose(0, 1).split(count) for name in self.tables}
         for tables in zip(*parts.values(), strict=True):
             yield PointSet(dict(zip(parts, tables, strict=True)))

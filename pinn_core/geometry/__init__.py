@@ -7,20 +7,20 @@
 (1.80365, 1.570796)
 """
 
+from pinn_core.geometry.boundary_part import BoundaryPart
 from pinn_core.geometry.box import Box
 from pinn_core.geometry.disc import Disc
 from pinn_core.geometry.operations import difference, intersection, union
 from pinn_core.geometry.over import Over
-from pinn_core.geometry.part import Part
 from pinn_core.geometry.polygon import Polygon
 from pinn_core.geometry.region import Region
 from pinn_core.geometry.shape import Shape
 
 __all__ = [
+    "BoundaryPart",
     "Box",
     "Disc",
     "Over",
-    "Part",
     "Polygon",
     "Region",
     "Shape",

@@ -5,6 +5,7 @@ A piece runs with the inside at its left, so that its outward normal points to t
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from math import cos, hypot, pi, sin, sqrt
 
 import numpy as np
@@ -121,9 +122,7 @@ class Arc:
 
     def cut(self, first: float, last: float) -> "Arc":
         """The piece between two shares of the length."""
-        return replace(
-            self, first=self.first + first * self.turn, turn=(last - first) * self.turn
-        )
+        return replace(self, first=self.first + first * self.turn, turn=(last - first) * self.turn)
 
     @property
     def reversed(self) -> "Arc":
@@ -134,8 +133,7 @@ class Arc:
     def monotone(self) -> tuple["Arc", ...]:
         """Pieces along which x rises or falls."""
         angles = [self.first, *self._passed(pi), self.first + self.turn]
-        pairs = zip(angles, angles[1:], strict=False)
-        return tuple(replace(self, first=a, turn=b - a) for a, b in pairs if a != b)
+        return tuple(replace(self, first=a, turn=b - a) for a, b in pairwise(angles) if a != b)
 
     def _point(self, angle: float) -> Point:
         x, y = self.centre
@@ -167,7 +165,7 @@ def distance(curve: Curve, points: Float[ndarray, "n 2"]) -> Float[ndarray, " n"
 
 
 def _meet(one: Curve, other: Curve) -> list[Point]:
-    """Where the straight line or circle of one meets that of the other, if they are not the same."""
+    """Where the line or circle of one meets that of the other, if they are not the same."""
     if isinstance(one, Line) and isinstance(other, Line):
         return _lines(one, other)
     if isinstance(one, Arc) and isinstance(other, Arc):

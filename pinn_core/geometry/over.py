@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 if TYPE_CHECKING:
-    from pinn_core.geometry.part import Part
+    from pinn_core.geometry.boundary_part import BoundaryPart
     from pinn_core.geometry.shape import Shape
 
 
@@ -23,7 +23,7 @@ class Over:
     ((-1.0, -1.0, 0.0), (1.0, 1.0, 2.0))
     """
 
-    base: Union["Shape", "Part"]
+    base: Union["Shape", "BoundaryPart"]
     start: float
     end: float
 
@@ -73,17 +73,13 @@ class Over:
 
     def normals(self, points: Float[ndarray, "n d"]) -> Float[ndarray, "n s"]:
         """The boundary's unit vectors out of the shape, in space."""
-        return cast("Part", self.base).normals(points[:, :-1])
+        return cast("BoundaryPart", self.base).normals(points[:, :-1])
 
     def spaced(self, spacing: Sequence[float]) -> Float[ndarray, "n d"]:
         """Equally spaced points, the first and the last time among them."""
         places = self.base.spaced(spacing[:-1])
-        times = np.linspace(
-            self.start, self.end, 1 + round((self.end - self.start) / spacing[-1])
-        )
-        return np.column_stack(
-            [np.repeat(places, len(times), axis=0), np.tile(times, len(places))]
-        )
+        times = np.linspace(self.start, self.end, 1 + round((self.end - self.start) / spacing[-1]))
+        return np.column_stack([np.repeat(places, len(times), axis=0), np.tile(times, len(places))])
 
     def cut(self, axis: int, low: float, high: float) -> "Over":
         """The part of it between two times."""

@@ -1,7 +1,7 @@
 """What a region is: a set of points with a size, which can be drawn from uniformly."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import NoReturn, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float
 from numpy import ndarray
@@ -45,3 +45,11 @@ class Region(Protocol):
 
     def cut(self, axis: int, low: float, high: float) -> "Region":
         """The part of it between two values of a coordinate, or at one if they are equal."""
+
+
+class Timeless:
+    """A region of the plane."""
+
+    def cut(self, axis: int, low: float, high: float) -> NoReturn:
+        """Refused: a shape and its boundary are cut along their time alone."""
+        raise ValueError(f"cut from {low} to {high} along axis {axis}: {self} has no time")

@@ -3,18 +3,19 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from pinn_core.geometry.boundary_part import BoundaryPart
 from pinn_core.geometry.box import Box
 from pinn_core.geometry.curves import Curve, crossings, distance
 from pinn_core.geometry.operations import Operations
 from pinn_core.geometry.over import Over
-from pinn_core.geometry.part import Part
-from pinn_core.geometry.region import TOLERANCE
+from pinn_core.geometry.region import TOLERANCE, Timeless
 from pinn_core.geometry.slices import Slices
 from pinn_core.messages import closest
 
@@ -23,7 +24,7 @@ NEAR = 1e-7
 shape's size: no shape may be thinner."""
 
 
-class Shape(ABC, Operations):
+class Shape(ABC, Operations, Timeless):
     """A region of the plane, closed; subclasses are frozen dataclasses.
 
     Its boundary is found once: the pieces of what it is made of, cut where they cross, as far as
@@ -69,20 +70,20 @@ class Shape(ABC, Operations):
         return self._slices.area
 
     @cached_property
-    def boundary(self) -> Part:
+    def boundary(self) -> BoundaryPart:
         """All of the boundary."""
-        return Part(tuple(curve for _, curve in self._boundary))
+        return BoundaryPart(tuple(curve for _, curve in self._boundary))
 
     @cached_property
-    def parts(self) -> Mapping[str, Part]:
+    def parts(self) -> Mapping[str, BoundaryPart]:
         """The boundary's parts by name."""
         names = dict.fromkeys(name for name, _ in self._boundary)
         return {
-            name: Part(tuple(curve for own, curve in self._boundary if own == name))
+            name: BoundaryPart(tuple(curve for own, curve in self._boundary if own == name))
             for name in names
         }
 
-    def part(self, *names: str) -> Part:
+    def part(self, *names: str) -> BoundaryPart:
         """The parts of the boundary with these names, together.
 
         Raises ``ValueError`` for a name that there is not, or no longer.
@@ -90,7 +91,7 @@ class Shape(ABC, Operations):
         for name in names:
             if name not in self.parts:
                 self._refuse(name)
-        return Part(tuple(curve for name in names for curve in self.parts[name].curves))
+        return BoundaryPart(tuple(curve for name in names for curve in self.parts[name].curves))
 
     def over(self, start: float, end: float) -> Over:
         """The shape over a time, which is the last coordinate."""
@@ -110,10 +111,6 @@ class Shape(ABC, Operations):
         """Points of its bounding box's grid that lie inside or on the boundary."""
         points = Box(self.low, self.high).spaced(spacing)
         return points[self.holds(points)]
-
-    def cut(self, axis: int, low: float, high: float) -> NoReturn:
-        """Refused: only time is cut."""
-        raise ValueError(f"a shape is cut along its time alone, and has none: {self}")
 
     def __getstate__(self) -> dict[str, Any]:
         """Its fields alone: what was found out about it is found again."""
@@ -144,7 +141,7 @@ class Shape(ABC, Operations):
             others = [other for at, (_, other) in enumerate(self.outlines) if at != place]
             met = [share for other in others for share in crossings(curve, other, tolerance)]
             shares = _apart(sorted([0.0, *met, 1.0]), tolerance / curve.length)
-            for first, last in zip(shares, shares[1:], strict=False):
+            for first, last in pairwise(shares):
                 piece = self._turned(curve.cut(first, last))
                 if piece is None:
                     continue

@@ -1,8 +1,8 @@
 """Points of the unit square as points of a shape, shares of the square as shares of the shape.
 
-A shape is cut by vertical lines. Its area left of x is, by Green's theorem, a sum over the pieces of
-its boundary in closed form; x is where that is the wanted share of the whole, and y the wanted share
-of the length that the vertical line has inside.
+A shape is cut by vertical lines. Its area left of x is, by Green's theorem, a sum over the pieces
+of its boundary in closed form; x is where that is the wanted share of the whole, and y the wanted
+share of the length that the vertical line has inside.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ REFINEMENTS = 8
 class _Piece:
     """A piece of the boundary over low <= x <= high; ``sign`` 1 has the shape below it, -1 above.
 
-    y is a + b x for a straight one (``radius`` 0), else that of the upper (1) or lower (-1) ``half``
-    of a circle around (``x``, ``a``).
+    y is a + b x for a straight one (``radius`` 0), else that of the upper (1) or lower (-1)
+    ``half`` of a circle around (``x``, ``a``).
     """
 
     low: float

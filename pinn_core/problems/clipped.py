@@ -7,14 +7,14 @@ from math import prod
 import numpy as np
 from numpy import ndarray
 
-from pinn_core.geometry import Over, Part, Region
+from pinn_core.geometry import BoundaryPart, Over, Region
 from pinn_core.problems.conditions import Conditions
 from pinn_core.problems.problem import Grid, Points
 
 Solution = Callable[[ndarray], ndarray]
 
 MOST_COUNTED = 1 << 20
-"""Points of a bounding box's grid up to which those inside are counted to say how many there are."""
+"""Points of a bounding box's grid up to which it is counted how many lie inside."""
 APART = 1e-9
 """Points that are nearer to each other, in parts of the domain's size, are one."""
 
@@ -37,9 +37,7 @@ def clipped(
     return Grid(known(interior), known(supervised))
 
 
-def clipped_size(
-    domain: Region, conditions: Conditions, counts: Sequence[int]
-) -> tuple[int, int]:
+def clipped_size(domain: Region, conditions: Conditions, counts: Sequence[int]) -> tuple[int, int]:
     """How many interior and supervised points ``clipped`` gives.
 
     Where the bounding box has more than ``MOST_COUNTED`` points that is estimated, by areas and
@@ -66,7 +64,7 @@ def _spacing(domain: Region, counts: Sequence[int]) -> ndarray:
 
 def _free(region: Region) -> list[int]:
     """Axes along which a region's points are spaced, one for the two of an arc."""
-    if isinstance(region, Part):
+    if isinstance(region, BoundaryPart):
         return [0]
     if isinstance(region, Over):
         return [*_free(region.base), *([2] if region.end > region.start else [])]

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from pinn_core.engine.operators import Operator
-from pinn_core.geometry import Box, Over, Part, Region
+from pinn_core.geometry import BoundaryPart, Box, Over, Region
 
 __all__ = [
     "IDENTITY",
@@ -125,7 +125,9 @@ Conditions = Mapping[str, Condition]
 
 
 def neumann(
-    parts: Part | Over | Sequence[Part | Over], target: Target = nothing, output: int = 0
+    parts: BoundaryPart | Over | Sequence[BoundaryPart | Over],
+    target: Target = nothing,
+    output: int = 0,
 ) -> Condition:
     """The derivative along the outward normal is ``target`` (n, 1) of the points (n, d).
 
@@ -140,7 +142,7 @@ def neumann(
 
 
 def robin(
-    parts: Part | Over | Sequence[Part | Over],
+    parts: BoundaryPart | Over | Sequence[BoundaryPart | Over],
     alpha: float | Target | None,
     target: Target = nothing,
     output: int = 0,
@@ -149,7 +151,7 @@ def robin(
 
     ``alpha`` is a number, or a function of points (n, d) that gives (n, 1).
     """
-    several = [parts] if isinstance(parts, Part | Over) else list(parts)
+    several = [parts] if isinstance(parts, BoundaryPart | Over) else list(parts)
     slopes = tuple((Operator(first={axis: 1.0}), output) for axis in (0, 1))
     entries = slopes if alpha is None else (*slopes, (IDENTITY, output))
     segments = tuple(
@@ -159,7 +161,7 @@ def robin(
 
 
 def _coefficients(
-    part: Part | Over, alpha: float | Target | None, points: Float[ndarray, "n d"]
+    part: BoundaryPart | Over, alpha: float | Target | None, points: Float[ndarray, "n d"]
 ) -> Float[ndarray, "n e"]:
     """The normals and, if there is one, alpha."""
     normals = part.normals(points)

@@ -1,9 +1,9 @@
 r"""Laplace's equation u_xx + u_yy = 0 between two circles, u = ln(r / a) / ln(b / a).
 
-The heat that a pipe's wall conducts, or the potential in a coaxial cable (Carslaw, Jaeger: Conduction
-of heat in solids, 1959, section 7.2). On the inner circle, of radius a, u is 0; on the outer one, of
-radius b, what is demanded can be its value 1, its slope along the normal (Neumann) or the sum of
-both (Robin).
+The heat that a pipe's wall conducts, or the potential in a coaxial cable (Carslaw, Jaeger:
+Conduction of heat in solids, 1959, section 7.2). On the inner circle, of radius a, u is 0; on the
+outer one, of radius b, what is demanded can be its value 1, its slope along the normal (Neumann) or
+the sum of both (Robin).
 """
 
 from dataclasses import dataclass

@@ -108,6 +108,4 @@ def _inside(*coordinates: Taylor) -> Taylor:
 
 @lru_cache(maxsize=4)
 def _grid(problem: PoissonCube) -> Grid:
-    return scattered(
-        problem.domain, problem.conditions, *problem.grid_size, solution=problem.exact
-    )
+    return scattered(problem.domain, problem.conditions, *problem.grid_size, solution=problem.exact)

@@ -4,9 +4,9 @@ The square (-1, 1)^2 without its upper right quarter; in polar coordinates aroun
 
     u = r^(2/3) sin(2 (phi - pi/2) / 3),  pi/2 <= phi <= 2 pi,
 
-which is 0 on both edges of the corner and prescribed on the others. Its slopes grow as r^(-1/3), which
-no smooth network follows (the standard example for corner singularities: Grisvard, Elliptic problems
-in nonsmooth domains, 1985).
+which is 0 on both edges of the corner and prescribed on the others. Its slopes grow as r^(-1/3),
+which no smooth network follows (the standard example for corner singularities: Grisvard, Elliptic
+problems in nonsmooth domains, 1985).
 """
 
 from dataclasses import dataclass

@@ -22,8 +22,9 @@ def check_grids(study: Study) -> None:
     """Make the grid of each model's problem, and see that it has what the study asks of it.
 
     Raises ``Wrong`` where something compares with a solution that is not known, where the grid has
-    points outside the problem's domain, and where points are drawn in a box that it does not fill. A grid of more than ``MOST_POINTS`` is not made
-    for this: whether memory has room for it is seen when the study starts.
+    points outside the problem's domain, and where points are drawn in a box that it does not fill.
+    A grid of more than ``MOST_POINTS`` is not made for this: whether memory has room for it is seen
+    when the study starts.
     """
     for model in study.models:
         problem = study.configuration_of(model).problem
@@ -40,11 +41,12 @@ def _check_inside(model: str, problem: Problem, grid: Grid) -> None:
     for points in (grid.interior.coordinates, grid.supervised.coordinates):
         outside = points[~problem.domain.holds(points, SLACK)]
         if len(outside):
-            raise Wrong(
-                ("models", model),
+            first = ", ".join(f"{x:g}" for x in outside[0])
+            message = (
                 f"the grid of problem {problem.kind} has {len(outside)} points outside its domain, "
-                f"the first is ({', '.join(f'{x:g}' for x in outside[0])}), allowed: {problem.domain}",
+                f"the first is ({first}), allowed: {problem.domain}"
             )
+            raise Wrong(("models", model), message)
 
 
 def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> None:

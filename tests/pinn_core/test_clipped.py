@@ -75,8 +75,10 @@ def test_scattered_points_are_even_in_every_coordinate() -> None:
     grid = problem.grid()
     for column in grid.interior.coordinates.T:
         assert np.array_equal(np.sort((column * 1024).astype(int)), np.arange(1024))
-    on = [face.holds(grid.supervised.coordinates) for face in
-          problem.conditions["boundary"].segments[0].regions]
+    on = [
+        face.holds(grid.supervised.coordinates)
+        for face in problem.conditions["boundary"].segments[0].regions
+    ]
     assert np.sum(on) == 512
     assert np.ptp(np.sum(on, axis=1)) <= 4
     again = scattered(problem.domain, problem.conditions, 1000, 512, problem.exact)

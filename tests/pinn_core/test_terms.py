@@ -29,7 +29,6 @@ from pinn_core.problems import (
 )
 
 
-
 def conductance(points: np.ndarray) -> np.ndarray:
     return 1.0 + points[:, :1] ** 2
 

@@ -187,11 +187,13 @@ def test_a_grid_with_points_outside_the_domain_is_refused(
     file: Path, helmholtz_with: Callable[[Change], None]
 ) -> None:
     def moved(points: Points) -> Points:
-        return replace(points, coordinates=points.coordinates + (0.0, 0.5))
+        return replace(points, coordinates=points.coordinates + np.array([0.0, 0.5]))
 
     helmholtz_with(moved)
     complaint = refusal(file)
-    assert complaint.startswith("small.yaml, line 7: models.pinn: the grid of problem helmholtz has")
+    assert complaint.startswith(
+        "small.yaml, line 7: models.pinn: the grid of problem helmholtz has"
+    )
     assert "points outside its domain, the first is (-0.714286, 1.21429), allowed: Box" in complaint
 
 

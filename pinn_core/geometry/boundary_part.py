@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -11,11 +10,11 @@ from numpy import ndarray
 
 from pinn_core.geometry.curves import Curve, distance
 from pinn_core.geometry.over import Over
-from pinn_core.geometry.region import TOLERANCE
+from pinn_core.geometry.region import TOLERANCE, Timeless
 
 
 @dataclass(frozen=True)
-class Part:
+class BoundaryPart(Timeless):
     """Pieces of a boundary, each with the shape at its left; a region by arc length."""
 
     curves: tuple[Curve, ...]
@@ -85,10 +84,6 @@ class Part:
                 for curve, count in zip(self.curves, counts, strict=True)
             ]
         )
-
-    def cut(self, axis: int, low: float, high: float) -> NoReturn:
-        """Refused: only time is cut."""
-        raise ValueError("a boundary's part is cut along its time alone, and has none")
 
     @property
     def _corners(self) -> Float[ndarray, "n 2"]:
