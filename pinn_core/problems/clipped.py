@@ -26,6 +26,7 @@ def clipped(
 
     Supervised points lie equally spaced by arc length on each region of the conditions (at
     about the same distance, at the grid's times); ``solution`` gives (n, k) for points (n, d).
+    Raises ``ValueError`` where the grid is so coarse that no point lies inside.
     """
     regions = _regions(conditions)
     interior, supervised = _points(domain, regions, tuple(counts))
@@ -78,7 +79,14 @@ def _points(
     spacing = _spacing(domain, counts).tolist()
     interior = domain.spaced(spacing)
     on = np.any([region.holds(interior) for region in regions], axis=0)
-    supervised = np.concatenate([region.spaced(spacing) for region in regions])
+    interior = interior[~on]
+    on_regions = [region.spaced(spacing) for region in regions]
+    if not all(map(len, (interior, *on_regions))):
+        raise ValueError(
+            f"a grid of {' x '.join(map(str, counts))} points has none inside {domain}, or none on "
+            f"a region of its conditions: more are needed along an axis"
+        )
+    supervised = np.concatenate(on_regions)
     rounded = np.round(supervised / (APART * domain.extent.max()))
     _, first = np.unique(rounded, axis=0, return_index=True)
-    return interior[~on], supervised[np.sort(first)]
+    return interior, supervised[np.sort(first)]

@@ -53,7 +53,7 @@ class PoissonAnnulus(Problem):
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        at_least(8, points_per_axis=self.points_per_axis)
+        at_least(4, points_per_axis=self.points_per_axis)
         above(0, a=self.a, b=self.b)
         at_most(MOST_COEFFICIENT, b=self.b, alpha=self.alpha)
         at_least(0, alpha=self.alpha)

@@ -50,7 +50,7 @@ class Grid:
         return bool(everywhere.any() and (everywhere == somewhere).all())
 
     def fills(self, box: Box) -> bool:
-        """Whether the points are a whole lattice over the box (far ends may be open) or scattered."""
+        """Whether they are a whole lattice over the box (far ends may be open) or scattered."""
         if self.scattered:
             return True
         parts = (self.interior, self.supervised)

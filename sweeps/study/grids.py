@@ -38,6 +38,13 @@ def check_grids(study: Study) -> None:
 
 
 def _check_inside(model: str, problem: Problem, grid: Grid) -> None:
+    found, wanted = len(problem.domain.low), len(problem.coordinates)
+    if found != wanted:
+        message = (
+            f"the domain of problem {problem.kind} has {found} dimensions, allowed: {wanted}, the "
+            f"coordinates {', '.join(problem.coordinates)}"
+        )
+        raise Wrong(("models", model), message)
     for points in (grid.interior.coordinates, grid.supervised.coordinates):
         outside = points[~problem.domain.holds(points, SLACK)]
         if len(outside):

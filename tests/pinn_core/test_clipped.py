@@ -60,6 +60,12 @@ def test_a_start_and_a_mantle_share_no_point() -> None:
     assert set(np.round(8 * grid.interior.coordinates[:, 2], 9)) == set(range(1, 9))
 
 
+def test_a_grid_too_coarse_for_its_shape_is_refused() -> None:
+    ring = Disc((0.0, 0.0), 1.0, "outer") - Disc((0.0, 0.0), 0.9, "inner")
+    with pytest.raises(ValueError, match="a grid of 4 x 4 points has none inside"):
+        clipped(ring, held(ring.boundary), (4, 4), radius)
+
+
 def test_sizes_are_counted_or_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = HeatDisc(points_per_axis=41)
     counts = (41, 41, 41)

@@ -67,6 +67,7 @@ def test_the_example_keeps_the_contract(folder: Path) -> None:
         ("(-0.5, -0.5), 0.25", "(0.5, 0.5), 0.25", "part 'hole' vanished"),
         ("0.25", "5.0", "empty geometry: nothing is left"),
         ("((0, 0), (1, 0), (1, -1)", "((0, 0), (1, -1), (1, 0)", "Self-intersection"),
+        ("return BRACKET", "return BRACKET.over(0, 1)", "has 3 dimensions, allowed: 2"),
         (
             "ps.clipped(BRACKET, problem",
             "ps.lattice(ps.Box((-1.0, -1.0), (1.0, 1.0)), problem",
