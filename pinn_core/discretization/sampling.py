@@ -121,7 +121,7 @@ def _sobol(
     steps, segments, count = shape
     doublings = math.ceil(math.log2(steps * count))
     sequences = [
-        qmc.Sobol(numbers, rng=rng).random_base2(doublings)[: steps * count]
+        qmc.Sobol(numbers, rng=int(rng.integers(2**63))).random_base2(doublings)[: steps * count]
         for _ in range(segments)
     ]
     points = np.stack(sequences).reshape(segments, steps, count, numbers)

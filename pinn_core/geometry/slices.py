@@ -38,14 +38,14 @@ class _Piece:
     radius: float = 0.0
     half: float = 0.0
 
-    def height(self, x: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+    def height(self, x: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
         """The piece's y."""
         if not self.radius:
             return self.a + self.b * x
         away = np.clip(x - self.x, -self.radius, self.radius)
         return self.a + self.half * np.sqrt(self.radius**2 - away**2)
 
-    def under(self, x: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+    def under(self, x: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
         """An integral of y over x."""
         if not self.radius:
             return x * (self.a + self.b * x / 2)
@@ -103,7 +103,7 @@ class Slices:
         total = np.zeros_like(x)
         for piece in self._pieces:
             until = np.clip(x, piece.low, piece.high)
-            total += piece.sign * (piece.under(until) - piece.under(np.asarray(piece.low)))
+            total += piece.sign * (piece.under(until) - piece.under(np.array([piece.low])))
         return total
 
     def _heights(self, x: Float[ndarray, " n"]) -> Float[ndarray, "c n"]:
