@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from pinn_core.geometry.curves import Curve, Line, Point
+from pinn_core.geometry.curves import Curve, Line, Point, distance
 from pinn_core.geometry.shape import Shape
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Polygon(Shape):
         """Distance from the edges, negative inside."""
         import shapely
 
-        away = shapely.distance(self._polygon.exterior, shapely.points(points))
+        away = np.min([distance(edge, points) for _, edge in self.outlines], axis=0)
         return np.where(shapely.contains_xy(self._polygon, *points.T), -away, away)
 
     @property

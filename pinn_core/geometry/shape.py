@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NoReturn
@@ -114,7 +115,7 @@ class Shape(ABC, Operations, Timeless):
 
     def __getstate__(self) -> dict[str, Any]:
         """Its fields alone: what was found out about it is found again."""
-        return {name: vars(self)[name] for name in self.__dataclass_fields__}  # type: ignore[attr-defined]
+        return {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
 
     def _refuse(self, name: str) -> NoReturn:
         allowed = f"allowed: {', '.join(self.parts)}{closest(name, self.parts)}"
