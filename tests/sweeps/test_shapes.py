@@ -38,18 +38,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "own"
 
 
-def run(*words: str) -> tuple[int, str]:
-    command = ["run", "own/bracket.yaml", "--executor", "inline", *SMALL, *words]
-    result = CliRunner().invoke(app, command)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stderr
-
-
 def test_the_example_runs_and_predicts_within_its_shape(folder: Path) -> None:
-    code, complaint = run()
-    assert code == 0, complaint
-    best = ps.load("bracket", plugins=["own/bracket.py"]).best("sobol")
+    best = ps.run("own/bracket.yaml", SMALL, executor="inline").best("sobol")
     assert best.predict([[-0.9, 0.9], [0.9, -0.9]], "residual").shape == (2, 1)
     with pytest.raises(ValueError, match=r"1 of 1 lie outside the domain, .*inside"):
         best.predict([[-0.5, -0.5]])  # in the hole
@@ -71,7 +61,7 @@ def test_the_example_keeps_the_contract(folder: Path) -> None:
         (
             "ps.clipped(BRACKET, problem",
             "ps.lattice(ps.Box((-1.0, -1.0), (1.0, 1.0)), problem",
-            "points outside its domain, the first is (-0.7, -0.5)",
+            "29 points outside its domain, the first is (",
         ),
     ],
 )
@@ -82,8 +72,8 @@ def test_a_wrong_shape_is_refused_before_anything_is_made(
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
-    code, said = run()
-    assert code == 2, said
-    assert complaint in said
-    assert said.startswith("pinn-sweep: ") and "Traceback" not in said
+    result = CliRunner().invoke(app, ["run", "own/bracket.yaml", *SMALL])
+    assert result.exit_code == 2, result.output
+    assert complaint in result.stderr
+    assert result.stderr.startswith("pinn-sweep: ") and "Traceback" not in result.stderr
     assert [entry.name for entry in folder.parent.iterdir()] == ["own"]
