@@ -43,7 +43,8 @@ class BoundaryPart(Timeless):
 
     def holds(self, points: Float[ndarray, "n 2"], slack: float = 0.0) -> Bool[ndarray, " n"]:
         """Which points lie on it up to rounding, or ``slack`` of its length beside it."""
-        return self._distances(points).min(axis=0) <= (TOLERANCE + slack) * self.measure
+        away = self._distances(points).min(axis=0)
+        return np.asarray(away <= (TOLERANCE + slack) * self.measure)
 
     def at(self, unit: Float[ndarray, "*n 2"]) -> Float[ndarray, "*n 2"]:
         """Points at the shares ``unit[..., 0]`` of the length."""

@@ -42,7 +42,7 @@ class Difference(Combined):
 
     def level(self, points: Float[ndarray, "n 2"]) -> Float[ndarray, " n"]:
         """Negative inside the first and outside the second."""
-        return np.maximum(self.first.level(points), -self.second.level(points))
+        return np.asarray(np.maximum(self.first.level(points), -self.second.level(points)))
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,7 +53,7 @@ class Union(Combined):
 
     def level(self, points: Float[ndarray, "n 2"]) -> Float[ndarray, " n"]:
         """Negative inside one of them."""
-        return np.minimum(self.first.level(points), self.second.level(points))
+        return np.asarray(np.minimum(self.first.level(points), self.second.level(points)))
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,4 +64,4 @@ class Intersection(Combined):
 
     def level(self, points: Float[ndarray, "n 2"]) -> Float[ndarray, " n"]:
         """Negative inside both."""
-        return np.maximum(self.first.level(points), self.second.level(points))
+        return np.asarray(np.maximum(self.first.level(points), self.second.level(points)))

@@ -161,7 +161,7 @@ def crossings(curve: Curve, other: Curve, tolerance: float) -> list[float]:
 def distance(curve: Curve, points: Float[ndarray, "n 2"]) -> Float[ndarray, " n"]:
     """How far points are from a curve."""
     away = points - curve.at(curve.nearest(points))
-    return np.hypot(away[:, 0], away[:, 1])
+    return np.asarray(np.hypot(away[:, 0], away[:, 1]))
 
 
 def _meet(one: Curve, other: Curve) -> list[Point]:

@@ -32,7 +32,7 @@ class Disc(Shape):
     def level(self, points: Float[ndarray, "n 2"]) -> Float[ndarray, " n"]:
         """Distance from the circle, negative inside."""
         away = points - np.asarray(self.centre)
-        return np.hypot(away[:, 0], away[:, 1]) - self.radius
+        return np.asarray(np.hypot(away[:, 0], away[:, 1])) - self.radius
 
     @property
     def outlines(self) -> tuple[tuple[str, Curve], ...]:

@@ -52,7 +52,8 @@ class Polygon(Shape):
         import shapely
 
         away = np.min([distance(edge, points) for _, edge in self.outlines], axis=0)
-        return np.where(shapely.contains_xy(self._polygon, *points.T), -away, away)
+        inside = shapely.contains_xy(self._polygon, *points.T)
+        return np.asarray(np.where(inside, -away, away))
 
     @property
     def outlines(self) -> tuple[tuple[str, Curve], ...]:
@@ -72,8 +73,10 @@ class Polygon(Shape):
             return "a coordinate is not finite"
         if len(set(self.corners)) < len(self.corners):
             return "a corner comes twice"
-        valid = shapely.is_valid(self._polygon)
-        return "" if valid else str(shapely.is_valid_reason(self._polygon))
+        if shapely.is_valid(self._polygon):
+            return ""
+        reason, _, place = str(shapely.is_valid_reason(self._polygon)).partition("[")
+        return f"{reason} at ({place.rstrip(']')})"
 
     @cached_property
     def _polygon(self) -> "shapely.Polygon":

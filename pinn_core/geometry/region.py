@@ -31,6 +31,9 @@ class Region(Protocol):
     def measure(self) -> float:
         """Length, area or volume, of as many dimensions as it has."""
 
+    def __hash__(self) -> int:
+        """Regions are frozen data."""
+
     def holds(self, points: Float[ndarray, "n d"], slack: float = 0.0) -> Bool[ndarray, " n"]:
         """Which points lie in it, or as near as ``slack`` times its size; NaN does not."""
 

@@ -102,16 +102,16 @@ class Shape(ABC, Operations, Timeless):
 
     def holds(self, points: Float[ndarray, "n 2"], slack: float = 0.0) -> Bool[ndarray, " n"]:
         """Which points lie in the shape or on its boundary, up to rounding and ``slack``."""
-        return self.level(points) <= (TOLERANCE + slack) * self._size
+        return np.asarray(self.level(points) <= (TOLERANCE + slack) * self._size)
 
     def at(self, unit: Float[ndarray, "*n 2"]) -> Float[ndarray, "*n 2"]:
         """Points of the unit square as points of the shape."""
-        return self._slices.at(unit.reshape(-1, 2)).reshape(unit.shape)
+        return np.asarray(self._slices.at(unit.reshape(-1, 2)).reshape(unit.shape))
 
     def spaced(self, spacing: Sequence[float]) -> Float[ndarray, "n 2"]:
         """Points of its bounding box's grid that lie inside or on the boundary."""
         points = Box(self.low, self.high).spaced(spacing)
-        return points[self.holds(points)]
+        return np.asarray(points[self.holds(points)])
 
     def __getstate__(self) -> dict[str, Any]:
         """Its fields alone: what was found out about it is found again."""

@@ -143,4 +143,4 @@ class Slices:
             with np.errstate(all="ignore"):
                 guess = x - over / self._length(x)
             x = np.where((guess >= low) & (guess <= high), guess, (low + high) / 2)
-        return np.clip(x, nodes[0], np.nextafter(nodes[-1], -np.inf))
+        return np.asarray(np.clip(x, nodes[0], np.nextafter(nodes[-1], -np.inf)))

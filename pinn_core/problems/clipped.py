@@ -60,7 +60,7 @@ def _regions(conditions: Conditions) -> tuple[Region, ...]:
 
 
 def _spacing(domain: Region, counts: Sequence[int]) -> ndarray:
-    return domain.extent / (np.asarray(counts, dtype=float) - 1)
+    return np.asarray(domain.extent / (np.asarray(counts, dtype=float) - 1))
 
 
 def _free(region: Region) -> list[int]:

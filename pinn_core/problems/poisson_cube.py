@@ -95,7 +95,7 @@ class PoissonCube(Problem):
     def exact(self, points: Float[ndarray, "n d"]) -> Float[ndarray, "n 1"]:
         """The product of sines."""
         waves: ndarray = np.sqrt(2) * np.sin(np.pi * points)
-        return waves.prod(axis=1, keepdims=True)
+        return np.asarray(waves.prod(axis=1, keepdims=True))
 
     def grid(self) -> Grid:
         """Scattered points."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import ClassVar, Literal
 
+import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
@@ -81,7 +82,7 @@ class PoissonDisc(Problem):
 
     def exact(self, points: Float[ndarray, "n 2"]) -> Float[ndarray, "n 1"]:
         """The paraboloid (1 - r^2) / 4."""
-        return (1.0 - points[:, :1] ** 2 - points[:, 1:] ** 2) / 4
+        return np.asarray(1.0 - points[:, :1] ** 2 - points[:, 1:] ** 2) / 4
 
     def grid(self) -> Grid:
         """Equally spaced points inside, and along the circle at the same distance."""

@@ -43,4 +43,4 @@ def _sequence(count: int, dimensions: int) -> ndarray:
 
     doublings = max(0, int(count - 1).bit_length())
     points: ndarray = qmc.Sobol(dimensions, scramble=False).random_base2(doublings)[:count]
-    return points + 0.5 / 2**doublings
+    return np.asarray(points + 0.5 / 2**doublings)
