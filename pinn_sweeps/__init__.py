@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from pinn_core.problems import Points as Points
     from pinn_core.problems import Problem as Problem
     from pinn_core.problems import Segment as Segment
+    from pinn_core.problems import Unknown as Unknown
     from pinn_core.problems import neumann as neumann
     from pinn_core.problems import robin as robin
     from pinn_core.problems.clipped import clipped as clipped
@@ -139,7 +140,7 @@ _WHERE = {
     "pinn_core.probes": ("PROBES", "Column", "Moment", "Probe"),
     "pinn_core.problems": (
         *("PROBLEMS", "Box", "Combination", "Condition", "Conditions", "Grid", "Hard", "Heat"),
-        *("Points", "Problem", "Segment", "neumann", "robin"),
+        *("Points", "Problem", "Segment", "Unknown", "neumann", "robin"),
     ),
     "pinn_core.problems.clipped": ("clipped", "clipped_size"),
     "pinn_core.problems.lattice": ("lattice", "mesh"),

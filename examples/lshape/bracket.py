@@ -29,6 +29,7 @@ class Bracket(ps.Problem):
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
     linear: ClassVar[bool] = True
+    reference: ClassVar[str] = "closed form"
 
     points_per_axis: int = 41
     alpha: float = 2.0

@@ -20,22 +20,31 @@ APART = 1e-9
 
 
 def clipped(
-    domain: Region, conditions: Conditions, counts: Sequence[int], solution: Solution
+    domain: Region,
+    conditions: Conditions,
+    counts: Sequence[int],
+    solution: Solution | None = None,
+    outputs: int = 1,
 ) -> Grid:
     """The points inside of a grid with so many points along each axis of the bounding box.
 
     Supervised points lie equally spaced by arc length on each region of the conditions (at
-    about the same distance, at the grid's times); ``solution`` gives (n, k) for points (n, d).
+    about the same distance, at the grid's times); ``solution`` gives (n, k) for points (n, d), None
+    where the problem has no reference: then there are so many ``outputs``.
     Raises ``ValueError`` where the grid is so coarse that no point lies inside.
     """
     regions = _regions(conditions)
     interior, supervised = _points(domain, regions, tuple(counts))
 
-    def known(points: ndarray) -> Points:
-        solved = np.asarray(solution(points), dtype=np.float64)
-        return Points(points, solved, solved)
+    return Grid(*(solved(points, solution, outputs) for points in (interior, supervised)))
 
-    return Grid(known(interior), known(supervised))
+
+def solved(points: ndarray, solution: Solution | None, outputs: int) -> Points:
+    """Points with their solution, if it is known."""
+    if solution is None:
+        return Points.without_solution(points, outputs)
+    values = np.asarray(solution(points), dtype=np.float64)
+    return Points(points, values, values)
 
 
 def clipped_size(domain: Region, conditions: Conditions, counts: Sequence[int]) -> tuple[int, int]:

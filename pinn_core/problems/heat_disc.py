@@ -21,7 +21,7 @@ from pinn_core.geometry import Disc, Over
 from pinn_core.problems.clipped import clipped, clipped_size
 from pinn_core.problems.conditions import Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
-from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem, Reference
 from pinn_core.tensors import Tensor
 
 ZEROS = (2.404825557695773, 3.8317059702075125)
@@ -46,6 +46,7 @@ class HeatDisc(Problem):
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y", "t")
     time_points: ClassVar[str] = "points_per_axis"
+    reference: ClassVar[Reference] = "closed form"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True
 

@@ -22,7 +22,7 @@ from pinn_core.geometry import Disc, Shape
 from pinn_core.problems.clipped import clipped, clipped_size
 from pinn_core.problems.conditions import Condition, Conditions, Segment, neumann, robin
 from pinn_core.problems.hard import Hard
-from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem, Reference
 from pinn_core.tensors import Tensor
 
 _D = Derivatives("x", "y")
@@ -42,6 +42,7 @@ class PoissonAnnulus(Problem):
     """
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
+    reference: ClassVar[Reference] = "closed form"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True
 

@@ -19,7 +19,7 @@ from pinn_core.engine.taylor import Taylor
 from pinn_core.geometry import Box
 from pinn_core.problems.conditions import Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
-from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem, Reference
 from pinn_core.problems.scattered import scattered
 from pinn_core.tensors import Tensor, torch
 
@@ -39,6 +39,7 @@ class PoissonCube(Problem):
         (2048, 3)
     """
 
+    reference: ClassVar[Reference] = "closed form"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True
 

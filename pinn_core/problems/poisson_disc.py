@@ -18,7 +18,7 @@ from pinn_core.geometry import Disc
 from pinn_core.problems.clipped import clipped, clipped_size
 from pinn_core.problems.conditions import Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
-from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem, Reference
 from pinn_core.tensors import Tensor
 
 _D = Derivatives("x", "y")
@@ -37,6 +37,7 @@ class PoissonDisc(Problem):
     """
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
+    reference: ClassVar[Reference] = "closed form"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True
 

@@ -14,7 +14,10 @@ from pinn_core.geometry import Box, Region
 from pinn_core.parts import Family, Part
 from pinn_core.problems.conditions import Conditions
 from pinn_core.problems.hard import Hard
+from pinn_core.problems.unknowns import Unknowns
 from pinn_core.tensors import Tensor
+
+Reference = Literal["closed form", "solver", "none"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,12 @@ class Points:
     coordinates: Float[ndarray, "n d"]
     reference: Float[ndarray, "n k"]
     exact: Float[ndarray, "n k"]
+
+    @classmethod
+    def without_solution(cls, coordinates: Float[ndarray, "n d"], outputs: int) -> "Points":
+        """Points at which no component of the solution is known."""
+        unknown = np.full((len(coordinates), outputs), np.nan)
+        return cls(coordinates, unknown, unknown)
 
 
 @dataclass(frozen=True)
@@ -49,9 +58,13 @@ class Grid:
         somewhere, everywhere = known.any(axis=0), known.all(axis=0)
         return bool(everywhere.any() and (everywhere == somewhere).all())
 
-    def fills(self, box: Box) -> bool:
-        """Whether they are a whole lattice over the box (far ends may be open) or scattered."""
-        if self.scattered:
+    def fills(self, domain: Region) -> bool:
+        """Whether there are points all over the domain.
+
+        Of a box: a whole lattice, but for open far ends, or scattered points. A domain with a shape
+        of its own is no larger than the problem.
+        """
+        if self.scattered or not isinstance(domain, Box):
             return True
         parts = (self.interior, self.supervised)
         points = np.unique(np.concatenate([part.coordinates for part in parts]), axis=0)
@@ -59,9 +72,9 @@ class Grid:
         if len(points) < prod(map(len, axes)):
             return False
         ends = [(axis[0], axis[-1] + np.diff(axis).max(initial=0.0)) for axis in axes]
-        slack = 1e-9 * box.extent
+        slack = 1e-9 * domain.extent
         firsts, nexts = np.transpose(ends)
-        return bool((firsts <= box.low + slack).all() and (nexts >= box.high - slack).all())
+        return bool((firsts <= domain.low + slack).all() and (nexts >= domain.high - slack).all())
 
 
 class Problem(Part):
@@ -69,6 +82,9 @@ class Problem(Part):
 
     coordinates: ClassVar[tuple[str, ...]]
     outputs: ClassVar[int] = 1
+    reference: ClassVar[Reference] = "solver"
+    """Where the solution comes from that runs are compared with; with ``none`` there is none, and
+    nothing that needs one is recorded."""
     linear: ClassVar[bool] = False
     """Whether there is one output, and residual i is operator i's channel plus a known function."""
     error_outputs: ClassVar[tuple[tuple[Operator, int], ...]] = ()
@@ -101,6 +117,19 @@ class Problem(Part):
     @abstractmethod
     def operators(self) -> tuple[Operator, ...]:
         """What the residual needs besides the value, in the order of the channels."""
+
+    @property
+    def unknowns(self) -> Unknowns:
+        """Coefficients that are trained beside the network, by name; an inverse problem has some.
+
+        ``residual`` finds their values with ``unknown``.
+        """
+        return {}
+
+    def unknown(self, channels: Float[Tensor, "m c n k"], name: str) -> Float[Tensor, "m n 1"]:
+        """The present value of an unknown, the same at all points."""
+        names = list(self.unknowns)
+        return channels[:, channels.shape[1] - len(names) + names.index(name), :, :1]
 
     @abstractmethod
     def residual(

@@ -1,13 +1,12 @@
 """The grid of a problem in many dimensions: points of low discrepancy instead of n^d."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy import ndarray
 
 from pinn_core.geometry import Region
+from pinn_core.problems.clipped import Solution, solved
 from pinn_core.problems.conditions import Conditions
-from pinn_core.problems.problem import Grid, Points
+from pinn_core.problems.problem import Grid
 
 
 def scattered(
@@ -15,12 +14,13 @@ def scattered(
     conditions: Conditions,
     inside: int,
     on_each: int,
-    solution: Callable[[ndarray], ndarray],
+    solution: Solution | None = None,
+    outputs: int = 1,
 ) -> Grid:
     """So many points inside, and so many on each segment of each condition, always the same.
 
     They are those of Sobol sequences (Sobol 1967), shifted off the axes; ``solution`` gives (n, k)
-    for points (n, d).
+    for points (n, d), None where the problem has no reference and so many ``outputs``.
     """
     dimensions = len(domain.low)
     unit = _sequence(inside, 1 + dimensions)
@@ -30,12 +30,8 @@ def scattered(
     supervised = np.concatenate(
         [segment.at(numbers[:, :-1], numbers[:, -1]) for segment in segments]
     )
-
-    def known(points: ndarray) -> Points:
-        solved = np.asarray(solution(points), dtype=np.float64)
-        return Points(points, solved, solved)
-
-    return Grid(known(interior), known(supervised), scattered=True)
+    known = (solved(points, solution, outputs) for points in (interior, supervised))
+    return Grid(*known, scattered=True)
 
 
 def _sequence(count: int, dimensions: int) -> ndarray:

@@ -77,8 +77,7 @@ def snapshot_bytes(configuration: Configuration, *, in_memory: bool = False) -> 
     if configuration.record.parameters == "none":
         return 0
     count = len(_cadence(configuration).steps(configuration.steps)) + (not in_memory)
-    size = configuration.network.parametrization_of(configuration.stack()).size
-    return count * size * bytes_of(configuration.precision)
+    return count * configuration.size * bytes_of(configuration.precision)
 
 
 def _cadence(configuration: Configuration) -> Cadence:

@@ -17,7 +17,6 @@ from pinn_core.engine.operators import Operator
 from pinn_core.engine.taylor import Taylor
 from pinn_core.problems import (
     PROBLEMS,
-    Box,
     Condition,
     Convection,
     HeatDisc,
@@ -287,8 +286,7 @@ def test_the_grid_knows_the_solution_and_fills_the_box(kind: str) -> None:
     grid = problem.grid()
     assert grid.knows("reference")
     assert grid.knows("exact")
-    if isinstance(problem.domain, Box):
-        assert grid.fills(problem.domain)
+    assert grid.fills(problem.domain)
     for points in (grid.interior, grid.supervised):
         assert problem.domain.holds(points.coordinates).all()
 
