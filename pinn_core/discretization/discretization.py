@@ -1,6 +1,6 @@
 """A pack's networks on a problem's points: values, residuals and the sets of points they need."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from pinn_core.discretization.ansatz import RAW, Ansatz, Constraints
 from pinn_core.inputs import Inputs, Periodic
 from pinn_core.networks import Network
 from pinn_core.problems import Condition, Points, Problem
+from pinn_core.problems.conditions import Target
 from pinn_core.problems.residual_form import traced
 from pinn_core.randomness import generator
 from pinn_core.tensors import Tensor, torch
@@ -260,25 +261,21 @@ def tables(
 ) -> dict[str, Float[ndarray, "_ n _"]]:
     """The same for given points of every segment, which members may share (m = 1) or not."""
     total = sum(points.shape[1] for points in segments)
-    targets = [
-        segment.target(points.reshape(-1, points.shape[2])).reshape(*points.shape[:2], -1)
-        for segment, points in zip(condition.segments, segments, strict=True)
-    ]
+
+    def joined(functions: Iterable[Target]) -> Float[ndarray, "_ n _"]:
+        own = [
+            function(points.reshape(-1, points.shape[2])).reshape(*points.shape[:2], -1)
+            for function, points in zip(functions, segments, strict=True)
+        ]
+        return np.concatenate(own, axis=1)
+
     found = {
         "coordinates": np.concatenate(segments, axis=1),
-        "target": np.concatenate(targets, axis=1),
+        "target": joined(segment.target for segment in condition.segments),
     }
     if condition.combined:
-        found[COEFFICIENTS] = np.concatenate(
-            [
-                segment.coefficients(points.reshape(-1, points.shape[2])).reshape(
-                    *points.shape[:2], -1
-                )
-                for segment, points in zip(condition.segments, segments, strict=True)
-                if segment.coefficients is not None
-            ],
-            axis=1,
-        )
+        known = (segment.coefficients for segment in condition.segments)
+        found[COEFFICIENTS] = joined(each for each in known if each is not None)
     if len(segments) == 1:
         return found
     shares = [np.full((1, points.shape[1], 1), total / points.shape[1]) for points in segments]

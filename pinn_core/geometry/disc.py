@@ -25,7 +25,9 @@ class Disc(Shape):
     name: str = "circle"
 
     def __post_init__(self) -> None:
-        finite(**{"centre[0]": self.centre[0], "centre[1]": self.centre[1]})
+        x, y = map(float, self.centre)
+        object.__setattr__(self, "centre", (x, y))
+        finite(**{"centre[0]": x, "centre[1]": y})
         above(0, radius=self.radius)
         super().__post_init__()
 

@@ -36,7 +36,7 @@ def clipped(
     regions = _regions(conditions)
     interior, supervised = _points(domain, regions, tuple(counts))
 
-    return Grid(*(solved(points, solution, outputs) for points in (interior, supervised)))
+    return Grid(solved(interior, solution, outputs), solved(supervised, solution, outputs))
 
 
 def solved(points: ndarray, solution: Solution | None, outputs: int) -> Points:

@@ -125,25 +125,24 @@ Conditions = Mapping[str, Condition]
 
 
 def neumann(
-    parts: BoundaryPart | Over | Sequence[BoundaryPart | Over],
-    target: Target = nothing,
-    output: int = 0,
+    parts: Region | Sequence[Region], target: Target = nothing, output: int = 0
 ) -> Condition:
     """The derivative along the outward normal is ``target`` (n, 1) of the points (n, d).
 
-    ``parts`` are parts of a boundary; several are taken together, each with a mean of its own.
+    ``parts`` are parts of a shape's boundary, with or without time; of several each has a mean of
+    its own. Raises ``ValueError`` for a region without normals.
 
     >>> from pinn_core.geometry import Disc
     >>> ring = Disc((0.0, 0.0), 2.0, "outer") - Disc((0.0, 0.0), 1.0, "inner")
     >>> len(neumann(ring.part("inner")).operators)
     2
     """
-    return robin(parts, None, target, output)
+    return _along_normals(parts, None, target, output)
 
 
 def robin(
-    parts: BoundaryPart | Over | Sequence[BoundaryPart | Over],
-    alpha: float | Target | None,
+    parts: Region | Sequence[Region],
+    alpha: float | Target,
     target: Target = nothing,
     output: int = 0,
 ) -> Condition:
@@ -151,13 +150,31 @@ def robin(
 
     ``alpha`` is a number, or a function of points (n, d) that gives (n, 1).
     """
-    several = [parts] if isinstance(parts, BoundaryPart | Over) else list(parts)
+    return _along_normals(parts, alpha, target, output)
+
+
+def _along_normals(
+    parts: Region | Sequence[Region], alpha: float | Target | None, target: Target, output: int
+) -> Condition:
+    several = [parts] if isinstance(parts, Region) else parts
     slopes = tuple((Operator(first={axis: 1.0}), output) for axis in (0, 1))
     entries = slopes if alpha is None else (*slopes, (IDENTITY, output))
     segments = tuple(
-        Segment((part,), target, partial(_coefficients, part, alpha)) for part in several
+        Segment((part,), target, partial(_coefficients, _with_normals(part), alpha))
+        for part in several
     )
     return Condition(segments, (Combination(entries),))
+
+
+def _with_normals(part: Region) -> BoundaryPart | Over:
+    base = part.base if isinstance(part, Over) else part
+    if not isinstance(base, BoundaryPart):
+        raise ValueError(
+            f"a condition on the normal needs a part of a shape's boundary, found {part}; of a "
+            f"rectangle it is rectangle.shape.part(..)"
+        )
+    assert isinstance(part, BoundaryPart | Over)
+    return part
 
 
 def _coefficients(

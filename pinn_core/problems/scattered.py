@@ -30,8 +30,8 @@ def scattered(
     supervised = np.concatenate(
         [segment.at(numbers[:, :-1], numbers[:, -1]) for segment in segments]
     )
-    known = (solved(points, solution, outputs) for points in (interior, supervised))
-    return Grid(*known, scattered=True)
+    inner, outer = (solved(points, solution, outputs) for points in (interior, supervised))
+    return Grid(inner, outer, scattered=True)
 
 
 def _sequence(count: int, dimensions: int) -> ndarray:

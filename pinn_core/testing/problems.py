@@ -51,9 +51,8 @@ def check_problem(problem: Problem) -> None:
                     segment.coefficients(on).shape,
                     (len(on), sum(map(len, stated.sums))),
                 )
-                demand(
-                    shape == wanted, f"{name}: {condition!r} has {shape} coefficients, not {wanted}"
-                )
+                right = shape == wanted
+                demand(right, f"{name}: coefficients of {condition!r} are {shape}, not {wanted}")
             shape, wanted = segment.target(on).shape, (len(on), len(stated.quantities))
             demand(shape == wanted, f"{name}: targets of {condition!r} are {shape}, not {wanted}")
     _check_residual(problem)

@@ -17,6 +17,7 @@ from pinn_core.engine.operators import Operator
 from pinn_core.objectives.tangent_kernel import jacobian, traces
 from pinn_core.objectives.terms import Term, no_factors, problem_terms
 from pinn_core.problems import (
+    Box,
     Conditions,
     Convection,
     Helmholtz,
@@ -127,6 +128,15 @@ def mismatch(disc: Discretization, theta: Tensor, name: str) -> list[Tensor]:
             ]
         found.append(torch.cat(value, 1) - torch.from_numpy(segment.target(own)))
     return found
+
+
+def test_a_face_of_a_box_has_no_normals() -> None:
+    box = Box((0.0, 0.0), (1.0, 1.0))
+    assert neumann(box.shape.part("left")).segments[0].coefficients is not None
+    with pytest.raises(ValueError, match=r"needs a part of a shape's boundary, found Box"):
+        neumann(box.face(0, 0.0))
+    with pytest.raises(ValueError, match=r"needs a part of a shape's boundary, found Over"):
+        robin(box.shape.over(0.0, 1.0), 1.0)
 
 
 @pytest.mark.parametrize(("problem", "name"), TERMS)
