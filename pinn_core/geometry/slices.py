@@ -78,7 +78,8 @@ class Slices:
         lengths = np.nan_to_num(heights[1::2] - heights[::2])  # of every part inside, upwards
         done = np.cumsum(lengths, axis=0)
         wanted = unit[:, 1] * done[-1]
-        part = np.minimum((done <= wanted).sum(axis=0), len(lengths) - 1)
+        last = np.isfinite(heights[1::2]).sum(axis=0) - 1
+        part = np.minimum((done <= wanted).sum(axis=0), last)
         here = np.arange(len(x))
         y = heights[2 * part, here] + wanted - (done - lengths)[part, here]
         return np.stack([x, np.clip(y, heights[2 * part, here], heights[2 * part + 1, here])], 1)
