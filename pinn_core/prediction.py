@@ -12,7 +12,7 @@ from pinn_core.discretization.ansatz import Ansatz
 from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.engine.precision import matrix_products
 from pinn_core.engine.stack import padded
-from pinn_core.geometry import Box
+from pinn_core.geometry import in_words
 from pinn_core.problems import Problem
 from pinn_core.tensors import Tensor, torch
 
@@ -152,14 +152,10 @@ class Solution:
         outside = np.flatnonzero(~domain.holds(given, SLACK))
         if len(outside):
             first = outside[0]
-            box = ", ".join(
-                f"{low:g} <= {name} <= {high:g}"
-                for name, low, high in zip(coordinates, domain.low, domain.high, strict=True)
-            )
             raise ValueError(
                 f"points: {len(outside)} of {len(given)} lie outside the domain, the first is "
-                f"point {first}, ({', '.join(map(str, given[first].tolist()))}); allowed: {box}"
-                f"{'' if isinstance(domain, Box) else f', inside {domain}'}{self._why()}"
+                f"point {first}, ({', '.join(map(str, given[first].tolist()))}); allowed: "
+                f"{in_words(domain, coordinates)}{self._why()}"
             )
         return given
 

@@ -15,6 +15,7 @@ from pinn_core.geometry.over import Over
 from pinn_core.geometry.polygon import Polygon
 from pinn_core.geometry.region import Region
 from pinn_core.geometry.shape import Shape
+from pinn_core.geometry.words import in_words
 
 __all__ = [
     "BoundaryPart",
@@ -25,6 +26,7 @@ __all__ = [
     "Region",
     "Shape",
     "difference",
+    "in_words",
     "intersection",
     "union",
 ]

@@ -65,6 +65,11 @@ class Cavity(Problem):
         return (n - 2) ** 2, 4 * (n - 1)
 
     @property
+    def components(self) -> tuple[str, ...]:
+        """The velocity and the pressure."""
+        return ("u", "v", "p")
+
+    @property
     def domain(self) -> Box:
         """The unit square."""
         return SQUARE

@@ -58,6 +58,11 @@ class CavityStream(Problem):
         return (n - 2) ** 2, 4 * (n - 1)
 
     @property
+    def components(self) -> tuple[str, ...]:
+        """The stream function and the pressure."""
+        return ("psi", "p")
+
+    @property
     def domain(self) -> Box:
         """The unit square."""
         return SQUARE

@@ -23,14 +23,14 @@ from pinn_core.problems.problem import PROBLEMS, Grid, Problem, Reference
 from pinn_core.problems.scattered import scattered
 from pinn_core.tensors import Tensor, torch
 
-LETTERS = "xyzuvwpqrs"
+LETTERS = "xyzvwpqrsk"
 """Names of the coordinates, as many as there may be."""
 
 
 @PROBLEMS.register("poisson_cube")
 @dataclass(frozen=True, kw_only=True)
 class PoissonCube(Problem):
-    """Poisson equation on the unit cube of ``dimensions`` coordinates (x, y, z, u, v, w, ...).
+    """Poisson equation on the unit cube of ``dimensions`` coordinates (x, y, z, v, w, ...).
 
     ``points_inside`` collocation points and ``points_outside`` supervised ones on the faces, of low
     discrepancy, the same in every run.

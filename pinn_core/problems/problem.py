@@ -94,6 +94,12 @@ class Problem(Part):
     """The field that holds the grid's number of time levels, if time is a coordinate."""
 
     @property
+    def components(self) -> tuple[str, ...]:
+        """Names of the outputs, by which observations speak of them: u, or u1, u2 and so on."""
+        numbers = range(1, self.outputs + 1)
+        return ("u",) if self.outputs == 1 else tuple(f"u{number}" for number in numbers)
+
+    @property
     @abstractmethod
     def domain(self) -> Region:
         """Where the equation holds: a box, or a shape with or without time."""

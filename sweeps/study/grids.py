@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pinn_core.geometry import in_words
 from pinn_core.objectives import OBJECTIVES, Regression
 from pinn_core.problems import Grid, Problem
 from pinn_core.problems.unknowns import unused
@@ -54,7 +55,8 @@ def _check_inside(model: str, problem: Problem, grid: Grid) -> None:
             first = ", ".join(f"{x:g}" for x in outside[0])
             message = (
                 f"the grid of problem {problem.kind} has {len(outside)} points outside its domain, "
-                f"the first is ({first}), allowed: {problem.domain}"
+                f"the first is ({first}), allowed: "
+                f"{in_words(problem.domain, problem.coordinates)}"
             )
             raise Wrong(("models", model), message)
 
