@@ -12,6 +12,7 @@ from pinn_core.discretization.ansatz import Ansatz
 from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.engine.precision import matrix_products
 from pinn_core.engine.stack import padded
+from pinn_core.geometry import in_words
 from pinn_core.problems import Problem
 from pinn_core.tensors import Tensor, torch
 
@@ -148,19 +149,13 @@ class Solution:
                 f"points: found an array of the shape {list(given.shape)}, allowed: "
                 f"[n, {len(coordinates)}], the coordinates {', '.join(coordinates)}"
             )
-        slack = SLACK * domain.extent
-        inside = (given >= domain.low - slack) & (given <= domain.high + slack)  # NaN is not
-        outside = np.flatnonzero(~inside.all(axis=1))
+        outside = np.flatnonzero(~domain.holds(given, SLACK))
         if len(outside):
             first = outside[0]
-            box = ", ".join(
-                f"{low:g} <= {name} <= {high:g}"
-                for name, low, high in zip(coordinates, domain.low, domain.high, strict=True)
-            )
             raise ValueError(
                 f"points: {len(outside)} of {len(given)} lie outside the domain, the first is "
-                f"point {first}, ({', '.join(map(str, given[first].tolist()))}); allowed: {box}"
-                f"{self._why()}"
+                f"point {first}, ({', '.join(map(str, given[first].tolist()))}); allowed: "
+                f"{in_words(domain, coordinates)}{self._why()}"
             )
         return given
 

@@ -50,6 +50,14 @@ if TYPE_CHECKING:
     from pinn_core.engine.operators import Derivatives as Derivatives
     from pinn_core.engine.operators import Operator as Operator
     from pinn_core.engine.stack import Stack as Stack
+    from pinn_core.geometry import BoundaryPart as BoundaryPart
+    from pinn_core.geometry import Disc as Disc
+    from pinn_core.geometry import Polygon as Polygon
+    from pinn_core.geometry import Region as Region
+    from pinn_core.geometry import Shape as Shape
+    from pinn_core.geometry import difference as difference
+    from pinn_core.geometry import intersection as intersection
+    from pinn_core.geometry import union as union
     from pinn_core.inputs import INPUTS as INPUTS
     from pinn_core.inputs import Inputs as Inputs
     from pinn_core.networks import NETWORKS as NETWORKS
@@ -77,6 +85,7 @@ if TYPE_CHECKING:
     from pinn_core.probes import Probe as Probe
     from pinn_core.problems import PROBLEMS as PROBLEMS
     from pinn_core.problems import Box as Box
+    from pinn_core.problems import Combination as Combination
     from pinn_core.problems import Condition as Condition
     from pinn_core.problems import Conditions as Conditions
     from pinn_core.problems import Grid as Grid
@@ -86,8 +95,13 @@ if TYPE_CHECKING:
     from pinn_core.problems import Problem as Problem
     from pinn_core.problems import Segment as Segment
     from pinn_core.problems import Unknown as Unknown
+    from pinn_core.problems import neumann as neumann
+    from pinn_core.problems import robin as robin
+    from pinn_core.problems.clipped import clipped as clipped
+    from pinn_core.problems.clipped import clipped_size as clipped_size
     from pinn_core.problems.lattice import lattice as lattice
     from pinn_core.problems.lattice import mesh as mesh
+    from pinn_core.problems.scattered import scattered as scattered
     from pinn_core.records.trajectory import Trajectory as Trajectory
     from pinn_core.samplers import SAMPLERS as SAMPLERS
     from pinn_core.samplers import Sampler as Sampler
@@ -113,6 +127,10 @@ _WHERE = {
     "pinn_core.engine.activations": ("ACTIVATIONS", "by_autograd"),
     "pinn_core.engine.operators": ("Derivatives", "Operator"),
     "pinn_core.engine.stack": ("Stack",),
+    "pinn_core.geometry": (
+        *("BoundaryPart", "Disc", "Polygon", "Region", "Shape"),
+        *("difference", "intersection", "union"),
+    ),
     "pinn_core.inputs": ("INPUTS", "Inputs"),
     "pinn_core.networks": ("NETWORKS", "Mlp", "ModuleNetwork", "Network"),
     "pinn_core.objectives": ("OBJECTIVES", "Objective", "Pinn", "Regression"),
@@ -123,10 +141,12 @@ _WHERE = {
     "pinn_core.prediction": ("Solution",),
     "pinn_core.probes": ("PROBES", "Column", "Moment", "Probe"),
     "pinn_core.problems": (
-        *("PROBLEMS", "Box", "Condition", "Conditions", "Grid", "Hard", "Heat", "Points"),
-        *("Problem", "Segment", "Unknown"),
+        *("PROBLEMS", "Box", "Combination", "Condition", "Conditions", "Grid", "Hard", "Heat"),
+        *("Points", "Problem", "Segment", "Unknown", "neumann", "robin"),
     ),
+    "pinn_core.problems.clipped": ("clipped", "clipped_size"),
     "pinn_core.problems.lattice": ("lattice", "mesh"),
+    "pinn_core.problems.scattered": ("scattered",),
     "pinn_core.records.trajectory": ("Trajectory",),
     "pinn_core.samplers": ("SAMPLERS", "Sampler"),
     "pinn_core.weightings": ("WEIGHTINGS", "Fixed", "View", "Weighting"),

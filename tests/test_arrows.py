@@ -17,7 +17,7 @@ ROOMS = ("pinn_core", "sweeps", "analysis", "benchmarks")
 PACKAGE = ROOMS[:3]
 """What is installed; benchmarks stay in the checkout."""
 
-CORE_NEEDS = {"torch", "numpy", "pyarrow", "scipy", "jaxtyping", "safetensors"}
+CORE_NEEDS = {"torch", "numpy", "pyarrow", "scipy", "jaxtyping", "safetensors", "shapely"}
 """All that one training run may use from outside; not Ray, MLflow, Optuna, pydantic or pandas."""
 
 MAY_READ = ("pinn_core.records.", "pinn_core.messages.")
@@ -28,7 +28,7 @@ FLOORS = {
     "pinn_core": [
         ["checks", "messages", "randomness", "records", "tensors"],
         ["parts"],
-        ["engine", "plugins", "solvers"],
+        ["engine", "geometry", "plugins", "solvers"],
         ["problems", "vectors", "networks"],
         ["inputs", "weightings", "optimizers", "aggregations", "observations"],
         ["discretization", "alignments"],

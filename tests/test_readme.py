@@ -20,10 +20,8 @@ from sweeps.study.study import load_study
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
 
-def block(language: str) -> str:
-    found = re.search(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    assert found is not None
-    return found[1]
+def block(language: str, place: int = 0) -> str:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[place]
 
 
 def test_the_study_file_loads_and_its_defaults_are_written_out(tmp_path: Path) -> None:
@@ -79,3 +77,16 @@ def test_a_problem_of_ones_own_takes_about_fifty_lines_and_trains(
     (trajectory,) = train([Member(configuration, seed=0)])
     loss = trajectory.table["loss/total"].to_pylist()
     assert loss[-1] < loss[0] / 2
+
+
+def test_the_shape_has_the_parts_that_are_listed(tmp_path: Path) -> None:
+    file = tmp_path / "plate.py"
+    file.write_text(block("python", 1), encoding="utf-8")
+    made = runpy.run_path(str(file))
+    assert list(made["PLATE"].parts) == ["bottom", "right", "top", "left", "hole"]
+    held = [
+        s.holds(made["grid"].supervised.coordinates)
+        for c in made["conditions"].values()
+        for s in c.segments
+    ]
+    assert all(on.any() for on in held)

@@ -76,9 +76,9 @@ class Equations:
     def _at(self, condition: Condition, points: Tensor) -> Tensor:
         if not condition.operators:
             values = self._values(points)
-            return values[:, [output for _, output in condition.quantities]]
+            return values[:, [output for ((_, output),) in condition.sums]]
         partials = _Partials(self._values, points)
-        return torch.stack([partials.of(op, out) for op, out in condition.quantities], dim=1)
+        return torch.stack([partials.of(op, out) for ((op, out),) in condition.sums], dim=1)
 
     def _values(self, points: Tensor) -> Tensor:
         return _network(self._stack, self._activation, self._layers, self._encoders, points)

@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from pinn_core.engine.operators import Operator
-from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.geometry import Region
+from pinn_core.problems.conditions import Condition, Conditions
 from pinn_core.problems.problem import Grid, Points, Problem
 from pinn_core.tensors import Tensor
 
@@ -42,7 +43,7 @@ class Window(Problem):
         return self._points
 
     @cached_property
-    def domain(self) -> Box:
+    def domain(self) -> Region:
         """The problem's part between the two times."""
         return self._cut(self._problem.domain)
 
@@ -71,22 +72,27 @@ class Window(Problem):
             return replace(condition, per_member=True)
         unknown = partial(_unknown, len(condition.quantities))
         segments = [
-            Segment(tuple(box.face(self._time, self._start) for box in segment.boxes), unknown)
+            replace(
+                segment,
+                regions=tuple(
+                    region.cut(self._time, self._start, self._start) for region in segment.regions
+                ),
+                target=unknown,
+            )
             for segment in condition.segments
         ]
         return replace(condition, segments=tuple(segments), per_member=True)
 
     def _along(self, condition: Condition) -> Condition:
         segments = [
-            replace(segment, boxes=tuple(self._cut(box) for box in segment.boxes))
+            replace(segment, regions=tuple(map(self._cut, segment.regions)))
             for segment in condition.segments
         ]
         return replace(condition, segments=tuple(segments))
 
-    def _cut(self, box: Box) -> Box:
-        """The part of a box, which reaches over all of the problem's time."""
-        first, last = (box.face(self._time, time) for time in (self._start, self._end))
-        return Box(first.low, last.high)
+    def _cut(self, region: Region) -> Region:
+        """The part of a region, which reaches over all of the problem's time."""
+        return region.cut(self._time, self._start, self._end)
 
     def grid(self) -> Grid:
         """The problem's points in the window; the start's again, without solutions."""
@@ -130,8 +136,8 @@ def at_the_start(problem: Problem) -> Mapping[str, bool]:
     low, high = problem.domain.low[time], problem.domain.high[time]
     found = {}
     for name, condition in problem.conditions.items():
-        boxes = [box for segment in condition.segments for box in segment.boxes]
-        times = {(box.low[time], box.high[time]) for box in boxes}
+        regions = [region for segment in condition.segments for region in segment.regions]
+        times = {(region.low[time], region.high[time]) for region in regions}
         if times not in ({(low, low)}, {(low, high)}):
             raise ValueError(
                 f"stages marching needs conditions at the first time or along all of it: "

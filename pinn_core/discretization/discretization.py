@@ -1,6 +1,6 @@
 """A pack's networks on a problem's points: values, residuals and the sets of points they need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,12 +13,13 @@ from pinn_core.inputs import Inputs, Periodic
 from pinn_core.networks import Network
 from pinn_core.observations import Observations
 from pinn_core.problems import Condition, Points, Problem
+from pinn_core.problems.conditions import Target
 from pinn_core.problems.residual_form import traced
 from pinn_core.randomness import generator
 from pinn_core.tensors import Tensor, torch
 
 COEFFICIENTS = "coefficients"
-"""The table of a point set that holds what the residual's polynomials take of the points."""
+"""The table of a point set that holds the coefficients by which a term takes its channels."""
 
 FIXED_POINTS_SEED = 0
 """Fixed subsets of points are the same for every run, so that runs differ in what they study."""
@@ -90,6 +91,12 @@ class PointSet:
         rows = torch.from_numpy(np.sort(rng.choice(len(self), count, replace=False)))
         chosen = rows.to(self.coordinates.device)
         return PointSet({name: table[:, chosen] for name, table in self.tables.items()})
+
+    def one_by_one(self, count: int) -> Iterator["PointSet"]:
+        """Points of one member, ``count`` at a time, each as if it were a member's only one."""
+        parts = {name: self[name].transpose(0, 1).split(count) for name in self.tables}
+        for tables in zip(*parts.values(), strict=True):
+            yield PointSet(dict(zip(parts, tables, strict=True)))
 
     def with_table(self, name: str, table: Float[Tensor, "_ _ _"]) -> "PointSet":
         """The same points with another table."""
@@ -250,7 +257,7 @@ def supervised_targets(problem: Problem, supervised: Points) -> dict[str, Float[
         if not condition.plain:
             continue
         targets, shares = np.zeros((2, len(points), problem.outputs))
-        outputs = [output for _, output in condition.quantities]
+        outputs = [output for ((_, output),) in condition.places]
         for segment in condition.segments:
             on = segment.holds(points)
             where = np.ix_(np.flatnonzero(on), np.asarray(outputs))
@@ -277,14 +284,21 @@ def tables(
 ) -> dict[str, Float[ndarray, "_ n _"]]:
     """The same for given points of every segment, which members may share (m = 1) or not."""
     total = sum(points.shape[1] for points in segments)
-    targets = [
-        segment.target(points.reshape(-1, points.shape[2])).reshape(*points.shape[:2], -1)
-        for segment, points in zip(condition.segments, segments, strict=True)
-    ]
+
+    def joined(functions: Iterable[Target]) -> Float[ndarray, "_ n _"]:
+        own = [
+            function(points.reshape(-1, points.shape[2])).reshape(*points.shape[:2], -1)
+            for function, points in zip(functions, segments, strict=True)
+        ]
+        return np.concatenate(own, axis=1)
+
     found = {
         "coordinates": np.concatenate(segments, axis=1),
-        "target": np.concatenate(targets, axis=1),
+        "target": joined(segment.target for segment in condition.segments),
     }
+    if condition.combined:
+        known = (segment.coefficients for segment in condition.segments)
+        found[COEFFICIENTS] = joined(each for each in known if each is not None)
     if len(segments) == 1:
         return found
     shares = [np.full((1, points.shape[1], 1), total / points.shape[1]) for points in segments]

@@ -23,7 +23,7 @@ from pinn_core.problems import Condition
 from pinn_core.randomness import generator
 from pinn_core.tensors import Tensor, torch
 
-Scheme = Literal["uniform", "latin"]
+Scheme = Literal["uniform", "latin", "sobol"]
 DRAWN_TOGETHER = 1 << 14
 """Points that are drawn at once, for as many steps as they serve."""
 
@@ -73,7 +73,8 @@ def held_out_points(disc: Discretization, count: int) -> PointSet | None:
 class Fresh:
     """New points for a step: of the domain, and of every segment of the conditions.
 
-    ``scheme`` is ``uniform`` or ``latin`` (a Latin hypercube; McKay, Beckman, Conover 1979).
+    ``scheme`` is ``uniform``, ``latin`` (a Latin hypercube; McKay, Beckman, Conover 1979) or
+    ``sobol`` (a scrambled Sobol sequence; Sobol 1967, Owen 1998).
     """
 
     def __init__(self, disc: Discretization, scheme: Scheme, seeds: Sequence[int]) -> None:
@@ -118,6 +119,8 @@ class Fresh:
 
         def of(seed: int) -> ndarray:
             rng = generator(seed, purpose, first)
+            if self._scheme == "sobol":
+                return _sobol(rng, shape, numbers)
             offset = rng.random((*shape, numbers))
             if self._scheme == "uniform":
                 return offset
@@ -125,6 +128,25 @@ class Fresh:
             return (rng.permuted(slices, axis=2) + offset) / shape[2]
 
         return np.stack([of(seed) for seed in self._seeds], axis=1)
+
+
+def _sobol(
+    rng: np.random.Generator, shape: tuple[int, int, int], numbers: int
+) -> Float[ndarray, "steps s n e"]:
+    """Every step has the next points of one sequence, every segment a sequence of its own.
+
+    Which box comes last in the sequence's dimensions, the first of which are spread best.
+    """
+    from scipy.stats import qmc  # which takes long
+
+    steps, segments, count = shape
+    doublings = math.ceil(math.log2(steps * count))
+    sequences = [
+        qmc.Sobol(numbers, rng=int(rng.integers(2**63))).random_base2(doublings)[: steps * count]
+        for _ in range(segments)
+    ]
+    points = np.stack(sequences).reshape(segments, steps, count, numbers)
+    return np.roll(points.swapaxes(0, 1), 1, axis=-1)
 
 
 def _placed(condition: Condition, unit: Float[ndarray, "m s n e"]) -> dict[str, ndarray]:

@@ -23,7 +23,8 @@ class Scaled(Inputs):
     """Every coordinate shifted and scaled by the domain's extent along it.
 
     ``standard`` gives mean 0 and standard deviation 1 over the domain (the uniform distribution's
-    is extent / sqrt(12)), ``symmetric`` the interval [-1, 1], ``unit`` [0, 1].
+    is extent / sqrt(12)), ``symmetric`` the interval [-1, 1], ``unit`` [0, 1]. Of a shape its
+    bounding box is taken.
 
         >>> from pinn_core.problems import Heat
         >>> Scaled(to="symmetric").features(Heat()).phases

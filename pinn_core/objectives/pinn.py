@@ -26,9 +26,10 @@ class Pinn(Objective):
 
     ``points: grid`` takes the problem's grid: with ``batch: full`` all its collocation and
     supervised points, with a ``batch`` of n so many, drawn anew each step in the grid's proportion.
-    Any other sampler (``uniform``, ``latin``, ``rad``) draws ``batch`` new points in the domain and
-    ``condition_batch`` (null: as many) on each segment of each condition, every ``resample`` steps;
-    0 keeps the first. ``sampling`` are the sampler's own fields, if not their defaults.
+    Any other sampler (``uniform``, ``latin``, ``sobol``, ``rad``) draws ``batch`` new points in the
+    domain and ``condition_batch`` (null: as many) on each segment of each condition, every
+    ``resample`` steps; 0 keeps the first. ``sampling`` are the sampler's own fields, if not their
+    defaults.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"lambda_b", "lambdas"})

@@ -26,10 +26,9 @@ def jacobian(
     member: int,
 ) -> Float[Tensor, "q p"]:
     """Gradients of one member's quantities, point after point."""
-    points = point_set.of([member]).coordinates[0][:, None]
     rows = []
-    for part in points.split(max(1, AT_ONCE // parameters.shape[1])):
-        own = parameters[member].expand(len(part), -1)
+    for part in point_set.of([member]).one_by_one(max(1, AT_ONCE // parameters.shape[1])):
+        own = parameters[member].expand(len(part.coordinates), -1)
         found, back = term.quantities(disc, own, part)
         for place in range(found.shape[2]):
             seed = torch.zeros_like(found)
@@ -69,7 +68,7 @@ def _exact(disc: Discretization, parameters: Tensor, term: Term, point_set: Poin
 def _estimated(
     disc: Discretization, parameters: Tensor, term: Term, point_set: PointSet, probes: int
 ) -> Tensor:
-    found, back = term.quantities(disc, parameters, point_set.coordinates)
+    found, back = term.quantities(disc, parameters, point_set)
     signs = torch.Generator().manual_seed(len(point_set))
     total = parameters.new_zeros(parameters.shape[0], dtype=torch.float64)
     for _ in range(probes):

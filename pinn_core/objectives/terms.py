@@ -6,6 +6,9 @@ A new kind of term is one subclass of ``Term``; whoever trains, weighs or record
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate, pairwise
+from operator import add
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
@@ -67,7 +70,7 @@ class Term(ABC):
 
     @abstractmethod
     def of_channels(
-        self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
+        self, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> Float[Tensor, "m n q"]:
         """The quantities from the channels (value, operators); differentiable by autograd."""
 
@@ -114,12 +117,12 @@ class Term(ABC):
         return disc.differentiable(parameters, self.evaluated_at(points), self.operators)
 
     def with_adjoint(
-        self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
+        self, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
         """The quantities, and how an adjoint of them becomes one of the channels."""
         with torch.enable_grad():
             leaf = channels.detach().requires_grad_()
-            quantities = self.of_channels(leaf, points)
+            quantities = self.of_channels(leaf, point_set)
 
         def back(slope: Tensor) -> Tensor:
             return torch.autograd.grad(quantities, leaf, slope, retain_graph=True)[0]
@@ -127,23 +130,32 @@ class Term(ABC):
         return quantities.detach(), back
 
     def linearized(
-        self,
-        disc: Discretization,  # noqa: ARG002
-        channels: Float[Tensor, "m c _ k"],
-        point_set: PointSet,
+        self, disc: Discretization, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
-        """What ``with_adjoint`` gives, at points that know more than where they lie."""
-        return self.with_adjoint(channels, point_set.coordinates)
+        """What ``with_adjoint`` gives, made as native steps make it where they do."""
+        form = self.polynomials(disc) if disc.backend == "native" else None
+        if form is None or (form.columns and COEFFICIENTS not in point_set.tables):
+            return self.with_adjoint(channels, point_set)
+        coefficients = point_set[COEFFICIENTS] if form.columns else None
+        native = form_of(form)
+        return (
+            native.values(channels, coefficients),
+            lambda slope: native.adjoint(channels, coefficients, slope),
+        )
+
+    def polynomials(self, disc: Discretization) -> Polynomials | None:  # noqa: ARG002
+        """The quantities as polynomials where these are more than entries of the channels."""
+        return None
 
     def quantities(
         self,
         disc: Discretization,
         parameters: Float[Tensor, "m p"],
-        points: Float[Tensor, "#m n d"],
+        point_set: PointSet,
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Float[Tensor, "m p"]]]:
         """The quantities at given points, and the gradient that belongs to an adjoint of them."""
-        linearization = self.linearize(disc, parameters, points)
-        quantities, to_channels = self.with_adjoint(linearization.channels, points)
+        linearization = self.linearize(disc, parameters, point_set.coordinates)
+        quantities, to_channels = self.with_adjoint(linearization.channels, point_set)
         return quantities, lambda adjoint: linearization.reverse(to_channels(adjoint))
 
     def loss_and_gradient(
@@ -189,7 +201,7 @@ class Term(ABC):
         self, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> Float[Tensor, "m n q"]:
         """Quantities minus target, in the precision of the channels; differentiable by autograd."""
-        quantities = self.of_channels(channels, point_set.coordinates.to(channels.dtype))
+        quantities = self.of_channels(channels, point_set)
         target = self.target(point_set, quantities)
         return quantities if target is None else quantities - target
 
@@ -225,10 +237,10 @@ class EquationTerm(Term):
     problem: Problem
 
     def of_channels(
-        self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
+        self, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> Float[Tensor, "m n q"]:
-        """The residuals."""
-        return self.problem.residual(channels, points)
+        """The residuals, in the precision of the channels."""
+        return self.problem.residual(channels, point_set.coordinates.to(channels.dtype))
 
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:
         """Interior points, drawn once."""
@@ -257,36 +269,23 @@ class EquationTerm(Term):
         form = disc.residual_form
         return None if form is None or self.problem.unknowns else NativeForm(form.polynomials, None)
 
-    def linearized(
-        self, disc: Discretization, channels: Float[Tensor, "m c _ k"], point_set: PointSet
-    ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
-        """By the residuals' polynomials where these are made natively."""
-        form = disc.residual_form
-        known = form is not None and (
-            not form.polynomials.columns or COEFFICIENTS in point_set.tables
-        )
-        if form is None or not known or disc.backend != "native":
-            return super().linearized(disc, channels, point_set)
-        coefficients = point_set[COEFFICIENTS] if form.polynomials.columns else None
-        native = form_of(form.polynomials)
-        return (
-            native.values(channels, coefficients),
-            lambda slope: native.adjoint(channels, coefficients, slope),
-        )
+    def polynomials(self, disc: Discretization) -> Polynomials | None:
+        """What was traced from the problem."""
+        return None if disc.residual_form is None else disc.residual_form.polynomials
 
     def with_adjoint(
-        self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
+        self, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
         """By autograd; of a linear problem what that gives, for a tenth of a small step less."""
         if not self.problem.linear:
-            return super().with_adjoint(channels, points)
+            return super().with_adjoint(channels, point_set)
 
         def placed(slope: Tensor) -> Tensor:
             adjoint = torch.zeros_like(channels)
             adjoint[:, 1:] = slope.mT[..., None]
             return adjoint
 
-        return self.problem.residual(channels, points), placed
+        return self.of_channels(channels, point_set), placed
 
 
 @dataclass(frozen=True)
@@ -300,15 +299,18 @@ class ConditionTerm(Term):
     def of_channels(
         self,
         channels: Float[Tensor, "m c _ k"],
-        points: Float[Tensor, "#m n d"],  # noqa: ARG002
+        point_set: PointSet,
     ) -> Float[Tensor, "m n q"]:
         """What the condition asks of the networks; differences of partners with a shift."""
         condition = self.condition
         if self._values_alone(channels):
             return channels[:, 0]
-        quantities = torch.stack(
-            [channels[:, channel, :, output] for channel, output in condition.places], 2
-        )
+        entries = [channels[:, channel, :, output] for channel, output in self._entries]
+        if condition.combined:
+            coefficients = point_set[COEFFICIENTS].to(channels.dtype)
+            weighted = [coefficients[..., e] * entry for e, entry in enumerate(entries)]
+            return torch.stack([reduce(add, weighted[own]) for own in self._columns], 2)
+        quantities = torch.stack(entries, 2)
         if condition.shift is None:
             return quantities
         return quantities[:, 0::2] - quantities[:, 1::2]
@@ -317,17 +319,30 @@ class ConditionTerm(Term):
         """All of the grid's points of the condition."""
         return disc.condition_points[self.name]
 
-    def native_form(self, disc: Discretization) -> NativeForm | None:  # noqa: ARG002
-        """Entries, or their differences between points and their partners."""
+    def native_form(self, disc: Discretization) -> NativeForm:
+        """Entries, or their differences between points and their partners, or combinations."""
+        combinations = self.polynomials(disc)
+        if combinations is not None:
+            return NativeForm(combinations, "target")
         signs = (1.0,) if self.condition.shift is None else (1.0, -1.0)
         quantities = tuple(
             tuple(
                 Product(sign, None, ((channel, output, partner),))
                 for partner, sign in enumerate(signs)
             )
-            for channel, output in self.condition.places
+            for channel, output in self._entries
         )
         return NativeForm(Polynomials(quantities, partners=len(signs)), "target")
+
+    def polynomials(self, disc: Discretization) -> Polynomials | None:  # noqa: ARG002
+        """Combinations of entries, by coefficients of the points."""
+        if not self.condition.combined:
+            return None
+        products = [
+            Product(1.0, column, ((channel, output, 0),))
+            for column, (channel, output) in enumerate(self._entries)
+        ]
+        return Polynomials(tuple(tuple(products[own]) for own in self._columns), len(products))
 
     def target(
         self,
@@ -349,27 +364,40 @@ class ConditionTerm(Term):
         return torch.stack([points, partners], dim=2).flatten(1, 2)
 
     def with_adjoint(
-        self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
+        self, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
         """The quantities are entries of the channels: an adjoint is put in their places."""
         if self._values_alone(channels):
             return channels[:, 0], lambda slope: slope[:, None]
         condition = self.condition
+        if condition.combined:
+            return super().with_adjoint(channels, point_set)
 
         def placed(slope: Tensor) -> Tensor:
             both = slope
             if condition.shift is not None:
                 both = torch.stack([slope, -slope], dim=2).flatten(1, 2)
             adjoint = torch.zeros_like(channels)
-            for quantity, (channel, output) in enumerate(condition.places):
+            for quantity, (channel, output) in enumerate(self._entries):
                 adjoint[:, channel, :, output] += both[:, :, quantity]
             return adjoint
 
-        return self.of_channels(channels, points), placed
+        return self.of_channels(channels, point_set), placed
 
     def _values_alone(self, channels: Tensor) -> bool:
         """Whether the quantities are the values as they are."""
         return self.condition.plain and len(self.condition.places) == channels.shape[3]
+
+    @property
+    def _entries(self) -> list[tuple[int, int]]:
+        """Channel and output of every entry."""
+        return [place for one in self.condition.places for place in one]
+
+    @property
+    def _columns(self) -> list[slice]:
+        """Of every quantity, which of the entries it adds up."""
+        ends = list(accumulate(map(len, self.condition.places)))
+        return [slice(first, last) for first, last in pairwise([0, *ends])]
 
 
 @dataclass(frozen=True)
@@ -398,7 +426,7 @@ class FitTerm(Term):
     def of_channels(
         self,
         channels: Float[Tensor, "m c _ k"],
-        points: Float[Tensor, "#m n d"],  # noqa: ARG002
+        point_set: PointSet,  # noqa: ARG002
     ) -> Float[Tensor, "m n q"]:
         """The values."""
         return channels[:, 0]
@@ -427,7 +455,7 @@ class FitTerm(Term):
     def with_adjoint(
         self,
         channels: Float[Tensor, "m c _ k"],
-        points: Float[Tensor, "#m n d"],  # noqa: ARG002
+        point_set: PointSet,  # noqa: ARG002
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
         """The values are the only channel."""
         return channels[:, 0], lambda slope: slope[:, None]

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pinn_core.checks import at_least
+from pinn_core.geometry import Region, in_words
 from pinn_core.messages import closest, excerpt, quoted
 from pinn_core.observations.table import (
     DataError,
@@ -24,7 +25,7 @@ from pinn_core.observations.table import (
 )
 from pinn_core.parts import Plain, default_of, has_default, plain
 from pinn_core.problems import Condition, Problem
-from pinn_core.problems.conditions import IDENTITY, Box
+from pinn_core.problems.conditions import IDENTITY
 from pinn_core.randomness import generator
 
 TAKEN = {
@@ -153,7 +154,8 @@ class Observations:
                 hint = "; all points lie outside: are the columns in the units of the domain?"
             raise DataError(
                 f"{self._where}, row {outside[0]}: {_named(problem.coordinates, point)} lies "
-                f"outside the domain, allowed: {_extent(problem)}{hint}"
+                f"outside the domain, allowed: "
+                f"{in_words(problem.domain, problem.coordinates)}{hint}"
             )
 
     def points(self, problem: Problem) -> Float[ndarray, "n d"]:
@@ -211,7 +213,7 @@ class Observations:
 
 @lru_cache(maxsize=64)
 def _repeated_and_outside(
-    content: str, coordinates: tuple[str, ...], domain: Box
+    content: str, coordinates: tuple[str, ...], domain: Region
 ) -> tuple[tuple[int, int] | None, list[int]]:
     """Two rows of a table that are one point, and all rows outside; a study asks for every run."""
     table = known(content)
@@ -223,12 +225,3 @@ def _repeated_and_outside(
 
 def _named(coordinates: Sequence[str], point: ndarray) -> str:
     return ", ".join(f"{name} = {value:g}" for name, value in zip(coordinates, point, strict=True))
-
-
-def _extent(problem: Problem) -> str:
-    """The domain in words."""
-    low, high = problem.domain.low, problem.domain.high
-    return ", ".join(
-        f"{first:g} <= {name} <= {last:g}"
-        for name, first, last in zip(problem.coordinates, low, high, strict=True)
-    )

@@ -112,7 +112,7 @@ class Landscape:
         """Quantities of a term at a point."""
         disc = self._disc
         start = torch.zeros(1, disc.size, device=disc.device, dtype=disc.dtype)
-        return term.quantities(disc, start, self._few[term.name].coordinates)[0].shape[2]
+        return term.quantities(disc, start, self._few[term.name])[0].shape[2]
 
     def due(self, step: int) -> frozenset[str]:
         """The kinds that this row has."""

@@ -6,15 +6,28 @@ from pinn_core.problems.burgers import Burgers
 from pinn_core.problems.burgers_inverse import BurgersInverse
 from pinn_core.problems.cavity import Cavity
 from pinn_core.problems.cavity_stream import CavityStream
-from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.problems.conditions import (
+    Box,
+    Combination,
+    Condition,
+    Conditions,
+    Segment,
+    neumann,
+    robin,
+)
 from pinn_core.problems.conductivity_inverse import ConductivityInverse
 from pinn_core.problems.convection import Convection
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.heat import Heat
+from pinn_core.problems.heat_disc import HeatDisc
 from pinn_core.problems.helmholtz import Helmholtz
 from pinn_core.problems.kinetics_inverse import KineticsInverse
 from pinn_core.problems.klein_gordon import KleinGordon
 from pinn_core.problems.poisson import Poisson
+from pinn_core.problems.poisson_annulus import PoissonAnnulus
+from pinn_core.problems.poisson_cube import PoissonCube
+from pinn_core.problems.poisson_disc import PoissonDisc
+from pinn_core.problems.poisson_lshape import PoissonLShape
 from pinn_core.problems.problem import PROBLEMS, Grid, Points, Problem
 from pinn_core.problems.reaction import Reaction
 from pinn_core.problems.reaction_diffusion import ReactionDiffusion
@@ -31,6 +44,7 @@ __all__ = [
     "BurgersInverse",
     "Cavity",
     "CavityStream",
+    "Combination",
     "Condition",
     "Conditions",
     "ConductivityInverse",
@@ -38,11 +52,16 @@ __all__ = [
     "Grid",
     "Hard",
     "Heat",
+    "HeatDisc",
     "Helmholtz",
     "KineticsInverse",
     "KleinGordon",
     "Points",
     "Poisson",
+    "PoissonAnnulus",
+    "PoissonCube",
+    "PoissonDisc",
+    "PoissonLShape",
     "Problem",
     "Reaction",
     "ReactionDiffusion",
@@ -50,4 +69,6 @@ __all__ = [
     "Unknown",
     "Unknowns",
     "Wave",
+    "neumann",
+    "robin",
 ]

@@ -1,4 +1,4 @@
-"""What a problem is: an equation on a box, its conditions and the solutions it is judged by."""
+"""What a problem is: an equation on a domain, its conditions and the solutions it is judged by."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pinn_core.engine.operators import Operator
+from pinn_core.geometry import Box, Region
 from pinn_core.parts import Family, Part
-from pinn_core.problems.conditions import Box, Conditions
+from pinn_core.problems.conditions import Conditions
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.unknowns import Unknowns
 from pinn_core.tensors import Tensor
@@ -41,10 +42,14 @@ class Points:
 
 @dataclass(frozen=True)
 class Grid:
-    """A problem's full grid: interior (collocation) and supervised (boundary, initial) points."""
+    """A problem's full grid: interior (collocation) and supervised (boundary, initial) points.
+
+    ``scattered`` points lie all over the domain and are no lattice.
+    """
 
     interior: Points
     supervised: Points
+    scattered: bool = False
 
     def knows(self, solution: Literal["reference", "exact"]) -> bool:
         """Whether that solution is known: some component is, and none at a part of the points."""
@@ -53,17 +58,23 @@ class Grid:
         somewhere, everywhere = known.any(axis=0), known.all(axis=0)
         return bool(everywhere.any() and (everywhere == somewhere).all())
 
-    def fills(self, box: Box) -> bool:
-        """Whether the points are a whole lattice over the box, but for open far ends."""
+    def fills(self, domain: Region) -> bool:
+        """Whether there are points all over the domain.
+
+        Of a box: a whole lattice, but for open far ends, or scattered points. A domain with a shape
+        of its own is no larger than the problem.
+        """
+        if self.scattered or not isinstance(domain, Box):
+            return True
         parts = (self.interior, self.supervised)
         points = np.unique(np.concatenate([part.coordinates for part in parts]), axis=0)
         axes = [np.unique(values) for values in points.T]
         if len(points) < prod(map(len, axes)):
             return False
         ends = [(axis[0], axis[-1] + np.diff(axis).max(initial=0.0)) for axis in axes]
-        slack = 1e-9 * box.extent
+        slack = 1e-9 * domain.extent
         firsts, nexts = np.transpose(ends)
-        return bool((firsts <= box.low + slack).all() and (nexts >= box.high - slack).all())
+        return bool((firsts <= domain.low + slack).all() and (nexts >= domain.high - slack).all())
 
 
 class Problem(Part):
@@ -90,8 +101,8 @@ class Problem(Part):
 
     @property
     @abstractmethod
-    def domain(self) -> Box:
-        """Where the equation holds."""
+    def domain(self) -> Region:
+        """Where the equation holds: a box, or a shape with or without time."""
 
     @property
     @abstractmethod

@@ -1,7 +1,7 @@
 """Where the points of every step come from, one file for each way."""
 
 from pinn_core.parts import import_parts
-from pinn_core.samplers.drawn import Latin, Uniform
+from pinn_core.samplers.drawn import Latin, SobolPoints, Uniform
 from pinn_core.samplers.grid import GridPoints
 from pinn_core.samplers.observed import with_observations
 from pinn_core.samplers.residual_based import ResidualBased
@@ -28,6 +28,7 @@ __all__ = [
     "Latin",
     "ResidualBased",
     "Sampler",
+    "SobolPoints",
     "Uniform",
     "with_observations",
 ]

@@ -43,6 +43,22 @@ class Latin(Sampler):
         return _Drawn(asked, disc, Fresh(disc, "latin", seeds))
 
 
+@SAMPLERS.register("sobol")
+@dataclass(frozen=True, kw_only=True)
+class SobolPoints(Sampler):
+    """A scrambled Sobol sequence: points of low discrepancy in the domain and on each segment."""
+
+    def batches(
+        self,
+        asked: Asked,
+        disc: Discretization,
+        seeds: Sequence[int],
+        state: Tensors,  # noqa: ARG002
+    ) -> Batches:
+        """Drawn by seed and step."""
+        return _Drawn(asked, disc, Fresh(disc, "sobol", seeds))
+
+
 @dataclass(frozen=True)
 class _Drawn:
     asked: Asked

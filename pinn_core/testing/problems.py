@@ -16,7 +16,8 @@ def check_problem(problem: Problem) -> None:
     size = len(grid.interior.coordinates), len(grid.supervised.coordinates)
     demand(problem.grid_size == size, f"{name}: grid_size is {problem.grid_size}, made are {size}")
     demand(min(size) > 0, f"{name}: no interior or no supervised points, found {size}")
-    dimensions = len(problem.coordinates)
+    dimensions, found = len(problem.coordinates), len(problem.domain.low)
+    demand(found == dimensions, f"{name}: the domain has {found} dimensions, not {dimensions}")
     for points in (grid.interior, grid.supervised):
         n = len(points.coordinates)
         shape = points.coordinates.shape
@@ -45,6 +46,16 @@ def check_problem(problem: Problem) -> None:
         for segment in stated.segments:
             on = supervised[segment.holds(supervised)]
             demand(len(on) > 0, f"{name}: no supervised point lies on a segment of {condition!r}")
+            partners = on + np.array(stated.shift or 0.0)
+            inside = bool(problem.domain.holds(partners).all())
+            demand(inside, f"{name}: a partner of a point of {condition!r} lies outside the domain")
+            if segment.coefficients is not None:
+                shape, wanted = (
+                    segment.coefficients(on).shape,
+                    (len(on), sum(map(len, stated.sums))),
+                )
+                right = shape == wanted
+                demand(right, f"{name}: coefficients of {condition!r} are {shape}, not {wanted}")
             shape, wanted = segment.target(on).shape, (len(on), len(stated.quantities))
             demand(shape == wanted, f"{name}: targets of {condition!r} are {shape}, not {wanted}")
     _check_residual(problem)

@@ -185,7 +185,7 @@ class Pack:
             term.name: term.quantities(
                 before,
                 self.state.parameters,
-                self.disc.condition_points[term.name].coordinates,
+                self.disc.condition_points[term.name],
             )[0]
             for term in terms
             if term.origin == "condition" and self.disc.conditions[term.name].per_member

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pinn_core.geometry import in_words
 from pinn_core.objectives import OBJECTIVES, Regression
 from pinn_core.problems import Grid, Problem
 from pinn_core.problems.unknowns import unused
@@ -14,6 +15,8 @@ from sweeps.study.plain_yaml import Keys
 from sweeps.study.sections import Study
 from sweeps.study.validation import Wrong, shown
 
+SLACK = 1e-6
+"""How far outside its domain a point of a grid may lie, in parts of the domain's size."""
 MOST_POINTS = 10_000_000
 """Points of a grid that is looked at when a study is read."""
 
@@ -21,9 +24,10 @@ MOST_POINTS = 10_000_000
 def check_grids(study: Study) -> None:
     """Make the grid of each model's problem, and see that it has what the study asks of it.
 
-    Raises ``Wrong`` where something compares with a solution that is not known, and where points
-    are drawn in a box that the grid does not fill. A grid of more than ``MOST_POINTS`` is not made
-    for this: whether memory has room for it is seen when the study starts.
+    Raises ``Wrong`` where something compares with a solution that is not known, where the grid has
+    points outside the problem's domain, and where points are drawn in a box that it does not fill.
+    A grid of more than ``MOST_POINTS`` is not made for this: whether memory has room for it is seen
+    when the study starts.
     """
     for model in study.models:
         problem = study.configuration_of(model).problem
@@ -32,8 +36,29 @@ def check_grids(study: Study) -> None:
             continue
         with np.errstate(all="ignore"):  # what overflows is not known, and said so
             grid = problem.grid()
+        _check_inside(model, problem, grid)
         _check_solutions(study, model, problem, grid)
         _check_drawn_points(study, model, problem, grid)
+
+
+def _check_inside(model: str, problem: Problem, grid: Grid) -> None:
+    found, wanted = len(problem.domain.low), len(problem.coordinates)
+    if found != wanted:
+        message = (
+            f"the domain of problem {problem.kind} has {found} dimensions, allowed: {wanted}, the "
+            f"coordinates {', '.join(problem.coordinates)}"
+        )
+        raise Wrong(("models", model), message)
+    for points in (grid.interior.coordinates, grid.supervised.coordinates):
+        outside = points[~problem.domain.holds(points, SLACK)]
+        if len(outside):
+            first = ", ".join(f"{x:g}" for x in outside[0])
+            message = (
+                f"the grid of problem {problem.kind} has {len(outside)} points outside its domain, "
+                f"the first is ({first}), allowed: "
+                f"{in_words(problem.domain, problem.coordinates)}"
+            )
+            raise Wrong(("models", model), message)
 
 
 def _check_unknowns(model: str, problem: Problem) -> None:
@@ -82,7 +107,8 @@ def _check_drawn_points(study: Study, model: str, problem: Problem, grid: Grid) 
             box = f"the box from {problem.domain.low} to {problem.domain.high}"
             message = (
                 f"found {shown(scheme)}, which draws points all over {box}, but the grid of "
-                f"problem {problem.kind} does not fill it, allowed: 'grid'"
+                f"problem {problem.kind} does not fill it, allowed: 'grid', or a domain that has "
+                f"the grid's shape"
             )
             raise Wrong(("models", model, *keys), message)
 

@@ -31,6 +31,7 @@ from pinn_core.problems import (
     AllenCahn,
     Convection,
     Heat,
+    HeatDisc,
     Helmholtz,
     KleinGordon,
     Reaction,
@@ -165,6 +166,7 @@ def test_windows_cut_the_grid_and_the_collocation_points() -> None:
         AllenCahn(points_x=8, points_t=8),
         Wave(points_per_axis=8),
         KleinGordon(points_per_axis=8),
+        HeatDisc(points_per_axis=9),
     ],
     ids=lambda problem: problem.kind,
 )
@@ -188,7 +190,7 @@ def test_the_start_is_the_problems_and_then_the_networks(problem: Any) -> None:
             time = problem.coordinates.index("t")
             assert (point_set.coordinates[..., time] == 0.5).all()
             (term,) = (term for term in problem_terms(plain) if term.name == name)
-            expected, _ = term.quantities(plain, ended, point_set.coordinates)
+            expected, _ = term.quantities(plain, ended, point_set)
             assert torch.allclose(point_set["target"], expected, rtol=1e-12, atol=1e-14)
             assert not torch.allclose(point_set["target"][0], point_set["target"][1])
         others = [name for name in problem.conditions if name not in ours]

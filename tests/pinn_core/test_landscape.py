@@ -95,7 +95,7 @@ def dense(disc: Discretization, theta: Tensor, name: str) -> Tensor:
         elif name == "regression":
             mismatch = parts[0] - point_set["reference"]
         else:
-            found = [parts[place][..., output] for place, output in condition.places]
+            found = [parts[place][..., output] for ((place, output),) in condition.places]
             mismatch = torch.stack(found, 2) - point_set["target"]
         squares = mismatch.square()
         if condition is not None and "share" in point_set.tables:

@@ -23,6 +23,7 @@ from pinn_core.problems import (
     Helmholtz,
     KleinGordon,
     Poisson,
+    PoissonAnnulus,
     Wave,
 )
 from pinn_core.training import native_steps
@@ -104,6 +105,10 @@ CASES = {
     "the same on a batch ": _of(problem=KleinGordon(points_per_axis=9), objective=Pinn(batch=30)),
     "a product, scaled inputs": _of(
         problem=Burgers(points_x=16, points_t=9), inputs=Scaled(), objective=Pinn(batch=30)
+    ),
+    "normals": _of(problem=PoissonAnnulus(points_per_axis=9, outer="neumann")),
+    "normals and values on a batch": _of(
+        problem=PoissonAnnulus(points_per_axis=9, outer="robin"), objective=Pinn(batch=30)
     ),
     "partners": _of(problem=Convection(points_x=16, points_t=9), objective=Pinn(batch=30)),
     "partners and derivatives": _of(

@@ -18,7 +18,7 @@ from pinn_core.engine.operators import Derivatives
 from pinn_core.objectives import Batch, Batches, Term
 from pinn_core.objectives.terms import ConditionTerm, EquationTerm, Origin, problem_terms
 from pinn_core.optimizers import LBFGS, Optimizer
-from pinn_core.problems import KleinGordon, Reaction
+from pinn_core.problems import KleinGordon, PoissonAnnulus, Reaction
 from pinn_core.weightings import Annealing, Ntk, SelfAdaptive, Weighting
 
 D = Derivatives("x", "t")
@@ -36,7 +36,7 @@ class Slopes(Term):
 
     origin: ClassVar[Origin] = "data"
 
-    def of_channels(self, channels: Tensor, points: Tensor) -> Tensor:  # noqa: ARG002
+    def of_channels(self, channels: Tensor, point_set: PointSet) -> Tensor:  # noqa: ARG002
         return channels[:, 1]
 
     def recorded_points(self, disc: Discretization, most: int) -> PointSet:  # noqa: ARG002
@@ -136,7 +136,12 @@ def test_it_is_trained_weighed_and_recorded(
 
 
 @pytest.mark.parametrize(
-    "problem", [Reaction(points_x=8, points_t=6), KleinGordon(points_per_axis=6)]
+    "problem",
+    [
+        Reaction(points_x=8, points_t=6),
+        KleinGordon(points_per_axis=6),
+        PoissonAnnulus(points_per_axis=9, outer="robin"),
+    ],
 )
 def test_autograd_makes_the_adjoints_that_the_terms_know(problem: Any) -> None:
     disc = Discretization(problem, Mlp(width=5, depth=2, activation="tanh"), "float64")
@@ -144,11 +149,11 @@ def test_autograd_makes_the_adjoints_that_the_terms_know(problem: Any) -> None:
     points = {"interior": disc.interior, **disc.condition_points}
     for term in problem_terms(disc):
         assert isinstance(term, EquationTerm | ConditionTerm)
-        coordinates = points[term.points].coordinates
-        places = term.evaluated_at(coordinates)
+        point_set = points[term.points]
+        places = term.evaluated_at(point_set.coordinates)
         channels = disc.linearize(theta, places, term.operators).channels
-        quantities, back = term.with_adjoint(channels, coordinates)
-        known, known_back = Term.with_adjoint(term, channels, coordinates)
+        quantities, back = term.with_adjoint(channels, point_set)
+        known, known_back = Term.with_adjoint(term, channels, point_set)
         assert torch.equal(quantities, known)
         slope = torch.linspace(-1, 1, quantities.numel()).double().view_as(quantities)
         assert torch.allclose(back(slope), known_back(slope), rtol=1e-14)

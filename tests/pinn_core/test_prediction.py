@@ -15,7 +15,17 @@ from pinn_core.inputs import Fourier
 from pinn_core.networks import ResidualMlp
 from pinn_core.optimizers import LBFGS
 from pinn_core.prediction import Solution
-from pinn_core.problems import Burgers, Convection, Helmholtz, KleinGordon
+from pinn_core.problems import (
+    Burgers,
+    Convection,
+    HeatDisc,
+    Helmholtz,
+    KleinGordon,
+    PoissonAnnulus,
+    PoissonCube,
+    PoissonDisc,
+    PoissonLShape,
+)
 
 STEPS = 6
 PARTS: dict[str, dict[str, Any]] = {
@@ -24,6 +34,9 @@ PARTS: dict[str, dict[str, Any]] = {
     "features": {"problem": Helmholtz(points_per_axis=7), "inputs": Fourier(count=6)},
     "factors": {"network": Mlp(width=6, depth=2, parametrization="factorised")},
     "module": {"network": ResidualMlp(width=6)},
+    "clipped": {"problem": PoissonAnnulus(points_per_axis=9, outer="robin")},
+    "scattered": {"problem": PoissonCube(points_inside=50, points_outside=40)},
+    "disc, form": {"problem": PoissonDisc(points_per_axis=9), "constraints": "hard"},
     "double": {"precision": "float64", "phases": (Adam(steps=3), LBFGS(steps=3))},
 }
 
@@ -71,6 +84,20 @@ def test_derivatives_are_those_of_the_values() -> None:
     assert solution.predict(points, operator) == pytest.approx(
         parts[0] - 2.0 * parts[1] + 3.0 * parts[2], rel=1e-9
     )
+
+
+def test_points_outside_a_shape_are_refused() -> None:
+    solution, _ = trained(problem=PoissonLShape(points_per_axis=9))
+    assert solution.predict([[-0.5, 0.5], [0.0, 0.0], [1.0, -1.0]]).shape == (3, 1)
+    assert solution.predict(np.zeros((0, 2))).shape == (0, 1)
+    with pytest.raises(
+        ValueError, match=r"1 of 2 lie outside .* \(0\.5, 0\.5\); .*, inside Polygon\("
+    ):
+        solution.predict([[-0.5, 0.5], [0.5, 0.5]])
+    cylinder, _ = trained(problem=HeatDisc(points_per_axis=7))
+    assert cylinder.predict([[0.0, -1.0, 1.0]]).shape == (1, 1)
+    with pytest.raises(ValueError, match="outside the domain"):
+        cylinder.predict([[0.8, 0.8, 0.5]])
 
 
 def test_no_points_give_no_values() -> None:

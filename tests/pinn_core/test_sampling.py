@@ -10,7 +10,17 @@ import torch
 from pinn_core import Mlp, Pinn
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import Fresh
-from pinn_core.problems import Convection, Helmholtz, KleinGordon, Wave
+from pinn_core.problems import (
+    Convection,
+    HeatDisc,
+    Helmholtz,
+    KleinGordon,
+    PoissonAnnulus,
+    PoissonCube,
+    PoissonDisc,
+    PoissonLShape,
+    Wave,
+)
 
 NETWORK = Mlp(width=4, depth=1)
 SEEDS = (3, 8)
@@ -20,7 +30,7 @@ def on(problem: Any = None) -> Discretization:
     return Discretization(problem or Helmholtz(points_per_axis=9), NETWORK, "float64")
 
 
-@pytest.mark.parametrize("scheme", ["uniform", "latin"])
+@pytest.mark.parametrize("scheme", ["uniform", "latin", "sobol"])
 def test_new_points_fill_the_domain_and_every_segment(scheme: Any) -> None:
     fresh = Fresh(on(), scheme, SEEDS)
     inside = fresh.interior(400, 0).coordinates
@@ -41,7 +51,7 @@ def test_a_latin_hypercube_has_one_point_in_every_slice() -> None:
         assert torch.equal(slices, torch.arange(100.0, dtype=torch.float64).expand(2, -1))
 
 
-@pytest.mark.parametrize("scheme", ["uniform", "latin"])
+@pytest.mark.parametrize("scheme", ["uniform", "latin", "sobol"])
 def test_points_are_keyed_by_seed_and_step_alone(scheme: Any) -> None:
     both, swapped = Fresh(on(), scheme, SEEDS), Fresh(on(), scheme, SEEDS[::-1])
     for step in (5, 0, 900, 5):
@@ -52,6 +62,50 @@ def test_points_are_keyed_by_seed_and_step_alone(scheme: Any) -> None:
             ]
             assert torch.equal(drawn[0].coordinates, drawn[1].coordinates.flip(0))
     assert not torch.equal(both.interior(16, 5).coordinates, both.interior(16, 6).coordinates)
+
+
+SHAPED = [PoissonLShape(), PoissonAnnulus(outer="robin"), HeatDisc(), PoissonCube(dimensions=3)]
+
+
+@pytest.mark.parametrize("scheme", ["uniform", "latin", "sobol"])
+@pytest.mark.parametrize("problem", SHAPED, ids=lambda problem: problem.kind)
+def test_points_stay_in_a_domain_of_any_shape_and_ignore_their_neighbours(
+    problem: Any, scheme: Any
+) -> None:
+    disc = on(problem)
+    both, swapped, alone = (Fresh(disc, scheme, s) for s in (SEEDS, SEEDS[::-1], SEEDS[1:]))
+    for step in (3, 0, 500):
+        x = both.interior(64, step).coordinates
+        assert all(problem.domain.holds(own.numpy()).all() for own in x)
+        assert torch.equal(x, swapped.interior(64, step).coordinates.flip(0))
+        assert torch.equal(x[1:], alone.interior(64, step).coordinates)
+        for name, condition in problem.conditions.items():
+            drawn = both.condition(name, 32, step)
+            own = drawn.coordinates.view(2, len(condition.segments), 32, -1)
+            for place, segment in enumerate(condition.segments):
+                assert all(segment.holds(member.numpy()).all() for member in own[:, place])
+            for table in drawn.tables:
+                assert torch.equal(drawn[table][1:], alone.condition(name, 32, step)[table][-1:])
+
+
+@pytest.mark.parametrize(("scheme", "least"), [("uniform", 0.5), ("latin", 0.99), ("sobol", 0.999)])
+def test_a_hypercube_and_a_sequence_of_a_shape_are_spread_better(scheme: Any, least: float) -> None:
+    """Shares of a disc's area left of every point: with a hypercube one in each slice."""
+    x = Fresh(on(PoissonDisc()), scheme, SEEDS).interior(64, 7).coordinates[..., 0].clamp(-1, 1)
+    share = 0.5 + (x * (1 - x**2).sqrt() + x.asin()) / np.pi
+    slices = (share * 64).floor().long()
+    hit = [len(own.unique()) / 64 for own in slices]
+    assert min(hit) >= least or scheme == "uniform"
+    assert scheme != "uniform" or max(hit) < 0.9
+
+
+def test_a_sobol_sequence_goes_on_from_step_to_step() -> None:
+    """The points of 16 steps are together as evenly spread as those of one."""
+    fresh = Fresh(on(), "sobol", SEEDS)
+    x = torch.cat([fresh.interior(16, step).coordinates for step in range(16)], dim=1)
+    cells = ((x + 1) / 2 * 16).floor().long()
+    for member in cells:
+        assert len((member[:, 0] * 16 + member[:, 1]).unique()) == 256
 
 
 def test_what_a_condition_demands_comes_with_its_points() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +16,38 @@ from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.operators import Operator
 from pinn_core.objectives.tangent_kernel import jacobian, traces
 from pinn_core.objectives.terms import Term, no_factors, problem_terms
-from pinn_core.problems import Convection, Helmholtz, KleinGordon, Problem, Wave
+from pinn_core.problems import (
+    Box,
+    Conditions,
+    Convection,
+    Helmholtz,
+    KleinGordon,
+    PoissonAnnulus,
+    Problem,
+    Wave,
+    neumann,
+    robin,
+)
+
+
+def conductance(points: np.ndarray) -> np.ndarray:
+    return 1.0 + points[:, :1] ** 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Insulated(PoissonAnnulus):
+    """Two circles under one condition, each with its own mean, and a coefficient of the point."""
+
+    points_per_axis: int = 9
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        circles = [self.domain.part(name) for name in ("outer", "inner")]
+        return {
+            "mixed": robin(circles, conductance, conductance),
+            "free": neumann(circles[0]),
+        }
+
 
 NETWORK = Mlp(width=5, depth=2, activation="tanh", init="glorot")
 PROBLEMS: list[Problem] = [
@@ -21,6 +55,9 @@ PROBLEMS: list[Problem] = [
     KleinGordon(points_per_axis=6),
     Wave(points_per_axis=6),
     Convection(points_x=6, points_t=7),
+    PoissonAnnulus(points_per_axis=9, outer="neumann"),
+    PoissonAnnulus(points_per_axis=9, outer="robin", alpha=1.5),
+    Insulated(),
 ]
 TERMS = [(p, name) for p in PROBLEMS for name in ("residual", *p.conditions)]
 
@@ -78,15 +115,28 @@ def mismatch(disc: Discretization, theta: Tensor, name: str) -> list[Tensor]:
     for segment in condition.segments:
         own = grid[segment.holds(grid)]
         x = torch.from_numpy(own)
-        value = [applied(op, disc, theta, x) for op, _ in condition.quantities]
+        entries = [[applied(op, disc, theta, x) for op, _ in one] for one in condition.sums]
+        if segment.coefficients is not None:
+            columns = iter(torch.from_numpy(segment.coefficients(own)).T[..., None])
+            entries = [[next(columns) * entry for entry in one] for one in entries]
+        value = [torch.stack(one).sum(0) for one in entries]
         if condition.shift is not None:
             far = x + torch.tensor(condition.shift, dtype=x.dtype)
             value = [
                 here - applied(op, disc, theta, far)
-                for here, (op, _) in zip(value, condition.quantities, strict=True)
+                for here, ((op, _),) in zip(value, condition.sums, strict=True)
             ]
         found.append(torch.cat(value, 1) - torch.from_numpy(segment.target(own)))
     return found
+
+
+def test_a_face_of_a_box_has_no_normals() -> None:
+    box = Box((0.0, 0.0), (1.0, 1.0))
+    assert neumann(box.shape.part("left")).segments[0].coefficients is not None
+    with pytest.raises(ValueError, match=r"needs a part of a shape's boundary, found Box"):
+        neumann(box.face(0, 0.0))
+    with pytest.raises(ValueError, match=r"needs a part of a shape's boundary, found Over"):
+        robin(box.shape.over(0.0, 1.0), 1.0)
 
 
 @pytest.mark.parametrize(("problem", "name"), TERMS)
@@ -144,6 +194,6 @@ def test_random_probes_estimate_the_trace() -> None:
 def test_quantities_are_what_the_loss_squares() -> None:
     disc, theta = setting(PROBLEMS[0])
     point_set = disc.condition_points["boundary"]
-    found, back = term_of(disc, "boundary").quantities(disc, theta, point_set.coordinates)
+    found, back = term_of(disc, "boundary").quantities(disc, theta, point_set)
     assert torch.equal(found, disc.values(theta, point_set))
     assert back(torch.ones_like(found)).shape == theta.shape

@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "reaction": {"points_x": 8, "points_t": 6},
     "reaction_diffusion": {"points_x": 8, "points_t": 6},
     "poisson": {"points_per_axis": 20},
+    "poisson_cube": {"points_inside": 40, "points_outside": 20},
 }
 RECORD = Record(points=20, gradients_every=4, gradient_points=10, full_every=4, sketch_every=0)
 

@@ -160,7 +160,7 @@ def test_points_are_not_drawn_outside_the_grid(
     assert complaint.startswith(f"override '{override}': {place}: found ")
     box = "the box from (-1.0, -1.0) to (1.0, 1.0)"
     assert f"draws points all over {box}, but the grid of problem helmholtz does not" in complaint
-    assert complaint.endswith("allowed: 'grid'")
+    assert complaint.endswith("allowed: 'grid', or a domain that has the grid's shape")
 
 
 def test_a_grid_that_ends_within_the_box_does_not_fill_it(
@@ -172,6 +172,30 @@ def test_a_grid_that_ends_within_the_box_does_not_fill_it(
 
     helmholtz_with(half)
     assert "does not fill it" in refusal(file, "models.pinn.objective.points=uniform")
+
+
+@pytest.mark.parametrize("kind", ["poisson_lshape", "poisson_annulus", "heat_disc", "poisson_cube"])
+@pytest.mark.parametrize("points", ["uniform", "latin", "sobol"])
+def test_points_are_drawn_in_a_domain_of_any_shape(file: Path, kind: str, points: str) -> None:
+    study = load_study(
+        str(file), [f"base.problem={{kind: {kind}}}", f"models.pinn.objective.points={points}"]
+    )
+    assert study.configuration_of("pinn").objective.points == points
+
+
+def test_a_grid_with_points_outside_the_domain_is_refused(
+    file: Path, helmholtz_with: Callable[[Change], None]
+) -> None:
+    def moved(points: Points) -> Points:
+        return replace(points, coordinates=points.coordinates + np.array([0.0, 0.5]))
+
+    helmholtz_with(moved)
+    complaint = refusal(file)
+    assert "small.yaml, line 7: models.pinn: the grid of problem helmholtz has 6 " in complaint
+    assert (
+        "points outside its domain, the first is (-0.714286, 1.21429), allowed: -1 <= x"
+        in complaint
+    )
 
 
 def test_a_study_that_began_is_read_whatever_its_grids_are(
