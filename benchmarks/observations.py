@@ -1,4 +1,4 @@
-"""Write the observations of the inverse studies: python -m sweeps.studies.make_observations.
+"""Write the observations of the inverse studies: ``python -m benchmarks.observations``.
 
 They are values of the problems' own references, without noise; a study adds its noise by the seed.
 """
@@ -29,10 +29,8 @@ def burgers() -> tuple[str, ndarray]:
 
 def conductivity() -> tuple[str, ndarray]:
     """The temperature at ten places when t = 1."""
-    low, high = (
-        end[0] for end in (ConductivityInverse().domain.low, ConductivityInverse().domain.high)
-    )
-    places = np.linspace(low, high, SENSORS)
+    domain = ConductivityInverse().domain
+    places = np.linspace(domain.low[0], domain.high[0], SENSORS)
     points = np.stack([places, np.ones(SENSORS)], axis=1)
     return "x,t,u", np.hstack([points, solution(points)])
 
@@ -53,13 +51,15 @@ FILES = {
 """What each file holds."""
 
 
+STUDIES = Path(__file__).parents[1] / "sweeps" / "studies"
+"""Where the studies that name the files lie."""
+
+
 def main() -> None:
     """Write all files beside the studies."""
     for name, made in FILES.items():
         header, table = made()
-        np.savetxt(
-            Path(__file__).parent / name, table, f"%.{DIGITS}g", ",", header=header, comments=""
-        )
+        np.savetxt(STUDIES / name, table, f"%.{DIGITS}g", ",", header=header, comments="")
 
 
 if __name__ == "__main__":
