@@ -47,6 +47,7 @@ class Cavity(Problem):
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[int] = 3
+    symbols: ClassVar[tuple[str, ...]] = ("u", "v", "p")
     linear: ClassVar[bool] = False
 
     points_per_axis: int = 100

@@ -39,6 +39,7 @@ class CavityStream(Problem):
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[int] = 2
+    symbols: ClassVar[tuple[str, ...]] = ("u", "v")
     linear: ClassVar[bool] = False
     error_outputs: ClassVar[tuple[tuple[Operator, int], ...]] = ((_D.y, 0), (-_D.x, 0))
 

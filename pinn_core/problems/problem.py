@@ -69,6 +69,9 @@ class Problem(Part):
     pairs of an operator and an output, in the order of the columns of ``Points.exact``."""
     time_points: ClassVar[str] = ""
     """The field that holds the grid's number of time levels, if time is a coordinate."""
+    symbols: ClassVar[tuple[str, ...]] = ()
+    """What the quantities that errors are measured of are called in pictures, in their order; empty:
+    u, or u1, u2, ... where there are several."""
 
     @property
     @abstractmethod

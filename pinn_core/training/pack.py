@@ -47,7 +47,7 @@ class Pack:
         self.objective = self.configuration.objective
         self.disc = self._discretization(0)
         self.matrices = self.disc.stack.matrices()
-        self.recorder = Recorder(self.disc, self.configuration)
+        self.recorder = Recorder(self.disc, self.configuration, configurations)
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
         initial = self._initial()
         self.state = State(

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from jaxtyping import UInt8
 
+from pinn_core.records.fields import decoded_fields, encoded_fields
 from pinn_core.records.trajectory import Trajectory, read_parquet, write_parquet
 from pinn_core.tensors import Tensor, torch
 
@@ -86,6 +87,11 @@ class State:
                 for member, ended in self.ended.items()
                 for step, parameters in ended.parameters.items()
             },
+            **{
+                f"fields/{member}": _bytes(encoded_fields(ended.fields, ""))
+                for member, ended in self.ended.items()
+                if ended.fields
+            },
         }
         for name in _axes():
             value = getattr(self, name)
@@ -143,13 +149,19 @@ def _encoded(trajectory: Trajectory) -> UInt8[Tensor, " bytes"]:
     """A trajectory as the bytes of its Parquet file."""
     sink = pa.BufferOutputStream()
     write_parquet(trajectory, sink)
-    return torch.frombuffer(bytearray(sink.getvalue()), dtype=torch.uint8)
+    return _bytes(sink.getvalue())
+
+
+def _bytes(content: bytes) -> UInt8[Tensor, " bytes"]:
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
 
 
 def _ended(member: str, flat: Mapping[str, Tensor]) -> Trajectory:
     """What a member that ended has left."""
     parameters = {int(step): t.numpy() for step, t in _below(f"snapshots/{member}", flat).items()}
-    return replace(_decoded(flat[f"ended/{member}"]), parameters=parameters)
+    content = flat.get(f"fields/{member}")
+    fields = None if content is None else decoded_fields(content.numpy().tobytes(), "", "checkpoint")
+    return replace(_decoded(flat[f"ended/{member}"]), parameters=parameters, fields=fields)
 
 
 def _decoded(content: UInt8[Tensor, " bytes"]) -> Trajectory:

@@ -8,6 +8,7 @@ import numpy as np
 from pinn_core.configuration import run_id as identity
 from pinn_core.numerics import sources
 from pinn_core.records.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryError
+from sweeps.checking.fields import field_problems
 from sweeps.checking.parameters import parameter_problems
 from sweeps.checking.replay import replay
 from sweeps.checking.verify_tracking import tracking_problems
@@ -23,7 +24,7 @@ class Finding:
     """A broken promise: its name, the run, the finding. ``run_id`` is None for the whole study.
 
     Names: ``missing``, ``unplanned``, ``conflict``, ``damaged``, ``identity``, ``steps``,
-    ``nulls``, ``parameters``, ``replay``, ``mlflow``.
+    ``nulls``, ``parameters``, ``fields``, ``replay``, ``mlflow``.
     """
 
     name: str
@@ -82,7 +83,7 @@ def _check_run(store: Store, run_id: str, pruner: Pruner) -> Finding | None:
     try:
         manifest = store.manifest(run_id)
         trajectory = store.read(run_id)
-        parameters = store.parameters(run_id)
+        parameters, fields = store.parameters(run_id), store.fields(run_id)
     except TrajectoryError as error:
         return Finding("damaged", run_id, str(error))
     for name, problems in (
@@ -91,6 +92,7 @@ def _check_run(store: Store, run_id: str, pruner: Pruner) -> Finding | None:
         ("steps", _rung_problems(manifest, pruner)),
         ("nulls", _null_problems(manifest, trajectory)),
         ("parameters", parameter_problems(manifest, trajectory, parameters)),
+        ("fields", field_problems(manifest, parameters, fields)),
     ):
         for problem in problems:
             return Finding(name, run_id, problem)

@@ -1,0 +1,47 @@
+"""Stored fields against the run that left them."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from pinn_core.records.fields import Fields
+from pinn_core.records.trajectory import Manifest
+from pinn_core.training.fields import fields_of
+from pinn_core.training.snapshots import shown_steps
+from sweeps.checking.parameters import listed
+from sweeps.study.study import configuration_of
+
+TOLERANCE = 1e-3
+"""Of the largest value: another machine may have made them, and residuals are differences."""
+
+
+def field_problems(
+    manifest: Manifest, parameters: Mapping[int, np.ndarray], fields: Fields | None
+) -> Iterator[str]:
+    """What is wrong with a run's fields: of other steps than they were to be, or another network's.
+
+    At every step whose parameters are stored, they must be what these parameters predict.
+    """
+    configuration = configuration_of(manifest.configuration)
+    due = shown_steps(configuration, manifest.steps, manifest.diverged_at)
+    steps = [] if fields is None else fields.steps.tolist()
+    if steps != due or manifest.fields.get("steps", []) != due:
+        yield f"fields of the steps {listed(steps)}, due: {listed(due)}"
+        return
+    both = {step: parameters[step] for step in steps if step in parameters}
+    again = None if configuration.stages.continues else fields_of(configuration, both)
+    if fields is None or again is None:
+        return
+    places = [steps.index(step) for step in both]
+    for name in ("points", "reference", "prediction", "residual"):
+        stored, made = getattr(fields, name), getattr(again, name)
+        stored = stored[places] if name in ("prediction", "residual") else stored
+        if not _close(stored, made):
+            yield f"{name}: not that of its configuration and parameters"
+
+
+def _close(stored: np.ndarray, made: np.ndarray) -> bool:
+    if stored.shape != made.shape:
+        return False
+    largest = np.max(np.abs(made), initial=0.0, where=np.isfinite(made))
+    return np.allclose(stored, made, rtol=TOLERANCE, atol=TOLERANCE * largest, equal_nan=True)
