@@ -20,6 +20,7 @@ from analysis.conditioning import conditions
 from analysis.contrast import Contrast, contrast_of, models_of
 from analysis.expected import judge_expected
 from analysis.figures import READING, draw_figures, draw_remedies
+from analysis.figures.fields import draw_fields
 from analysis.figures.outcomes import draw_outcomes
 from analysis.load import StudyData
 from analysis.outcomes import outcomes, wrong_json
@@ -75,6 +76,16 @@ def write_report(
     document = as_json(data, rule, runs, judged, remedies, baseline)
     write_claims(folder / "claims.json", {**document, "wrong_solutions": wrong_json(ends, wrong)})
     table = per_run(data, rule, runs)
+    solutions = draw_fields(
+        data,
+        figures,
+        rule,
+        runs,
+        models_of(contrast),
+        metric=metric,
+        direction=direction,
+        baseline=baseline,
+    )
     page = PAGE.get_template("template.html.j2").render(
         study=data.name,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -83,6 +94,7 @@ def write_report(
         settings=compared.by_setting(data, rule),
         best=findings.best(data, metric, direction),
         missing=missing or {},
+        solutions=solutions,
         citations=list(citations(data.runs, remedies=remedies is not None)),
         **_what_ran(data, rule, runs),
         **_plateaus(data, rule, runs, table, contrast),
