@@ -157,7 +157,7 @@ def _plateau_in_words(line: Line, rule: PlateauRule) -> str:
 
 
 def _drawn(one: Shown, draw: Callable[[Canvas, Shown], None]) -> Canvas:
-    canvas = Canvas(dpi=DPI, layout="constrained")
+    canvas = Canvas(dpi=DPI, layout="compressed")
     draw(canvas, one)
     return canvas
 
@@ -245,7 +245,10 @@ def draw_strip(canvas: Canvas, one: Shown) -> None:
     for row, panels in enumerate(grid):
         what = f"{fields.outputs[outputs[row // 2]]}, {words if row % 2 else 'prediction'}"
         panels[apart].set_ylabel("\n".join(filter(None, (what, view.words, *view.names[1:]))))
-        panels[0].set_visible(panels[0].has_data())
+        panels[apart].tick_params(labelleft=True)
+        if apart:
+            panels[0].tick_params(labelbottom=True)
+            panels[0].set_visible(row % 2 == 0)
 
 
 def moments_of(one: Shown) -> dict[int, str]:
