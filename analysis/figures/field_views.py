@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -55,8 +54,8 @@ class View:
     ``rows`` are their places among the field's points; ``words`` say what they have in common.
     """
 
-    rows: Int[ndarray, " m"]
-    points: Float[ndarray, "m d"]
+    rows: ndarray
+    points: ndarray
     names: tuple[str, ...]
     words: str = ""
 
@@ -71,7 +70,7 @@ class View:
         if not self.is_curve:
             axes.set_aspect("auto" if TIME in self.names else "equal")
 
-    def draw(self, axes: Axes, field: Float[ndarray, " n"], scale: Scale) -> ScalarMappable | None:
+    def draw(self, axes: Axes, field: ndarray, scale: Scale) -> ScalarMappable | None:
         """Draw a field over two coordinates; None where no value is known."""
         values = field[self.rows]
         known = np.isfinite(values)
@@ -99,7 +98,7 @@ def _triangles(x: ndarray, y: ndarray) -> Triangulation:
 
 
 def views(fields: Fields) -> list[View]:
-    """The pictures that show a field: one, or a slice for each value of the last coordinate or time.
+    """The pictures that show a field: one, or a slice for each value of time or a last coordinate.
 
     None of more than three coordinates, nor where points in three lie on no slices. Time is the
     horizontal axis.
@@ -112,7 +111,7 @@ def views(fields: Fields) -> list[View]:
     return list(_slices(points, names)) if len(names) == 3 else []
 
 
-def _slices(points: Float[ndarray, "n 3"], names: tuple[str, ...]) -> Iterator[View]:
+def _slices(points: ndarray, names: tuple[str, ...]) -> Iterator[View]:
     axis = names.index(TIME) if TIME in names else 2
     levels = np.unique(points[:, axis])
     others = [other for other in range(3) if other != axis]

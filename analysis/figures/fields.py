@@ -20,15 +20,15 @@ from analysis.load import StudyData
 from analysis.plateau import plateau_of
 from analysis.ranking import Direction, final_value
 from analysis.rules import PlateauRule
-from analysis.wording import count, model_name, number
+from analysis.wording import count, model_name
 from pinn_core.records.fields import Fields
 
 MOST = 4  # models whose solutions are shown
 ROWS = 4  # of a strip: outputs that are shown, each with its error
 ERROR = "error/relative_l2"
 NOTHING = (
-    "No run left fields: record.fields is none, the equation has more than three coordinates, or an "
-    "earlier version of the program made the runs."
+    "No run left fields: record.fields is none, the equation has more than three coordinates, or "
+    "an earlier version of the program made the runs."
 )
 
 
@@ -128,7 +128,9 @@ def _figures(one: Shown, folder: Path, rule: PlateauRule) -> list[Drawn]:
         return []
     name, of = model_name(one.model), f"Run {one.line.run_id[:8]}, seed {one.seed}"
     known = bool(np.isfinite(one.fields.reference).any())
-    scale = "Reference and prediction have the same scale; the error is prediction minus reference. "
+    scale = (
+        "Reference and prediction have the same scale; the error is prediction minus reference. "
+    )
     caption = (
         f"{of}: {one.end}. {scale * known}Residual: what the equation leaves over with the "
         "prediction. The colours of errors and residuals leave out the largest 0.5 % of the values."
@@ -153,7 +155,9 @@ def _plateau_in_words(line: Line, rule: PlateauRule) -> str:
     if start is None:
         return f"no plateau of {rule.curve}: the beginning, quarters of the training and its end"
     until = f"to {left}" if left is not None else "on, never left"
-    return f"the beginning, middle and end of the plateau (of {rule.curve}, from step {start} {until})"
+    return (
+        f"the beginning, middle and end of the plateau (of {rule.curve}, from step {start} {until})"
+    )
 
 
 def _drawn(one: Shown, draw: Callable[[Canvas, Shown], None]) -> Canvas:
@@ -287,7 +291,7 @@ def _draw(
     *,
     titled: bool = True,
 ) -> None:
-    """Fields by title side by side, their slices below each other; images have one bar of colours."""
+    """Fields by title side by side, slices below each other; images have one bar of colours."""
     images = []
     for view, panels in zip(pictures, grid, strict=True):
         for panel, field in zip(panels, columns.values(), strict=True):

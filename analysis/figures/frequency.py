@@ -40,7 +40,9 @@ def frequency(models: Models, runs: pd.DataFrame, pair: Sequence[str]) -> Canvas
             panel.set_xlabel("step (updates)")
         row[0].set_ylabel("relative L2 error in the band\n(dimensionless)")
         row[-1].legend(title="half-waves", loc="center left", bbox_to_anchor=(1.0, 0.5))
-    largest = max(values.max() for model in shown for of in bands[model].values() for values in of.values())
+    largest = max(
+        values.max() for model in shown for of in bands[model].values() for values in of.values()
+    )
     low, _ = grid[0, 0].get_ylim()
     grid[0, 0].set_ylim(bottom=max(low, SMALLEST * largest))
     return canvas
@@ -54,6 +56,8 @@ def _bands(line: Line) -> dict[str, dict[str, pd.Series]]:
             _, axis, band = name.split("/")
             found.setdefault(axis, {})[band] = values
     return {
-        axis: {band: of[band] for band in sorted(of, key=lambda band: int(band.split("-")[0]))[:BANDS]}
+        axis: {
+            band: of[band] for band in sorted(of, key=lambda band: int(band.split("-")[0]))[:BANDS]
+        }
         for axis, of in found.items()
     }

@@ -34,9 +34,10 @@ SHEETS = (
     Sheet(
         "frequency",
         "The error by spatial frequency",
-        "Relative L2 error of the bold seed in bands of half-waves over the length of each axis, from "
-        "the longest wave (dark) on; the squares of all bands add up to that of the relative error. "
-        "If low frequencies are learnt first, each drop of the loss is the fall of one band.",
+        "Relative L2 error of the bold seed in bands of half-waves over the length of each axis, "
+        "from the longest wave (dark) on; the squares of all bands add up to that of the relative "
+        "error. If low frequencies are learnt first, each drop of the loss is the fall of one "
+        "band.",
         frequency,
     ),
     Sheet(

@@ -37,8 +37,8 @@ class Frequency(Probe):
     trapezoidal rule); along one that lacks its far end, as periodic problems have it, a Fourier
     series. ``x/4-7`` is the part with q = 4 to 7, its root mean square over all other coordinates
     and outputs in parts of the solution's: the squares of an axis' bands add up to that of the
-    relative L2 error. A sine that vanishes at both ends counts mostly at even q. An equation in time
-    alone is looked at along time.
+    relative L2 error. A sine that vanishes at both ends counts mostly at even q. An equation in
+    time alone is looked at along time.
 
     The problem must know its solution on an evenly spaced lattice.
     """
@@ -101,7 +101,11 @@ class Axis:
     def bands(self) -> dict[str, ndarray]:
         """The waves of every band, by its half-waves: 0, 1, 2-3, 4-7, ..."""
         octaves = np.ceil(np.log2(self.half_waves + 1)).astype(int)  # 0, 1, 2, 2, 3, 3, 3, 3, ...
-        return {_band(n): np.flatnonzero(octaves == n) for n in range(int(octaves.max()) + 1) if n in octaves}
+        return {
+            _band(n): np.flatnonzero(octaves == n)
+            for n in range(int(octaves.max()) + 1)
+            if n in octaves
+        }
 
     def parts(self, errors: Float[Tensor, "m *shape k"]) -> dict[str, Float[Tensor, " m"]]:
         """The relative size of every band of the errors."""
@@ -115,15 +119,16 @@ class Axis:
 
 
 def _band(octave: int) -> str:
-    low, high = 2 ** octave // 2, 2**octave - 1
+    low, high = 2**octave // 2, 2**octave - 1
     return f"{low}" if low == high else f"{low}-{high}"
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """A problem's grid as a lattice of this ``shape``: ``order`` are its points' places in the grid.
+    """A problem's grid as a lattice of this ``shape``.
 
-    ``exact`` is the solution there, of the outputs in ``known``; ``axes`` are those of space.
+    ``order`` are its points' places in the grid, ``exact`` is the solution there, of the outputs in
+    ``known``; ``axes`` are those of space.
     """
 
     order: Int[ndarray, " n"]
@@ -158,7 +163,9 @@ def _lattice_of(problem: Problem) -> Lattice:
     for place, name in enumerate(problem.coordinates):
         if name in spatial:
             low, high = problem.domain.low[place], problem.domain.high[place]
-            waves, half_waves = _waves(values[place], low, high, f"{where} equal steps along {name}")
+            waves, half_waves = _waves(
+                values[place], low, high, f"{where} equal steps along {name}"
+            )
             amplitudes = np.moveaxis(solution.reshape(*shape, -1), place, -1) @ waves.T
             size = float(np.linalg.norm(amplitudes))
             if not size:

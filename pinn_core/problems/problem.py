@@ -70,8 +70,8 @@ class Problem(Part):
     time_points: ClassVar[str] = ""
     """The field that holds the grid's number of time levels, if time is a coordinate."""
     symbols: ClassVar[tuple[str, ...]] = ()
-    """What the quantities that errors are measured of are called in pictures, in their order; empty:
-    u, or u1, u2, ... where there are several."""
+    """What the quantities that errors are measured of are called in pictures, in their order;
+    empty: u, or u1, u2, ... where there are several."""
 
     @property
     @abstractmethod

@@ -1,4 +1,4 @@
-"""The file of a run's fields: what its network was at points of the domain, at some of its steps."""
+"""The file of a run's fields: what its network was at points of the domain, at some steps."""
 
 import json
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ def encoded(parameters: Mapping[int, np.ndarray], run_id: str) -> bytes:
 
 
 def voucher(content: bytes, steps: Iterable[int]) -> dict[str, Any]:
-    """What a manifest says of a file that has something of these steps (``Manifest.parameters``)."""
+    """What a manifest says of a file that holds these steps (``Manifest.parameters``)."""
     return {
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),

@@ -72,8 +72,9 @@ def fields_of(
         for stage in _stages_at(configuration, step):
             solution = Solution(configuration, of_step, device, stage)
             there = _holds(solution, points)
-            values, misfits = _predicted(solution, points[there]), solution.predict(
-                points[there], RESIDUAL
+            values, misfits = (
+                _predicted(solution, points[there]),
+                solution.predict(points[there], RESIDUAL),
             )
             if prediction is None:
                 prediction = np.full((len(points), values.shape[1]), np.nan, np.float32)

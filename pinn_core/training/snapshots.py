@@ -77,7 +77,9 @@ class Snapshots:
                 step: state.samples[table][place(step)] if step < last else state.parameters
                 for step in steps
             }
-            return {step: each[row, : self._size].cpu().numpy().copy() for step, each in tables.items()}
+            return {
+                step: each[row, : self._size].cpu().numpy().copy() for step, each in tables.items()
+            }
 
         kept = kept_steps(configuration, last, diverged_at)
         shown = shown_steps(configuration, last, diverged_at)
@@ -100,7 +102,9 @@ def kept_steps(configuration: Configuration, last: int, diverged_at: int | None)
 def shown_steps(configuration: Configuration, last: int, diverged_at: int | None) -> list[int]:
     """The steps of which a run with the rows 0 to ``last`` leaves fields."""
     steps = field_steps(configuration)
-    return _sound([*(step for step in steps if step < last), *([last] if steps else [])], diverged_at)
+    return _sound(
+        [*(step for step in steps if step < last), *([last] if steps else [])], diverged_at
+    )
 
 
 def _sound(steps: list[int], diverged_at: int | None) -> list[int]:

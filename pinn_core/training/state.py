@@ -160,7 +160,9 @@ def _ended(member: str, flat: Mapping[str, Tensor]) -> Trajectory:
     """What a member that ended has left."""
     parameters = {int(step): t.numpy() for step, t in _below(f"snapshots/{member}", flat).items()}
     content = flat.get(f"fields/{member}")
-    fields = None if content is None else decoded_fields(content.numpy().tobytes(), "", "checkpoint")
+    fields = (
+        None if content is None else decoded_fields(content.numpy().tobytes(), "", "checkpoint")
+    )
     return replace(_decoded(flat[f"ended/{member}"]), parameters=parameters, fields=fields)
 
 

@@ -60,7 +60,7 @@ class Size:
 
     @property
     def each(self) -> int:
-        """Bytes that a run leaves in the store but for fields, its trajectory before compression."""
+        """Bytes that a run leaves in the store without fields, its trajectory uncompressed."""
         return trajectory_bytes(self.configuration) + self.parameters
 
     @property
@@ -147,8 +147,9 @@ def _refuse_store(models: Sequence[Size], missing: int, home: str) -> None:
     if asked > free:
         raise StudyError(
             f"{missing} runs leave about {_shown(asked)} in the store, {folder} has {_shown(free)} "
-            "free; change the steps of phases, record.sketch_every, record.parameters, record.fields, "
-            "search.runs or rerun.seeds, or say with --runs-dir or --store where there is more room"
+            "free; change the steps of phases, record.sketch_every, record.parameters, "
+            "record.fields, search.runs or rerun.seeds, or say with --runs-dir or --store where "
+            "there is more room"
         )
 
 

@@ -2,8 +2,9 @@
 
 A run is ``<run_id>.parquet``, its trajectory; ``<run_id>.safetensors``, its parameters, and
 ``<run_id>.fields.safetensors``, its fields, if it left any; and then ``<run_id>.json``, the
-manifest that vouches for all of them. The manifest's existence is the commit; other files without one are written anew. Nothing committed is ever overwritten or deleted:
-a second result that differs from the first goes to ``conflicts/``, a damaged one to ``set-aside/``.
+manifest that vouches for all of them. The manifest's existence is the commit; other files without
+one are written anew. Nothing committed is ever overwritten or deleted: a second result that differs
+from the first goes to ``conflicts/``, a damaged one to ``set-aside/``.
 """
 
 import hashlib
@@ -158,7 +159,7 @@ class Store:
         return decoded(content, run_id, self.where(run_id, PARAMETERS)) if content else {}
 
     def fields(self, run_id: str) -> Fields | None:
-        """A committed run's fields, verified; None where it left none. Raises ``TrajectoryError``."""
+        """A committed run's fields, verified; None without any. Raises ``TrajectoryError``."""
         content = self.further_content(self.manifest(run_id)).get(FIELDS)
         return decoded_fields(content, run_id, self.where(run_id, FIELDS)) if content else None
 

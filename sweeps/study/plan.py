@@ -94,8 +94,8 @@ def rerun_runs(study: Study, model: str, chosen: Sequence[Run]) -> list[Run]:
     """The chosen runs' configurations, each with as many seeds, which the search did not use.
 
     A model that varies nothing has no search: its one configuration is run, with the seeds of the
-    other models, so that runs can be paired. The first run of the first of the chosen leaves fields,
-    if ``record.fields`` leaves it to the study.
+    other models, so that runs can be paired. The first run of the best leaves fields, if
+    ``record.fields`` leaves it to the study.
     """
     if not study.models[model].space:
         chosen = [search_run(study, model, {})]

@@ -31,11 +31,11 @@ def parts(problem: Problem, errors: Any, axis: str) -> dict[str, float]:
     ("q", "band"), [(0, "0"), (1, "1"), (2, "2-3"), (3, "2-3"), (4, "4-7"), (13, "8-15")]
 )
 def test_a_cosine_is_in_its_band_alone(q: int, band: str) -> None:
-    found = parts(Helmholtz(points_per_axis=20), lambda x, y: np.cos(np.pi * q * y), "y")
+    found = parts(Helmholtz(points_per_axis=20), lambda _x, y: np.cos(np.pi * q * y), "y")
     assert max(found, key=lambda name: found[name]) == band
     others = [part for name, part in found.items() if name != band]
     assert max(others) < 1e-12 * found[band]
-    along_x = parts(Helmholtz(points_per_axis=20), lambda x, y: np.cos(np.pi * q * y), "x")
+    along_x = parts(Helmholtz(points_per_axis=20), lambda _x, y: np.cos(np.pi * q * y), "x")
     assert sum(part > 1e-12 for part in along_x.values()) == 1, "constant along x"
 
 
