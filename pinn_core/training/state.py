@@ -149,7 +149,7 @@ def _encoded(trajectory: Trajectory) -> UInt8[Tensor, " bytes"]:
     """A trajectory as the bytes of its Parquet file."""
     sink = pa.BufferOutputStream()
     write_parquet(trajectory, sink)
-    return _bytes(sink.getvalue())
+    return _bytes(bytes(sink.getvalue()))
 
 
 def _bytes(content: bytes) -> UInt8[Tensor, " bytes"]:
