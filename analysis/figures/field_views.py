@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -32,19 +33,27 @@ class Scale:
     colours: str
 
     @classmethod
-    def of_values(cls, *values: ndarray) -> Scale:
-        """From the least to the largest of the first of these fields that is known anywhere."""
-        known = next((one[np.isfinite(one)] for one in values if np.isfinite(one).any()), None)
-        low, high = (0.0, 1.0) if known is None else (float(known.min()), float(known.max()))
+    def of_values(cls, values: ndarray) -> Scale:
+        """From the least to the largest that is known."""
+        known = values[np.isfinite(values)]
+        low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
         room = 0.0 if high > low else 0.5 * max(abs(high), 1e-12)
         return cls(low - room, high + room, VALUES)
 
     @classmethod
-    def around_zero(cls, values: ndarray) -> Scale:
-        """Equally far to both sides; the few largest values are left outside."""
+    def around_zero(cls, values: ndarray, *, whole: bool) -> Scale:
+        """Equally far to both sides; unless ``whole``, the few largest values lie outside."""
         known = np.abs(values[np.isfinite(values)])
-        high = float(np.quantile(known, QUANTILE)) if known.size else 0.0
+        high = float(np.quantile(known, 1.0 if whole else QUANTILE)) if known.size else 0.0
         return cls(-(high or 1e-12), high or 1e-12, SIGNED)
+
+    def beyond(self, values: ndarray) -> Literal["neither", "both", "min", "max"]:
+        """On which sides values lie outside, as matplotlib's bars of colours say it."""
+        known = values[np.isfinite(values)]
+        below, above = bool((known < self.low).any()), bool((known > self.high).any())
+        if below and above:
+            return "both"
+        return "min" if below else "max" if above else "neither"
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def _figures(one: Shown, folder: Path, rule: PlateauRule) -> list[Drawn]:
     )
     caption = (
         f"{of}: {one.end}. {scale * known}Residual: what the equation leaves over with the "
-        "prediction. The colours of errors and residuals leave out the largest 0.5 % of the values."
+        "prediction. An arrow at a bar of colours: there are values beyond."
     )
     strip = (
         f"{of}: {_plateau_in_words(one.line, rule)}. Stored steps next to these; above them "
@@ -175,17 +175,23 @@ class Scales:
     residuals: list[Scale]
 
     @classmethod
-    def of(cls, fields: Fields, places: Sequence[int]) -> Scales:
-        """Those of the values are the reference's where it is known."""
-        outputs, equations = fields.prediction.shape[2], fields.residual.shape[2]
-        chosen = list(places)
+    def of(cls, fields: Fields, places: list[int]) -> Scales:
+        """Images have the reference's values where they are known, curves have room for all."""
+        whole = views(fields)[0].is_curve
+
+        def values(output: int) -> Scale:
+            reference = fields.reference[:, output]
+            predictions = fields.prediction[places, :, output]
+            if whole:
+                return Scale.of_values(np.append(reference, predictions))
+            return Scale.of_values(reference if np.isfinite(reference).any() else predictions)
+
+        around_zero = partial(Scale.around_zero, whole=whole)
+        outputs, equations = range(len(fields.outputs)), range(fields.residual.shape[2])
         return cls(
-            [
-                Scale.of_values(fields.reference[:, one], fields.prediction[chosen, :, one])
-                for one in range(outputs)
-            ],
-            [Scale.around_zero(fields.error[chosen, :, one]) for one in range(outputs)],
-            [Scale.around_zero(fields.residual[chosen, :, one]) for one in range(equations)],
+            [values(output) for output in outputs],
+            [around_zero(fields.error[places, :, output]) for output in outputs],
+            [around_zero(fields.residual[places, :, one]) for one in equations],
         )
 
 
@@ -215,8 +221,6 @@ def draw_solution(
             misfit = {words: fields.residual[place, :, row]}
             _draw(canvas, residuals, pictures, misfit, scales.residuals[row], INK)
     _name_axes(grid, pictures)
-    for panel in grid.flat:
-        panel.set_visible(panel.has_data())
 
 
 def draw_strip(canvas: Canvas, one: Shown) -> None:
@@ -250,9 +254,6 @@ def draw_strip(canvas: Canvas, one: Shown) -> None:
         what = f"{fields.outputs[outputs[row // 2]]}, {words if row % 2 else 'prediction'}"
         panels[apart].set_ylabel("\n".join(filter(None, (what, view.words, *view.names[1:]))))
         panels[apart].tick_params(labelleft=True)
-        if apart:
-            panels[0].tick_params(labelbottom=True)
-            panels[0].set_visible(row % 2 == 0)
 
 
 def moments_of(one: Shown) -> dict[int, str]:
@@ -297,13 +298,21 @@ def _draw(
         for panel, field in zip(panels, columns.values(), strict=True):
             if view.is_curve:
                 _curve(panel, view, field, scale, colour, behind)
-            else:
-                images.append(view.draw(panel, field, scale))
+            elif image := view.draw(panel, field, scale):
+                images.append(image)
     for panel, title in zip(grid[0], columns, strict=True):
         panel.set_title(title if titled else "")
-    drawn = next((image for image in images if image), None)
-    if drawn:
-        canvas.colorbar(drawn, ax=list(grid.flat), fraction=0.08, aspect=20 * len(grid), pad=0.02)
+    if images:
+        canvas.colorbar(
+            images[0],
+            ax=list(grid.flat),
+            extend=scale.beyond(np.concatenate(list(columns.values()))),
+            fraction=0.08,
+            aspect=20 * len(grid),
+            pad=0.02,
+        )
+    elif behind is not None and np.isfinite(behind).any():
+        grid[0, 0].legend()
 
 
 def _curve(
@@ -313,19 +322,22 @@ def _curve(
     x = np.sort(view.points[:, 0])
     if behind is not None and np.isfinite(behind).any():
         panel.plot(x, behind[order], color=INK, linewidth=1.0, linestyle="--", label="reference")
-        panel.plot(x, field[order], color=colour, linewidth=1.3, label="prediction")
-        panel.legend()
-    else:
-        panel.plot(x, field[order], color=colour, linewidth=1.3)
+    panel.plot(x, field[order], color=colour, linewidth=1.3, label="prediction")
     room = 0.08 * (scale.high - scale.low)
     panel.set_ylim(scale.low - room, scale.high + room)
 
 
 def _name_axes(grid: ndarray, pictures: Sequence[View]) -> None:
-    """The coordinates' names at the left and below, and at the left what a slice has in common."""
+    """Hide empty panels; name coordinates at the left and below, and what a slice has in common."""
+    for panel in grid.flat:
+        panel.set_visible(panel.has_data())
+        pictures[0].shape(panel)
+    for panels in grid.T:
+        last = next(panel for panel in reversed(panels) if panel.get_visible())
+        last.set_xlabel(pictures[0].names[0])
+        last.tick_params(labelbottom=True)
     for row, panels in enumerate(grid):
         view = pictures[row % len(pictures)]
-        for panel in panels:
-            view.shape(panel)
-            panel.set_xlabel(view.names[0] if row == len(grid) - 1 else "")
-        panels[0].set_ylabel("\n".join(filter(None, (view.words, *view.names[1:]))))
+        first = next(panel for panel in panels if panel.get_visible())
+        first.set_ylabel("\n".join(filter(None, (view.words, *view.names[1:]))))
+        first.tick_params(labelleft=True)
