@@ -27,8 +27,8 @@ MOST = 4  # models whose solutions are shown
 ROWS = 4  # of a strip: outputs that are shown, each with its error
 ERROR = "error/relative_l2"
 NOTHING = (
-    "No run left fields: record.fields is none, the equation has more than three coordinates, or "
-    "an earlier version of the program made the runs."
+    "No pictures: record.fields is none, the equation has more than three coordinates or points in "
+    "three that lie on no slices, or an earlier version of the program made the runs."
 )
 
 
@@ -56,10 +56,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The figures of the solutions, and which runs they are of, in words."""
+    """The figures of the solutions, which runs they are of, in words and with their fields."""
 
     figures: list[Drawn]
     words: str
+    shown: list[Shown]
 
 
 def draw_fields(
@@ -74,58 +75,51 @@ def draw_fields(
     baseline: str | None = None,
 ) -> Pictures:
     """Draw the solutions of the best models' runs, and a strip of each over its plateau."""
-    shown, models = shown_runs(data, rule, runs, pair, metric, direction, baseline)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    figures = [drawn for one in shown for drawn in _figures(one, folder, rule)]
-    return Pictures(figures, _words(shown, models, metric, baseline) if shown else NOTHING)
-
-
-def shown_runs(
-    data: StudyData,
-    rule: PlateauRule,
-    runs: Sequence[str],
-    pair: Sequence[str],
-    metric: str,
-    direction: Direction,
-    baseline: str | None,
-) -> tuple[list[Shown], int]:
-    """The first run with fields of the baseline and of the best models, and of how many models."""
-    first: dict[str, str] = {}
-    fields: dict[str, Fields] = {}
-    for run_id in runs:
-        model = str(data.runs.at[run_id, "model"])
-        left = None if model in first else data.fields(run_id)
-        if left is not None and len(left.steps):
-            first[model], fields[model] = run_id, left
+    first, fields = _with_fields(data, runs)
 
     def rank(model: str) -> tuple[bool, bool, float]:
         value = final_value(data, first[model], metric)
         worse = value if direction == "minimize" else -value
         return model != baseline, not np.isfinite(value), worse
 
+    ranked = sorted(first, key=rank)
     palette = colours(dict.fromkeys(map(str, data.runs.loc[list(runs), "model"])), pair)
     shown = []
-    for model in sorted(first, key=rank)[:MOST]:
+    for model in ranked[:MOST]:
         trajectory = data.trajectory(first[model])
         line = Line(first[model], trajectory, plateau_of(trajectory, rule))
         seed = int(data.runs.at[first[model], "seed"])
         shown.append(Shown(model, seed, line, fields[model], palette[model]))
-    return shown, len(first)
+    figures = [drawn for one in shown for drawn in _figures(one, folder, rule)]
+    return Pictures(figures, _words(ranked, figures, metric, baseline), shown)
 
 
-def _words(shown: list[Shown], models: int, metric: str, baseline: str | None) -> str:
+def _with_fields(data: StudyData, runs: Sequence[str]) -> tuple[dict[str, str], dict[str, Fields]]:
+    """The first run of each model that left fields that can be drawn, and these."""
+    first: dict[str, str] = {}
+    fields: dict[str, Fields] = {}
+    for run_id in runs:
+        model = str(data.runs.at[run_id, "model"])
+        left = None if model in first else data.fields(run_id)
+        if left is not None and len(left.steps) and views(left):
+            first[model], fields[model] = run_id, left
+    return first, fields
+
+
+def _words(ranked: list[str], figures: list[Drawn], metric: str, baseline: str | None) -> str:
+    if not figures:
+        return NOTHING
     words = "The first rerun of each model's best configuration."
-    if models > len(shown):
-        begun = "the baseline and the best of the others" if baseline else "the best"
-        words += f" Shown are {len(shown)} of {count(models, 'model')}: {begun} by {metric}."
+    if len(ranked) > MOST:
+        begun = "the baseline and the best of the others" if baseline in ranked else "the best"
+        words += f" Shown are {MOST} of {count(len(ranked), 'model')}: {begun} by {metric}."
     return words
 
 
 def _figures(one: Shown, folder: Path, rule: PlateauRule) -> list[Drawn]:
-    """The solution and its strip; nothing where the points can be drawn in no way."""
-    if not views(one.fields):
-        return []
+    """The solution and its strip."""
     name, of = model_name(one.model), f"Run {one.line.run_id[:8]}, seed {one.seed}"
     known = bool(np.isfinite(one.fields.reference).any())
     scale = (

@@ -20,6 +20,7 @@ from analysis.conditioning import conditions
 from analysis.contrast import Contrast, contrast_of, models_of
 from analysis.expected import judge_expected
 from analysis.figures import READING, draw_figures, draw_remedies
+from analysis.figures.animation import animate
 from analysis.figures.fields import draw_fields
 from analysis.figures.outcomes import draw_outcomes
 from analysis.load import StudyData
@@ -57,11 +58,13 @@ def write_report(
     expected: Sequence[Expectation] = (),
     baseline: str | None = None,
     wrong_solution: WrongSolutionRule | None = None,
+    animated: bool = False,
 ) -> Path:
     """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
 
     `expected` are published numbers and thresholds to be judged, `baseline` the model that the
     others are compared with as remedies, `wrong_solution` what counts as a low loss with one.
+    With `animated` the solutions are drawn at every stored step, too (figures/*.gif).
     `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
     written beside and renamed, so that a reader never sees half of it. Returns its path.
     """
@@ -95,6 +98,7 @@ def write_report(
         best=findings.best(data, metric, direction),
         missing=missing or {},
         solutions=solutions,
+        animations=animate(solutions.shown, figures) if animated else {},
         citations=list(citations(data.runs, remedies=remedies is not None)),
         **_what_ran(data, rule, runs),
         **_plateaus(data, rule, runs, table, contrast),

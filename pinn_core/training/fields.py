@@ -50,8 +50,11 @@ def field_steps(configuration: Configuration) -> list[int]:
 def field_bytes(configuration: Configuration) -> int:
     """About what a run's fields take in the store; as many equations as outputs are assumed."""
     problem, steps = configuration.problem, len(field_steps(configuration))
-    numbers = steps * 2 * problem.outputs + problem.outputs + 2 * len(problem.coordinates)
-    return 4 * numbers * min(sum(problem.grid_size), MOST_POINTS) if steps else 0
+    points, dimensions = sum(problem.grid_size), len(problem.coordinates)
+    if dimensions == 3:
+        points = round(SLICES * points ** (2 / 3))
+    numbers = steps * 2 * problem.outputs + problem.outputs + 2 * dimensions
+    return 4 * numbers * min(points, MOST_POINTS) if steps else 0
 
 
 def fields_of(
