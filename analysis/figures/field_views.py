@@ -85,16 +85,24 @@ class View:
         known = np.isfinite(values)
         if not known.any():
             return None
-        colours = {"cmap": scale.colours, "norm": Normalize(scale.low, scale.high)}
+        norm = Normalize(scale.low, scale.high)
         x, y = self.points[known].T
         lattice = [np.unique(along) for along in self.points.T]
         if len(self.points) >= FEWEST_FILLED * len(lattice[0]) * len(lattice[1]):
             table = np.full((len(lattice[1]), len(lattice[0])), np.nan)
             table[np.searchsorted(lattice[1], y), np.searchsorted(lattice[0], x)] = values[known]
-            return axes.pcolormesh(*lattice, table, shading="nearest", rasterized=True, **colours)
-        return axes.tripcolor(
-            _triangles(x, y), values[known], shading="gouraud", rasterized=True, **colours
+            return axes.pcolormesh(
+                *lattice, table, shading="nearest", rasterized=True, cmap=scale.colours, norm=norm
+            )
+        mesh: ScalarMappable = axes.tripcolor(
+            _triangles(x, y),
+            values[known],
+            shading="gouraud",
+            rasterized=True,
+            cmap=scale.colours,
+            norm=norm,
         )
+        return mesh
 
 
 def _triangles(x: ndarray, y: ndarray) -> Triangulation:

@@ -90,7 +90,7 @@ def draw_fields(
     for model in ranked[:MOST]:
         trajectory = data.trajectory(first[model])
         line = Line(first[model], trajectory, plateau_of(trajectory, rule))
-        seed = int(data.runs.at[first[model], "seed"])
+        seed = int(str(data.runs.at[first[model], "seed"]))
         shown.append(Shown(model, seed, line, fields[model], palette[model]))
     figures = [drawn for one in shown for drawn in _figures(one, folder, rule)]
     return Pictures(figures, _words(ranked, figures, metric, baseline), shown)

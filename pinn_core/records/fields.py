@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -53,7 +54,9 @@ def decoded_fields(content: bytes, run_id: str, name: str) -> Fields:
     try:
         numbers, about = load(content), json.loads(notes_of(content)[ABOUT])
         owner = about.pop("run_id")
-        fields = Fields(**numbers, **{key: tuple(names) for key, names in about.items()})
+        names: dict[str, Any] = {key: tuple(words) for key, words in about.items()}
+        arrays: dict[str, Any] = {name: numbers[name] for name in NUMBERS}
+        fields = Fields(**arrays, **names)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise TrajectoryError(f"{name}: not a file of fields: {error}") from None
     if owner != run_id:

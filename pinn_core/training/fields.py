@@ -69,22 +69,19 @@ def fields_of(
         return None
     problem = configuration.problem
     points, reference = field_points(problem)
-    prediction: ndarray | None = None
+    prediction, residual = np.full(reference.shape, np.nan), np.zeros((len(points), 0))
     predictions, residuals = [], []
     for step, of_step in parameters.items():
         for stage in _stages_at(configuration, step):
             solution = Solution(configuration, of_step, device, stage)
             there = _holds(solution, points)
-            values, misfits = (
-                _predicted(solution, points[there]),
-                solution.predict(points[there], RESIDUAL),
-            )
-            if prediction is None:
-                prediction = np.full((len(points), values.shape[1]), np.nan, np.float32)
-                residual = np.full((len(points), misfits.shape[1]), np.nan, np.float32)
-            prediction[there], residual[there] = values, misfits
-        predictions.append(prediction.copy())
-        residuals.append(residual.copy())
+            prediction[there] = _predicted(solution, points[there])
+            misfits = solution.predict(points[there], RESIDUAL)
+            if residual.shape[1] == 0:
+                residual = np.full((len(points), misfits.shape[1]), np.nan)
+            residual[there] = misfits
+        predictions.append(prediction.astype(np.float32))
+        residuals.append(residual.astype(np.float32))
     return Fields(
         steps=np.array(list(parameters), dtype=np.int32),
         points=points,
