@@ -1,6 +1,9 @@
 """The fields that a run leaves for pictures: of which steps, at which points, and their numbers."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -57,40 +60,61 @@ def field_bytes(configuration: Configuration) -> int:
     return 4 * numbers * min(points, MOST_POINTS) if steps else 0
 
 
-def fields_of(
-    configuration: Configuration, parameters: Mapping[int, ndarray], device: str = "cpu"
-) -> Fields | None:
-    """The fields of a run from its parameters (P,) at some steps; None without any.
+@dataclass(frozen=True)
+class Field:
+    """What a run's network is at the points of ``Fields`` at one step, float32.
 
-    In a marching run a point has the values of the last step that its window was trained at, NaN
-    before that.
+    NaN are points that the step's parameters say nothing of, in other windows of a marching run.
     """
-    if not parameters:
-        return None
-    problem = configuration.problem
-    points, reference = field_points(problem)
-    prediction, residual = np.full(reference.shape, np.nan), np.zeros((len(points), 0))
-    predictions, residuals = [], []
-    for step, of_step in parameters.items():
-        for stage in _stages_at(configuration, step):
-            solution = Solution(configuration, of_step, device, stage)
+
+    prediction: Float[ndarray, "n k"]
+    residual: Float[ndarray, "n r"]
+
+
+class FieldMaker:
+    """Makes the fields of a run from its parameters; its points are found when first asked for."""
+
+    def __init__(self, configuration: Configuration, device: str = "cpu") -> None:
+        self._configuration, self._device = configuration, device
+
+    @cached_property
+    def _known(self) -> tuple[Float[ndarray, "n d"], Float[ndarray, "n k"]]:
+        return field_points(self._configuration.problem)
+
+    def at(self, step: int, parameters: Float[ndarray, " p"]) -> Field:
+        """The field of one step."""
+        points, reference = self._known
+        prediction, residual = np.full(reference.shape, np.nan), np.zeros((len(points), 0))
+        for stage in _stages_at(self._configuration, step):
+            solution = Solution(self._configuration, parameters, self._device, stage)
             there = _holds(solution, points)
             prediction[there] = _predicted(solution, points[there])
             misfits = solution.predict(points[there], RESIDUAL)
             if residual.shape[1] == 0:
                 residual = np.full((len(points), misfits.shape[1]), np.nan)
             residual[there] = misfits
-        predictions.append(prediction.astype(np.float32))
-        residuals.append(residual.astype(np.float32))
-    return Fields(
-        steps=np.array(list(parameters), dtype=np.int32),
-        points=points,
-        prediction=np.stack(predictions),
-        residual=np.stack(residuals),
-        reference=reference.astype(np.float32),
-        coordinates=problem.coordinates,
-        outputs=_symbols(problem, reference.shape[1]),
-    )
+        return Field(prediction.astype(np.float32), residual.astype(np.float32))
+
+    def together(self, of_steps: Mapping[int, Field]) -> Fields:
+        """The fields of a run from those of its steps, at least one.
+
+        Where a step says nothing of a point, it has what the step before said.
+        """
+        problem, (points, reference) = self._configuration.problem, self._known
+        prediction = np.stack([field.prediction for field in of_steps.values()])
+        residual = np.stack([field.residual for field in of_steps.values()])
+        for table in (prediction, residual) if self._configuration.stages.continues else ():
+            for before, now in pairwise(table):
+                np.copyto(now, before, where=np.isnan(now))
+        return Fields(
+            steps=np.array(list(of_steps), dtype=np.int32),
+            points=points,
+            prediction=prediction,
+            residual=residual,
+            reference=reference.astype(np.float32),
+            coordinates=problem.coordinates,
+            outputs=_symbols(problem, reference.shape[1]),
+        )
 
 
 def _stages_at(configuration: Configuration, step: int) -> Iterator[int]:

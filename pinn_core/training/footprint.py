@@ -51,8 +51,8 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
     """Bytes of a member on a CPU by what they are for.
 
     ``layers`` kept for the way back, ``parameters`` with what the optimizer keeps of them, the
-    ``record`` of all rows, the ``snapshots`` of the parameters, those that fields are made of among
-    them, what ``probes`` and the loss ``landscape`` take.
+    ``record`` of all rows, the ``snapshots`` of the parameters and the fields, what ``probes`` and
+    the loss ``landscape`` take.
     """
     stack, itemsize = configuration.stack(), bytes_of(configuration.precision)
     curved = any(phase.cost(stack).curved for phase in configuration.phases)
@@ -126,7 +126,7 @@ def points_with_channels(configuration: Configuration) -> int:
     return trained + (watched if record.gradients_every else 0)
 
 
-_probes: dict[tuple[str, str, str], int] = {}
+_probes: dict[tuple[str, str], int] = {}
 
 
 def _probed(configuration: Configuration, device: str) -> int:
@@ -135,7 +135,7 @@ def _probed(configuration: Configuration, device: str) -> int:
 
     from pinn_core.training.trainer import Member, train
 
-    key = (configuration.shape_key(), str(configuration.record.fields), device)
+    key = (configuration.shape_key(), device)
     if key not in _probes:
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)

@@ -212,7 +212,7 @@ class Pack:
         if self.native and self._is_native(step):
             self.row.fill_(step)
             self.recorder.record_parameters(state, self.row, self.recorder.due(step))
-            self.recorder.snapshots.record(state.samples, step, state.parameters)
+            self.recorder.snapshots.record(state, step)
             self.native.make(state, self.optimizer, self.settings, step, end - step)
         else:
             self._advance_one(step, led_here)
@@ -233,7 +233,7 @@ class Pack:
         self._prepare(step)
         left = left if state.stage == stage else {}  # of another stage's loss it says nothing
         recorder.landscape.record(state.samples, step, state.parameters, state.weights, left)
-        recorder.snapshots.record(state.samples, step, state.parameters)
+        recorder.snapshots.record(state, step)
         due = recorder.due(step)
         if self.graphs:
             start = state.phase_start

@@ -1,7 +1,8 @@
-"""What a run leaves of its parameters: those of some rows, and the fields that others have."""
+"""What a run leaves of some rows: its parameters, and fields that are made of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 from jaxtyping import Float
 from numpy import ndarray
@@ -9,52 +10,60 @@ from numpy import ndarray
 from pinn_core.configuration import Configuration
 from pinn_core.engine.precision import bytes_of
 from pinn_core.probes.cadence import NEVER, Cadence
+from pinn_core.records.fields import Fields
 from pinn_core.records.trajectory import Trajectory
-from pinn_core.tensors import Tensor
-from pinn_core.training.fields import field_steps, fields_of
+from pinn_core.tensors import Tensor, torch
+from pinn_core.training.fields import Field, FieldMaker, field_bytes, field_steps
 from pinn_core.training.state import State, Tensors
 
 TABLE = "parameters"
-FOR_FIELDS = "fields"
 
 
 class Snapshots:
     """What ``record.parameters`` and ``record.fields`` ask for; P parameters of each member.
 
     Those of the last row are the state's when the training ends. Those of every N-th row are kept
-    in ``State.samples`` as a table (due steps, m, P), those of which there are to be fields in
-    another: fields are made of them when a member's training is over. A run that diverged leaves
-    nothing from the row of its divergence on. ``configurations`` are those of all members of the
-    pack as it began, which may ask for different fields.
+    in ``State.samples`` as a table (due steps, m, P). Fields are made at the step, of the members
+    that leave any, and kept in ``State.fields``. A run that diverged leaves nothing from the row of
+    its divergence on. ``configurations`` are those of all members of the pack as it began, which
+    may ask for different fields.
     """
 
     def __init__(self, configurations: Sequence[Configuration], size: int, device: str) -> None:
         self._configurations = configurations
         self._cadence = _cadence(configurations[0])
-        steps = sorted({step for one in configurations for step in field_steps(one)})
-        self._rows = {step: row for row, step in enumerate(steps)}
-        self._size, self._device = size, device
+        self._size = size
+        self._makers = [FieldMaker(one, device) for one in configurations]
+        self._shown = [frozenset(field_steps(one)) for one in configurations]
 
     def start(self, rows: int, like: Float[Tensor, "m _"]) -> Tensors:
-        """The tables before the first step, those that there are to be."""
-        counts = {TABLE: len(self._cadence.steps(rows)), FOR_FIELDS: len(self._rows)}
-        return {
-            name: like.new_zeros(count, len(like), self._size)
-            for name, count in counts.items()
-            if count
-        }
+        """The table of parameters before the first step, if there is to be one."""
+        due = len(self._cadence.steps(rows))
+        return {TABLE: like.new_zeros(due, len(like), self._size)} if due else {}
 
-    def record(self, samples: Tensors, step: int, parameters: Float[Tensor, "m _"]) -> None:
-        """Keep the parameters that the row of this step describes, if that is due."""
+    def record(self, state: State, step: int) -> None:
+        """Keep what is due of the parameters that the row of this step describes."""
         if self._cadence.due(step):
-            samples[TABLE][self._cadence.row(step)] = parameters[:, : self._size]
-        if step in self._rows:
-            samples[FOR_FIELDS][self._rows[step]] = parameters[:, : self._size]
+            table = state.samples[TABLE]
+            table[self._cadence.row(step)] = state.parameters[:, : self._size]
+        for row, member in enumerate(state.members):
+            if step in self._shown[member]:
+                self._keep(state, row, step)
+
+    def _keep(self, state: State, row: int, step: int) -> None:
+        member = state.members[row]
+        field = self._makers[member].at(step, self._last(state, row))
+        for name, table in vars(field).items():
+            state.fields[f"{member}/{step}/{name}"] = torch.from_numpy(table)
+
+    def _last(self, state: State, row: int) -> Float[ndarray, " p"]:
+        found: ndarray = state.parameters[row, : self._size].cpu().numpy().copy()
+        return found
 
     def next_due(self, step: int) -> int:
-        """The first row after this step whose parameters are kept."""
-        for_fields = next((due for due in self._rows if due > step), NEVER)
-        return min(self._cadence.next(step), for_fields)
+        """The first row after this step of which something is kept."""
+        shown = (due for due in chain(*self._shown) if due > step)
+        return min([self._cadence.next(step), *shown], default=NEVER)
 
     def attached(
         self, trajectories: Sequence[Trajectory], state: State, rows: Sequence[int]
@@ -71,25 +80,30 @@ class Snapshots:
     def _attached(self, trajectory: Trajectory, state: State, row: int) -> Trajectory:
         configuration = self._configurations[state.members[row]]
         last, diverged_at = trajectory.table.num_rows - 1, trajectory.diverged_at
-
-        def of(steps: Sequence[int], table: str, place: Callable[[int], int]) -> dict[int, ndarray]:
-            tables = {
-                step: state.samples[table][place(step)] if step < last else state.parameters
-                for step in steps
-            }
-            return {
-                step: each[row, : self._size].cpu().numpy().copy() for step, each in tables.items()
-            }
-
-        kept = kept_steps(configuration, last, diverged_at)
+        kept = {
+            step: (
+                self._last(state, row)
+                if step == last
+                else state.samples[TABLE][self._cadence.row(step), row].cpu().numpy().copy()
+            )
+            for step in kept_steps(configuration, last, diverged_at)
+        }
         shown = shown_steps(configuration, last, diverged_at)
-        return replace(
-            trajectory,
-            parameters=of(kept, TABLE, self._cadence.row),
-            fields=fields_of(
-                configuration, of(shown, FOR_FIELDS, self._rows.__getitem__), self._device
-            ),
-        )
+        return replace(trajectory, parameters=kept, fields=self._fields(state, row, last, shown))
+
+    def _fields(self, state: State, row: int, last: int, steps: Sequence[int]) -> Fields | None:
+        if not steps:
+            return None
+        if steps[-1] == last:
+            self._keep(state, row, last)
+        member = state.members[row]
+        of_steps = {
+            step: Field(
+                *(state.fields[f"{member}/{step}/{name}"].numpy() for name in Field.__annotations__)
+            )
+            for step in steps
+        }
+        return self._makers[member].together(of_steps)
 
 
 def kept_steps(configuration: Configuration, last: int, diverged_at: int | None) -> list[int]:
@@ -112,15 +126,15 @@ def _sound(steps: list[int], diverged_at: int | None) -> list[int]:
 
 
 def snapshot_bytes(configuration: Configuration, *, in_memory: bool = False) -> int:
-    """What a run's parameters take in the store; or in memory, where the last are there anyway.
+    """What a run's parameters take in the store; in memory, where the last are there anyway.
 
-    In memory are also those of the steps that fields are to be made of.
+    In memory with its fields.
     """
     kept = configuration.record.parameters != "none"
     count = len(_cadence(configuration).steps(configuration.steps)) + (kept and not in_memory)
-    count += len(field_steps(configuration)) * in_memory
     size = configuration.network.parametrization_of(configuration.stack()).size
-    return count * size * bytes_of(configuration.precision)
+    parameters = count * size * bytes_of(configuration.precision)
+    return parameters + field_bytes(configuration) * in_memory
 
 
 def _cadence(configuration: Configuration) -> Cadence:

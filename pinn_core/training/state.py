@@ -41,6 +41,7 @@ class State:
       curriculum goes on from the networks of the one before; by condition.
     - ``sums``: tables with a row for every step (steps + 1, numbers, m) in float64.
     - ``samples``: tables with a row for every step at which they are due (due steps, m, ...).
+    - ``fields``: what is kept for ``Trajectory.fields``, by member, step and name.
     - ``past``: the errors of earlier stages (2, 2, 2, m): on watched points and on the grid; sums
       and their sizes; from the reference and from the exact solution.
     - ``seconds``: wall time of every step per member (steps + 1).
@@ -62,6 +63,7 @@ class State:
     targets: Tensors = field(default_factory=dict, metadata={"axis": 0})
     sums: Tensors = field(default_factory=dict, metadata={"axis": 2})
     samples: Tensors = field(default_factory=dict, metadata={"axis": 1})
+    fields: Tensors = field(default_factory=dict, metadata={"axis": None})
     past: Tensor | None = field(default=None, metadata={"axis": 3})
     seconds: Tensor = field(metadata={"axis": None})
 
@@ -88,7 +90,7 @@ class State:
                 for step, parameters in ended.parameters.items()
             },
             **{
-                f"fields/{member}": _bytes(encoded_fields(ended.fields, ""))
+                f"ended_fields/{member}": _bytes(encoded_fields(ended.fields, ""))
                 for member, ended in self.ended.items()
                 if ended.fields
             },
@@ -159,7 +161,7 @@ def _bytes(content: bytes) -> UInt8[Tensor, " bytes"]:
 def _ended(member: str, flat: Mapping[str, Tensor]) -> Trajectory:
     """What a member that ended has left."""
     parameters = {int(step): t.numpy() for step, t in _below(f"snapshots/{member}", flat).items()}
-    content = flat.get(f"fields/{member}")
+    content = flat.get(f"ended_fields/{member}")
     fields = (
         None if content is None else decoded_fields(content.numpy().tobytes(), "", "checkpoint")
     )

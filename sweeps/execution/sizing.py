@@ -59,14 +59,14 @@ class Size:
         return sum(self.needs.values())
 
     @property
-    def each(self) -> int:
+    def stored(self) -> int:
         """Bytes that a run leaves in the store without fields, its trajectory uncompressed."""
         return trajectory_bytes(self.configuration) + self.parameters
 
     @property
-    def stored(self) -> int:
+    def total(self) -> int:
         """Bytes that all runs leave in the store."""
-        return self.runs * self.each + self.fields
+        return self.runs * self.stored + self.fields
 
 
 def sizes(study: Study) -> list[Size]:
@@ -113,7 +113,7 @@ def refuse_too_large(
 def in_words(models: Sequence[Size]) -> str:
     """How large a study with these models is, in words."""
     memory = max(one.memory for one in models)
-    stored = sum(one.stored for one in models)
+    stored = sum(one.total for one in models)
     parameters = sum(one.runs * one.parameters for one in models)
     fields = sum(one.fields for one in models)
     return (
@@ -140,8 +140,8 @@ def _refuse_store(models: Sequence[Size], missing: int, home: str) -> None:
     if is_address(home) or not models:
         return
     fields = sum(model.fields for model in models)
-    most = missing * max(model.each for model in models) + fields
-    asked = min(sum(model.stored for model in models), most)
+    most = missing * max(model.stored for model in models) + fields
+    asked = min(sum(model.total for model in models), most)
     folder = nearest_folder(Path(home))
     free = shutil.disk_usage(folder).free
     if asked > free:
