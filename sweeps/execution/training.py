@@ -14,7 +14,7 @@ from pathlib import Path
 from pinn_core.plugins import place_in_plugin
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.checkpoint import Checkpointing, every_seconds
-from pinn_core.training.footprint import estimated_bytes, most_members
+from pinn_core.training.footprint import most_members
 from pinn_core.training.memory import is_exhausted, release
 from pinn_core.training.operations import flops
 from pinn_core.training.pruning import Pruning
@@ -92,8 +92,7 @@ def _most(runs: list[Run], context: WorkerContext) -> int:
     """How many of the runs fit into memory together, as far as that can be known before."""
     if len(runs) == 1:
         return 1
-    largest = max((run.configuration for run in runs), key=estimated_bytes)
-    most = most_members(largest, context.device, context.memory)
+    most = most_members(runs[0].configuration, context.device, context.memory)
     return len(runs) if most is None else most
 
 

@@ -19,10 +19,9 @@ from pinn_core.training.trainer import Member, environment, train
 from sweeps.checking.verify import verify
 from sweeps.errors import StudyError
 from sweeps.execution.launch import run_study
-from sweeps.execution.training import _most
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
-from sweeps.study.plan import Run, rerun_runs, with_fields
+from sweeps.study.plan import FIELD_STEPS, rerun_runs, with_fields
 from sweeps.study.study import Study, configuration_of, load_study
 from tests.sweeps.samples import commit, pinn_run, sample_study
 
@@ -120,20 +119,11 @@ def test_a_number_is_for_every_run(tmp_path: Path) -> None:
     assert {run.configuration.record.fields for run in (first, *others)} == {3}
 
 
-def test_a_pack_is_sized_by_the_run_that_leaves_fields(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_leaves_fields_trains_with_the_others(tmp_path: Path) -> None:
     study = sample_study(tmp_path, *SMALL)
     runs = rerun_runs(study, "pinn", [pinn_run(study)])
+    assert [run.configuration.record.fields for run in runs] == [FIELD_STEPS, "auto"]
     assert len({run.configuration.shape_key() for run in runs}) == 1
-    asked: list[Run] = []
-    monkeypatch.setattr("sweeps.execution.training.most_members", lambda one, *_: asked.append(one))
-
-    class Context:
-        device, memory = "cpu", 1.0
-
-    _most(runs[::-1], Context())  # type: ignore[arg-type]
-    assert asked == [with_fields(runs[1].configuration)]
 
 
 @pytest.mark.parametrize("damage", ["cut", "one bit", "missing"])
