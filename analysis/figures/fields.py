@@ -122,17 +122,18 @@ def _figures(one: Shown, folder: Path, rule: PlateauRule) -> list[Drawn]:
     """The solution and its strip."""
     name, of = model_name(one.model), f"Run {one.line.run_id[:8]}, seed {one.seed}"
     known = bool(np.isfinite(one.fields.reference).any())
-    scale = (
-        "Reference and prediction have the same scale; the error is prediction minus reference. "
+    colours_end = "" if views(one.fields)[0].is_curve else " Arrows at a bar: values lie beyond it."
+    compared = (
+        "Reference and prediction have one scale; error: prediction minus reference. " * known
     )
     caption = (
-        f"{of}: {one.end}. {scale * known}Residual: what the equation leaves over with the "
-        "prediction. An arrow at a bar of colours: there are values beyond."
+        f"{of}: {one.end}. {compared}Residual: by how much the prediction misses the equation."
+        f"{colours_end}"
     )
     strip = (
-        f"{of}: {_plateau_in_words(one.line, rule)}. Stored steps next to these; above them "
-        f"{'the relative L2 error recorded there' if known else 'the step alone'}. All steps have "
-        "the same scale."
+        f"{of}: {_plateau_in_words(one.line, rule)}. Shown are the stored steps nearest to these"
+        f"{', with the relative L2 error recorded there' * known}. Each row has one scale."
+        f"{colours_end}"
     )
     drawings = (
         (f"solution-{one.model}", f"Solution of {name}", caption, draw_solution),
@@ -147,10 +148,11 @@ def _figures(one: Shown, folder: Path, rule: PlateauRule) -> list[Drawn]:
 def _plateau_in_words(line: Line, rule: PlateauRule) -> str:
     start, left = line.plateau.start, line.plateau.end
     if start is None:
-        return f"no plateau of {rule.curve}: the beginning, quarters of the training and its end"
-    until = f"to {left}" if left is not None else "on, never left"
+        return f"{rule.curve} has no plateau; the training's beginning, quarter, half and end"
+    until = f"to {left}" if left is not None else "on and is never left"
     return (
-        f"the beginning, middle and end of the plateau (of {rule.curve}, from step {start} {until})"
+        f"beginning, middle and end of its plateau, which lasts from step {start} {until} (of "
+        f"{rule.curve}), and the last step"
     )
 
 
@@ -306,7 +308,7 @@ def _draw(
             pad=0.02,
         )
     elif behind is not None and np.isfinite(behind).any():
-        grid[0, 0].legend()
+        grid[0, 0].legend(frameon=True, framealpha=0.8, edgecolor="none")
 
 
 def _curve(

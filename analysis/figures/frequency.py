@@ -33,13 +33,13 @@ def frequency(models: Models, runs: pd.DataFrame, pair: Sequence[str]) -> Canvas
             curves = bands[model].get(axis, {})
             palette = mpl.colormaps["viridis"].resampled(len(curves) + 1)
             for place, (band, values) in enumerate(curves.items()):
-                panel.plot(values.index, values, color=palette(place), linewidth=1.3, label=band)
+                panel.plot(values.index, values, color=palette(place), linewidth=1.1, label=band)
             mark_plateau(panel, models[model][0])
             panel.set_title(f"{name_of(model)}: along {axis}")
             panel.set_yscale("log")
             panel.set_xlabel("step (updates)")
         row[0].set_ylabel("relative L2 error in the band\n(dimensionless)")
-        row[-1].legend(title="half-waves", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    grid[0, -1].legend(title="half-waves", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     largest = max(
         values.max() for model in shown for of in bands[model].values() for values in of.values()
     )

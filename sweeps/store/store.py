@@ -39,7 +39,7 @@ Answer = TypeVar("Answer")
 
 PARAMETERS, FIELDS = "safetensors", "fields.safetensors"
 ENDINGS = ("json", "parquet", PARAMETERS, FIELDS)
-"""Of a run's files, the manifest first."""
+"""Of the files that a run may have, the manifest first."""
 
 _MANIFEST = re.compile(r"([0-9a-f]{16})\.json")
 
