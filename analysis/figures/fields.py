@@ -249,7 +249,6 @@ def draw_strip(canvas: Canvas, one: Shown) -> None:
     for row, panels in enumerate(grid):
         what = f"{fields.outputs[outputs[row // 2]]}, {words if row % 2 else 'prediction'}"
         panels[apart].set_ylabel("\n".join(filter(None, (what, view.words, *view.names[1:]))))
-        panels[apart].tick_params(labelleft=True)
 
 
 def moments_of(one: Shown) -> dict[int, str]:
@@ -272,8 +271,8 @@ def moments_of(one: Shown) -> dict[int, str]:
 
 def _grid(canvas: Canvas, rows: int, columns: int, view: View) -> ndarray:
     canvas.set_size_inches(0.7 + 2.1 * columns, 0.5 + 1.75 * rows)
-    share = not view.is_curve
-    grid: ndarray = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=share)
+    share = view.is_curve
+    grid: ndarray = canvas.subplots(rows, columns, squeeze=False, sharex=share)
     return grid
 
 
@@ -303,6 +302,7 @@ def _draw(
             images[0],
             ax=list(grid.flat),
             extend=scale.beyond(np.concatenate(list(columns.values()))),
+            extendfrac=0.05 / len(grid),
             fraction=0.08,
             aspect=20 * len(grid),
             pad=0.02,
@@ -324,16 +324,23 @@ def _curve(
 
 
 def _name_axes(grid: ndarray, pictures: Sequence[View]) -> None:
-    """Hide empty panels; name coordinates at the left and below, and what a slice has in common."""
+    """Hide empty panels; name coordinates at the left and below, and what a slice has in common.
+
+    Images have ticks there alone: of all that is drawn, these take most time.
+    """
     for panel in grid.flat:
         panel.set_visible(panel.has_data())
         pictures[0].shape(panel)
-    for panels in grid.T:
-        last = next(panel for panel in reversed(panels) if panel.get_visible())
-        last.set_xlabel(pictures[0].names[0])
-        last.tick_params(labelbottom=True)
-    for row, panels in enumerate(grid):
+    lowest = [next(one for one in reversed(column) if one.get_visible()) for column in grid.T]
+    leftmost = [next(one for one in row if one.get_visible()) for row in grid]
+    for panel in lowest:
+        panel.set_xlabel(pictures[0].names[0])
+    for row, panel in enumerate(leftmost):
         view = pictures[row % len(pictures)]
-        first = next(panel for panel in panels if panel.get_visible())
-        first.set_ylabel("\n".join(filter(None, (view.words, *view.names[1:]))))
-        first.tick_params(labelleft=True)
+        panel.set_ylabel("\n".join(filter(None, (view.words, *view.names[1:]))))
+    if not pictures[0].is_curve:
+        for panel in grid.flat:
+            if panel not in lowest:
+                panel.set_xticks([])
+            if panel not in leftmost:
+                panel.set_yticks([])
