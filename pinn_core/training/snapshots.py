@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 
 from jaxtyping import Float
 from numpy import ndarray
@@ -35,6 +34,7 @@ class Snapshots:
         self._size = size
         self._makers = [FieldMaker(one, device) for one in configurations]
         self._shown = [frozenset(field_steps(one)) for one in configurations]
+        self._any_shown = sorted(frozenset().union(*self._shown))
 
     def start(self, rows: int, like: Float[Tensor, "m _"]) -> Tensors:
         """The table of parameters before the first step, if there is to be one."""
@@ -46,9 +46,10 @@ class Snapshots:
         if self._cadence.due(step):
             table = state.samples[TABLE]
             table[self._cadence.row(step)] = state.parameters[:, : self._size]
-        for row, member in enumerate(state.members):
-            if step in self._shown[member]:
-                self._keep(state, row, step)
+        if step in self._any_shown:
+            for row, member in enumerate(state.members):
+                if step in self._shown[member]:
+                    self._keep(state, row, step)
 
     def _keep(self, state: State, row: int, step: int) -> None:
         member = state.members[row]
@@ -62,8 +63,8 @@ class Snapshots:
 
     def next_due(self, step: int) -> int:
         """The first row after this step of which something is kept."""
-        shown = (due for due in chain(*self._shown) if due > step)
-        return min([self._cadence.next(step), *shown], default=NEVER)
+        shown = next((due for due in self._any_shown if due > step), NEVER)
+        return min(self._cadence.next(step), shown)
 
     def attached(
         self, trajectories: Sequence[Trajectory], state: State, rows: Sequence[int]
