@@ -28,8 +28,9 @@ NEEDS = {"jax": (*SCRIPTS, JAXPI), "jinns": (JINNS,), "deepxde": (DEEPXDE,)}
 """What a peer imports, by the package's name."""
 PACKAGES = {"jax", "jinns", "equinox", "optax", "deepxde"}
 """All that may be missing; jinns brings two."""
-CHUNK = 128
-"""Points, for whose channels a core's cache has room."""
+CHUNKS = (128, 256)
+"""Points at a time: the better number for fewer than ``MANY`` points, and for more."""
+MANY = 4096
 
 
 PackPeers = dict[str, Callable[[PackTask], PackPeer]]
@@ -72,10 +73,12 @@ def _jax() -> tuple[PackPeers, Peers]:
         JVP: Way("jvp"),
         APART: Way("apart"),
         JOINED: Way("joined"),
-        CHUNKED: Way("apart", chunk=CHUNK),
         IN_TURN: Way("joined", in_turn=True),
     }
-    scripts = {name: partial(Script, way=way) for name, way in ways.items()}
+    scripts: PackPeers = {name: partial(Script, way=way) for name, way in ways.items()}
+    scripts[CHUNKED] = lambda pack: Script(
+        pack, Way("apart", chunk=CHUNKS[len(pack.task.interior) >= MANY])
+    )
     return {**scripts, JAXPI: JaxpiStyle}, {}
 
 

@@ -65,7 +65,7 @@ def grouped_bars(
                 [middle - min(values) for middle, (_, values) in zip(middles, there, strict=True)],
                 [max(values) - middle for middle, (_, values) in zip(middles, there, strict=True)],
             ],
-            color=PALETTE[place + 1],
+            color=PALETTE[(place + 1) % len(PALETTE)],
             label=name,
         )
     axis.set_xticks(range(len(groups)), groups)

@@ -34,7 +34,8 @@ class Record:
     Losses that need values alone come every step, from ``points`` grid points or from the training
     points where a full batch gives them for free; the residual and the gradients every step where
     the step has them, else every ``gradients_every`` steps on ``gradient_points`` interior and all
-    supervised points; the whole grid every ``full_every``; a parameter sketch every
+    supervised points; the whole grid every ``full_every``; the residual at ``held_out_points``
+    points that no run trains on every ``held_out_every``; a parameter sketch every
     ``sketch_every``.
 
     Of the loss landscape, each term's: histograms of the gradient's entries, layer by layer, every
@@ -62,6 +63,8 @@ class Record:
     gradients_every: int = 25
     gradient_points: int = 600
     full_every: int = 100
+    held_out_points: int = field(default=256, metadata={"since": 2})
+    held_out_every: int = field(default=200, metadata={"since": 2})
     sketch_every: int = 20
     histograms_every: int = 0
     curvature_every: int = 0
@@ -81,7 +84,7 @@ class Record:
         kinds = [probe.kind for probe in self.probes]
         if len(set(kinds)) < len(kinds):
             raise ValueError("probes must be of different kinds")
-        at_least(1, gradient_points=self.gradient_points)
+        at_least(1, gradient_points=self.gradient_points, held_out_points=self.held_out_points)
         if not isinstance(self.parameters, str):
             at_least(1, parameters=self.parameters)
         if not isinstance(self.fields, str):
@@ -90,6 +93,7 @@ class Record:
             0,
             gradients_every=self.gradients_every,
             full_every=self.full_every,
+            held_out_every=self.held_out_every,
             sketch_every=self.sketch_every,
             histograms_every=self.histograms_every,
             curvature_every=self.curvature_every,
@@ -136,10 +140,9 @@ class Configuration:
     def __post_init__(self) -> None:
         if not self.phases:
             raise ValueError("phases must hold at least one optimizer, found none")
-        size = self.network.parametrization_of(self.stack()).size
-        self._check_size(size)
+        self._check_size(self.size)
         for phase in self.phases:
-            phase.check(self.precision, size)
+            phase.check(self.precision, self.size)
         if self.constraints == "hard" and self.problem.hard is None:
             raise ValueError(
                 f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "
@@ -200,6 +203,11 @@ class Configuration:
         divided = self.stages.continues
         return self.stages.problem(self.problem, 0) if divided else self.problem
 
+    @property
+    def size(self) -> int:
+        """Number of trained parameters: the network's, and one for each unknown of the problem."""
+        return self.network.parametrization_of(self.stack()).size + len(self.problem.unknowns)
+
     def stack(self) -> Stack:
         """The layers of the network."""
         return stack_of(self.problem, self.network, self.inputs)
@@ -219,7 +227,7 @@ class Configuration:
         return _plain(getattr(self, name), as_plain)
 
     def identity(self) -> Plain:
-        """What makes it this configuration: what differs from the defaults, by rule 2.
+        """What makes it this configuration: what differs from the defaults, since rule 2.
 
         A run without an option has the name that it had before there was one.
         """
@@ -266,25 +274,25 @@ def canonical_json(value: Any) -> str:  # noqa: ANN401
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-RULE = 2
-"""The rule by which runs get their names; a manifest says by which its run got it."""
+RULE = 3
+"""The rule by which runs get their names; a manifest says by which its run got it.
 
-RECORDED = 1
-"""Of the columns that every run has: raised when one is added, for the digests then differ."""
+It is raised, too, when a column is added that every run has, for the digests then differ: rule 3 is
+rule 2 with the residual at held-out points.
+"""
 
 
 def run_id(configuration: Configuration, seed: int, rule: int = RULE) -> str:
     """Name of a run: the first 16 hex digits of blake2b over what it is.
 
-    By rule 2 these are the seed and what differs from the defaults (``Configuration.identity``);
-    by rule 1, that of version 0.1.0, the seed and every key that there was then.
+    Since rule 2 these are the seed and what differs from the defaults
+    (``Configuration.identity``); by rule 1, that of version 0.1.0, the seed and every key that
+    there was then.
     """
     if rule == 1:
         said = {"configuration": _by_rule_1(configuration), "seed": seed}
     else:
         said = {"rule": rule, "configuration": configuration.identity(), "seed": seed}
-        if RECORDED > 1:
-            said["recorded"] = RECORDED
     return hashlib.blake2b(canonical_json(said).encode(), digest_size=8).hexdigest()
 
 

@@ -13,7 +13,7 @@ from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.engine.precision import matrix_products
 from pinn_core.engine.stack import padded
 from pinn_core.problems import Problem
-from pinn_core.tensors import torch
+from pinn_core.tensors import Tensor, torch
 
 VALUE, RESIDUAL = "value", "residual"
 SLACK = 1e-6
@@ -46,7 +46,7 @@ class Solution:
 
     def __post_init__(self) -> None:
         network, found = self.configuration.network, np.shape(self.parameters)
-        size = network.parametrization_of(self.configuration.stack()).size
+        size = self.configuration.size
         if found != (size,):
             raise ValueError(
                 f"parameters of another network: found an array of the shape {list(found)}, "
@@ -81,8 +81,24 @@ class Solution:
             raise ValueError(f"batch must be >= 1, found {batch}")
         operators = self._operators(what)
         given = self._checked(points)
+        ansatz = self._ansatz(backend)
+        parts = [
+            self._at(given[start : start + batch], ansatz, operators, residual=what == RESIDUAL)
+            for start in range(0, max(len(given), 1), batch)
+        ]
+        return np.concatenate(parts)
+
+    @property
+    def unknowns(self) -> dict[str, float]:
+        """The values that the problem's unknowns were trained to, by name."""
+        ansatz = self._ansatz("auto")
+        with torch.no_grad():
+            values = ansatz.unknowns(self._row(ansatz))[0].tolist()
+        return dict(zip(self.problem.unknowns, values, strict=True))
+
+    def _ansatz(self, backend: str) -> Ansatz:
         configuration = self.configuration
-        ansatz = Ansatz(
+        return Ansatz(
             self.problem,
             configuration.network,
             configuration.precision,
@@ -91,24 +107,25 @@ class Solution:
             inputs=configuration.inputs,
             constraints=configuration.constraints,
         )
-        parts = [
-            self._at(given[start : start + batch], ansatz, operators, residual=what == RESIDUAL)
-            for start in range(0, max(len(given), 1), batch)
-        ]
-        return np.concatenate(parts)
+
+    def _row(self, ansatz: Ansatz) -> Float[Tensor, "1 p"]:
+        """The parameters as those of a pack of one."""
+        row = np.zeros((1, padded(ansatz.size)))
+        row[0, : ansatz.size] = self.parameters
+        return torch.from_numpy(row).to(self.device, ansatz.dtype)
 
     def _at(
         self, points: ndarray, ansatz: Ansatz, operators: tuple[Operator, ...], *, residual: bool
     ) -> ndarray:
         """One batch; without ``residual`` the last channel is what was asked for."""
-        row = np.zeros((1, padded(ansatz.size)))
-        row[0, : ansatz.size] = self.parameters
-        parameters, at = (
-            torch.from_numpy(array).to(self.device, ansatz.dtype) for array in (row, points[None])
-        )
+        parameters = self._row(ansatz)
+        at = torch.from_numpy(points[None]).to(self.device, ansatz.dtype)
         with matrix_products(self.configuration.precision), torch.no_grad():
-            channels = ansatz.linearize(parameters, at, operators, keep=False).channels
-            values = self.problem.residual(channels, at) if residual else channels[:, -1]
+            if residual:
+                channels = ansatz.linearize_equation(parameters, at, keep=False).channels
+                values = self.problem.residual(channels, at)
+            else:
+                values = ansatz.linearize(parameters, at, operators, keep=False).channels[:, -1]
         return values[0].cpu().numpy()
 
     def _operators(self, what: str | Operator) -> tuple[Operator, ...]:

@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from pinn_core.problems import Points as Points
     from pinn_core.problems import Problem as Problem
     from pinn_core.problems import Segment as Segment
+    from pinn_core.problems import Unknown as Unknown
     from pinn_core.problems.lattice import lattice as lattice
     from pinn_core.problems.lattice import mesh as mesh
     from pinn_core.records.trajectory import Trajectory as Trajectory
@@ -121,7 +122,7 @@ _WHERE = {
     "pinn_core.probes": ("PROBES", "Column", "Moment", "Probe"),
     "pinn_core.problems": (
         *("PROBLEMS", "Box", "Condition", "Conditions", "Grid", "Hard", "Heat", "Points"),
-        *("Problem", "Segment"),
+        *("Problem", "Segment", "Unknown"),
     ),
     "pinn_core.problems.lattice": ("lattice", "mesh"),
     "pinn_core.records.trajectory": ("Trajectory",),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import ceil
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.figure import SubFigure
 
-from analysis.figures.catalogue import FIGURES, Figure, Quantity, Row
+from analysis.figures.catalogue import FIGURES, Figure, Quantity, Row, of_unknowns
 from analysis.figures.curves import PARTS, Curve, lines_of
 from analysis.figures.landscape import Models
 from analysis.figures.panels import (
@@ -34,6 +34,7 @@ from analysis.figures.sheets import SHEETS, Sheet
 from analysis.figures.style import DPI, STYLE, colours
 from analysis.load import StudyData
 from analysis.rules import PlateauRule
+from analysis.unknowns import unknown_names
 
 __all__ = [
     "FIGURES",
@@ -66,13 +67,18 @@ def draw_figures(
 ) -> list[Drawn]:
     """Draw the figures of FIGURES, of these runs, into the directory, which is made if need be.
 
-    A figure, or a row of one, is left out if no run has its quantity; those of SHEETS follow.
+    A figure, or a row of one, is left out if no run has its quantity; those of unknown coefficients
+    and of SHEETS follow.
     `pair` are the two models that the study compares; they have colours of their own.
     """
     models = lines_of(data, rule, runs)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    rows = ((figure, figure.curves(models)) for figure in FIGURES)
+    columns = chain.from_iterable(
+        line.trajectory for of_model in models.values() for line in of_model
+    )
+    unknowns = of_unknowns(dict.fromkeys(unknown_names(columns)))
+    rows = ((figure, figure.curves(models)) for figure in (*FIGURES, unknowns))
     drawn = [
         save(figure.slug, figure.title, figure.caption, folder, partial(_draw, found, pair))
         for figure, found in rows

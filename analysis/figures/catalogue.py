@@ -61,6 +61,24 @@ def column(name: str, label: str, *, log: bool = False, noisy: bool = False) -> 
     return Quantity(label, lambda line: line.column(name), log=log, noisy=noisy)
 
 
+def of_unknowns(names: Iterable[str]) -> Figure:
+    """The figure of the coefficients that were trained beside the networks."""
+    rows = [
+        (
+            column(f"unknown/{name}", name),
+            column(f"error/unknown/{name}", f"error of {name}\n(relative)", log=True),
+        )
+        for name in names
+    ]
+    return Figure(
+        "7-unknowns",
+        "Unknown coefficients",
+        "Coefficients of the equation, trained together with the network, and their relative "
+        "distance from the true values, where these are known.",
+        tuple(chain.from_iterable(rows)),
+    )
+
+
 FIGURES = (
     Figure(
         "1-losses",

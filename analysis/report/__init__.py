@@ -31,8 +31,10 @@ from analysis.report import compared, endings, findings, setting
 from analysis.report.citations import citations
 from analysis.report.conflicts import conflict_rows
 from analysis.report.curves import charts
+from analysis.report.unknowns import unknown_rows
 from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
 from analysis.statistics import per_run
+from analysis.unknowns import unknown_values
 from analysis.wording import model_name
 
 PAGE = Environment(
@@ -142,6 +144,7 @@ def _plateaus(
         "readings": findings.reading_rows(by_reading, rule, contrast),
         "lengths": findings.lengths_by_seed(by_reading, rule),
         "comparison": comparison_table(table, contrast),
+        "unknowns": unknown_rows(unknown_values(data, rule, runs)),
         "conflicts": conflict_rows(data, runs),
         "conditions": endings.condition_rows(conditions(data, runs)),
     }

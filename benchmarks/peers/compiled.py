@@ -6,6 +6,7 @@ of both losses, Adam, losses, lengths and cosines; a Python loop takes the steps
 
 import time
 from itertools import pairwise
+from types import FunctionType, MethodType
 
 import torch
 from torch import Tensor
@@ -24,7 +25,11 @@ class Compiled:
         one = torch.ones((), dtype=start.dtype, device=start.device)
         zero = torch.zeros_like(start)
         self._start: State = (start, zero, zero, zero, one)
-        self._step = torch.compile(self._one_step, fullgraph=True) if compiling else self._one_step
+        self._step = self._one_step
+        if compiling:  # torch keeps at most 8 compilations of one function: each pack has its own
+            code = Compiled._one_step.__code__
+            own = FunctionType(code.replace(), Compiled._one_step.__globals__)
+            self._step = torch.compile(MethodType(own, self), fullgraph=True)
         first, second = self._seconds(), self._seconds()
         self.compile_seconds = first - second
 

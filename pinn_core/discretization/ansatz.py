@@ -15,6 +15,7 @@ from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
 from pinn_core.problems import Problem
+from pinn_core.problems.unknowns import Coefficients
 from pinn_core.tensors import Tensor, torch
 
 Constraints = Literal["soft", "hard"]
@@ -58,14 +59,15 @@ class Ansatz:
         self.operators = problem.operators
         self.stack = stack_of(problem, network, inputs)
         self.parametrization = network.parametrization_of(self.stack)
+        self.coefficients = Coefficients(tuple(problem.unknowns.values()))
         self._hard = problem.hard if constraints == "hard" else None
         like = torch.empty(0, dtype=self.dtype, device=device)
         self.backend = settled(backend, self.stack, like)
 
     @property
     def size(self) -> int:
-        """Number of parameters that are trained, of one member."""
-        return self.parametrization.size
+        """Number of parameters that are trained, of one member: the network's, then unknowns."""
+        return self.parametrization.size + len(self.coefficients.unknowns)
 
     @property
     def plain(self) -> bool:
@@ -74,7 +76,46 @@ class Ansatz:
 
     def initial(self, network: Network, seed: int) -> Float[Tensor, " p"]:
         """First parameters of a member, float64."""
-        return network.initial(self.stack.widths[0], self.problem.outputs, seed)
+        drawn = network.initial(self.stack.widths[0], self.problem.outputs, seed)
+        return torch.cat([drawn, drawn.new_zeros(len(self.coefficients.unknowns))])
+
+    def unknowns(self, parameters: Float[Tensor, "m p"]) -> Float[Tensor, "m u"]:
+        """The values of the problem's unknowns."""
+        return self.coefficients.values(self._trained(parameters))
+
+    def _trained(self, parameters: Float[Tensor, "m p"]) -> Float[Tensor, "m u"]:
+        """What is trained for the unknowns: it follows the network's parameters."""
+        return parameters[:, self.parametrization.size : self.size]
+
+    def linearize_equation(
+        self, parameters: Float[Tensor, "m p"], points: Float[Tensor, "#m n d"], keep: bool = True
+    ) -> "Linearization":
+        """All that the problem's residual needs: value, operators, then the unknowns."""
+        network = self.linearize(parameters, points, self.operators, keep)
+        if not self.coefficients.unknowns:
+            return network
+        trained, count = self._trained(parameters), network.channels.shape[1]
+        values = self.coefficients.values(trained)
+
+        def reverse(adjoint: Tensor) -> Tensor:
+            gradient = network.reverse(adjoint[:, :count].contiguous())
+            sums = [
+                own.flatten(1).sum(1, dtype=torch.float64) for own in adjoint[:, count:].unbind(1)
+            ]
+            slopes = torch.stack(sums, 1).to(gradient.dtype) * self.coefficients.slopes(trained)
+            gradient[:, self.parametrization.size : self.size] = slopes
+            return gradient
+
+        return Linearization(_with_unknowns(network.channels, values), reverse)
+
+    def differentiable_equation(
+        self, parameters: Float[Tensor, "m p"], points: Float[Tensor, "#m n d"]
+    ) -> Float[Tensor, "m c n k"]:
+        """The channels of ``linearize_equation``, which autograd can differentiate."""
+        channels = self.differentiable(parameters, points, self.operators)
+        if not self.coefficients.unknowns:
+            return channels
+        return _with_unknowns(channels, self.unknowns(parameters))
 
     def linearize(
         self,
@@ -107,6 +148,15 @@ class Ansatz:
         asked = tuple(operators) if form is None else form.asked
         channels = differentiable_channels(self.stack, effective, points, asked)
         return channels if form is None else form.at(points)(channels)
+
+
+def _with_unknowns(
+    channels: Float[Tensor, "m c n k"], values: Float[Tensor, "m u"]
+) -> Float[Tensor, "m _ n k"]:
+    """The channels and, after them, the same value of each unknown at all points."""
+    members, _, *rest = channels.shape
+    more = values[:, :, None, None].expand(members, values.shape[1], *rest)
+    return torch.cat([channels, more], 1)
 
 
 def stack_of(problem: Problem, network: Network, inputs: Inputs) -> Stack:

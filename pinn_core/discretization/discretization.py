@@ -200,9 +200,7 @@ class Discretization(Ansatz):
         self, parameters: Float[Tensor, "m p"], point_set: PointSet
     ) -> tuple[Float[Tensor, "m n k"], Float[Tensor, "m n r"]]:
         """The networks' values and the problem's residuals at the points."""
-        channels = self.linearize(
-            parameters, point_set.coordinates, self.operators, keep=False
-        ).channels
+        channels = self.linearize_equation(parameters, point_set.coordinates, keep=False).channels
         return channels[:, 0], self.problem.residual(channels, point_set.coordinates)
 
 

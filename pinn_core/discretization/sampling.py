@@ -13,7 +13,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from pinn_core.discretization.discretization import Discretization, PointSet, tables
+from pinn_core.discretization.discretization import (
+    FIXED_POINTS_SEED,
+    Discretization,
+    PointSet,
+    tables,
+)
 from pinn_core.problems import Condition
 from pinn_core.randomness import generator
 from pinn_core.tensors import Tensor, torch
@@ -47,6 +52,22 @@ def _rows(
 ) -> Int[ndarray, "steps m n"]:
     each = [generator(seed, purpose, first).integers(0, among, (together, count)) for seed in seeds]
     return np.stack(each, axis=1)
+
+
+def held_out_points(disc: Discretization, count: int) -> PointSet | None:
+    """A Latin hypercube of ``count`` points in the domain, the same for every run.
+
+    No run trains on them: they are drawn for this purpose alone. None where the domain's points are
+    not known: the problem's grid does not fill its box.
+    """
+    problem = disc.problem
+    if not problem.grid().fills(problem.domain):
+        return None
+    rng = generator(FIXED_POINTS_SEED, "points/held_out", 0)
+    offset = rng.random((count, len(problem.coordinates)))
+    slices = np.broadcast_to(np.arange(count)[:, None], offset.shape)
+    unit = (rng.permuted(slices, axis=0) + offset) / count
+    return disc.point_set({"coordinates": problem.domain.at(unit)[None]})
 
 
 class Fresh:

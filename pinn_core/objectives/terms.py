@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from jaxtyping import Float
 
+from pinn_core.discretization.ansatz import Linearization
 from pinn_core.discretization.discretization import COEFFICIENTS, Discretization, PointSet
 from pinn_core.engine.backends.native_polynomials import form_of
 from pinn_core.engine.operators import Operator
@@ -94,6 +95,24 @@ class Term(ABC):
         """Where the networks are evaluated for the quantities at the points."""
         return points
 
+    def linearize(
+        self,
+        disc: Discretization,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+    ) -> Linearization:
+        """The channels that the quantities are made of, and the way back."""
+        return disc.linearize(parameters, self.evaluated_at(points), self.operators)
+
+    def differentiable(
+        self,
+        disc: Discretization,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+    ) -> Float[Tensor, "m c _ k"]:
+        """The same channels, which autograd can differentiate to any order."""
+        return disc.differentiable(parameters, self.evaluated_at(points), self.operators)
+
     def with_adjoint(
         self, channels: Float[Tensor, "m c _ k"], points: Float[Tensor, "#m n d"]
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
@@ -123,7 +142,7 @@ class Term(ABC):
         points: Float[Tensor, "#m n d"],
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Float[Tensor, "m p"]]]:
         """The quantities at given points, and the gradient that belongs to an adjoint of them."""
-        linearization = disc.linearize(parameters, self.evaluated_at(points), self.operators)
+        linearization = self.linearize(disc, parameters, points)
         quantities, to_channels = self.with_adjoint(linearization.channels, points)
         return quantities, lambda adjoint: linearization.reverse(to_channels(adjoint))
 
@@ -135,8 +154,7 @@ class Term(ABC):
         factors: Factors = no_factors,
     ) -> tuple[LossGradient, Float[Tensor, "m _ k"]]:
         """Loss and gradient on given points, and the networks' values where they were evaluated."""
-        points = point_set.coordinates
-        linearization = disc.linearize(parameters, self.evaluated_at(points), self.operators)
+        linearization = self.linearize(disc, parameters, point_set.coordinates)
         channels = linearization.channels
         quantities, to_channels = self.linearized(disc, channels, point_set)
         target = self.target(point_set, quantities)
@@ -186,8 +204,8 @@ class Term(ABC):
 
         In the precision of the parameters; the factors are constants.
         """
-        points = self.evaluated_at(point_set.coordinates.to(parameters.dtype))
-        channels = disc.differentiable(parameters, points, self.operators)
+        points = point_set.coordinates.to(parameters.dtype)
+        channels = self.differentiable(disc, parameters, points)
         mismatch = self.mismatch(channels, point_set)
         squares, share = mismatch.square(), self.share(point_set)
         if share is not None:
@@ -216,10 +234,28 @@ class EquationTerm(Term):
         """Interior points, drawn once."""
         return disc.interior.thinned(most, "gradient")
 
+    def linearize(
+        self,
+        disc: Discretization,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+    ) -> Linearization:
+        """With the problem's unknowns."""
+        return disc.linearize_equation(parameters, points)
+
+    def differentiable(
+        self,
+        disc: Discretization,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+    ) -> Float[Tensor, "m c _ k"]:
+        """With the problem's unknowns."""
+        return disc.differentiable_equation(parameters, points)
+
     def native_form(self, disc: Discretization) -> NativeForm | None:
-        """What was traced from the problem."""
+        """What was traced from the problem; native steps train no unknowns."""
         form = disc.residual_form
-        return None if form is None else NativeForm(form.polynomials, None)
+        return None if form is None or self.problem.unknowns else NativeForm(form.polynomials, None)
 
     def linearized(
         self, disc: Discretization, channels: Float[Tensor, "m c _ k"], point_set: PointSet

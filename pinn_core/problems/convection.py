@@ -20,7 +20,7 @@ from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem, Reference
 from pinn_core.tensors import Tensor
 
 PERIOD = 2 * np.pi
@@ -43,6 +43,7 @@ class Convection(Problem):
     """
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "t")
+    reference: ClassVar[Reference] = "closed form"
     time_points: ClassVar[str] = "points_t"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True

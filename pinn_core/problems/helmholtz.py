@@ -18,7 +18,7 @@ from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem, Reference
 from pinn_core.tensors import Tensor, torch
 
 SQUARE = Box((-1.0, -1.0), (1.0, 1.0))
@@ -41,6 +41,7 @@ class Helmholtz(Problem):
     """
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
+    reference: ClassVar[Reference] = "closed form"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True
 

@@ -21,7 +21,7 @@ from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import IDENTITY, Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem, Reference
 from pinn_core.tensors import Tensor, torch
 
 OMEGA = 5 * np.pi
@@ -44,6 +44,7 @@ class KleinGordon(Problem):
     """
 
     coordinates: ClassVar[tuple[str, ...]] = ("t", "x")
+    reference: ClassVar[Reference] = "closed form"
     time_points: ClassVar[str] = "points_per_axis"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = False

@@ -15,16 +15,21 @@ def lattice(
     domain: Box,
     conditions: Conditions,
     counts: Sequence[int],
-    solution: Solution,
+    solution: Solution | None = None,
     open_ends: Sequence[int] = (),
+    outputs: int = 1,
 ) -> Grid:
     """So many points per axis, ends included but for the far end of the axes in ``open_ends``.
 
     Points on a segment of any condition are supervised, all others interior; ``solution`` gives
-    (n, k) for points (n, d). The last coordinate varies fastest.
+    (n, k) for points (n, d), None where the problem has no reference: then there are so many
+    ``outputs``. The last coordinate varies fastest.
     """
     points = mesh(domain, counts, open_ends)
-    solved = np.asarray(solution(points), dtype=np.float64)
+    if solution is None:
+        solved = np.full((len(points), outputs), np.nan)
+    else:
+        solved = np.asarray(solution(points), dtype=np.float64)
     segments = [segment for one in conditions.values() for segment in one.segments]
     held = np.any([segment.holds(points) for segment in segments], axis=0)
 

@@ -13,7 +13,10 @@ from pinn_core.engine.operators import Operator
 from pinn_core.parts import Family, Part
 from pinn_core.problems.conditions import Box, Conditions
 from pinn_core.problems.hard import Hard
+from pinn_core.problems.unknowns import Unknowns
 from pinn_core.tensors import Tensor
+
+Reference = Literal["closed form", "solver", "none"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,12 @@ class Points:
     coordinates: Float[ndarray, "n d"]
     reference: Float[ndarray, "n k"]
     exact: Float[ndarray, "n k"]
+
+    @classmethod
+    def without_solution(cls, coordinates: Float[ndarray, "n d"], outputs: int) -> "Points":
+        """Points at which no component of the solution is known."""
+        unknown = np.full((len(coordinates), outputs), np.nan)
+        return cls(coordinates, unknown, unknown)
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,9 @@ class Problem(Part):
 
     coordinates: ClassVar[tuple[str, ...]]
     outputs: ClassVar[int] = 1
+    reference: ClassVar[Reference] = "solver"
+    """Where the solution comes from that runs are compared with; with ``none`` there is none, and
+    nothing that needs one is recorded."""
     linear: ClassVar[bool] = False
     """Whether there is one output, and residual i is operator i's channel plus a known function."""
     error_outputs: ClassVar[tuple[tuple[Operator, int], ...]] = ()
@@ -97,6 +109,19 @@ class Problem(Part):
     @abstractmethod
     def operators(self) -> tuple[Operator, ...]:
         """What the residual needs besides the value, in the order of the channels."""
+
+    @property
+    def unknowns(self) -> Unknowns:
+        """Coefficients that are trained beside the network, by name; an inverse problem has some.
+
+        ``residual`` finds their values with ``unknown``.
+        """
+        return {}
+
+    def unknown(self, channels: Float[Tensor, "m c n k"], name: str) -> Float[Tensor, "m n 1"]:
+        """The present value of an unknown, the same at all points."""
+        names = list(self.unknowns)
+        return channels[:, channels.shape[1] - len(names) + names.index(name), :, :1]
 
     @abstractmethod
     def residual(

@@ -45,7 +45,7 @@ class ResidualForm:
 
 def traced(problem: Problem, points: Float[Tensor, "1 n d"]) -> ResidualForm | None:
     """The form of a problem's residuals with its coefficients at the points, if there is one."""
-    shape = (1, 1 + len(problem.operators), 1, problem.outputs)
+    shape = (1, 1 + len(problem.operators) + len(problem.unknowns), 1, problem.outputs)
     cells = np.empty(shape, dtype=object)
     for _, channel, _, output in np.ndindex(*shape):
         cells[0, channel, 0, output] = {((channel, output, 0),): 1.0}
@@ -83,6 +83,11 @@ class _Symbols:
 
     def __init__(self, cells: ndarray, axes: tuple[str, ...]) -> None:
         self.cells, self.axes = cells, axes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self.cells.shape
 
     def __getitem__(self, key: Any) -> "_Symbols":  # noqa: ANN401
         keys = list(key) if isinstance(key, tuple) else [key]

@@ -20,7 +20,7 @@ from pinn_core.engine.taylor import Taylor
 from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
-from pinn_core.problems.problem import PROBLEMS, Grid, Problem
+from pinn_core.problems.problem import PROBLEMS, Grid, Problem, Reference
 from pinn_core.tensors import Tensor
 
 SQUARE = Box((0.0, 0.0), (1.0, 1.0))
@@ -42,6 +42,7 @@ class Wave(Problem):
     """
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "t")
+    reference: ClassVar[Reference] = "closed form"
     time_points: ClassVar[str] = "points_per_axis"
     outputs: ClassVar[int] = 1
     linear: ClassVar[bool] = True

@@ -45,6 +45,7 @@ COLUMNS: dict[str, str] = {
     "full/loss/boundary": "loss/boundary on the whole grid",
     "full/loss/regression": "loss/regression on the whole grid",
     "full/error/relative_l2": "error/relative_l2 on the whole grid",
+    "held_out/loss/residual": "loss/residual at points that no run trains on",
     "work/evaluations": "evaluations of loss and gradient made up to this row, but for the record",
     "time/step_seconds": "wall seconds of the step that leaves this row, per member of the pack",
 }
@@ -88,12 +89,20 @@ LANDSCAPE: dict[str, str] = {
 """Kinds of columns that describe the loss landscape, and the cadences that ask for them."""
 
 
-def columns(conditions: Sequence[str], adaptive: bool) -> dict[str, str]:
+def columns(
+    conditions: Sequence[str],
+    adaptive: bool,
+    *,
+    compared: bool = True,
+    unknowns: Mapping[str, bool] | None = None,
+) -> dict[str, str]:
     """All columns of a run whose problem has these conditions; ``COLUMNS`` are in every run.
 
-    ``adaptive`` says that the weighting may change the residual's weight too.
+    ``adaptive`` says that the weighting may change the residual's weight too; without ``compared``
+    there is no solution to compare with, and the columns of ``COMPARED`` are left out. ``unknowns``
+    says of each unknown of the problem whether its true value is known.
     """
-    found = dict(COLUMNS)
+    found = {name: meaning for name, meaning in COLUMNS.items() if compared or name not in COMPARED}
     if adaptive:
         found["weight/residual"] = "weight of the residual in the objective"
     for name in conditions:
@@ -103,6 +112,10 @@ def columns(conditions: Sequence[str], adaptive: bool) -> dict[str, str]:
             found[f"weight/{name}"] = f"weight of the condition {name!r} in the objective"
         if len(conditions) > 1:
             found[f"gradient/norm/{name}"] = f"length of the gradient of loss/{name}"
+    for name, known in (unknowns or {}).items():
+        found[f"unknown/{name}"] = f"the problem's unknown {name!r}"
+        if known:
+            found[f"error/unknown/{name}"] = f"relative distance of {name!r} from its true value"
     return found
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from pinn_core.problems import Problem
+from pinn_core.problems.unknowns import unused
 from pinn_core.testing.said import demand
 
 
@@ -29,6 +30,12 @@ def check_problem(problem: Problem) -> None:
             unknown = np.isnan(solution).all(axis=0)
             sound = bool(np.isfinite(solution[:, ~unknown]).all())
             demand(sound, f"{name}: a component of a solution is NaN at some points alone")
+            known, said = not unknown.all(), problem.reference != "none"
+            demand(
+                known == said,
+                f"{name}: its reference is said to be {problem.reference!r}, but a solution is "
+                f"{'known' if known else 'NaN'}",
+            )
     demand(bool(problem.conditions), f"{name}: no conditions")
     supervised = grid.supervised.coordinates
     for condition, stated in problem.conditions.items():
@@ -44,7 +51,8 @@ def _check_residual(problem: Problem) -> None:
     name, operators = problem.kind, problem.operators
     draws = torch.Generator().manual_seed(0)
     points = torch.from_numpy(problem.grid().interior.coordinates[:5])[None]
-    shape = (2, 1 + len(operators), points.shape[1], problem.outputs)
+    count = 1 + len(operators) + len(problem.unknowns)
+    shape = (2, count, points.shape[1], problem.outputs)
     channels = torch.randn(shape, generator=draws, dtype=torch.float64)
     residual = problem.residual(channels, points)
     right = residual.ndim == 3 and residual.shape[:2] == (2, points.shape[1])
@@ -52,7 +60,10 @@ def _check_residual(problem: Problem) -> None:
     first = problem.residual(channels[:1], points)
     same = torch.equal(first, residual[:1])
     demand(same, f"{name}: the residual of a member depends on other members")
+    ignored = unused(problem)
+    demand(not ignored, f"{name}: the residual does not depend on the unknowns {ignored}")
     if problem.linear:
+        demand(not problem.unknowns, f"{name} has unknowns, with which no problem is linear")
         moved = problem.residual(channels + 1.0, points) - residual
         demand(
             torch.allclose(moved, torch.ones_like(moved)),

@@ -1,10 +1,13 @@
 """When what is recorded is due: the one place that says so."""
 
+from collections.abc import Sequence
+
 from pinn_core.configuration import Configuration
 from pinn_core.objectives.terms import RESIDUAL
 from pinn_core.probes.cadence import Cadence
 from pinn_core.probes.preconditioning import keeps_pairs
-from pinn_core.records.trajectory import LANDSCAPE, PRECONDITIONED
+from pinn_core.problems import Problem
+from pinn_core.records.trajectory import LANDSCAPE, PRECONDITIONED, columns
 
 
 def gradients_are_free(configuration: Configuration) -> bool:
@@ -21,8 +24,8 @@ def cadences(configuration: Configuration) -> dict[str, Cadence]:
     """The cadence of every kind of what is recorded.
 
     ``always`` are losses that need values alone, weights and updates; ``gradients`` also the losses
-    that need derivatives; ``full`` is on the whole grid; then sketches of the parameters, and the
-    kinds of the loss landscape.
+    that need derivatives; ``full`` is on the whole grid, ``held_out`` at points that no run trains
+    on; then sketches of the parameters, and the kinds of the loss landscape.
     """
     record = configuration.record
     free, pairs = gradients_are_free(configuration), keeps_pairs(configuration.phases)
@@ -34,9 +37,26 @@ def cadences(configuration: Configuration) -> dict[str, Cadence]:
         "always": Cadence(1),
         "gradients": Cadence(1 if free else record.gradients_every),
         "full": Cadence(record.full_every),
+        "held_out": Cadence(record.held_out_every),
         "sketch": Cadence(record.sketch_every),
         **landscape,
     }
+
+
+def recorded_columns(configuration: Configuration) -> dict[str, str]:
+    """The columns of losses, errors, gradients and weights that a run records, with meanings."""
+    adaptive, problem = configuration.weighting.adaptive, configuration.problem
+    return problem_columns(problem, list(problem.conditions), adaptive)
+
+
+def problem_columns(problem: Problem, terms: Sequence[str], adaptive: bool) -> dict[str, str]:
+    """The same for a problem with these terms besides its equation's."""
+    return columns(
+        terms,
+        adaptive,
+        compared=problem.reference != "none",
+        unknowns={name: own.true is not None for name, own in problem.unknowns.items()},
+    )
 
 
 def recorded_every(configuration: Configuration, column: str) -> int:
@@ -49,8 +69,9 @@ def recorded_every(configuration: Configuration, column: str) -> int:
 
 def _kind(configuration: Configuration, column: str) -> str:
     """The kind of what is recorded that a column is made of."""
-    if column.startswith("full/"):
-        return "full"
+    for kind in ("full", "held_out"):
+        if column.startswith(f"{kind}/"):
+            return kind
     conditions = configuration.problem.conditions
     derived = {f"loss/{name}" for name, condition in conditions.items() if not condition.plain}
     derived |= {f"loss/{RESIDUAL}"} | ({"loss/total"} if configuration.objective.solves else set())

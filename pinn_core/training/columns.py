@@ -92,6 +92,8 @@ def _columns(recorder: Recorder, state: State, rows: int) -> dict[str, Float[nda
         "loss/total": _weighted(sums, {name: sums[name] for name in recorder.terms}),
         "time/step_seconds": np.tile(state.seconds[:rows, None].numpy(), (1, members)),
         **_full(recorder, sums, rows),
+        "held_out/loss/residual": sums["held_out/residual"],
+        **_unknowns(recorder, sums),
         **_work(recorder, state, rows),
         **{name: sums[name] for name in recorder.names.get("conflict", ())},
     }
@@ -101,6 +103,16 @@ def _columns(recorder: Recorder, state: State, rows: int) -> dict[str, Float[nda
 def _work(recorder: Recorder, state: State, rows: int) -> dict[str, ndarray]:
     table = state.sums["work"][:rows].cpu().numpy()
     return {f"work/{name}": table[:, number] for number, name in enumerate(recorder.work.names)}
+
+
+def _unknowns(recorder: Recorder, sums: Mapping[str, ndarray]) -> dict[str, ndarray]:
+    """The values of the problem's unknowns, and their errors."""
+    found = {}
+    for name, unknown in recorder.disc.problem.unknowns.items():
+        values = sums[f"unknown/{name}"]
+        found[f"unknown/{name}"] = values
+        found[f"error/unknown/{name}"] = np.vectorize(unknown.error, otypes=[float])(values)
+    return found
 
 
 def _weighted(sums: Mapping[str, ndarray], losses: Mapping[str, ndarray]) -> ndarray:

@@ -6,6 +6,7 @@ from pinn_core.optimizers import Optimizer
 from pinn_core.problems.problem import Problem
 from pinn_core.records.trajectory import COLUMNS, SKETCH_SIZE
 from pinn_core.training.cadences import cadences
+from pinn_core.training.fields import field_bytes
 from pinn_core.training.landscape_cost import landscape_bytes, landscape_cells
 from pinn_core.training.memory import Memory, memory_of, release
 from pinn_core.training.snapshots import snapshot_bytes
@@ -66,7 +67,7 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
         "layers": units * itemsize,
         "parameters": (COPIES + apart) * stack.size * itemsize + states,
         "record": (rows * len(COLUMNS) + sketches * SKETCH_SIZE) * itemsize,
-        "snapshots": snapshot_bytes(configuration, in_memory=True),
+        "snapshots": snapshot_bytes(configuration, in_memory=True) + field_bytes(configuration),
         "probes": 8 * sum(_probed_numbers(configuration)),
         "landscape": landscape_bytes(configuration, PER_HESSIAN),
     }

@@ -25,7 +25,8 @@ def recording_flops(configuration: Configuration) -> float:
     """Estimated operations per update of what is recorded beside the training, on average.
 
     Nothing where a full batch gives it for free. Else 2 per parameter at the points of every step,
-    the gradients' 24 and 6 when they are due, and on the whole grid 8 inside and 2 outside.
+    the gradients' 24 and 6 when they are due, and on the whole grid 8 inside and 2 outside. At
+    held-out points 8.
     """
     record = configuration.record
     interior, supervised = configuration.trained_problem.grid_size
@@ -35,6 +36,8 @@ def recording_flops(configuration: Configuration) -> float:
         each += (24.0 * record.gradient_points + 6.0 * supervised) / record.gradients_every
     if record.full_every:
         each += (8.0 * interior + 2.0 * supervised) / record.full_every
+    if record.held_out_every:
+        each += 8.0 * record.held_out_points / record.held_out_every
     each += landscape_operations(configuration, min(record.gradient_points, interior))
     stack, points = configuration.stack(), interior + supervised
     probed = sum(

@@ -10,12 +10,18 @@ from torch import Tensor
 
 from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization, PointSet
+from pinn_core.discretization.sampling import held_out_points
 from pinn_core.objectives import Evaluation, LossGradient, Term
 from pinn_core.objectives.terms import FIT
 from pinn_core.probes import Landscape, Setup
 from pinn_core.probes.sketch import Sketch
-from pinn_core.records.trajectory import CONFLICT, SKETCH_SIZE, columns
-from pinn_core.training.cadences import cadences, full_is_free, gradients_are_free
+from pinn_core.records.trajectory import CONFLICT, SKETCH_SIZE
+from pinn_core.training.cadences import (
+    cadences,
+    full_is_free,
+    gradients_are_free,
+    problem_columns,
+)
 from pinn_core.training.error_metrics import ErrorMetrics
 from pinn_core.training.probing import Probing
 from pinn_core.training.snapshots import Snapshots
@@ -32,10 +38,10 @@ class Recorder:
 
     What it collects is in the state, in float64 and NaN where nothing was due. ``State.sums`` has
     for each kind of sums a table (steps + 1, numbers, m): ``always``, ``gradients`` (inner
-    products, and losses that need derivatives), ``full`` (on the whole grid), ``conflict`` and
-    ``work``; ``names`` names their numbers. ``State.samples`` has the sketches of the parameters
-    (due sketches, m, 512) and the tables of the landscape. Columns are made of them after the
-    training (``columns``).
+    products, and losses that need derivatives), ``full`` (on the whole grid), ``held_out``,
+    ``conflict`` and ``work``; ``names`` names their numbers. ``State.samples`` has the sketches of
+    the parameters (due sketches, m, 512) and the tables of the landscape. Columns are made of them
+    after the training (``columns``).
     """
 
     def __init__(
@@ -55,7 +61,7 @@ class Recorder:
         self.others = list(dict.fromkeys([*disc.problem.conditions, *compared]))
         self.losses = [self._equation.name, *self.others, FIT]
         self.columns = [
-            *columns(self.others, configuration.weighting.adaptive),
+            *problem_columns(disc.problem, self.others, configuration.weighting.adaptive),
             *work_columns(configuration.phases),
         ]
         self.names = self._names()
@@ -127,6 +133,7 @@ class Recorder:
                 *(f"weight/{name}" for name in self.terms),
                 *of_values,
                 *("away", "update", "turn"),
+                *(f"unknown/{name}" for name in self.disc.problem.unknowns),
             ],
             "gradients": [
                 *("gradient/residual", "gradient/conditions", "gradient/both"),
@@ -134,6 +141,7 @@ class Recorder:
                 *derived,
             ],
             "full": [f"full/{name}" for name in (*of_values, *derived)],
+            "held_out": ["held_out/residual"],
         }
 
     @property
@@ -175,24 +183,28 @@ class Recorder:
             interior = disc.interior.thinned(inside, "watched")
             supervised = disc.supervised.thinned(record.points - inside, "watched")
             self.sources = [interior.joined(supervised)]
+        self._held_out = held_out_points(disc, record.held_out_points)
         self._error_points = interior.joined(supervised)
         self.metrics = ErrorMetrics(disc, interior, supervised)
         self._grid_metrics = ErrorMetrics(disc, disc.interior, disc.supervised)
 
     def due(self, step: int) -> frozenset[str]:
-        """What this row has besides what every row has: gradients, full, sketch."""
-        measured = ("gradients", "sketch") if self.full_is_free else ("gradients", "full", "sketch")
-        return frozenset(kind for kind in measured if self.cadences[kind].due(step))
+        """What this row has besides what every row has: gradients, full, held_out, sketch."""
+        return frozenset(kind for kind in self._measured if self.cadences[kind].due(step))
+
+    @property
+    def _measured(self) -> list[str]:
+        """The kinds that are due now and then and not free."""
+        full = [] if self.full_is_free else ["full"]
+        held_out = [] if self._held_out is None else ["held_out"]
+        return ["gradients", *full, *held_out, "sketch"]
 
     def next_due(self, step: int) -> int:
         """The first row after this one that has more than what every step gives for free."""
-        measured = (
-            ("full", "sketch") if self.gradients_are_free else ("gradients", "full", "sketch")
-        )
         rows = [
             self.cadences[kind].next(step)
-            for kind in measured
-            if not (kind == "full" and self.full_is_free)
+            for kind in self._measured
+            if not (kind == "gradients" and self.gradients_are_free)
         ]
         rare = (self.landscape, self.probing, self.snapshots)
         return min([*rows, *(each.next_due(step) for each in rare)])
@@ -220,6 +232,8 @@ class Recorder:
         always += [state.weights.view(-1), self._errors(state, evaluation), moved]
         if update is None:
             always.append(self._empty(2 * members))
+        if self.disc.problem.unknowns:
+            always.append(self.disc.unknowns(parameters).mT.flatten())
         _put(state.sums["always"], row, always)
         if self.gradients_are_free:
             compared = {term.name: evaluation.terms[term.name] for term in self._compared}
@@ -235,6 +249,10 @@ class Recorder:
             _put(state.sums["gradients"], row, numbers)
         if "full" in due:
             _put(state.sums["full"], row, self._full(state))
+        if "held_out" in due and self._held_out is not None:
+            residual = self.disc.residual(parameters, self._held_out)[1]
+            loss, _ = misfit(residual, torch.zeros_like(residual[:1]), self.disc.backend)
+            _put(state.sums["held_out"], row, [loss])
         if "sketch" in due:
             sample = row.div(self.cadences["sketch"].every, rounding_mode="floor")
             state.samples["sketch"].index_copy_(0, sample, self._sketch(parameters)[None])

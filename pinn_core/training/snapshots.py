@@ -12,7 +12,7 @@ from pinn_core.probes.cadence import NEVER, Cadence
 from pinn_core.records.fields import Fields
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.tensors import Tensor, torch
-from pinn_core.training.fields import Field, FieldMaker, field_bytes, field_steps
+from pinn_core.training.fields import Field, FieldMaker, field_steps
 from pinn_core.training.state import State, Tensors
 
 TABLE = "parameters"
@@ -127,15 +127,11 @@ def _sound(steps: list[int], diverged_at: int | None) -> list[int]:
 
 
 def snapshot_bytes(configuration: Configuration, *, in_memory: bool = False) -> int:
-    """What a run's parameters take in the store; in memory, where the last are there anyway.
-
-    In memory with its fields.
-    """
-    kept = configuration.record.parameters != "none"
-    count = len(_cadence(configuration).steps(configuration.steps)) + (kept and not in_memory)
-    size = configuration.network.parametrization_of(configuration.stack()).size
-    parameters = count * size * bytes_of(configuration.precision)
-    return parameters + field_bytes(configuration) * in_memory
+    """What a run's parameters take in the store; or in memory, where the last are there anyway."""
+    if configuration.record.parameters == "none":
+        return 0
+    count = len(_cadence(configuration).steps(configuration.steps)) + (not in_memory)
+    return count * configuration.size * bytes_of(configuration.precision)
 
 
 def _cadence(configuration: Configuration) -> Cadence:

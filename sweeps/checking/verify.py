@@ -175,6 +175,8 @@ def _may_be_filled(name: str, manifest: Manifest, row: np.ndarray) -> np.ndarray
         return (row > 0) & (row < manifest.steps)
     if name.startswith("full/"):
         return _every(record["full_every"], row)
+    if name.startswith("held_out/"):
+        return _every(record.get("held_out_every", 0), row)
     if name == "sketch":
         return _every(record["sketch_every"], row)
     if kind in LANDSCAPE:

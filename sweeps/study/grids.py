@@ -6,7 +6,10 @@ import numpy as np
 
 from pinn_core.objectives import OBJECTIVES, Regression
 from pinn_core.problems import Grid, Problem
-from pinn_core.records.trajectory import COMPARED, columns
+from pinn_core.problems.unknowns import unused
+from pinn_core.records.trajectory import COMPARED
+from pinn_core.training.cadences import recorded_columns
+from sweeps.errors import quoted
 from sweeps.study.plain_yaml import Keys
 from sweeps.study.sections import Study
 from sweeps.study.validation import Wrong, shown
@@ -24,6 +27,7 @@ def check_grids(study: Study) -> None:
     """
     for model in study.models:
         problem = study.configuration_of(model).problem
+        _check_unknowns(model, problem)
         if sum(problem.grid_size) > MOST_POINTS:
             continue
         with np.errstate(all="ignore"):  # what overflows is not known, and said so
@@ -33,16 +37,30 @@ def check_grids(study: Study) -> None:
         _check_probes(study, model, problem)
 
 
+def _check_unknowns(model: str, problem: Problem) -> None:
+    """Raise ``Wrong`` where the equation does not depend on a coefficient that is to be found."""
+    ignored = unused(problem) if problem.unknowns else []
+    if ignored:
+        used = ", ".join(name for name in problem.unknowns if name not in ignored) or "none"
+        message = (
+            f"the residual of problem {problem.kind} does not depend on its unknown "
+            f"{quoted(ignored[0])}, allowed: unknowns that it takes with 'unknown' ({used})"
+        )
+        raise Wrong(("models", model), message)
+
+
 def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> None:
     unknown = [column for column, solution in COMPARED.items() if not grid.knows(solution)]
     if not unknown:
         return
     reason = f"needs a solution that problem {problem.kind} does not know on all of its grid"
+    if problem.reference != "none":
+        reason += " (its 'reference' would be 'none')"
     if not study.models[model].objective.solves and "loss/regression" in unknown:
         others = ", ".join(name for name in OBJECTIVES.names() if name != Regression.kind)
         message = f"found 'regression', which {reason}, allowed: {others}"
         raise Wrong(("models", model, "objective"), message)
-    recorded = columns(list(problem.conditions), False)
+    recorded = recorded_columns(study.configuration_of(model))
     others = ", ".join(name for name in recorded if name not in unknown and "time/" not in name)
     for keys, column in _columns_read(study, model):
         if column in unknown:

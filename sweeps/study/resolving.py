@@ -8,8 +8,8 @@ from typing import Any
 
 from analysis.rules import Expectation
 from pinn_core.configuration import Configuration
-from pinn_core.records.trajectory import CONFLICT, columns, landscape_columns
-from pinn_core.training.cadences import recorded_every
+from pinn_core.records.trajectory import COMPARED, CONFLICT, landscape_columns
+from pinn_core.training.cadences import recorded_columns, recorded_every
 from sweeps.errors import closest, quoted
 from sweeps.study.parts import configuration_with, value_under
 from sweeps.study.plain_yaml import Keys
@@ -59,20 +59,28 @@ def _check_columns(study: Study, configurations: Iterable[Configuration]) -> Non
     """Raise ``Wrong`` unless every model records what the study selects and reads by."""
     rule = study.analysis.plateau
     for configuration in configurations:
-        recorded = columns(list(configuration.problem.conditions), False)
-        _check_column(study.search.metric, recorded, ("search", "metric"))
-        _check_column(rule.curve, recorded, ("analysis", "plateau", "curve"))
+        _check_column(study.search.metric, configuration, ("search", "metric"))
+        _check_column(rule.curve, configuration, ("analysis", "plateau", "curve"))
     if rule.scale != "absolute" and rule.curve.endswith("cosine"):
         message = f"found {rule.scale!r}, allowed with {rule.curve}, which may be < 0: 'absolute'"
         raise Wrong(("analysis", "plateau", "scale"), message)
 
 
-def _check_column(name: str, recorded: Iterable[str], keys: Keys) -> None:
+def _check_column(
+    name: str, configuration: Configuration, keys: Keys, more: Iterable[str] = ()
+) -> None:
     """Raise ``Wrong`` unless it is a recorded column that is the same on every machine."""
+    recorded = (*recorded_columns(configuration), *more)
     known = [column for column in recorded if not column.startswith("time/")]
     if name not in known:
+        problem = configuration.problem
+        reason = (
+            f", which compares with a solution that problem {problem.kind} does not know"
+            if name in COMPARED
+            else ""
+        )
         allowed = f"{', '.join(known)}{closest(name, known)}"
-        raise Wrong(keys, f"found {quoted(name)}, allowed: {allowed}")
+        raise Wrong(keys, f"found {quoted(name)}{reason}, allowed: {allowed}")
 
 
 def _check_rungs(study: Study, configurations: Configurations) -> None:
@@ -129,20 +137,19 @@ def _resolved_expectation(
         below = (*keys, "times_below")
         other_where = _resolved_where(other.model, other.where, configurations, below)
         other = replace(other, where=other_where)
-    recorded = _recorded(configurations[expectation.model])
-    _check_column(expectation.metric, recorded, (*keys, "metric"))
+    configuration = configurations[expectation.model]
+    _check_column(expectation.metric, configuration, (*keys, "metric"), _diagnosed(configuration))
     return replace(expectation, where=where, times_below=other)
 
 
-def _recorded(configuration: Configuration) -> dict[str, str]:
-    """The columns of a run that an expectation may speak of."""
-    conditions = tuple(configuration.problem.conditions)
-    recorded = columns(conditions, configuration.weighting.adaptive)
+def _diagnosed(configuration: Configuration) -> dict[str, str]:
+    """The columns of diagnostics that an expectation may speak of."""
+    found = dict(CONFLICT) if configuration.looks_at_conflicts else {}
     if configuration.record.curvature_every:
         solves = configuration.objective.solves
-        terms = ("residual", *conditions) if solves else ("regression",)
-        recorded |= landscape_columns(terms, {"curvature"})
-    return recorded | (CONFLICT if configuration.looks_at_conflicts else {})
+        terms = ("residual", *configuration.problem.conditions) if solves else ("regression",)
+        found |= landscape_columns(terms, {"curvature"})
+    return found
 
 
 def _resolved_where(

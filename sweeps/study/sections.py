@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_
 from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
 from pinn_core.configuration import RULE, Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
+from pinn_core.problems import PROBLEMS
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, SharedBase, one_of
 from sweeps.study.plain_yaml import dump
@@ -143,8 +144,10 @@ class Study(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _share_objective(cls, value: object) -> object:
-        return _with_shared_objective(value) if isinstance(value, Mapping) else value
+    def _fill_in(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        return _with_curve(_with_shared_objective(value))
 
     @property
     def rule(self) -> int:
@@ -192,3 +195,29 @@ def _with_shared_objective(data: Mapping[str, Any]) -> dict[str, Any]:
         for name, model in models.items()
     }
     return {**data, "models": complete}
+
+
+def _with_curve(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A study file's values in which a problem without a reference has its plateaus in loss/total.
+
+    That is what is optimised, and the curve where the file names none.
+    """
+    analysis = data.get("analysis", {})
+    plateau = analysis.get("plateau", {}) if isinstance(analysis, Mapping) else None
+    if not isinstance(plateau, Mapping) or "curve" in plateau or not _lacks_reference(data):
+        return dict(data)
+    return {**data, "analysis": {**analysis, "plateau": {**plateau, "curve": "loss/total"}}}
+
+
+def _lacks_reference(data: Mapping[str, Any]) -> bool:
+    """Whether any problem that a study file names has no reference."""
+    models = data.get("models")
+    parts = [data.get("base")]
+    if isinstance(models, Mapping):
+        parts += [model.get("base") for model in models.values() if isinstance(model, Mapping)]
+    problems = [part.get("problem") for part in parts if isinstance(part, Mapping)]
+    kinds = [problem.get("kind") for problem in problems if isinstance(problem, Mapping)]
+    return any(
+        isinstance(kind, str) and kind in PROBLEMS and PROBLEMS[kind].reference == "none"
+        for kind in kinds
+    )
