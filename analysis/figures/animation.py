@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.animation import PillowWriter
 from matplotlib.figure import Figure as Canvas
 
-from analysis.figures.fields import Scales, Shown, draw_solution
+from analysis.figures.field_panels import Scales, Shown, draw_solution
 from analysis.figures.style import STYLE
 
 DPI = 90

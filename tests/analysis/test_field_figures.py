@@ -16,15 +16,9 @@ from PIL import Image
 
 from analysis.figures.animation import animate
 from analysis.figures.curves import Line
+from analysis.figures.field_panels import Shown, draw_solution, draw_strip, moments_of
 from analysis.figures.field_views import LONGEST, Scale, views
-from analysis.figures.fields import (
-    NOTHING,
-    Shown,
-    draw_fields,
-    draw_solution,
-    draw_strip,
-    moments_of,
-)
+from analysis.figures.fields import NOTHING, draw_fields
 from analysis.load import StudyData
 from analysis.plateau import plateau_of
 from analysis.rules import PlateauRule
@@ -108,7 +102,7 @@ def test_without_a_reference_prediction_and_residual_are_left(study: Study) -> N
     assert [title for title in titles if title] == ["u: prediction", "residual"]
     strip = Canvas(layout="compressed")
     draw_strip(strip, one)
-    assert {axes.get_ylabel() for axes in strip.axes} >= {"u, prediction\ny", "u, residual\ny"}
+    assert {axes.get_ylabel() for axes in strip.axes} >= {"u, prediction\ny", "residual\ny"}
 
 
 def test_reference_and_prediction_have_equal_colours(study: Study) -> None:
@@ -184,6 +178,16 @@ def test_where_there_is_nothing_to_draw_it_is_said(
     data = study_with(study, given, "pinn")
     pictures = draw_fields(data, tmp_path, RULE, list(data.runs.index))
     assert (pictures.figures, pictures.shown, pictures.words) == ([], [], NOTHING)
+
+
+def test_what_a_marching_run_has_not_come_to_is_left_out(study: Study) -> None:
+    whole = fields(lattice(5, 6, 3), "xyt")
+    prediction = whole.prediction.copy()
+    prediction[:3, whole.points[:, 2] > 0] = np.nan
+    canvas = Canvas(layout="compressed")
+    draw_strip(canvas, shown(study, replace(whole, prediction=prediction)))
+    hidden = [axes for axes in canvas.axes if not axes.get_visible()]
+    assert len(hidden) == 3, "the first moment's two panels, and that below the reference"
 
 
 def test_an_animation_has_a_frame_for_each_stored_step(study: Study, tmp_path: Path) -> None:
