@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pinn_core.curricula import STAGES, Curriculum, Marching, Unstaged
     from pinn_core.networks import NETWORKS, Mlp
     from pinn_core.objectives import OBJECTIVES, Pinn, Regression
+    from pinn_core.observations import Observations
     from pinn_core.optimizers import OPTIMIZERS, Adam
     from pinn_core.problems import PROBLEMS, Heat
     from pinn_core.records.trajectory import Manifest, Trajectory, TrajectoryError
@@ -49,6 +50,7 @@ __all__ = [
     "Marching",
     "Member",
     "Mlp",
+    "Observations",
     "Pinn",
     "Record",
     "Regression",
@@ -76,6 +78,7 @@ _WHERE = {
     "Mlp": "pinn_core.networks",
     "NETWORKS": "pinn_core.networks",
     "OBJECTIVES": "pinn_core.objectives",
+    "Observations": "pinn_core.observations",
     "OPTIMIZERS": "pinn_core.optimizers",
     "PROBLEMS": "pinn_core.problems",
     "Pinn": "pinn_core.objectives",

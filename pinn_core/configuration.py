@@ -17,14 +17,22 @@ from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
 from pinn_core.objectives import Objective
+from pinn_core.observations import DataError, Observations
 from pinn_core.optimizers import Optimizer
 from pinn_core.parts import FAMILIES, Family, Part, Plain, default_of, differing, has_default
 from pinn_core.probes.probe import Probe
 from pinn_core.problems.problem import Problem
 from pinn_core.weightings import Fixed, Weighting
 
+AsPlain = Callable[[Part | Observations], Plain]
+"""What makes plain data of a part."""
+
 MOST = 10**9
 """Points, parameters and steps that a run may have at most; what a machine takes is far below."""
+
+
+def _to_dict(part: Part | Observations) -> Plain:
+    return part.to_dict()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +116,9 @@ class Configuration:
 
     A weighting other than ``fixed`` weighs the terms of the equation and its conditions; an
     aggregation other than ``sum`` makes a direction of their gradients, which an alignment keeps
-    the update to. A regression has one term, which all three leave alone. With ``stages`` the
-    phases run once for each stage. Raises ``ValueError`` for parts that do not go together.
+    the update to. A regression has one term, which all three leave alone, and takes no data. With
+    ``stages`` the phases run once for each stage. Raises ``ValueError`` for parts that do not go
+    together.
     """
 
     problem: Problem
@@ -130,6 +139,8 @@ class Configuration:
     """What the network is given of the coordinates."""
     constraints: Constraints = "soft"
     """Conditions as terms of the loss, or (hard) kept by the form of the solution."""
+    data: tuple[Observations, ...] = field(default=(), metadata={"since": 2})
+    """Observed values of the solution, each set of them a term of the loss."""
     stages: Stages = field(default_factory=Unstaged)
     """The problems that a run is trained on one after the other, all phases on each."""
     record: Record = field(default_factory=Record)
@@ -149,6 +160,7 @@ class Configuration:
                 "found 'hard', allowed: 'soft'"
             )
         self.objective.check(self.problem)
+        self._check_data()
         if self.objective.solves:
             self._check_terms(self.objective)
         self.stages.check(self.problem, self.objective)
@@ -169,8 +181,36 @@ class Configuration:
             if count > MOST:
                 raise ValueError(f"{what} has {count} {unit}, allowed: at most {MOST}")
 
+    def _check_data(self) -> None:
+        """Refuse observations that are not of this problem, or that nothing is trained on."""
+        names = list(self.problem.conditions)
+        for each in self.data:
+            if each.name in names:
+                raise DataError(
+                    f"observations {each.name!r}: the name is taken, by a condition of problem "
+                    f"{self.problem.kind} or by other observations; taken are {', '.join(names)}"
+                )
+            names.append(each.name)
+            each.check(self.problem)
+            if each.batch != "full" and self.objective.batch == "full":
+                raise DataError(
+                    f"observations {each.name!r}: found the batch {each.batch}, allowed where the "
+                    "objective's batch is full: full"
+                )
+        if self.data and not self.objective.solves:
+            raise ValueError(
+                f"data: objective {self.objective.kind} has no terms beside its own; "
+                "give its model base: {data: []}"
+            )
+        if self.data and self.stages.continues:
+            raise ValueError(
+                f"data: stages {self.stages.kind} trains on one window of time after the other, "
+                "and observations belong to all of them: found both"
+            )
+
     def _check_terms(self, objective: Objective) -> None:
-        self.weighting.check(self.problem, objective.batch, not objective.fixed_points)
+        fixed = objective.fixed_points and all(each.batch == "full" for each in self.data)
+        self.weighting.check(self.problem, objective.batch, not fixed)
         if self.looks_at_conflicts:
             self._check_direction()
 
@@ -190,12 +230,17 @@ class Configuration:
             return False
         conditions = trained_conditions(self.problem, self.inputs, self.constraints)
         changes = self.aggregation.kind != "sum" or self.alignment.kind != "none"
-        return bool(conditions) and (changes or self.record.conflict)
+        return bool(conditions or self.data) and (changes or self.record.conflict)
 
     @property
     def steps(self) -> int:
         """Number of updates over all stages and their phases."""
         return self.stages.count * sum(phase.steps for phase in self.phases)
+
+    @property
+    def observed(self) -> int:
+        """Number of observations that a step is trained on; of those that have been read."""
+        return sum(each.per_step for each in self.data)
 
     @property
     def trained_problem(self) -> Problem:
@@ -218,11 +263,11 @@ class Configuration:
         del plain["record"]["fields"]
         return canonical_json(plain)
 
-    def to_dict(self, as_plain: Callable[[Part], Plain] = Part.to_dict) -> Plain:
+    def to_dict(self, as_plain: AsPlain = _to_dict) -> Plain:
         """As plain nested data with every default, each part with its ``kind``."""
         return {each.name: self.plain(each.name, as_plain) for each in fields(self)}
 
-    def plain(self, name: str, as_plain: Callable[[Part], Plain] = Part.to_dict) -> Any:  # noqa: ANN401
+    def plain(self, name: str, as_plain: AsPlain = _to_dict) -> Any:  # noqa: ANN401
         """The value of one field as plain data, as in ``to_dict``."""
         return _plain(getattr(self, name), as_plain)
 
@@ -240,10 +285,10 @@ class Configuration:
         }
 
 
-def _plain(value: object, as_plain: Callable[[Part], Plain]) -> Any:  # noqa: ANN401
+def _plain(value: object, as_plain: AsPlain) -> Any:  # noqa: ANN401
     if isinstance(value, tuple):
         return [_plain(entry, as_plain) for entry in value]
-    if isinstance(value, Part):
+    if isinstance(value, Part | Observations):
         return as_plain(value)
     if isinstance(value, Record):
         return {each.name: _plain(getattr(value, each.name), as_plain) for each in fields(value)}
@@ -253,7 +298,7 @@ def _plain(value: object, as_plain: Callable[[Part], Plain]) -> Any:  # noqa: AN
 def _identity(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, tuple):
         return [_identity(entry) for entry in value]
-    if isinstance(value, Part):
+    if isinstance(value, Part | Observations):
         return value.identity()
     return differing(value) if isinstance(value, Record) else value
 
@@ -302,6 +347,9 @@ def _by_rule_1(configuration: Configuration) -> Plain:
     said["record"] = {
         key: value for key, value in said["record"].items() if key not in _later(Record)
     }
+    for name in _later(configuration):
+        if not getattr(configuration, name):  # as when there was no such key
+            del said[name]
     return said
 
 

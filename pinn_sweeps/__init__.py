@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from pinn_core.objectives import Objective as Objective
     from pinn_core.objectives import Pinn as Pinn
     from pinn_core.objectives import Regression as Regression
+    from pinn_core.observations import Observations as Observations
     from pinn_core.optimizers import LBFGS as LBFGS
     from pinn_core.optimizers import OPTIMIZERS as OPTIMIZERS
     from pinn_core.optimizers import Adam as Adam
@@ -115,6 +116,7 @@ _WHERE = {
     "pinn_core.inputs": ("INPUTS", "Inputs"),
     "pinn_core.networks": ("NETWORKS", "Mlp", "ModuleNetwork", "Network"),
     "pinn_core.objectives": ("OBJECTIVES", "Objective", "Pinn", "Regression"),
+    "pinn_core.observations": ("Observations",),
     "pinn_core.optimizers": ("LBFGS", "OPTIMIZERS", "Adam", "Optimizer", "StepContext"),
     "pinn_core.optimizers.optimizer": ("StepCost",),
     "pinn_core.parts": ("FAMILIES", "Family", "Part"),

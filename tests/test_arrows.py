@@ -30,7 +30,7 @@ FLOORS = {
         ["parts"],
         ["engine", "plugins", "solvers"],
         ["problems", "vectors", "networks"],
-        ["inputs", "weightings", "optimizers", "aggregations"],
+        ["inputs", "weightings", "optimizers", "aggregations", "observations"],
         ["discretization", "alignments"],
         ["samplers"],
         ["objectives"],

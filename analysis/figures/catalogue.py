@@ -10,6 +10,7 @@ from itertools import chain
 import pandas as pd
 
 from analysis.figures.curves import Curve, Line
+from pinn_core.records.trajectory import OBSERVED
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ FIGURES = (
             column("loss/regression", "regression loss\n(mean square, u²)", log=True),
             column("loss/residual", "differential loss\n(mean square)", log=True),
             column("loss/boundary", "boundary loss\n(mean square, u²)", log=True),
+            column(OBSERVED, "distance from the data\n(relative L2)", log=True),
         ),
     ),
     Figure(

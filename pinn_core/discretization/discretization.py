@@ -11,6 +11,7 @@ from numpy import ndarray
 from pinn_core.discretization.ansatz import RAW, Ansatz, Constraints
 from pinn_core.inputs import Inputs, Periodic
 from pinn_core.networks import Network
+from pinn_core.observations import Observations
 from pinn_core.problems import Condition, Points, Problem
 from pinn_core.problems.residual_form import traced
 from pinn_core.randomness import generator
@@ -118,8 +119,9 @@ class Discretization(Ansatz):
 
     ``grid`` is the whole grid, ``interior`` points first, then ``supervised``; ``collocation`` are
     the interior points that the problem trains on. ``conditions`` are what is trained besides the
-    equation, ``condition_points`` the grid's points of each. ``residual_form`` are the residuals as
-    polynomials, if they are such.
+    equation, ``condition_points`` the grid's points of each. ``observations`` are what was seen of
+    the solution, ``observed_points`` where. ``residual_form`` are the residuals as polynomials, if
+    they are such.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class Discretization(Ansatz):
         backend: str = "auto",
         inputs: Inputs = RAW,
         constraints: Constraints = "soft",
+        observations: Sequence[Observations] = (),
     ) -> None:
         super().__init__(problem, network, precision, device, threads, backend, inputs, constraints)
         grid = problem.grid()
@@ -147,6 +150,14 @@ class Discretization(Ansatz):
             name: self.point_set(condition_tables(condition, grid.supervised.coordinates))
             for name, condition in self.conditions.items()
         }
+        self.observations = tuple(observations)
+        self.observed_points = {
+            each.name: self.point_set(
+                {"coordinates": each.points(problem)[None], "observed": values, "target": values}
+            )
+            for each in observations
+            for values in [each.values(problem)[None]]
+        }
         self.error_outputs = problem.error_outputs
         unknown = np.isnan(grid.interior.reference)
         self.partly_known = bool(unknown.any() and not unknown.all())
@@ -158,9 +169,21 @@ class Discretization(Ansatz):
         )
 
     def set_target(self, name: str, target: Float[Tensor, "m n q"]) -> None:
-        """Target of every member something of its own at a condition's points."""
-        own = {**self.condition_points[name].tables, "target": target}
-        self.condition_points[name] = PointSet(own)
+        """Target of every member something of its own at a condition's or observed points."""
+        held = self.observed_points if name in self.observed_points else self.condition_points
+        held[name] = PointSet({**held[name].tables, "target": target})
+
+    def set_observed(
+        self, observed: Sequence[Sequence[Observations]], seeds: Sequence[int]
+    ) -> None:
+        """Let every member have the noise of its own observations, by its own seed."""
+        for each, own in zip(self.observations, zip(*observed, strict=True), strict=True):
+            target = self.observed_points[each.name]["observed"]
+            if any(one.noise for one in own):
+                pairs = zip(own, seeds, strict=True)
+                noisy = np.stack([one.targets(self.problem, seed) for one, seed in pairs])
+                target = torch.from_numpy(noisy).to(target)
+            self.set_target(each.name, target)
 
     @cached_property
     def one_plain_condition(self) -> bool:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives.terms import Factors, LossGradient, Term, no_factors
+from pinn_core.observations import Observations
 from pinn_core.parts import Family, Part
 from pinn_core.problems import Problem
 from pinn_core.samplers import Batch, Batches
@@ -84,6 +85,14 @@ class Objective(Part):
     @abstractmethod
     def weights(self, disc: Discretization) -> Mapping[str, float]:
         """Weight of each term's mean in what is optimised; an adaptive weighting starts there."""
+
+    def data_weights(
+        self,
+        disc: Discretization,  # noqa: ARG002
+        observations: Sequence[Observations],
+    ) -> Mapping[str, float]:
+        """Weight of each term of a member's observations."""
+        return {each.name: each.weight for each in observations}
 
     @abstractmethod
     def batches(

@@ -8,9 +8,10 @@ from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives.objective import OBJECTIVES, Objective
 from pinn_core.objectives.terms import RESIDUAL, Term, problem_terms
+from pinn_core.observations import Observations
 from pinn_core.parts import UnknownName
 from pinn_core.problems import Problem
-from pinn_core.samplers import SAMPLERS, Asked, Batches, Sampler
+from pinn_core.samplers import SAMPLERS, Asked, Batches, Sampler, with_observations
 from pinn_core.samplers.sampler import Tensors
 
 
@@ -19,9 +20,9 @@ from pinn_core.samplers.sampler import Tensors
 class Pinn(Objective):
     """L = L_residual + sum of lambda_i L_i over conditions (Raissi, Perdikaris, Karniadakis 2019).
 
-    ``lambda_b`` weighs every condition but those that ``lambdas`` names. With ``reduction: mean``
-    the terms are means over their points, with ``sum`` sums over the grid's points, for which a
-    batch or a subset stands.
+    ``lambda_b`` weighs every condition but those that ``lambdas`` names; observations have weights
+    of their own. With ``reduction: mean`` the terms are means over their points, with ``sum`` sums
+    over the grid's points, for which a batch or a subset stands.
 
     ``points: grid`` takes the problem's grid: with ``batch: full`` all its collocation and
     supervised points, with a ``batch`` of n so many, drawn anew each step in the grid's proportion.
@@ -67,7 +68,7 @@ class Pinn(Objective):
         return self.batch == "full" or (not self.sampler.on_grid and self.resample == 0)
 
     def terms(self, disc: Discretization) -> tuple[Term, ...]:
-        """The equation's and the trained conditions'."""
+        """The equation's, the trained conditions' and the observations'."""
         return problem_terms(disc)
 
     def weights(self, disc: Discretization) -> Mapping[str, float]:
@@ -81,6 +82,16 @@ class Pinn(Objective):
         }
         sums = {name: weight * each[name] for name, weight in lambdas.items()}
         return {RESIDUAL: float(len(disc.interior)), **sums}
+
+    def data_weights(
+        self, disc: Discretization, observations: Sequence[Observations]
+    ) -> Mapping[str, float]:
+        """As the observations say; for sums times their number."""
+        counts = {name: len(points) for name, points in disc.observed_points.items()}
+        return {
+            each.name: each.weight * (1 if self.reduction == "mean" else counts[each.name])
+            for each in observations
+        }
 
     @property
     def sampler(self) -> Sampler:
@@ -99,6 +110,7 @@ class Pinn(Objective):
     def batches(
         self, disc: Discretization, seeds: Sequence[int], state: Tensors | None = None
     ) -> Batches:
-        """Interior points, and points of every condition."""
+        """Interior points, points of every condition, and the observations."""
         asked = Asked(self.batch, self.condition_batch, self.resample)
-        return self.sampler.batches(asked, disc, seeds, {} if state is None else state)
+        batches = self.sampler.batches(asked, disc, seeds, {} if state is None else state)
+        return with_observations(batches, disc, seeds)

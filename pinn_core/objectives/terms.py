@@ -373,6 +373,17 @@ class ConditionTerm(Term):
 
 
 @dataclass(frozen=True)
+class DataTerm(ConditionTerm):
+    """The mean squared distance from observed values: a condition at points of its own."""
+
+    origin: ClassVar[Origin] = "data"
+
+    def recorded_points(self, disc: Discretization, most: int) -> PointSet:  # noqa: ARG002
+        """All observations."""
+        return disc.observed_points[self.name]
+
+
+@dataclass(frozen=True)
 class FitTerm(Term):
     """The mean squared distance from the numerical solution.
 
@@ -423,13 +434,17 @@ class FitTerm(Term):
 
 
 def problem_terms(disc: Discretization) -> tuple[Term, ...]:
-    """The terms of the problem: the equation's, then those of the conditions that are trained."""
+    """The terms of the problem: the equation's, the trained conditions', the observations'."""
     equation = EquationTerm(RESIDUAL, "interior", disc.operators, disc.problem)
     conditions = [
         ConditionTerm(name, name, condition.operators, condition)
         for name, condition in disc.conditions.items()
     ]
-    return equation, *conditions
+    observed = [
+        DataTerm(each.name, each.name, (), each.condition(disc.problem))
+        for each in disc.observations
+    ]
+    return equation, *conditions, *observed
 
 
 def fit_term(disc: Discretization) -> Term:

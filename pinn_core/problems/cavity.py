@@ -47,7 +47,6 @@ class Cavity(Problem):
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[int] = 3
-    symbols: ClassVar[tuple[str, ...]] = ("u", "v", "p")
     linear: ClassVar[bool] = False
 
     points_per_axis: int = 100
@@ -64,6 +63,11 @@ class Cavity(Problem):
         """Interior and supervised points of the full grid."""
         n = self.points_per_axis
         return (n - 2) ** 2, 4 * (n - 1)
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The velocity and the pressure."""
+        return ("u", "v", "p")
 
     @property
     def domain(self) -> Box:

@@ -39,9 +39,9 @@ class CavityStream(Problem):
 
     coordinates: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[int] = 2
-    symbols: ClassVar[tuple[str, ...]] = ("u", "v")
     linear: ClassVar[bool] = False
     error_outputs: ClassVar[tuple[tuple[Operator, int], ...]] = ((_D.y, 0), (-_D.x, 0))
+    error_names: ClassVar[tuple[str, ...]] = ("u", "v")
 
     points_per_axis: int = 100
     interior_points: int | Literal["all"] = "all"
@@ -57,6 +57,11 @@ class CavityStream(Problem):
         """Interior and supervised points of the full grid."""
         n = self.points_per_axis
         return (n - 2) ** 2, 4 * (n - 1)
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The stream function and the pressure."""
+        return ("psi", "p")
 
     @property
     def domain(self) -> Box:

@@ -76,6 +76,11 @@ class KineticsInverse(Problem):
         return inside, self.points_x * self.points_t - inside
 
     @property
+    def components(self) -> tuple[str, ...]:
+        """Both concentrations."""
+        return ("a", "b")
+
+    @property
     def domain(self) -> Box:
         """The interval from 0 to 1, t from 0 to 10."""
         return STRIP

@@ -79,11 +79,16 @@ class Problem(Part):
     error_outputs: ClassVar[tuple[tuple[Operator, int], ...]] = ()
     """What errors are measured of, where that is not the outputs (a stream function's velocity):
     pairs of an operator and an output, in the order of the columns of ``Points.exact``."""
+    error_names: ClassVar[tuple[str, ...]] = ()
+    """What these are called in pictures."""
     time_points: ClassVar[str] = ""
     """The field that holds the grid's number of time levels, if time is a coordinate."""
-    symbols: ClassVar[tuple[str, ...]] = ()
-    """What the quantities that errors are measured of are called in pictures, in their order;
-    empty: u, or u1, u2, ... where there are several."""
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Names of the outputs, by which observations speak of them: u, or u1, u2 and so on."""
+        numbers = range(1, self.outputs + 1)
+        return ("u",) if self.outputs == 1 else tuple(f"u{number}" for number in numbers)
 
     @property
     @abstractmethod

@@ -58,6 +58,9 @@ COMPARED: dict[str, Literal["reference", "exact"]] = {
 }
 """Columns that compare with a solution, and which of the problem's solutions that is."""
 
+OBSERVED = "error/data"
+"""The column of runs with observations that says how far these are from the network."""
+
 CONFLICT: dict[str, str] = {
     "conflict/raw": "1 where two terms' gradients conflict at this step, else 0",
     "conflict/direction": "1 where the optimizer's gradient conflicts with a term's, else 0",
@@ -93,16 +96,19 @@ def columns(
     conditions: Sequence[str],
     adaptive: bool,
     *,
+    observed: Sequence[str] = (),
     compared: bool = True,
     unknowns: Mapping[str, bool] | None = None,
 ) -> dict[str, str]:
     """All columns of a run whose problem has these conditions; ``COLUMNS`` are in every run.
 
-    ``adaptive`` says that the weighting may change the residual's weight too; without ``compared``
-    there is no solution to compare with, and the columns of ``COMPARED`` are left out. ``unknowns``
-    says of each unknown of the problem whether its true value is known.
+    ``adaptive`` says that the weighting may change the residual's weight too, ``observed`` are the
+    names of observations; without ``compared`` there is no solution to compare with, and the
+    columns of ``COMPARED`` are left out. ``unknowns`` says of each unknown of the problem whether
+    its true value is known.
     """
     found = {name: meaning for name, meaning in COLUMNS.items() if compared or name not in COMPARED}
+    several = len(conditions) + len(observed) > 1
     if adaptive:
         found["weight/residual"] = "weight of the residual in the objective"
     for name in conditions:
@@ -110,8 +116,15 @@ def columns(
             found[f"loss/{name}"] = f"mean squared mismatch of the condition {name!r}"
             found[f"full/loss/{name}"] = f"loss/{name} on the whole grid"
             found[f"weight/{name}"] = f"weight of the condition {name!r} in the objective"
-        if len(conditions) > 1:
+        if several:
             found[f"gradient/norm/{name}"] = f"length of the gradient of loss/{name}"
+    for name in observed:
+        found[f"loss/{name}"] = f"mean squared distance from the observations {name!r}, with noise"
+        found[f"weight/{name}"] = f"weight of the observations {name!r} in the objective"
+        if several:
+            found[f"gradient/norm/{name}"] = f"length of the gradient of loss/{name}"
+    if observed:
+        found[OBSERVED] = "relative L2 distance from all observations, without added noise"
     for name, known in (unknowns or {}).items():
         found[f"unknown/{name}"] = f"the problem's unknown {name!r}"
         if known:

@@ -3,6 +3,7 @@
 from pinn_core.parts import import_parts
 from pinn_core.samplers.drawn import Latin, Uniform
 from pinn_core.samplers.grid import GridPoints
+from pinn_core.samplers.observed import with_observations
 from pinn_core.samplers.residual_based import ResidualBased
 from pinn_core.samplers.sampler import (
     SAMPLERS,
@@ -28,4 +29,5 @@ __all__ = [
     "ResidualBased",
     "Sampler",
     "Uniform",
+    "with_observations",
 ]

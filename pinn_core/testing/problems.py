@@ -36,6 +36,9 @@ def check_problem(problem: Problem) -> None:
                 f"{name}: its reference is said to be {problem.reference!r}, but a solution is "
                 f"{'known' if known else 'NaN'}",
             )
+    names = {*problem.components, *problem.coordinates}
+    each_named = len(names) == problem.outputs + len(problem.coordinates)
+    demand(each_named, f"{name}: components names each output once, by no coordinate's name")
     demand(bool(problem.conditions), f"{name}: no conditions")
     supervised = grid.supervised.coordinates
     for condition, stated in problem.conditions.items():

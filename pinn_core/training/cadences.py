@@ -46,14 +46,18 @@ def cadences(configuration: Configuration) -> dict[str, Cadence]:
 def recorded_columns(configuration: Configuration) -> dict[str, str]:
     """The columns of losses, errors, gradients and weights that a run records, with meanings."""
     adaptive, problem = configuration.weighting.adaptive, configuration.problem
-    return problem_columns(problem, list(problem.conditions), adaptive)
+    observed = [each.name for each in configuration.data]
+    return problem_columns(problem, list(problem.conditions), adaptive, observed)
 
 
-def problem_columns(problem: Problem, terms: Sequence[str], adaptive: bool) -> dict[str, str]:
-    """The same for a problem with these terms besides its equation's."""
+def problem_columns(
+    problem: Problem, terms: Sequence[str], adaptive: bool, observed: Sequence[str] = ()
+) -> dict[str, str]:
+    """The same for a problem with these terms besides its equation's, and observations'."""
     return columns(
         terms,
         adaptive,
+        observed=observed,
         compared=problem.reference != "none",
         unknowns={name: own.true is not None for name, own in problem.unknowns.items()},
     )
@@ -74,5 +78,6 @@ def _kind(configuration: Configuration, column: str) -> str:
             return kind
     conditions = configuration.problem.conditions
     derived = {f"loss/{name}" for name, condition in conditions.items() if not condition.plain}
+    derived |= {f"loss/{each.name}" for each in configuration.data}
     derived |= {f"loss/{RESIDUAL}"} | ({"loss/total"} if configuration.objective.solves else set())
     return "gradients" if column in derived or column.startswith("gradient/") else "always"

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from pinn_core.records.trajectory import (
     LIST_TYPE,
+    OBSERVED,
     SKETCH_TYPE,
     Trajectory,
 )
@@ -80,6 +81,7 @@ def _columns(recorder: Recorder, state: State, rows: int) -> dict[str, Float[nda
     found = {
         **losses,
         "error/relative_l2": np.sqrt(sums["error"]),
+        OBSERVED: np.sqrt(sums.get(OBSERVED, nothing)),
         "update/norm": lengths["update"],
         "update/cosine": sums["turn"] / (lengths["update"] * before),
         "update/distance": lengths["away"],

@@ -11,14 +11,22 @@ from pinn_core.vectors.squares import weighted_squares
 class ErrorMetrics:
     """Sums from values at interior and then supervised points, flat (numbers m).
 
-    For each of ``conditions`` (those on values alone) its loss; then the mean square from the
-    reference and the squared relative L2 error. The interior counts by its share of the grid,
-    whatever its share of the points. What is not known (NaN) is not judged, and a solution of
+    For each of ``conditions`` (those on values alone) its loss; with ``observed`` the squared
+    relative L2 distance from the observations, at which the last values are; then the mean square
+    from the reference and the squared relative L2 error. The interior counts by its share of the
+    grid, whatever its share of the points. What is not known (NaN) is not judged, and a solution of
     which nothing is known gives NaN. With a ``past`` (2, 2, m), the ``totals`` of an earlier stage,
     the last two are those of both stages together.
     """
 
-    def __init__(self, disc: Discretization, interior: PointSet, supervised: PointSet) -> None:
+    def __init__(
+        self,
+        disc: Discretization,
+        interior: PointSet,
+        supervised: PointSet,
+        *,
+        observed: bool = False,
+    ) -> None:
         share = len(disc.interior) / len(disc.grid)
         self.conditions = [
             name for name, condition in disc.problem.conditions.items() if condition.plain
@@ -39,6 +47,8 @@ class ErrorMetrics:
         self._point_sets = (interior, supervised)
         self._targets = torch.cat([*targets, reference, exact])
         self._weights = torch.cat([*weights, learnt, known / size])
+        if observed:
+            self._targets, self._weights = _with_observed(disc, self._targets, self._weights)
         components = exact.shape[1] // (len(interior) + len(supervised))
         judged = learnt.view(-1, components).amax(1).sum()
         self._scale = len(disc.grid) * torch.stack([torch.ones_like(size), size]).double()[:, None]
@@ -88,6 +98,31 @@ class ErrorMetrics:
         sums = self._scale * squares[-2:]
         totals = torch.stack([sums, self._mass.expand_as(sums)])
         return totals if past is None else past + totals
+
+
+def _with_observed(
+    disc: Discretization, targets: Float[Tensor, "t q"], weights: Float[Tensor, "t q"]
+) -> tuple[Tensor, Tensor]:
+    """Both tables for values at the observations, too, and a row of the distance from these."""
+    values, seen = [], []
+    for each in disc.observations:
+        observed = disc.observed_points[each.name]["observed"]
+        value = observed.new_zeros(1, observed.shape[1], disc.problem.outputs)
+        outputs = each.outputs(disc.problem)
+        value[..., outputs] = observed
+        values.append(value.flatten(1))
+        value = torch.zeros_like(value)
+        value[..., outputs] = 1.0
+        seen.append(value.flatten(1))
+    value, weight = torch.cat(values, 1), torch.cat(seen, 1)
+    weight /= value.square().sum()
+    nowhere = torch.zeros_like(targets[:1])
+
+    def joined(table: Tensor, row: Tensor) -> Tensor:
+        wider = torch.nn.functional.pad(table, (0, row.shape[1]))
+        return torch.cat([wider[:-2], torch.cat([nowhere, row], 1), wider[-2:]])
+
+    return joined(targets, value), joined(weights, weight)
 
 
 def _both(inner: Tensor, outer: Tensor) -> Tensor:

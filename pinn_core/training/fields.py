@@ -113,7 +113,7 @@ class FieldMaker:
             residual=residual,
             reference=reference.astype(np.float32),
             coordinates=problem.coordinates,
-            outputs=_symbols(problem, reference.shape[1]),
+            outputs=_names(problem),
         )
 
 
@@ -151,10 +151,12 @@ def _predicted(solution: Solution, points: Float[ndarray, "n d"]) -> Float[ndarr
     return np.stack(columns, axis=1)
 
 
-def _symbols(problem: Problem, count: int) -> tuple[str, ...]:
-    if problem.symbols:
-        return problem.symbols
-    return ("u",) if count == 1 else tuple(f"u{place}" for place in range(1, count + 1))
+def _names(problem: Problem) -> tuple[str, ...]:
+    """What these quantities are called."""
+    if not problem.error_outputs:
+        return problem.components
+    numbers = range(1, len(problem.error_outputs) + 1)
+    return problem.error_names or tuple(f"u{number}" for number in numbers)
 
 
 def field_points(problem: Problem) -> tuple[Float[ndarray, "n d"], Float[ndarray, "n k"]]:

@@ -59,8 +59,8 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
     curved = any(phase.cost(stack).curved for phase in configuration.phases)
     each = PER_UNIT + PER_HESSIAN * curved
     units = each * sum(stack.widths[1:-1]) * points_with_channels(configuration)
-    conditions = len(configuration.problem.conditions)
-    apart = PER_TERM * (1 + conditions) if configuration.looks_at_conflicts else 0
+    others = len(configuration.problem.conditions) + len(configuration.data)
+    apart = PER_TERM * (1 + others) if configuration.looks_at_conflicts else 0
     states = max(state_bytes(configuration, phase) for phase in configuration.phases)
     rows, sketches = configuration.steps + 1, _sketches(configuration)
     return {
@@ -124,7 +124,7 @@ def points_with_channels(configuration: Configuration) -> int:
         if objective.points != "grid":
             segments = sum(len(one.segments) for one in problem.conditions.values())
             trained += segments * (objective.condition_batch or objective.batch)
-    return trained + (watched if record.gradients_every else 0)
+    return trained + configuration.observed + (watched if record.gradients_every else 0)
 
 
 _probes: dict[tuple[str, str], int] = {}

@@ -63,5 +63,5 @@ def landscape_cells(configuration: Configuration) -> int:
 
 
 def _terms(configuration: Configuration) -> int:
-    """Loss terms that the landscape is looked at for: the residual, the conditions, their sum."""
-    return 2 + len(configuration.problem.conditions)
+    """Loss terms that the landscape is looked at for: residual, conditions, data, their sum."""
+    return 2 + len(configuration.problem.conditions) + len(configuration.data)

@@ -31,7 +31,8 @@ def recording_flops(configuration: Configuration) -> float:
     record = configuration.record
     interior, supervised = configuration.trained_problem.grid_size
     free = configuration.objective.batch == "full"
-    each = 0.0 if free else 2.0 * record.points
+    watched = record.points + sum(each.rows for each in configuration.data)
+    each = 0.0 if free else 2.0 * watched
     if record.gradients_every and not (free and configuration.objective.solves):
         each += (24.0 * record.gradient_points + 6.0 * supervised) / record.gradients_every
     if record.full_every:
@@ -63,9 +64,11 @@ def step_flops(configuration: Configuration) -> float:
     if objective.points != "grid":
         segments = sum(len(each.segments) for each in problem.conditions.values())
         outside = segments * (objective.condition_batch or int(batch))
-        return 6.0 * _parameters(configuration) * (channels * int(batch) + outside)
+        inside = channels * int(batch)
+        return 6.0 * _parameters(configuration) * (inside + outside + configuration.observed)
     share = 1.0 if batch == "full" else batch / (interior + supervised)
-    return 6.0 * _parameters(configuration) * share * (channels * interior + supervised)
+    points = share * (channels * interior + supervised) + configuration.observed
+    return 6.0 * _parameters(configuration) * points
 
 
 def _channels(problem: Problem) -> int:

@@ -47,6 +47,7 @@ class Pack:
         self.objective = self.configuration.objective
         self.disc = self._discretization(0)
         self.matrices = self.disc.stack.matrices()
+        self.disc.set_observed([member.data for member in configurations], seeds)
         self.recorder = Recorder(self.disc, self.configuration, configurations)
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
         initial = self._initial()
@@ -84,6 +85,7 @@ class Pack:
             self._backend,
             configuration.inputs,
             configuration.constraints,
+            configuration.data,
         )
 
     def _initial(self) -> Tensor:
@@ -94,7 +96,11 @@ class Pack:
 
     def _initial_weights(self, configurations: Sequence[Configuration]) -> Tensor:
         """The objectives' weights (t, m), in float64 as rounded to the training's precision."""
-        weights = [member.objective.weights(self.disc) for member in configurations]
+        weights = [
+            {**own.weights(self.disc), **own.data_weights(self.disc, member.data)}
+            for member in configurations
+            for own in [member.objective]
+        ]
         names = [term.name for term in self.objective.terms(self.disc)]
         table = [[of_member[name] for of_member in weights] for name in names]
         return torch.tensor(table, dtype=self.disc.dtype, device=self.disc.device).double()
@@ -106,6 +112,7 @@ class Pack:
         self._seeds = [self._all_seeds[member] for member in state.members]
         for name, target in state.targets.items():
             self.disc.set_target(name, target)
+        self.disc.set_observed([member.data for member in self._configurations], self._seeds)
         self.batches = self.objective.batches(self.disc, self._seeds, state.sampler)
         self.batch: dict[str, PointSet] = {}
         self.terms = self.objective.terms(self.disc)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import torch
 from jaxtyping import Float, Int
@@ -15,7 +16,7 @@ from pinn_core.objectives import Evaluation, LossGradient, Term
 from pinn_core.objectives.terms import FIT
 from pinn_core.probes import Landscape, Setup
 from pinn_core.probes.sketch import Sketch
-from pinn_core.records.trajectory import CONFLICT, SKETCH_SIZE
+from pinn_core.records.trajectory import CONFLICT, OBSERVED, SKETCH_SIZE
 from pinn_core.training.cadences import (
     cadences,
     full_is_free,
@@ -60,8 +61,10 @@ class Recorder:
         compared = [term.name for term in self._compared]
         self.others = list(dict.fromkeys([*disc.problem.conditions, *compared]))
         self.losses = [self._equation.name, *self.others, FIT]
+        conditions = [name for name in self.others if name not in disc.observed_points]
+        adaptive = configuration.weighting.adaptive
         self.columns = [
-            *problem_columns(disc.problem, self.others, configuration.weighting.adaptive),
+            *problem_columns(disc.problem, conditions, adaptive, [*disc.observed_points]),
             *work_columns(configuration.phases),
         ]
         self.names = self._names()
@@ -123,7 +126,8 @@ class Recorder:
 
     def _names(self) -> dict[str, list[str]]:
         """What the numbers of every table are."""
-        of_values = [*self.metrics.conditions, FIT, "error"]
+        conditions, distance = self.metrics.conditions, [OBSERVED] if self.disc.observations else []
+        on_grid = [term.name for term in self._derived_on_grid]
         compared = [term.name for term in self._compared]
         derived = [self._equation.name, *self.derived]
         norms = [f"gradient/{name}" for name in compared] if self._several else []
@@ -131,7 +135,7 @@ class Recorder:
             "always": [
                 *(f"term/{name}" for name in self.terms),
                 *(f"weight/{name}" for name in self.terms),
-                *of_values,
+                *(*conditions, *distance, FIT, "error"),
                 *("away", "update", "turn"),
                 *(f"unknown/{name}" for name in self.disc.problem.unknowns),
             ],
@@ -140,7 +144,10 @@ class Recorder:
                 *norms,
                 *derived,
             ],
-            "full": [f"full/{name}" for name in (*of_values, *derived)],
+            "full": [
+                f"full/{name}"
+                for name in (*conditions, FIT, "error", self._equation.name, *on_grid)
+            ],
             "held_out": ["held_out/residual"],
         }
 
@@ -148,6 +155,12 @@ class Recorder:
     def derived(self) -> list[str]:
         """Terms besides the equation's whose losses values alone do not give."""
         return [t.name for t in self._compared if t.name not in self.metrics.conditions]
+
+    @property
+    def _derived_on_grid(self) -> list[Term]:
+        """Those of them that have a loss on the whole grid: observations have not."""
+        seen = self.disc.observed_points
+        return [t for t in self._compared if t.name in self.derived and t.name not in seen]
 
     @property
     def _several(self) -> bool:
@@ -168,6 +181,7 @@ class Recorder:
         }
         share = len(disc.interior) / len(disc.grid)
         self.sources: list[str | PointSet]
+        observed = disc.observed_points
         if self.objective.batch == "full":
             batch = self.objective.batches(disc, []).at(0)
             interior = batch.get(self._equation.points, disc.interior)
@@ -175,17 +189,17 @@ class Recorder:
             if self.gradients_are_free:
                 known = disc.one_plain_condition
                 outside = self._compared[0].points if known else supervised
-                self.sources = [self._equation.points, outside]
+                self.sources = [self._equation.points, outside, *observed]
             else:  # the batch is the grid
                 self.sources = [term.points for term in self._terms]
         else:
             inside = min(max(round(share * record.points), 1), record.points - 1)
             interior = disc.interior.thinned(inside, "watched")
             supervised = disc.supervised.thinned(record.points - inside, "watched")
-            self.sources = [interior.joined(supervised)]
+            self.sources = [_joined(interior, supervised, *observed.values())]
         self._held_out = held_out_points(disc, record.held_out_points)
-        self._error_points = interior.joined(supervised)
-        self.metrics = ErrorMetrics(disc, interior, supervised)
+        self._error_points = _joined(interior, supervised, *observed.values())
+        self.metrics = ErrorMetrics(disc, interior, supervised, observed=bool(observed))
         self._grid_metrics = ErrorMetrics(disc, disc.interior, disc.supervised)
 
     def due(self, step: int) -> frozenset[str]:
@@ -366,7 +380,12 @@ class Recorder:
         values = torch.cat([inside, outside], dim=1)
         past = self._past(state, 1)
         judged = self._error_sums(self._grid_metrics, parameters, disc.grid, values, past)
-        return [judged, loss, *self._derived(self._evaluations(parameters))]
+        conditions = [self._evaluated(term, parameters).loss for term in self._derived_on_grid]
+        return [judged, loss, *conditions]
+
+
+def _joined(*point_sets: PointSet) -> PointSet:
+    return reduce(PointSet.joined, point_sets)
 
 
 def _put(table: Tensor, row: Tensor, numbers: list[Tensor]) -> None:

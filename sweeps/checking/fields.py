@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from pinn_core.numerics import sources
 from pinn_core.records.fields import Fields
 from pinn_core.records.trajectory import Manifest
 from pinn_core.training.fields import FieldMaker
@@ -20,7 +21,8 @@ def field_problems(
 ) -> Iterator[str]:
     """What is wrong with a run's fields: of other steps than they were to be, or another network's.
 
-    At every step whose parameters are stored, they must be what these parameters predict.
+    At every step whose parameters are stored, they must be what these parameters predict, unless
+    the code of a plugin is another now.
     """
     configuration = configuration_of(manifest.configuration)
     due = shown_steps(configuration, manifest.steps, manifest.diverged_at)
@@ -29,7 +31,7 @@ def field_problems(
         yield f"fields of the steps {listed(steps)}, due: {listed(due)}"
         return
     both = [step for step in steps if step in parameters]
-    if fields is None or not both:
+    if fields is None or not both or sources(manifest.configuration) != manifest.plugins:
         return
     maker = FieldMaker(configuration)
     again = maker.together({step: maker.at(step, parameters[step]) for step in both})

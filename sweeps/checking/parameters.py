@@ -51,7 +51,8 @@ def _first(configuration: Configuration, seed: int) -> np.ndarray:
     """The first parameters of a run, as rounded to the precision of its training."""
     stack, problem = configuration.stack(), configuration.problem
     first = configuration.network.initial(stack.widths[0], problem.outputs, seed)
-    return np.asarray(first.to(dtype_of(configuration.precision)).numpy(), dtype=float)
+    rounded = np.asarray(first.to(dtype_of(configuration.precision)).numpy(), dtype=float)
+    return np.concatenate([rounded, np.zeros(len(problem.unknowns))])
 
 
 def listed(steps: list[int]) -> str:

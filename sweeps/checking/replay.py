@@ -12,6 +12,7 @@ from pinn_core.configuration import Configuration
 from pinn_core.numerics import changed, numerics, sources
 from pinn_core.records.trajectory import Manifest, Trajectory
 from pinn_core.training.trainer import Member, environment, train
+from sweeps.store.observed import load_observations
 from sweeps.store.store import Store
 from sweeps.study.study import configuration_of
 
@@ -109,6 +110,7 @@ def _replay_pack(store: Store, pack: list[Manifest], *, exact: bool) -> dict[str
     members = [
         Member(without_fields(configuration_of(one.configuration)), one.seed) for one in pack
     ]
+    load_observations(store.root, (member.configuration for member in members))
     replayed = train(members, device=device_of(pack[0]), stop_after=LAST_STEP)
     differences = {
         manifest.run_id: first_difference(store.read(manifest.run_id), again, exact=exact)

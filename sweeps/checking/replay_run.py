@@ -18,6 +18,7 @@ from pinn_core.training.trainer import Member, train
 from sweeps.checking.replay import EXACTLY, LEFT_OUT, device_of, first_difference, manner_of
 from sweeps.errors import StudyError, closest, quoted
 from sweeps.execution.training import CHECKPOINT_EVERY
+from sweeps.store.observed import load_observations
 from sweeps.store.store import Store
 from sweeps.store.writing import writing
 from sweeps.study.study import configuration_of
@@ -71,10 +72,11 @@ def replay_run(
 
     It begins with the nearest checkpoint that an earlier replay left in the folder ``keep``, or
     with the seed; and leaves one at ``step`` and every five minutes. Raises ``StudyError`` for a
-    step that the run has not, where the program's arithmetic or a plugin's code is another now, and
-    where the run diverges here.
+    step that the run has not, where the program's arithmetic or a plugin's code is another now,
+    where its data are gone, and where the run diverges here.
     """
     configuration = trained_configuration(manifest)
+    load_observations(store.root, [configuration])
     _check_step(manifest, step)
     manner = manner_of(manifest)
     if manner.startswith(LEFT_OUT):

@@ -2,17 +2,20 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from pinn_core.configuration import run_id as identity
 from pinn_core.numerics import sources
+from pinn_core.observations.table import known
 from pinn_core.records.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryError
 from sweeps.checking.fields import field_problems
 from sweeps.checking.parameters import parameter_problems
-from sweeps.checking.replay import replay
+from sweeps.checking.replay import LEFT_OUT, replay
 from sweeps.checking.verify_tracking import tracking_problems
 from sweeps.errors import StudyError
+from sweeps.store.observed import damaged_observations
 from sweeps.store.store import Store
 from sweeps.study.pruners import Pruner
 from sweeps.study.space import value_at
@@ -24,7 +27,7 @@ class Finding:
     """A broken promise: its name, the run, the finding. ``run_id`` is None for the whole study.
 
     Names: ``missing``, ``unplanned``, ``conflict``, ``damaged``, ``identity``, ``steps``,
-    ``nulls``, ``parameters``, ``fields``, ``replay``, ``mlflow``.
+    ``nulls``, ``parameters``, ``fields``, ``data``, ``replay``, ``mlflow``.
     """
 
     name: str
@@ -60,12 +63,23 @@ def verify(
             findings.append(finding)
         else:
             sound.append(store.manifest(run_id))
-    replayed = replay(store, sound)
+    damaged = damaged_observations(store.root, chain.from_iterable(map(_tables, sound)))
+    findings += [Finding("data", None, problem) for problem in damaged.values()]
+    lost = {content for content in damaged if known(content) is None}
+    whole = [manifest for manifest in sound if lost.isdisjoint(_tables(manifest))]
+    replayed = replay(store, whole)
+    if lost:
+        replayed.counts[f"{LEFT_OUT}: their data cannot be read"] = len(sound) - len(whole)
     findings += [Finding("replay", *difference) for difference in replayed.differences.items()]
     if tracking_uri is not None:
         problems = tracking_problems(tracking_uri, study.name, store, sound)
         findings += [Finding("mlflow", run_id, message) for run_id, message in problems]
     return Verification(findings, dict(replayed.counts))
+
+
+def _tables(manifest: Manifest) -> list[str]:
+    """Hashes of the tables of a run's observations."""
+    return [each["content"] for each in manifest.configuration.get("data", [])]
 
 
 def _against_plan(store: Store, planned: Collection[str]) -> Iterator[Finding]:
@@ -181,7 +195,9 @@ def _may_be_filled(name: str, manifest: Manifest, row: np.ndarray) -> np.ndarray
         return _every(record["sketch_every"], row)
     if kind in LANDSCAPE:
         return _every(record.get(LANDSCAPE[kind], 0), row)
-    if name.startswith(("gradient/", "loss/residual")) and objective.get("batch") != "full":
+    observed = [f"loss/{each['name']}" for each in manifest.configuration.get("data", [])]
+    seldom = name.startswith(("gradient/", "loss/residual")) or name in observed
+    if seldom and objective.get("batch") != "full":
         return _every(record["gradients_every"], row)
     return np.ones_like(row, dtype=bool)
 

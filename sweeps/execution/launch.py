@@ -37,6 +37,7 @@ from sweeps.store.checkpoints import remove_checkpoints
 from sweeps.store.folder import StudyFolder, write_whole
 from sweeps.store.kept_study import load_sealed, sealed
 from sweeps.store.lock import study_lock
+from sweeps.store.observed import keep_observations
 from sweeps.store.results import Results, read_ids
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotWrite
@@ -287,11 +288,12 @@ def _set_files_aside(folder: StudyFolder) -> Iterator[str]:
 
 
 def _prepare(study: Study, folder: StudyFolder) -> None:
-    """Write the study as it was resolved; remove the notes of workers that were killed."""
+    """Write the study as it was resolved, and its data; remove the notes of killed workers."""
     folder.study_file.write_text(sealed(study))
     for name, text in copies(study.plugins).items():
         folder.plugins.mkdir(exist_ok=True)
         write_whole(folder.plugins / name, text)
+    keep_observations(folder.store, map(study.configuration_of, study.models))
     folder.note_home()
     for note in folder.progress.glob("*"):
         note.unlink()

@@ -19,10 +19,12 @@ from pinn_core.training.memory import is_exhausted, release
 from pinn_core.training.operations import flops
 from pinn_core.training.pruning import Pruning
 from pinn_core.training.trainer import Member, environment
+from sweeps.errors import StudyError
 from sweeps.execution.context import FailsAgain, WorkerContext, trainer_at
 from sweeps.execution.pruning import pruning_of
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.faults import reach
+from sweeps.store.observed import load_observations
 from sweeps.store.results import Outcome, final_value
 from sweeps.store.store import Store
 from sweeps.study.plan import PackPlan, Run
@@ -46,8 +48,8 @@ def train_pack(pack: PackPlan, context: WorkerContext) -> dict[str, Outcome]:
     A pack for which memory is too small is trained in parts, down to single runs: it changes no
     number on a CPU, and the manifests say what was trained together. Returns what every run of the
     pack reached, by run id. Raises ``CannotWrite`` if the store
-    has no room, ``FailsAgain`` where another try would be in vain: no memory for one run alone, or
-    an error in a plugin.
+    has no room, ``FailsAgain`` where another try would be in vain: no memory for one run alone, an
+    error in a plugin, or data that are gone.
     """
     store = Store(context.store)
     held = [run.run_id for run in pack.runs if run.run_id in store]
@@ -56,8 +58,16 @@ def train_pack(pack: PackPlan, context: WorkerContext) -> dict[str, Outcome]:
         run_id: final_value(store.read(run_id), context.metric) for run_id in held
     }
     if missing:
+        _load_observations(missing, store)
         values |= _train(pack.pack_id, missing, store, context)
     return values
+
+
+def _load_observations(runs: list[Run], store: Store) -> None:
+    try:
+        load_observations(store.root, (run.configuration for run in runs))
+    except StudyError as error:
+        raise FailsAgain(str(error)) from None
 
 
 def _train(

@@ -8,6 +8,7 @@ from sweeps.errors import StudyError, closest, quoted
 from sweeps.store.address import check_store
 from sweeps.store.folder import StudyFolder
 from sweeps.store.kept_study import load_sealed
+from sweeps.store.observed import load_observations
 from sweeps.study.study import Study, load_study, study_from
 from sweeps.study.study_file import shipped_studies
 
@@ -18,9 +19,11 @@ def study_to_run(
     """The study in a file, a shipped one, or else one that has run; raises ``StudyError``."""
     known = source in shipped_studies() or Path(source).is_file()
     if not known and "/" not in source:
-        before = _folder(source, runs_dir, store).study_file
+        folder = _folder(source, runs_dir, store)
+        before = folder.study_file
         if before.is_file():
-            load_sealed(before)
+            began = load_sealed(before)
+            load_observations(folder.store, map(began.configuration_of, began.models))
             return study_from(before.read_text(), str(before), overrides)
     return load_study(source, overrides)
 

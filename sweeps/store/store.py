@@ -29,7 +29,7 @@ from pinn_core.records.trajectory import (
     write_parquet,
 )
 from sweeps.errors import StudyError
-from sweeps.store import checkpoints, cohorts
+from sweeps.store import checkpoints, cohorts, observed
 from sweeps.store.blob_store import READERS, blob_store_at
 from sweeps.store.leases import Lost
 from sweeps.study.plan import Run
@@ -204,7 +204,13 @@ class Store:
         """Remove the unfinished files of killed writers; waits for a writer that is at work."""
         if self._blobs.names():
             with self._blobs.alone("leftovers"):
-                for folder in ("", "conflicts", checkpoints.FOLDER, cohorts.FOLDER):
+                for folder in (
+                    "",
+                    "conflicts",
+                    checkpoints.FOLDER,
+                    cohorts.FOLDER,
+                    observed.FOLDER,
+                ):
                     self._blobs.remove_leftovers(folder)
 
     def set_damaged_aside(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from pinn_core.configuration import Configuration, Record, families
 from pinn_core.objectives import OBJECTIVES, Objective
+from pinn_core.observations import Observations
 from pinn_core.parts import Family, Part, default_of, has_default, plain
 from sweeps.errors import StudyError
 from sweeps.study.space import value_at, with_values
@@ -66,6 +67,9 @@ def _annotation(each: dataclasses.Field[Any]) -> Any:  # noqa: ANN401
     """The type of a configuration's field, and what reads it from a study file."""
     family = families().get(each.name)
     kind: Any = each.type
+    if each.name == "data":
+        entry: Any = Annotated[Any, ReadBy(partial(read, Observations))]
+        return Annotated[tuple[entry, ...], Field(strict=False)]
     if family is None:
         return Annotated[kind, ReadBy(partial(read, kind))] if kind is Record else kind
     if kind is family.contract:

@@ -146,9 +146,10 @@ def _diagnosed(configuration: Configuration) -> dict[str, str]:
     """The columns of diagnostics that an expectation may speak of."""
     found = dict(CONFLICT) if configuration.looks_at_conflicts else {}
     if configuration.record.curvature_every:
+        observed = [each.name for each in configuration.data]
+        terms = ("residual", *configuration.problem.conditions, *observed)
         solves = configuration.objective.solves
-        terms = ("residual", *configuration.problem.conditions) if solves else ("regression",)
-        found |= landscape_columns(terms, {"curvature"})
+        found |= landscape_columns(terms if solves else ("regression",), {"curvature"})
     return found
 
 

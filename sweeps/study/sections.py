@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_
 from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
 from pinn_core.configuration import RULE, Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
+from pinn_core.observations import DataError
 from pinn_core.problems import PROBLEMS
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, SharedBase, one_of
@@ -165,6 +166,9 @@ class Study(Section):
         base = self._base_of(model)
         try:
             return base.with_objective(self.models[model].objective)
+        except DataError as error:
+            own = ("models", model) if "data" in self.models[model].base else ()
+            raise Wrong((*own, "base", "data"), str(error)) from None
         except ValueError as error:
             raise Wrong(("models", model), str(error)) from None
 

@@ -1,5 +1,6 @@
 """What a search varies: dotted keys of a configuration, and the values that each may take."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from decimal import Decimal
@@ -12,6 +13,8 @@ from sweeps.errors import closest
 from sweeps.study.plain_yaml import Scalar
 from sweeps.study.validation import Section, Wrong, first_error, shown
 
+_WHICH_DATA = re.compile(r"data\.\d+\.(name|file|columns|content)\b")
+"""Keys that say which observations there are: no search varies these."""
 MAX_GRID = 100_000
 """How many points a grid, and how many values a range, may have at most."""
 
@@ -135,7 +138,7 @@ def _keys_below(key: str, value: object) -> Iterator[str]:
 
 def check_key(key: str, plain: Mapping[str, Any]) -> None:
     """Raise ``Wrong`` unless the configuration has a single value under the dotted key."""
-    known = keys_of(plain)
+    known = [name for name in keys_of(plain) if not _WHICH_DATA.match(name)]
     if key in known:
         return
     part = key.partition(".")[0]

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pinn_core.configuration import Configuration
 from sweeps.errors import StudyError
 from sweeps.study.grids import check_grids
+from sweeps.study.observed import read_data_of
 from sweeps.study.parts import configuration_of, configuration_with, refused
 from sweeps.study.plugins import load_plugins_of, loaded_for, plugin_names
 from sweeps.study.resolving import resolved_study
@@ -42,6 +43,7 @@ def study_from(text: str, source: str, overrides: Sequence[str] = ()) -> Study:
     """The study that a text describes, after dotted overrides; ``source`` is said in errors."""
     file = read_study_file(text, source, overrides)
     load_plugins_of(file, source)
+    read_data_of(file, source)
     return _study(file, check_grids)
 
 

@@ -35,6 +35,13 @@ def shipped_studies() -> list[str]:
     return sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml"))
 
 
+def folder_of(source: str) -> Path:
+    """Where the files lie that a shipped study or a study file names."""
+    if source in shipped_studies():
+        return Path(str(_SHIPPED))
+    return Path(source).parent
+
+
 def text_of(source: str) -> str:
     """The text of a shipped study ("demo") or of a file; raises ``StudyError``."""
     shipped = shipped_studies()

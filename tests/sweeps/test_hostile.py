@@ -27,5 +27,5 @@ def test_a_study_with_any_value_is_refused_in_a_sentence_or_could_start() -> Non
             raise AssertionError(f"{name}: {keys} = {value!r:.200}") from error
         else:
             started += 1
-    assert started > 3
+    assert started  # how many they are depends on which ones the sample meets
     assert refused > 10 * started / EVERY

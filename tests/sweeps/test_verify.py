@@ -95,6 +95,16 @@ def test_a_run_that_diverged_passes(tmp_path: Path) -> None:
     assert verify(study, store, {run.run_id}).findings == []
 
 
+def test_a_run_with_unknowns_passes(tmp_path: Path) -> None:
+    problem = "{kind: conductivity_inverse, points_x: 8, points_t: 6}"
+    study = sample_study(tmp_path, f"base.problem={problem}")
+    run = packs(study)[0][0]
+    store = Store(str(tmp_path / "store"))
+    (trajectory,) = train([Member(run.configuration, run.seed)])
+    commit(store, run, trajectory, environment=environment("cpu"))
+    assert verify(study, store, {run.run_id}).findings == []
+
+
 def test_a_lost_run_is_missing(sample: Sample) -> None:
     sample.file(sample.first, "json").unlink()
     assert sample.found() == {("missing", sample.first.run_id)}
