@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.figure import SubFigure
 
-from analysis.figures.catalogue import FIGURES, Figure, Quantity, Row, of_unknowns
+from analysis.figures.catalogue import FIGURES, Figure, Quantity, Row, losses, of_unknowns
 from analysis.figures.curves import PARTS, Curve, lines_of
 from analysis.figures.landscape import Models
 from analysis.figures.panels import (
@@ -78,7 +78,9 @@ def draw_figures(
         line.trajectory for of_model in models.values() for line in of_model
     )
     unknowns = of_unknowns(dict.fromkeys(unknown_names(columns)))
-    rows = ((figure, figure.curves(models)) for figure in (*FIGURES, unknowns))
+    own = losses(rule.curve)
+    figures = [own if figure.slug == own.slug else figure for figure in FIGURES]
+    rows = ((figure, figure.curves(models)) for figure in (*figures, unknowns))
     drawn = [
         save(figure.slug, figure.title, figure.caption, folder, partial(_draw, found, pair))
         for figure, found in rows

@@ -80,19 +80,31 @@ def of_unknowns(names: Iterable[str]) -> Figure:
     )
 
 
-FIGURES = (
-    Figure(
+LOSSES = {
+    "loss/regression": "regression loss\n(mean square, u²)",
+    "loss/residual": "differential loss\n(mean square)",
+    "loss/boundary": "boundary loss\n(mean square, u²)",
+    OBSERVED: "distance from the data\n(relative L2)",
+}
+"""Losses and distances that are drawn, and their labels."""
+
+
+def losses(curve: str = "loss/regression") -> Figure:
+    """The figure of all losses; `curve`, from which plateaus are read, is always one of them."""
+    shown = LOSSES if curve in LOSSES else {curve: curve, **LOSSES}
+    return Figure(
         "1-losses",
         "All losses of all models",
-        "The curve of the regression loss defines the plateau. Each model is evaluated on every "
-        "loss, whichever it is trained on.",
-        (
-            column("loss/regression", "regression loss\n(mean square, u²)", log=True),
-            column("loss/residual", "differential loss\n(mean square)", log=True),
-            column("loss/boundary", "boundary loss\n(mean square, u²)", log=True),
-            column(OBSERVED, "distance from the data\n(relative L2)", log=True),
+        f"The curve of {curve} defines the plateau. Each model is evaluated on every loss, "
+        "whichever it is trained on.",
+        tuple(
+            column(name, label, log=not name.endswith("cosine")) for name, label in shown.items()
         ),
-    ),
+    )
+
+
+FIGURES = (
+    losses(),
     Figure(
         "2-update-length",
         "Length of an update",

@@ -14,6 +14,7 @@ import pytest
 
 from analysis.contrast import contrast_of
 from analysis.figures import FIGURES
+from analysis.figures.catalogue import losses
 from analysis.load import StudyData
 from analysis.report import compared, findings, setting, write_report
 from analysis.report.citations import citations
@@ -238,3 +239,13 @@ def test_runs_that_were_stopped_early_are_listed_where_there_are_any(
     data.runs["pruned_at"] = pd.array([None, 40], dtype="Int64")
     (cells,) = setting.pruned(data).cells
     assert cells[1:4] == ("pinn", "1", "40")
+
+
+def test_the_curve_that_plateaus_are_read_from_is_always_drawn() -> None:
+    assert "loss/total" not in str(losses().rows)
+    figure = losses("loss/total")
+    assert figure.rows[0].label == "loss/total"
+    assert "The curve of loss/total defines the plateau" in figure.caption
+    assert [row.label for row in losses("loss/residual").rows] == [
+        row.label for row in losses().rows
+    ]
