@@ -17,6 +17,8 @@ from pyarrow import fs
 
 from pinn_core.messages import closest
 from pinn_core.records.committed import check_content, manifest_from
+from pinn_core.records.fields import Fields, decoded_fields
+from pinn_core.records.parameters import check_vouched
 from pinn_core.records.trajectory import Manifest, read_parquet
 
 if TYPE_CHECKING:
@@ -48,7 +50,8 @@ class StudyData:
     equal for the runs of one configuration), and the flattened configuration (`network.width`,
     `phases.0.learning_rate`, ...).
     `varied` are the dotted keys that the search varied. `read` gets one trajectory by its run id,
-    `read_columns`, where there is one, some columns of it, which is quicker.
+    `read_columns`, where there is one, some columns of it, which is quicker; `read_fields` gets a
+    run's fields.
     """
 
     name: str
@@ -56,6 +59,7 @@ class StudyData:
     varied: list[str]
     read: Callable[[str], pd.DataFrame]
     read_columns: Callable[[str, Sequence[str]], pd.DataFrame] | None = None
+    read_fields: Callable[[str], Fields | None] | None = None
 
     def trajectory(self, run_id: str) -> pd.DataFrame:
         """One run's trajectory: index `step`, columns as in the file, `sketch` of arrays or None.
@@ -76,6 +80,11 @@ class StudyData:
             return self.read_columns(run_id, names)
         found = self.read(run_id)
         return found[[name for name in names if name in found]]
+
+    def fields(self, run_id: str) -> Fields | None:
+        """A run's fields, None where it left none; raises as `trajectory` does."""
+        self._check(run_id)
+        return self.read_fields(run_id) if self.read_fields else None
 
     def _check(self, run_id: str) -> None:
         if run_id not in self.runs.index:
@@ -160,7 +169,7 @@ def _published(
 
 
 def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> StudyData:
-    """A study whose files, `<run_id>.json` and `<run_id>.parquet`, are got by `fetch`."""
+    """A study whose files (`<run_id>.json`, `<run_id>.parquet`, ...) are got by `fetch`."""
     names = sorted(run_ids)
     with ThreadPoolExecutor(READERS) as pool:  # a distant store is slow to begin
         known = dict(zip(names, pool.map(lambda one: _manifest(one, fetch), names), strict=True))
@@ -177,13 +186,21 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
     def read(run_id: str) -> pd.DataFrame:
         return table(run_id).set_index("step")
 
+    def fields(run_id: str) -> Fields | None:
+        if not known[run_id].fields:
+            return None
+        file = f"{run_id}.fields.safetensors"
+        content = fetch(file)
+        check_vouched(content, known[run_id].fields, file)
+        return decoded_fields(content, run_id, file)
+
     runs = pd.DataFrame([_row(manifest) for manifest in known.values()])
     for end in ENDS:
         runs[end] = runs[end].astype("Int64")
     runs["rerun"] = runs["stage"] == "rerun"
     runs = runs.sort_values(["model", "rerun", "seed", "run_id"]).drop(columns="rerun")
     varied = dict.fromkeys(key for manifest in known.values() for key in manifest.varied)
-    return StudyData(name, runs.set_index("run_id"), list(varied), read, table)
+    return StudyData(name, runs.set_index("run_id"), list(varied), read, table, fields)
 
 
 def _manifest(run_id: str, fetch: Callable[[str], bytes]) -> Manifest:

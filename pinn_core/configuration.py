@@ -58,8 +58,11 @@ class Record:
     each with a cadence of its own.
 
     ``parameters`` says of which rows the network's parameters stay in the store: of the last
-    (``final``), of every N-th and the last (a number N), or of ``none``. It changes nothing that a
-    run computes, so it is not part of its identity.
+    (``final``), of every N-th and the last (a number N), or of ``none``. ``fields`` says at how
+    many steps the solution stays in the store, for pictures: predictions, residuals and the
+    reference on up to 4096 points of the domain. A number is for every run; ``auto`` is for those
+    that a study chooses, the first rerun of each model's best, at 32 steps. Both change nothing
+    that a run computes, so they are not part of its identity.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "arbitrary_types_allowed": True}
@@ -80,6 +83,9 @@ class Record:
     parameters: int | Literal["final", "none"] = field(
         default="final", metadata={"since": 2, "identity": False}
     )
+    fields: int | Literal["auto", "none"] = field(
+        default="auto", metadata={"since": 2, "identity": False}
+    )
 
     def __post_init__(self) -> None:
         at_least(2, points=self.points)
@@ -89,6 +95,8 @@ class Record:
         at_least(1, gradient_points=self.gradient_points, held_out_points=self.held_out_points)
         if not isinstance(self.parameters, str):
             at_least(1, parameters=self.parameters)
+        if not isinstance(self.fields, str):
+            at_least(2, fields=self.fields)
         at_least(
             0,
             gradients_every=self.gradients_every,
@@ -250,8 +258,10 @@ class Configuration:
         return stack_of(self.problem, self.network, self.inputs)
 
     def shape_key(self) -> str:
-        """Canonical text without the fields in which members of one pack may differ."""
-        return canonical_json(self.to_dict(lambda part: part.to_dict(part.per_member)))
+        """Canonical text without that in which members of one pack may differ."""
+        plain = self.to_dict(lambda part: part.to_dict(part.per_member))
+        del plain["record"]["fields"]
+        return canonical_json(plain)
 
     def to_dict(self, as_plain: AsPlain = _to_dict) -> Plain:
         """As plain nested data with every default, each part with its ``kind``."""

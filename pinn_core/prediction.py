@@ -26,7 +26,8 @@ class Solution:
     """What a run has learnt: a configuration's network with the parameters of one of its steps.
 
     ``parameters`` are the trained ones (P,), as ``Trajectory.parameters`` has them. ``device`` is
-    what torch calls it, ``cuda`` for a GPU. Raises ``ValueError`` for another network's parameters.
+    what torch calls it, ``cuda`` for a GPU. ``stage`` counts from 0 the problem that they were
+    trained on; None: the last. Raises ``ValueError`` for another network's parameters.
 
     >>> from pinn_core import Adam, Heat, Mlp, Pinn
     >>> configuration = Configuration(
@@ -42,6 +43,7 @@ class Solution:
     configuration: Configuration
     parameters: Float[ndarray, " p"] = field(repr=False)
     device: str = "cpu"
+    stage: int | None = None
 
     def __post_init__(self) -> None:
         network, found = self.configuration.network, np.shape(self.parameters)
@@ -57,7 +59,8 @@ class Solution:
     def problem(self) -> Problem:
         """The problem that the parameters were trained on last: its domain is where they hold."""
         stages = self.configuration.stages
-        return stages.problem(self.configuration.problem, stages.count - 1)
+        stage = stages.count - 1 if self.stage is None else self.stage
+        return stages.problem(self.configuration.problem, stage)
 
     def predict(
         self,

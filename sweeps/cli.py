@@ -287,7 +287,13 @@ def sync(
 
 @app.command()
 def report(
-    study: StudyName, runs_dir: RunsDir = RUNS, store: StoreAt = None, plugins: Plugins = None
+    study: StudyName,
+    runs_dir: RunsDir = RUNS,
+    store: StoreAt = None,
+    plugins: Plugins = None,
+    animate: Annotated[
+        bool, typer.Option("--animate", help="Animate the solutions, too: figures/*.gif.")
+    ] = False,
 ) -> None:
     """Write the report anew from the runs there are."""
     _load(plugins)
@@ -295,7 +301,8 @@ def report(
     from sweeps.store.locate import study_that_ran
 
     found, folder = study_that_ran(study, runs_dir, store)
-    typer.echo(f"report: {write_report_of(found, folder, missing={})}")
+    page = write_report_of(found, folder, missing={}, animated=animate)
+    typer.echo(f"report: {page}")
 
 
 @app.command()

@@ -31,7 +31,7 @@ def trajectory_panel(axes: Axes, quantity: Quantity, curves: list[Curve], colour
         axes.plot(bold.index, bold, color=colour, linewidth=0.4, alpha=0.4)
         bold = _running_median(bold)
     axes.plot(bold.index, bold, color=colour, linewidth=1.3)
-    _mark_plateau(axes, curves[0].line)
+    mark_plateau(axes, curves[0].line)
 
 
 def _running_median(values: pd.Series[float]) -> pd.Series[float]:
@@ -40,7 +40,7 @@ def _running_median(values: pd.Series[float]) -> pd.Series[float]:
     return values.rolling(max(1, round(MEDIAN / gap)), center=True, min_periods=1).median()
 
 
-def _mark_plateau(axes: Axes, line: Line) -> None:
+def mark_plateau(axes: Axes, line: Line) -> None:
     """Red dashed lines at the first step of the plateau and at the first step after it."""
     start, left = line.plateau.start, line.plateau.end
     if start is None:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from analysis.figures import landscape
+from analysis.figures.frequency import frequency
 from analysis.figures.landscape import Models
 
 
@@ -29,6 +30,15 @@ SHEETS = (
         "Weights of the loss terms",
         "Of models whose weighting changes them: median over the seeds, shaded their range.",
         landscape.weights,
+    ),
+    Sheet(
+        "frequency",
+        "The error by spatial frequency",
+        "Relative L2 error of the bold seed in bands of half-waves over the length of each axis, "
+        "from the longest wave (dark) on; the squares of all bands add up to that of the relative "
+        "error. If low frequencies are learnt first, each drop of the loss is the fall of one "
+        "band.",
+        frequency,
     ),
     Sheet(
         "hessian",

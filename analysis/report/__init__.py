@@ -20,6 +20,8 @@ from analysis.conditioning import conditions
 from analysis.contrast import Contrast, contrast_of, models_of
 from analysis.expected import judge_expected
 from analysis.figures import READING, draw_figures, draw_remedies
+from analysis.figures.animation import animate
+from analysis.figures.fields import draw_fields
 from analysis.figures.outcomes import draw_outcomes
 from analysis.load import StudyData
 from analysis.outcomes import outcomes, wrong_json
@@ -58,11 +60,13 @@ def write_report(
     expected: Sequence[Expectation] = (),
     baseline: str | None = None,
     wrong_solution: WrongSolutionRule | None = None,
+    animated: bool = False,
 ) -> Path:
     """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
 
     `expected` are published numbers and thresholds to be judged, `baseline` the model that the
     others are compared with as remedies, `wrong_solution` what counts as a low loss with one.
+    With `animated` the solutions are drawn at every stored step, too (figures/*.gif).
     `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
     written beside and renamed, so that a reader never sees half of it. Returns its path.
     """
@@ -77,6 +81,16 @@ def write_report(
     document = as_json(data, rule, runs, judged, remedies, baseline)
     write_claims(folder / "claims.json", {**document, "wrong_solutions": wrong_json(ends, wrong)})
     table = per_run(data, rule, runs)
+    solutions = draw_fields(
+        data,
+        figures,
+        rule,
+        runs,
+        models_of(contrast),
+        metric=metric,
+        direction=direction,
+        baseline=baseline,
+    )
     page = PAGE.get_template("template.html.j2").render(
         study=data.name,
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -85,6 +99,8 @@ def write_report(
         settings=compared.by_setting(data, rule),
         best=findings.best(data, metric, direction),
         missing=missing or {},
+        solutions=solutions,
+        animations=animate(solutions.shown, figures) if animated else {},
         citations=list(citations(data.runs, remedies=remedies is not None)),
         **_what_ran(data, rule, runs),
         **_plateaus(data, rule, runs, table, contrast),

@@ -12,6 +12,7 @@ from pinn_core.engine.stack import Stack
 from pinn_core.objectives import Evaluation, Term
 from pinn_core.parts import Family, Part
 from pinn_core.probes.cadence import Cadence
+from pinn_core.problems import Problem
 from pinn_core.samplers import Batch
 from pinn_core.tensors import Tensor
 
@@ -84,6 +85,10 @@ class Probe(Part):
     def cadence(self) -> Cadence:
         """When it measures."""
         return Cadence(self.every)
+
+    def check(self, problem: Problem) -> None:  # noqa: ARG002
+        """Raise ``ValueError`` where the problem cannot serve; its grid may be made for this."""
+        return
 
     @abstractmethod
     def columns(self, setup: Setup) -> Mapping[str, Column]:

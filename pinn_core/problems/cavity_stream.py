@@ -41,6 +41,7 @@ class CavityStream(Problem):
     outputs: ClassVar[int] = 2
     linear: ClassVar[bool] = False
     error_outputs: ClassVar[tuple[tuple[Operator, int], ...]] = ((_D.y, 0), (-_D.x, 0))
+    error_names: ClassVar[tuple[str, ...]] = ("u", "v")
 
     points_per_axis: int = 100
     interior_points: int | Literal["all"] = "all"

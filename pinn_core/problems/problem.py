@@ -90,6 +90,8 @@ class Problem(Part):
     error_outputs: ClassVar[tuple[tuple[Operator, int], ...]] = ()
     """What errors are measured of, where that is not the outputs (a stream function's velocity):
     pairs of an operator and an output, in the order of the columns of ``Points.exact``."""
+    error_names: ClassVar[tuple[str, ...]] = ()
+    """What these are called in pictures."""
     time_points: ClassVar[str] = ""
     """The field that holds the grid's number of time levels, if time is a coordinate."""
 

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from pinn_core.records.trajectory import Manifest, TrajectoryError
+from pinn_core.records.trajectory import TrajectoryError
 
 PREFIX = "parameters/"
 """Of the tensors' names, before the step that they belong to."""
@@ -21,21 +21,21 @@ def encoded(parameters: Mapping[int, np.ndarray], run_id: str) -> bytes:
     return bytes(save(tensors, {"run_id": run_id}))
 
 
-def voucher(content: bytes, parameters: Mapping[int, np.ndarray]) -> dict[str, Any]:
-    """What a manifest says of the file (``Manifest.parameters``)."""
+def voucher(content: bytes, steps: Iterable[int]) -> dict[str, Any]:
+    """What a manifest says of a file that holds these steps (``Manifest.parameters``)."""
     return {
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
-        "steps": sorted(parameters),
+        "steps": sorted(map(int, steps)),
     }
 
 
-def check_parameters(content: bytes, manifest: Manifest, name: str) -> None:
+def check_vouched(content: bytes, vouched: Mapping[str, Any], name: str) -> None:
     """Raise ``TrajectoryError`` unless the bytes are those that the manifest vouches for."""
-    if hashlib.sha256(content).hexdigest() != manifest.parameters["sha256"]:
+    if hashlib.sha256(content).hexdigest() != vouched["sha256"]:
         raise TrajectoryError(
             f"{name}: damaged: {len(content)} bytes whose sha256 is not the one committed"
-            f" ({manifest.parameters['bytes']} bytes)"
+            f" ({vouched['bytes']} bytes)"
         )
 
 

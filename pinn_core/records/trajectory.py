@@ -9,11 +9,14 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from pinn_core.records.fields import Fields
 
 SCHEMA_VERSION = 1
 SKETCH_SIZE = 512
@@ -192,7 +195,8 @@ class Trajectory:
     was stopped early, for others did better, has rows 0 to ``pruned_at`` alone.
 
     ``parameters`` are the trained parameters (P,) of some rows, by step, as far as the run leaves
-    them (``Record.parameters``). They are no part of the table, nor of the digest.
+    them (``Record.parameters``), ``fields`` what the network was at points of the domain
+    (``Record.fields``). Both are no part of the table, nor of the digest.
     """
 
     table: pa.Table
@@ -201,6 +205,7 @@ class Trajectory:
     parameters: Mapping[int, np.ndarray] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
+    fields: "Fields | None" = dataclasses.field(default=None, compare=False, repr=False)
 
     def digest(self) -> str:
         """Hex blake2b over every column but ``time/*``: equal digests mean equal science."""
@@ -238,7 +243,8 @@ class Manifest:
     (``pinn_core.numerics``), ``rule`` is the one by which the run got its name; version 0.1.0 wrote
     neither. ``plugins`` are the hashes of the code of parts that came from plugins, by
     ``family/kind``. ``parameters`` vouches for the file of parameters with its ``sha256``, its
-    ``bytes`` and the ``steps`` that it holds; it is empty where the run left none.
+    ``bytes`` and the ``steps`` that it holds, ``fields`` in the same way for the file of fields;
+    each is empty where the run left none.
     """
 
     run_id: str
@@ -264,6 +270,7 @@ class Manifest:
     rule: int = 1
     plugins: dict[str, str] = dataclasses.field(default_factory=dict)
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    fields: dict[str, Any] = dataclasses.field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

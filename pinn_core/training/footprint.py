@@ -6,6 +6,7 @@ from pinn_core.optimizers import Optimizer
 from pinn_core.problems.problem import Problem
 from pinn_core.records.trajectory import COLUMNS, SKETCH_SIZE
 from pinn_core.training.cadences import cadences
+from pinn_core.training.fields import field_bytes
 from pinn_core.training.landscape_cost import landscape_bytes, landscape_cells
 from pinn_core.training.memory import Memory, memory_of, release
 from pinn_core.training.snapshots import snapshot_bytes
@@ -51,8 +52,8 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
     """Bytes of a member on a CPU by what they are for.
 
     ``layers`` kept for the way back, ``parameters`` with what the optimizer keeps of them, the
-    ``record`` of all rows, the ``snapshots`` of the parameters, what ``probes`` and the loss
-    ``landscape`` take.
+    ``record`` of all rows, the ``snapshots`` of the parameters and the fields, what ``probes`` and
+    the loss ``landscape`` take.
     """
     stack, itemsize = configuration.stack(), bytes_of(configuration.precision)
     curved = any(phase.cost(stack).curved for phase in configuration.phases)
@@ -66,7 +67,7 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
         "layers": units * itemsize,
         "parameters": (COPIES + apart) * stack.size * itemsize + states,
         "record": (rows * len(COLUMNS) + sketches * SKETCH_SIZE) * itemsize,
-        "snapshots": snapshot_bytes(configuration, in_memory=True),
+        "snapshots": snapshot_bytes(configuration, in_memory=True) + field_bytes(configuration),
         "probes": 8 * sum(_probed_numbers(configuration)),
         "landscape": landscape_bytes(configuration, PER_HESSIAN),
     }

@@ -48,7 +48,7 @@ class Pack:
         self.disc = self._discretization(0)
         self.matrices = self.disc.stack.matrices()
         self.disc.set_observed([member.data for member in configurations], seeds)
-        self.recorder = Recorder(self.disc, self.configuration)
+        self.recorder = Recorder(self.disc, self.configuration, configurations)
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
         initial = self._initial()
         self.state = State(
@@ -219,7 +219,7 @@ class Pack:
         if self.native and self._is_native(step):
             self.row.fill_(step)
             self.recorder.record_parameters(state, self.row, self.recorder.due(step))
-            self.recorder.snapshots.record(state.samples, step, state.parameters)
+            self.recorder.snapshots.record(state, step)
             self.native.make(state, self.optimizer, self.settings, step, end - step)
         else:
             self._advance_one(step, led_here)
@@ -240,7 +240,7 @@ class Pack:
         self._prepare(step)
         left = left if state.stage == stage else {}  # of another stage's loss it says nothing
         recorder.landscape.record(state.samples, step, state.parameters, state.weights, left)
-        recorder.snapshots.record(state.samples, step, state.parameters)
+        recorder.snapshots.record(state, step)
         due = recorder.due(step)
         if self.graphs:
             start = state.phase_start

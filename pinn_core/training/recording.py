@@ -45,7 +45,12 @@ class Recorder:
     after the training (``columns``).
     """
 
-    def __init__(self, disc: Discretization, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        disc: Discretization,
+        configuration: Configuration,
+        members: Sequence[Configuration],
+    ) -> None:
         self.record = configuration.record
         self.objective = configuration.objective
         self.cadences = cadences(configuration)
@@ -76,7 +81,7 @@ class Recorder:
             self.cadences,
         )
         self.probing = Probing(configuration, Setup(disc, self._terms))
-        self.snapshots = Snapshots(configuration, disc.size)
+        self.snapshots = Snapshots(members, disc.size, disc.device)
         self._clock = time.perf_counter()
 
     def sums(self, members: int) -> Tensors:

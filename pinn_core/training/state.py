@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from jaxtyping import UInt8
 
+from pinn_core.records.fields import decoded_fields, encoded_fields
 from pinn_core.records.trajectory import Trajectory, read_parquet, write_parquet
 from pinn_core.tensors import Tensor, torch
 
@@ -40,6 +41,7 @@ class State:
       curriculum goes on from the networks of the one before; by condition.
     - ``sums``: tables with a row for every step (steps + 1, numbers, m) in float64.
     - ``samples``: tables with a row for every step at which they are due (due steps, m, ...).
+    - ``fields``: what is kept for ``Trajectory.fields``, by member, step and name.
     - ``past``: the errors of earlier stages (2, 2, 2, m): on watched points and on the grid; sums
       and their sizes; from the reference and from the exact solution.
     - ``seconds``: wall time of every step per member (steps + 1).
@@ -61,6 +63,7 @@ class State:
     targets: Tensors = field(default_factory=dict, metadata={"axis": 0})
     sums: Tensors = field(default_factory=dict, metadata={"axis": 2})
     samples: Tensors = field(default_factory=dict, metadata={"axis": 1})
+    fields: Tensors = field(default_factory=dict, metadata={"axis": None})
     past: Tensor | None = field(default=None, metadata={"axis": 3})
     seconds: Tensor = field(metadata={"axis": None})
 
@@ -85,6 +88,11 @@ class State:
                 f"snapshots/{member}/{step}": torch.from_numpy(parameters)
                 for member, ended in self.ended.items()
                 for step, parameters in ended.parameters.items()
+            },
+            **{
+                f"ended_fields/{member}": _bytes(encoded_fields(ended.fields, ""))
+                for member, ended in self.ended.items()
+                if ended.fields
             },
         }
         for name in _axes():
@@ -143,13 +151,21 @@ def _encoded(trajectory: Trajectory) -> UInt8[Tensor, " bytes"]:
     """A trajectory as the bytes of its Parquet file."""
     sink = pa.BufferOutputStream()
     write_parquet(trajectory, sink)
-    return torch.frombuffer(bytearray(sink.getvalue()), dtype=torch.uint8)
+    return _bytes(bytes(sink.getvalue()))
+
+
+def _bytes(content: bytes) -> UInt8[Tensor, " bytes"]:
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
 
 
 def _ended(member: str, flat: Mapping[str, Tensor]) -> Trajectory:
     """What a member that ended has left."""
     parameters = {int(step): t.numpy() for step, t in _below(f"snapshots/{member}", flat).items()}
-    return replace(_decoded(flat[f"ended/{member}"]), parameters=parameters)
+    content = flat.get(f"ended_fields/{member}")
+    fields = (
+        None if content is None else decoded_fields(content.numpy().tobytes(), "", "checkpoint")
+    )
+    return replace(_decoded(flat[f"ended/{member}"]), parameters=parameters, fields=fields)
 
 
 def _decoded(content: UInt8[Tensor, " bytes"]) -> Trajectory:

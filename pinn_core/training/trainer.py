@@ -148,6 +148,7 @@ def _identity(members: Sequence[Member], device: str, backend: str) -> dict[str,
         "numerics": numerics(members[0].configuration.to_dict(), made_with["backend"]),
         "layout": LAYOUT,
         "parameters": members[0].configuration.record.parameters,
+        "fields": [member.configuration.record.fields for member in members],
     }
 
 

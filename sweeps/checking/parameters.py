@@ -26,7 +26,7 @@ def parameter_problems(
     configuration = configuration_of(manifest.configuration)
     due = _due(manifest, configuration)
     if list(parameters) != due or manifest.parameters.get("steps", []) != due:
-        yield f"parameters of the steps {_listed(list(parameters))}, due: {_listed(due)}"
+        yield f"parameters of the steps {listed(list(parameters))}, due: {listed(due)}"
         return
     first = _first(configuration, manifest.seed) if due else np.zeros(0)
     for step, found in parameters.items():
@@ -55,7 +55,8 @@ def _first(configuration: Configuration, seed: int) -> np.ndarray:
     return np.concatenate([rounded, np.zeros(len(problem.unknowns))])
 
 
-def _listed(steps: list[int]) -> str:
+def listed(steps: list[int]) -> str:
+    """Steps in words, of many the first two and the last."""
     if len(steps) > 4:
         return f"{steps[0]}, {steps[1]}, ..., {steps[-1]}"
     return ", ".join(map(str, steps)) or "none"

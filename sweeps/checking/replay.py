@@ -2,12 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 import torch
 
+from pinn_core.configuration import Configuration
 from pinn_core.numerics import changed, numerics, sources
 from pinn_core.records.trajectory import Manifest, Trajectory
 from pinn_core.training.trainer import Member, environment, train
@@ -94,6 +95,11 @@ def _differs(name: str, there: Mapping[str, str], here: Mapping[str, str]) -> bo
     return name != "pinn-sweeps" and there.get(name) != here[name]
 
 
+def without_fields(configuration: Configuration) -> Configuration:
+    """The same training, which leaves no fields."""
+    return replace(configuration, record=replace(configuration.record, fields="none"))
+
+
 def device_of(manifest: Manifest) -> str:
     """Where a run is computed again: on the kind of device that made it, if there is one here."""
     return manifest.device if torch.cuda.is_available() else "cpu"
@@ -101,7 +107,9 @@ def device_of(manifest: Manifest) -> str:
 
 def _replay_pack(store: Store, pack: list[Manifest], *, exact: bool) -> dict[str, str]:
     """The first difference of each run of the pack that has one."""
-    members = [Member(configuration_of(one.configuration), one.seed) for one in pack]
+    members = [
+        Member(without_fields(configuration_of(one.configuration)), one.seed) for one in pack
+    ]
     load_observations(store.root, (member.configuration for member in members))
     replayed = train(members, device=device_of(pack[0]), stop_after=LAST_STEP)
     differences = {

@@ -81,7 +81,7 @@ def replay_run(
     manner = manner_of(manifest)
     if manner.startswith(LEFT_OUT):
         raise StudyError(f"run {manifest.run_id} cannot be replayed{manner.removeprefix(LEFT_OUT)}")
-    record = replace(configuration.record, parameters="final")
+    record = replace(configuration.record, parameters="final", fields="none")
     member = Member(replace(configuration, record=record), manifest.seed)
     files, seldom = StepFiles(keep, step), every_seconds(CHECKPOINT_EVERY)
     began = files.nearest or 0

@@ -10,6 +10,7 @@ from pinn_core.configuration import run_id as identity
 from pinn_core.numerics import sources
 from pinn_core.observations.table import known
 from pinn_core.records.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryError
+from sweeps.checking.fields import field_problems
 from sweeps.checking.parameters import parameter_problems
 from sweeps.checking.replay import LEFT_OUT, replay
 from sweeps.checking.verify_tracking import tracking_problems
@@ -26,7 +27,7 @@ class Finding:
     """A broken promise: its name, the run, the finding. ``run_id`` is None for the whole study.
 
     Names: ``missing``, ``unplanned``, ``conflict``, ``damaged``, ``identity``, ``steps``,
-    ``nulls``, ``parameters``, ``data``, ``replay``, ``mlflow``.
+    ``nulls``, ``parameters``, ``fields``, ``data``, ``replay``, ``mlflow``.
     """
 
     name: str
@@ -96,7 +97,7 @@ def _check_run(store: Store, run_id: str, pruner: Pruner) -> Finding | None:
     try:
         manifest = store.manifest(run_id)
         trajectory = store.read(run_id)
-        parameters = store.parameters(run_id)
+        parameters, fields = store.parameters(run_id), store.fields(run_id)
     except TrajectoryError as error:
         return Finding("damaged", run_id, str(error))
     for name, problems in (
@@ -105,6 +106,7 @@ def _check_run(store: Store, run_id: str, pruner: Pruner) -> Finding | None:
         ("steps", _rung_problems(manifest, pruner)),
         ("nulls", _null_problems(manifest, trajectory)),
         ("parameters", parameter_problems(manifest, trajectory, parameters)),
+        ("fields", field_problems(manifest, parameters, fields)),
     ):
         for problem in problems:
             return Finding(name, run_id, problem)

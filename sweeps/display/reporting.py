@@ -51,8 +51,10 @@ def bring_report_up_to_date(
         publisher.log_figures("rerun", model, folder.report / "figures")
 
 
-def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str]) -> Path:
-    """Write the report anew; returns its page.
+def write_report_of(
+    study: Study, folder: StudyFolder, missing: Mapping[str, str], *, animated: bool = False
+) -> Path:
+    """Write the report anew, if asked with animations of the solutions; returns its page.
 
     It is made beside, so that one that cannot be finished takes nothing from the one that is there.
     Raises ``StudyError`` if there is no run, or a damaged one, and ``CannotWrite``.
@@ -60,7 +62,7 @@ def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str
     beside = beside_of(folder.report)
     try:
         with writing(folder.report):
-            page = _make_report(study, _data(study, folder), beside, missing)
+            page = _make_report(study, _data(study, folder), beside, missing, animated=animated)
         _put_in_place(beside, folder.report, last=page.name)
     except TrajectoryError as error:
         raise StudyError(str(error)) from None
@@ -70,7 +72,7 @@ def write_report_of(study: Study, folder: StudyFolder, missing: Mapping[str, str
 
 
 def _make_report(
-    study: Study, data: StudyData, directory: Path, missing: Mapping[str, str]
+    study: Study, data: StudyData, directory: Path, missing: Mapping[str, str], *, animated: bool
 ) -> Path:
     from analysis.report import write_report
 
@@ -84,6 +86,7 @@ def _make_report(
         expected=study.expected,
         baseline=study.analysis.baseline,
         wrong_solution=study.analysis.wrong_solution,
+        animated=animated,
     )
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pinn_core.configuration import Configuration
+from pinn_core.training.fields import field_bytes
 from pinn_core.training.footprint import grid_bytes, member_needs, trajectory_bytes
 from pinn_core.training.snapshots import snapshot_bytes
 from sweeps.errors import StudyError
 from sweeps.execution.machines import Machine, with_room
 from sweeps.search.search import planned_total
 from sweeps.store.address import is_address, nearest_folder
-from sweeps.study.plan import rerun_of
+from sweeps.study.plan import rerun_of, with_fields
 from sweeps.study.space import Choices, Range
 from sweeps.study.study import Study, configuration_at
 
@@ -31,7 +32,7 @@ SMALLER = {
     "layers": "network.width, network.depth, objective.batch or the problem's points",
     "parameters": "network.width or network.depth",
     "record": "the steps of phases, or take a larger record.sketch_every",
-    "snapshots": "record.parameters",
+    "snapshots": "record.parameters or record.fields",
     "landscape": "network.width, network.depth or what record asks of the loss landscape",
     "grid": "the problem's points",
 }
@@ -49,6 +50,8 @@ class Size:
     runs: int
     parameters: int
     """Bytes of parameters that a run leaves in the store, on average."""
+    fields: int
+    """Bytes of fields that all runs leave in the store together."""
 
     @property
     def memory(self) -> int:
@@ -57,17 +60,32 @@ class Size:
 
     @property
     def stored(self) -> int:
-        """Bytes that a run leaves in the store, its trajectory before compression."""
+        """Bytes that a run leaves in the store without fields, its trajectory uncompressed."""
         return trajectory_bytes(self.configuration) + self.parameters
+
+    @property
+    def total(self) -> int:
+        """Bytes that all runs leave in the store."""
+        return self.runs * self.stored + self.fields
 
 
 def sizes(study: Study) -> list[Size]:
     """Of every model; costs no more than a few configurations, and no grid is made."""
     found = []
     for model in study.models:
-        configuration = _largest(study, model)
-        needs, runs = _needs(configuration), _runs(study, model)
-        found.append(Size(model, configuration, needs, runs, _mean_parameters(study, model)))
+        configuration, runs = _largest(study, model), _runs(study, model)
+        shown = with_fields(configuration)
+        of_all = runs if shown == configuration else 1
+        found.append(
+            Size(
+                model,
+                configuration,
+                _needs(shown),
+                runs,
+                _mean_parameters(study, model),
+                of_all * field_bytes(shown),
+            )
+        )
     return found
 
 
@@ -95,11 +113,13 @@ def refuse_too_large(
 def in_words(models: Sequence[Size]) -> str:
     """How large a study with these models is, in words."""
     memory = max(one.memory for one in models)
-    stored = sum(one.runs * one.stored for one in models)
+    stored = sum(one.total for one in models)
     parameters = sum(one.runs * one.parameters for one in models)
+    fields = sum(one.fields for one in models)
     return (
         f"{sum(one.runs for one in models)} runs, each up to {_shown(memory)} of memory, "
-        f"all together about {_shown(stored)} in the store, {_shown(parameters)} of it parameters"
+        f"all together about {_shown(stored)} in the store, {_shown(parameters)} of it parameters, "
+        f"{_shown(fields)} fields"
     )
 
 
@@ -119,19 +139,18 @@ def _refuse_memory(size: Size, machines: Sequence[Machine], *, gpus: bool) -> No
 def _refuse_store(models: Sequence[Size], missing: int, home: str) -> None:
     if is_address(home) or not models:
         return
-    asked = min(sum(model.runs * model.stored for model in models), missing * _most(models))
+    fields = sum(model.fields for model in models)
+    most = missing * max(model.stored for model in models) + fields
+    asked = min(sum(model.total for model in models), most)
     folder = nearest_folder(Path(home))
     free = shutil.disk_usage(folder).free
     if asked > free:
         raise StudyError(
             f"{missing} runs leave about {_shown(asked)} in the store, {folder} has {_shown(free)} "
-            "free; change the steps of phases, record.sketch_every, record.parameters, search.runs "
-            "or rerun.seeds, or say with --runs-dir or --store where there is more room"
+            "free; change the steps of phases, record.sketch_every, record.parameters, "
+            "record.fields, search.runs or rerun.seeds, or say with --runs-dir or --store where "
+            "there is more room"
         )
-
-
-def _most(models: Sequence[Size]) -> int:
-    return max(model.stored for model in models)
 
 
 def _runs(study: Study, model: str) -> int:

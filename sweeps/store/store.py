@@ -1,9 +1,10 @@
 """The trajectory store: a run is done if, and only if, it is committed here.
 
-A run is ``<run_id>.parquet``, its trajectory; ``<run_id>.safetensors``, its parameters, if it left
-any; and then ``<run_id>.json``, the manifest that vouches for both. The manifest's existence is the
-commit; other files without one are written anew. Nothing committed is ever overwritten or deleted:
-a second result that differs from the first goes to ``conflicts/``, a damaged one to ``set-aside/``.
+A run is ``<run_id>.parquet``, its trajectory; ``<run_id>.safetensors``, its parameters, and
+``<run_id>.fields.safetensors``, its fields, if it left any; and then ``<run_id>.json``, the
+manifest that vouches for all of them. The manifest's existence is the commit; other files without
+one are written anew. Nothing committed is ever overwritten or deleted: a second result that differs
+from the first goes to ``conflicts/``, a damaged one to ``set-aside/``.
 """
 
 import hashlib
@@ -18,7 +19,8 @@ import pyarrow as pa
 
 from pinn_core.numerics import numerics, sources
 from pinn_core.records.committed import check_content, manifest_from, trajectory_from
-from pinn_core.records.parameters import check_parameters, decoded, encoded, voucher
+from pinn_core.records.fields import Fields, decoded_fields, encoded_fields
+from pinn_core.records.parameters import check_vouched, decoded, encoded, voucher
 from pinn_core.records.trajectory import (
     Manifest,
     Trajectory,
@@ -35,8 +37,9 @@ from sweeps.study.plan import Run
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
-ENDINGS = ("json", "parquet", "safetensors")
-"""Of a run's files, the manifest first."""
+PARAMETERS, FIELDS = "safetensors", "fields.safetensors"
+ENDINGS = ("json", "parquet", PARAMETERS, FIELDS)
+"""Of the files that a run may have, the manifest first."""
 
 _MANIFEST = re.compile(r"([0-9a-f]{16})\.json")
 
@@ -70,8 +73,11 @@ class Store:
         per run. Raises ``CannotWrite``.
         """
         content = _encoded(trajectory, run.run_id)
-        left = trajectory.parameters
-        parameters = encoded(left, run.run_id) if left else None
+        files, left, fields = {"parquet": content}, trajectory.parameters, trajectory.fields
+        if left:
+            files[PARAMETERS] = encoded(left, run.run_id)
+        if fields:
+            files[FIELDS] = encoded_fields(fields, run.run_id)
         ended = trajectory.pruned_at
         manifest = Manifest(
             run_id=run.run_id,
@@ -96,12 +102,13 @@ class Store:
             rule=run.rule,
             plugins=sources(run.configuration.to_dict()),
             numerics=numerics(run.configuration.to_dict(), environment.get("backend", "")),
-            parameters=voucher(parameters, left) if parameters else {},
+            parameters=voucher(files[PARAMETERS], left) if left else {},
+            fields=voucher(files[FIELDS], fields.steps) if fields else {},
         )
         while True:
             try:
                 with self._blobs.alone(run.run_id):
-                    return self._commit_alone(content, parameters, manifest)
+                    return self._commit_alone(files, manifest)
             except Lost:  # this process was away, and another may have committed the run
                 continue
 
@@ -148,19 +155,25 @@ class Store:
 
         Raises ``TrajectoryError``.
         """
-        content = self.parameters_content(self.manifest(run_id))
-        return decoded(content, run_id, self.where(run_id, "safetensors")) if content else {}
+        content = self.further_content(self.manifest(run_id)).get(PARAMETERS)
+        return decoded(content, run_id, self.where(run_id, PARAMETERS)) if content else {}
 
-    def parameters_content(self, manifest: Manifest) -> bytes | None:
-        """The file of parameters that ``manifest`` vouches for; None where the run left none.
+    def fields(self, run_id: str) -> Fields | None:
+        """A committed run's fields, verified; None without any. Raises ``TrajectoryError``."""
+        content = self.further_content(self.manifest(run_id)).get(FIELDS)
+        return decoded_fields(content, run_id, self.where(run_id, FIELDS)) if content else None
 
-        Raises ``TrajectoryError`` if it is gone or not what was committed.
+    def further_content(self, manifest: Manifest) -> dict[str, bytes]:
+        """The files of parameters and of fields that ``manifest`` vouches for, by their ending.
+
+        Raises ``TrajectoryError`` if one is gone or not what was committed.
         """
-        if not manifest.parameters:
-            return None
-        content = self._content(manifest.run_id, "safetensors")
-        check_parameters(content, manifest, self.where(manifest.run_id, "safetensors"))
-        return content
+        found = {}
+        for ending, vouched in ((PARAMETERS, manifest.parameters), (FIELDS, manifest.fields)):
+            if vouched:
+                found[ending] = self._content(manifest.run_id, ending)
+                check_vouched(found[ending], vouched, self.where(manifest.run_id, ending))
+        return found
 
     def _content(self, run_id: str, ending: str = "parquet") -> bytes:
         """The bytes of one of a committed run's files, as they are."""
@@ -214,7 +227,7 @@ class Store:
         try:
             manifest = self.manifest(run_id)
             self.content(manifest)
-            self.parameters_content(manifest)
+            self.further_content(manifest)
         except UnknownSchema as error:
             raise StudyError(str(error)) from None
         except TrajectoryError as error:
@@ -229,25 +242,22 @@ class Store:
             if self._blobs.exists(f"{run_id}.{ending}"):
                 self._blobs.move(f"{run_id}.{ending}", f"set-aside/{run_id}-{number}.{ending}")
 
-    def _commit_alone(
-        self, content: bytes, parameters: bytes | None, manifest: Manifest
-    ) -> Manifest:
+    def _commit_alone(self, files: Mapping[str, bytes], manifest: Manifest) -> Manifest:
         """Commit a result, or set it aside if another differs; returns the manifest that stands."""
         run_id = manifest.run_id
         if run_id not in self:
-            self._put(run_id, content, parameters, manifest)
+            self._put(run_id, files, manifest)
             return manifest
         standing = self.manifest(run_id)
         if standing.digest != manifest.digest:
             rival = f"conflicts/{run_id}.{manifest.digest[:8]}"
-            self._put(rival, content, parameters, manifest)
+            self._put(rival, files, manifest)
             log.warning("%s", _conflict(standing, manifest, self._blobs.where(rival)))
         return standing
 
-    def _put(self, stem: str, content: bytes, parameters: bytes | None, manifest: Manifest) -> None:
-        self._blobs.write(f"{stem}.parquet", content)
-        if parameters is not None:
-            self._blobs.write(f"{stem}.safetensors", parameters)
+    def _put(self, stem: str, files: Mapping[str, bytes], manifest: Manifest) -> None:
+        for ending, content in files.items():
+            self._blobs.write(f"{stem}.{ending}", content)
         self._blobs.write(f"{stem}.json", manifest.to_json().encode())
 
 

@@ -39,6 +39,7 @@ def check_grids(study: Study) -> None:
         _check_inside(model, problem, grid)
         _check_solutions(study, model, problem, grid)
         _check_drawn_points(study, model, problem, grid)
+        _check_probes(study, model, problem)
 
 
 def _check_inside(model: str, problem: Problem, grid: Grid) -> None:
@@ -89,6 +90,14 @@ def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> 
     for keys, column in _columns_read(study, model):
         if column in unknown:
             raise Wrong(keys, f"found {column!r}, which {reason}, allowed: {others}")
+
+
+def _check_probes(study: Study, model: str, problem: Problem) -> None:
+    for place, probe in enumerate(study.configuration_of(model).record.probes):
+        try:
+            probe.check(problem)
+        except ValueError as error:
+            raise Wrong(("base", "record", "probes", place), str(error)) from None
 
 
 def _columns_read(study: Study, model: str) -> Iterator[tuple[Keys, str]]:

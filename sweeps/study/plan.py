@@ -23,6 +23,9 @@ CPU_STEP, CPU_MOST = 3e8, 12
 GPU_STEP, GPU_MOST = 1e12, 64
 """The same on a GPU, so that the chip is full: some 20 ms at 45 TFLOP/s."""
 
+FIELD_STEPS = 32
+"""At about so many steps a run that the study chooses leaves fields."""
+
 IDLE = 0.02
 """Part of the slots' time that may idle at the end before packs are cut for it."""
 
@@ -91,16 +94,27 @@ def rerun_runs(study: Study, model: str, chosen: Sequence[Run]) -> list[Run]:
     """The chosen runs' configurations, each with as many seeds, which the search did not use.
 
     A model that varies nothing has no search: its one configuration is run, with the seeds of the
-    other models, so that runs can be paired.
+    other models, so that runs can be paired. The first run of the best leaves fields, if
+    ``record.fields`` leaves it to the study.
     """
     if not study.models[model].space:
         chosen = [search_run(study, model, {})]
     first = _first_seed(study, model)
-    return [
+    runs = [
         _with_seed(run, seed)
         for run in chosen
         for seed in range(first, first + rerun_of(study, model).seeds)
     ]
+    shown = [replace(run, configuration=with_fields(run.configuration)) for run in runs[:1]]
+    return [*shown, *runs[1:]]
+
+
+def with_fields(configuration: Configuration) -> Configuration:
+    """The same training, which leaves fields unless its ``record.fields`` says how many."""
+    record = configuration.record
+    if record.fields != "auto":
+        return configuration
+    return replace(configuration, record=replace(record, fields=FIELD_STEPS))
 
 
 def _first_seed(study: Study, model: str) -> int:

@@ -89,13 +89,11 @@ class Experiment:
         return Child(manifest, self._parent(manifest), points, self._files(manifest))
 
     def _files(self, manifest: Manifest) -> dict[str, bytes]:
-        """The files that a run gets as artifacts: parameters only those of a rerun."""
-        files = {f"{manifest.run_id}.parquet": self._store.content(manifest)}
-        rerun = manifest.stage == "rerun"
-        parameters = self._store.parameters_content(manifest) if rerun else None
-        if parameters is not None:
-            files[f"{manifest.run_id}.safetensors"] = parameters
-        return files
+        """The files that a run gets as artifacts: parameters and fields only those of a rerun."""
+        files = {"parquet": self._store.content(manifest)}
+        if manifest.stage == "rerun":
+            files |= self._store.further_content(manifest)
+        return {f"{manifest.run_id}.{ending}": content for ending, content in files.items()}
 
     def _is_published(self, manifest: Manifest) -> bool:
         """Whether a run is there and complete; then it gets files back that it has lost.

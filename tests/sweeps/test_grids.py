@@ -211,3 +211,20 @@ def test_a_study_that_began_is_read_whatever_its_grids_are(
 def test_a_grid_beyond_the_memory_is_refused(file: Path) -> None:
     complaint = refusal(file, "base.problem.points_per_axis=10000000")
     assert "the grid of problem helmholtz has 100000000000000 points, allowed: at most" in complaint
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (nowhere, "a solution that is known on the whole grid, found none"),
+        (in_the_disc, "a grid that is a full lattice, found 52 points on one of 8 x 8"),
+    ],
+)
+def test_a_probe_that_the_grid_cannot_serve_is_refused(
+    file: Path, helmholtz_with: Callable[[Change], None], change: Change, message: str
+) -> None:
+    override = "base.record.probes=[{kind: frequency}]"
+    helmholtz_with(change)
+    complaint = refusal(file, override)
+    assert complaint.startswith(f"override '{override}': base.record.probes.0: problem helmholtz")
+    assert f"probe frequency needs {message}" in complaint

@@ -92,7 +92,7 @@ def test_runs_that_no_disk_holds_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = sample_study(tmp_path)
-    asked = sum(one.runs * one.stored for one in sizes(study))
+    asked = sum(one.total for one in sizes(study))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, asked - 1))  # type: ignore[attr-defined]
     found = refusal(tmp_path)
     assert f"16 runs leave about {asked / 2**10:.1f} kB in the store, {tmp_path} has" in found
