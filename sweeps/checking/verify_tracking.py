@@ -96,8 +96,11 @@ def _description_problems(run: "Run", manifest: Manifest) -> Iterator[str]:
 
 
 def _latest_problems(run: "Run", manifest: Manifest, trajectory: Trajectory) -> Iterator[str]:
-    """The numbers of MLflow's table: summaries and last points, but for what the rule decides."""
-    told = rows.metrics(manifest, trajectory, PlateauRule())
+    """The numbers of MLflow's table: summaries and last points, but for those of the plateau.
+
+    Which rule those are by the study may have changed since: any curve that all runs have will do.
+    """
+    told = rows.metrics(manifest, trajectory, PlateauRule(curve="loss/batch"))
     expected = {one.key: one.value for one in told if not one.key.startswith("plateau.")}
     for key in expected.keys() & run.data.metrics.keys():
         if run.data.metrics[key] != expected[key]:

@@ -66,6 +66,27 @@ def _check_columns(study: Study, configurations: Iterable[Configuration]) -> Non
         raise Wrong(("analysis", "plateau", "scale"), message)
 
 
+def check_last_row(study: Study) -> None:
+    """Raise ``Wrong`` unless every model records the metric in its last row, where it decides.
+
+    Studies of earlier programs, which did not ask for this, are read without it.
+    """
+    for model in study.models:
+        _check_last_row(study.search.metric, study.configuration_of(model))
+
+
+def _check_last_row(metric: str, configuration: Configuration) -> None:
+    every, steps = recorded_every(configuration, metric), configuration.steps
+    if every and steps % every == 0:
+        return
+    often = f"every {every} steps" if every else "never"
+    message = (
+        f"found {metric!r}, which is recorded {often}, but the runs end after {steps} steps and "
+        "its last value decides; allowed: a column that is recorded then, or another cadence"
+    )
+    raise Wrong(("search", "metric"), message)
+
+
 def _check_column(
     name: str, configuration: Configuration, keys: Keys, more: Iterable[str] = ()
 ) -> None:

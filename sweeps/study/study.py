@@ -11,7 +11,7 @@ from sweeps.study.grids import check_grids
 from sweeps.study.observed import read_data_of
 from sweeps.study.parts import configuration_of, configuration_with, refused
 from sweeps.study.plugins import load_plugins_of, loaded_for, plugin_names
-from sweeps.study.resolving import resolved_study
+from sweeps.study.resolving import check_last_row, resolved_study
 from sweeps.study.sections import Rerun, Resources, Study
 from sweeps.study.space import Range
 from sweeps.study.study_file import StudyFile, dotted_key, read_study_file, text_of
@@ -44,7 +44,7 @@ def study_from(text: str, source: str, overrides: Sequence[str] = ()) -> Study:
     file = read_study_file(text, source, overrides)
     load_plugins_of(file, source)
     read_data_of(file, source)
-    return _study(file, check_grids)
+    return _study(file, _check_new)
 
 
 def study_that_began(text: str, source: str) -> Study:
@@ -59,6 +59,11 @@ def study_that_began(text: str, source: str) -> Study:
     except StudyError as error:
         raise StudyError(f"{source}: {error}") from None
     return _study(file, lambda _: None)
+
+
+def _check_new(study: Study) -> None:
+    check_last_row(study)
+    check_grids(study)
 
 
 def _study(file: StudyFile, check: Callable[[Study], None]) -> Study:

@@ -90,6 +90,18 @@ def test_the_default_metric_is_refused_with_those_that_there_are(tmp_path: Path)
     assert not any(column in allowed.split("; ")[0].split(", ") for column in COMPARED)
 
 
+def test_a_metric_that_the_last_row_does_not_have_is_refused(tmp_path: Path) -> None:
+    source = written(tmp_path, "last")
+    metric = "search.metric=held_out/loss/residual"
+    with pytest.raises(
+        StudyError, match="recorded every 200 steps, but the runs end after 4 steps"
+    ):
+        load_study(source, [metric])
+    with pytest.raises(StudyError, match="recorded never"):
+        load_study(source, [metric, "base.record.held_out_every=0"])
+    assert load_study(source, [metric, "base.record.held_out_every=2"])
+
+
 def test_plateaus_are_read_on_what_is_optimised(tmp_path: Path) -> None:
     source = written(tmp_path, "curve")
     study = load_study(source, ["search.metric=loss/total"])
