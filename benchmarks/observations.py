@@ -1,4 +1,4 @@
-"""Write the observations of the inverse studies: ``python -m benchmarks.observations``.
+"""The observations of the inverse studies; ``write`` makes their files again.
 
 They are values of the problems' own references, without noise; a study adds its noise by the seed.
 """
@@ -55,12 +55,8 @@ STUDIES = Path(__file__).parents[1] / "sweeps" / "studies"
 """Where the studies that name the files lie."""
 
 
-def main() -> None:
+def write() -> None:
     """Write all files beside the studies."""
     for name, made in FILES.items():
         header, table = made()
         np.savetxt(STUDIES / name, table, f"%.{DIGITS}g", ",", header=header, comments="")
-
-
-if __name__ == "__main__":
-    main()

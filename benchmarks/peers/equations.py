@@ -43,12 +43,15 @@ class Equations:
             for name in disc.conditions
         }
         self._used = _used(disc)
+        self._unknowns = disc.unknowns(parameters[None])[0]
 
     def losses(self) -> Iterator[Tensor]:
         """The mean square of the residual, then of every condition."""
         problem, points = self._disc.problem, self._points["interior"]
         partials = _Partials(self._values, points)
         channels = partials.channels(self._disc.operators, self._used)
+        constants = self._unknowns[:, None, None].expand(-1, *channels.shape[1:])
+        channels = torch.cat([channels, constants])
         yield problem.residual(channels[None], points[None])[0].square().sum(1).mean()
         for name, condition in self._disc.conditions.items():
             found = self._quantities(condition, self._points[name])
@@ -150,7 +153,8 @@ class _Partials:
 
 def _used(disc: Discretization) -> Tensor:
     """Which channels (c, k) the residual depends on."""
-    shape = 1, 1 + len(disc.operators), 8, disc.problem.outputs
+    count = 1 + len(disc.operators) + len(disc.problem.unknowns)
+    shape = 1, count, 8, disc.problem.outputs
     rng = torch.Generator().manual_seed(0)
     channels = torch.randn(shape, generator=rng, requires_grad=True)
     residual = disc.problem.residual(channels, disc.interior.coordinates[:, :8].float())

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +18,8 @@ from pinn_core.problems.unknowns import Unknowns
 from pinn_core.tensors import Tensor
 
 Reference = Literal["closed form", "solver", "none"]
+T = TypeVar("T", bound=Any)
+"""A tensor, or the symbols with which a residual is traced."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +136,14 @@ class Problem(Part):
         """
         return {}
 
-    def unknown(self, channels: Float[Tensor, "m c n k"], name: str) -> Float[Tensor, "m n 1"]:
-        """The present value of an unknown, the same at all points."""
+    def unknown(self, channels: T, name: str) -> T:
+        """The present value (m, n, 1) of an unknown, the same at all points.
+
+        ``channels`` (m, c, n, k) are those that ``residual`` is given.
+        """
         names = list(self.unknowns)
-        return channels[:, channels.shape[1] - len(names) + names.index(name), :, :1]
+        value: T = channels[:, channels.shape[1] - len(names) + names.index(name), :, :1]
+        return value
 
     @abstractmethod
     def residual(

@@ -21,7 +21,8 @@ def example(problem: Problem) -> tuple[Tensor, Tensor]:
     """Channels (2, c, n, k) and points (1, n, d), in float64."""
     rng = torch.Generator().manual_seed(0)
     points = torch.rand(1, POINTS, len(problem.coordinates), generator=rng, dtype=torch.float64)
-    shape = (2, 1 + len(problem.operators), POINTS, problem.outputs)
+    count = 1 + len(problem.operators) + len(problem.unknowns)
+    shape = (2, count, POINTS, problem.outputs)
     return torch.randn(*shape, generator=rng, dtype=torch.float64), points
 
 

@@ -28,7 +28,10 @@ from pinn_core.weightings import WEIGHTINGS, Annealing, Causal, Ntk, SelfAdaptiv
 SMALL: dict[str, dict[str, Any]] = {
     "allen_cahn": {"points_x": 8, "points_t": 6},
     "burgers": {"points_x": 8, "points_t": 6},
+    "burgers_inverse": {"points_x": 8, "points_t": 6},
+    "conductivity_inverse": {"points_x": 8, "points_t": 6},
     "convection": {"points_x": 8, "points_t": 6},
+    "kinetics_inverse": {"points_x": 8, "points_t": 6},
     "reaction": {"points_x": 8, "points_t": 6},
     "reaction_diffusion": {"points_x": 8, "points_t": 6},
     "poisson": {"points_per_axis": 20},

@@ -13,8 +13,8 @@ from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
 from sweeps.study.plain_yaml import Keys
 from sweeps.study.plan import make_packs, rerun_runs
-from sweeps.study.study import Study, study_from, study_that_began
-from sweeps.study.study_file import shipped_studies, text_of
+from sweeps.study.study import Study, load_study, study_from
+from sweeps.study.study_file import shipped_studies
 
 HERE = [Machine("here", 2.0, 0.0, memory=8 * 2**30)]
 
@@ -35,7 +35,7 @@ def mutants(values: Sequence[Any] = VALUES) -> Iterator[tuple[str, str, Keys, An
     """
     seen = set()
     for name in shipped_studies():
-        plain = study_that_began(text_of(name), name).model_dump(mode="json")
+        plain = load_study(name).model_dump(mode="json")
         for keys, mark in _ways(plain):
             if mark in seen:
                 continue
