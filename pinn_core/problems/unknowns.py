@@ -60,6 +60,8 @@ class Coefficients:
 
     def values(self, z: Float[Tensor, "m u"]) -> Float[Tensor, "m u"]:
         """The coefficients; differentiable by autograd to any order."""
+        if not self.unknowns:
+            return z
         columns = [
             each.start * (each.rate * own).exp() if each.positive else each.start + each.rate * own
             for each, own in zip(self.unknowns, z.unbind(1), strict=True)

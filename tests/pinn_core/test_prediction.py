@@ -100,6 +100,10 @@ def test_points_outside_a_shape_are_refused() -> None:
         cylinder.predict([[0.8, 0.8, 0.5]])
 
 
+def test_an_equation_without_unknowns_has_none() -> None:
+    assert trained()[0].unknowns == {}
+
+
 def test_no_points_give_no_values() -> None:
     solution, _ = trained()
     assert solution.predict(np.zeros((0, 3))).shape == (0, 1)
