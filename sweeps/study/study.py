@@ -62,8 +62,8 @@ def study_that_began(text: str, source: str) -> Study:
 
 
 def _check_new(study: Study) -> None:
-    check_last_row(study)
     check_grids(study)
+    check_last_row(study)
 
 
 def _study(file: StudyFile, check: Callable[[Study], None]) -> Study:

@@ -21,7 +21,7 @@ name: small
 base:
   problem: {kind: helmholtz, points_per_axis: 8}
   network: {kind: mlp, width: 4, depth: 1}
-  phases: [{kind: adam, steps: 4}]
+  phases: [{kind: adam, steps: 100}]
 models:
   pinn:
     objective: {kind: pinn, batch: 16}
