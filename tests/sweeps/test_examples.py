@@ -24,13 +24,12 @@ def said(folder: Path, *words: object) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("study", "plugin", "in_report"),
     [
         ("no_reference/fisher.yaml", "no_reference/fisher_kpp.py", "The curve of loss/total"),
-        pytest.param(
-            "unknown/rod.yaml", "unknown/rod.py", "Unknown coefficients", marks=pytest.mark.slow
-        ),
+        ("unknown/rod.yaml", "unknown/rod.py", "Unknown coefficients"),
     ],
 )
 def test_an_example_runs_is_verified_and_reported(

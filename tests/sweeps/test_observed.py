@@ -125,6 +125,7 @@ def test_a_study_with_data_runs_verifies_replays_and_predicts(
     assert asked("status", "seen").exit_code == 0
 
 
+@pytest.mark.slow
 def test_workers_get_the_data(folder: Path) -> None:
     command = [COMMAND, "run", str(folder / "seen.yaml"), "rerun.seeds=2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
