@@ -78,8 +78,8 @@ def draw_figures(
         line.trajectory for of_model in models.values() for line in of_model
     )
     unknowns = of_unknowns(dict.fromkeys(unknown_names(columns)))
-    own = losses(rule.curve)
-    figures = [own if figure.slug == own.slug else figure for figure in FIGURES]
+    of_losses = losses(rule.curve)
+    figures = [of_losses if figure.slug == of_losses.slug else figure for figure in FIGURES]
     rows = ((figure, figure.curves(models)) for figure in (*figures, unknowns))
     drawn = [
         save(figure.slug, figure.title, figure.caption, folder, partial(_draw, found, pair))

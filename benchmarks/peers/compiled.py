@@ -28,8 +28,8 @@ class Compiled:
         self._step = self._one_step
         if compiling:  # torch keeps at most 8 compilations of one function: each pack has its own
             code = Compiled._one_step.__code__
-            own = FunctionType(code.replace(), Compiled._one_step.__globals__)
-            self._step = torch.compile(MethodType(own, self), fullgraph=True)
+            one_step = FunctionType(code.replace(), Compiled._one_step.__globals__)
+            self._step = torch.compile(MethodType(one_step, self), fullgraph=True)
         first, second = self._seconds(), self._seconds()
         self.compile_seconds = first - second
 

@@ -64,9 +64,7 @@ def held_out_points(disc: Discretization, count: int) -> PointSet | None:
     if not problem.grid().fills(problem.domain):
         return None
     rng = generator(FIXED_POINTS_SEED, "points/held_out", 0)
-    offset = rng.random((count, len(problem.coordinates)))
-    slices = np.broadcast_to(np.arange(count)[:, None], offset.shape)
-    unit = (rng.permuted(slices, axis=0) + offset) / count
+    unit = _latin(rng, (count, len(problem.coordinates)))
     return disc.point_set({"coordinates": problem.domain.at(unit)[None]})
 
 
@@ -121,13 +119,19 @@ class Fresh:
             rng = generator(seed, purpose, first)
             if self._scheme == "sobol":
                 return _sobol(rng, shape, numbers)
-            offset = rng.random((*shape, numbers))
             if self._scheme == "uniform":
-                return offset
-            slices = np.broadcast_to(np.arange(shape[2])[:, None], offset.shape)
-            return (rng.permuted(slices, axis=2) + offset) / shape[2]
+                return rng.random((*shape, numbers))
+            return _latin(rng, (*shape, numbers))
 
         return np.stack([of(seed) for seed in self._seeds], axis=1)
+
+
+def _latin(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[ndarray, "*_ n e"]:
+    """Latin hypercubes of n points: every one of n slices along each axis holds one point."""
+    offset, count = rng.random(shape), shape[-2]
+    slices = np.broadcast_to(np.arange(count)[:, None], shape)
+    numbers: ndarray = (rng.permuted(slices, axis=-2) + offset) / count
+    return numbers
 
 
 def _sobol(
