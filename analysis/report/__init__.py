@@ -108,9 +108,14 @@ def write_report(
         **_ends(ends, wrong, figures, contrast),
         **_curves(data, rule, runs, figures, contrast),
     )
-    index, beside = folder / "index.html", folder / "index.html.new"
+    return _written(page, folder / "index.html")
+
+
+def _written(page: str, file: Path) -> Path:
+    """The page's file, written beside and renamed."""
+    beside = file.with_name(f"{file.name}.new")
     beside.write_text(page, encoding="utf-8")
-    return beside.replace(index)
+    return beside.replace(file)
 
 
 def _what_ran(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> dict[str, Any]:
