@@ -17,7 +17,7 @@ from sweeps.execution import launch as launch_module
 from sweeps.execution.launch import run_study
 from sweeps.store.lock import lock_holder, study_lock
 from sweeps.tracking.tracking import default_tracking_uri
-from tests.sweeps.test_launch import digests, launch, planned, sample, store_of
+from tests.sweeps.launching import digests, launch, planned, sample, store_of
 
 
 @pytest.fixture(scope="module", autouse=True)
