@@ -10,6 +10,8 @@ import pytest
 
 from sweeps.execution import launch as launch_module
 from sweeps.store import faults
+from tests.sweeps.forked import Drivers
+from tests.sweeps.forked import drivers as started_drivers
 from tests.sweeps.launching import launch, sample
 from tests.sweeps.s3 import KEYS, S3, s3_server
 from tests.sweeps.studies import TEXT
@@ -40,6 +42,13 @@ def no_fault_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports have tests of their own and take seconds."""
     monkeypatch.setattr(launch_module, "bring_report_up_to_date", lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def drivers() -> Iterator[Drivers]:
+    """Drivers that faults may kill, for tests that look at what they leave."""
+    with started_drivers() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from io import StringIO
 from itertools import islice
@@ -20,29 +18,22 @@ from sweeps.execution.stage import Stage
 from sweeps.store.checkpoints import StoredCheckpoint, begun
 from sweeps.study.plan import model_points, search_run
 from sweeps.study.study import Study
+from tests.sweeps.forked import Drivers
 from tests.sweeps.launching import digests, launch, planned, sample, store_of
 from tests.sweeps.samples import pinn_run
 
 TPE = ("search.sampler=tpe", "search.generation=2", "search.runs=6")
 RATES = "models.pinn.space.phases.0.learning_rate=[1e-3, 2e-3, 4e-3, 1e-2]"
-KILL = """
-import sys
-from pathlib import Path
-from tests.sweeps.launching import launch, sample
-launch(sample(Path(sys.argv[1])), Path(sys.argv[1]))
-"""
 
 
 @pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("site", ["before_write@6", "after_write@9", "after_rename@2"])
 def test_a_killed_driver_is_resumed_to_the_same_bits(
-    site: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: str, done: Path, tmp_path: Path, drivers: Drivers
 ) -> None:
-    monkeypatch.setenv("SWEEP_FAULT", f"{site}:kill9")
-    killed = subprocess.run([sys.executable, "-c", KILL, str(tmp_path)], check=False)
-    monkeypatch.delenv("SWEEP_FAULT")
-    assert killed.returncode == -9
     study = sample(tmp_path)
+    (tmp_path / "sample.yaml").write_text(study.to_yaml())
+    assert drivers.run(tmp_path, f"{site}:kill9")[0] == -9
     before = store_of(study, tmp_path).manifests()
     assert launch(study, tmp_path)[0] == 0
     assert digests(study, tmp_path) == digests(study, done)
