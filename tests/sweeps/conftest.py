@@ -12,7 +12,7 @@ from sweeps.execution import launch as launch_module
 from sweeps.store import faults
 from tests.sweeps.forked import Drivers
 from tests.sweeps.forked import drivers as started_drivers
-from tests.sweeps.launching import launch, sample
+from tests.sweeps.launching import few_figures, launch, sample
 from tests.sweeps.s3 import KEYS, S3, s3_server
 from tests.sweeps.studies import TEXT
 
@@ -28,7 +28,8 @@ def file(tmp_path: Path) -> Path:
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the sample study ran undisturbed; to be copied, not changed."""
     folder = tmp_path_factory.mktemp("done")
-    assert launch(sample(folder), folder)[0] == 0
+    with few_figures():
+        assert launch(sample(folder), folder)[0] == 0
     return folder
 
 
@@ -42,6 +43,13 @@ def no_fault_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports have tests of their own and take seconds."""
     monkeypatch.setattr(launch_module, "bring_report_up_to_date", lambda *_: None)
+
+
+@pytest.fixture
+def small_reports() -> Iterator[None]:
+    """Reports have few figures; test_fields makes a whole one."""
+    with few_figures():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from analysis import figures
+from analysis.figures import fields
 from sweeps.execution.launch import run_study
 from sweeps.search.planned import planned_ids
 from sweeps.store.folder import StudyFolder
@@ -33,6 +38,16 @@ def launch(study: Study, folder: Path, screen: StringIO | None = None) -> tuple[
         console=Console(file=screen, width=200),
     )
     return code, screen.getvalue()
+
+
+@contextmanager
+def few_figures(solutions: int = 0) -> Iterator[None]:
+    """Reports with one figure of trajectories and few solutions: drawing all takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "FIGURES", figures.FIGURES[1:2])
+        patch.setattr(figures, "SHEETS", ())
+        patch.setattr(fields, "MOST", solutions)
+        yield
 
 
 def store_of(study: Study, folder: Path) -> Store:
