@@ -27,7 +27,7 @@ from sweeps.tracking.mlflow_client import open_client
 from tests.sweeps.forked import STUDY, Drivers
 from tests.sweeps.published import published
 
-SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "10"))
+SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "5"))
 """How many are drawn; continuous integration draws 200."""
 
 ORDERED = "was ordered by SWEEP_FAULT"
