@@ -15,11 +15,13 @@ from optuna.trial import TrialState, create_trial
 from pinn_core.configuration import canonical_json
 from pinn_core.records.trajectory import Manifest
 from sweeps.search.candidate import median
+from sweeps.search.cost import cost_of
 from sweeps.search.distributions import distributions
-from sweeps.search.search import outcome
+from sweeps.search.search import directions, outcome
 from sweeps.store.folder import write_whole
 from sweeps.store.results import Results
 from sweeps.store.store import Store
+from sweeps.study.plan import search_run
 from sweeps.study.study import Study
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -40,7 +42,7 @@ def write_optuna_log(study: Study, store: Store, results: Results, file: Path) -
         if not model.space:
             continue
         trials = optuna.create_study(
-            study_name=f"{study.name} {name}", storage=storage, direction=study.search.direction
+            study_name=f"{study.name} {name}", storage=storage, directions=directions(study)
         )
         for alike in _by_configuration(one for one in manifests if one.model == name):
             trials.add_trial(
@@ -65,13 +67,13 @@ def _by_configuration(manifests: Iterable[Manifest]) -> list[list[Manifest]]:
 def _outcome_of(alike: list[Manifest], study: Study, results: Results) -> dict[str, Any]:
     """What a configuration reached, as keywords of Optuna's ``create_trial``."""
     values = [results.value(one.run_id) for one in alike]
+    cost = cost_of(study, search_run(study, alike[0].model, alike[0].varied))
     if study.search.seeds == 1:
-        return outcome(values[0])
-    told = outcome(median(values, study.metric))
-    known = [outcome(value).get("value") for value in values]
-    told["intermediate_values"] = {
-        seed: value for seed, value in enumerate(known) if value is not None
-    }
+        return outcome(values[0], cost)
+    told = outcome(median(values, study.metric), cost)
+    if not cost:  # Optuna has none where there are several objectives
+        known = [outcome(value).get("values") for value in values]
+        told["intermediate_values"] = {seed: one[0] for seed, one in enumerate(known) if one}
     if len(values) < study.search.seeds and told["state"] is TrialState.COMPLETE:
         told["state"] = TrialState.PRUNED
     return told

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from analysis.metric import Unreached
+from analysis.metric import Direction, Unreached
 from sweeps.search.candidate import Candidate
+from sweeps.search.cost import cost_of
 from sweeps.search.distributions import Point, distributions, is_finite, shuffled
 from sweeps.store.results import Outcome, Pruned
 from sweeps.study.experimental import experimental
@@ -82,7 +83,7 @@ class ModelSearch:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(
             storage=ShortHistory(),
-            direction=self._study.search.direction,
+            directions=directions(self._study),
             sampler=self._sampler,
         )
         study.stop = lambda: None  # type: ignore[method-assign]  # we ask until our runs are drawn
@@ -172,7 +173,11 @@ class ModelSearch:
 
         self._drawn.add(run.run_id)
         self._optuna.add_trial(
-            create_trial(**outcome(value), params=run.varied, distributions=self._space)
+            create_trial(
+                **outcome(value, cost_of(self._study, run)),
+                params=run.varied,
+                distributions=self._space,
+            )
         )
 
     def _tell(self, candidate: Candidate) -> None:
@@ -186,14 +191,14 @@ class ModelSearch:
             return
         from optuna.trial import TrialState
 
-        told = outcome(reached)
+        told = outcome(reached, cost_of(self._study, candidate.runs[0]))
         if isinstance(reached, Pruned):
             candidate.trial.report(reached.value, reached.step)
         elif candidate.asked < len(candidate.runs) and told["state"] is TrialState.COMPLETE:
-            candidate.trial.report(told["value"], candidate.asked)
+            candidate.trial.report(told["values"][0], candidate.asked)
             told["state"] = TrialState.PRUNED
-        value = told["value"] if told["state"] is TrialState.COMPLETE else None
-        self._optuna.tell(candidate.trial, value, told["state"])
+        values = told["values"] if told["state"] is TrialState.COMPLETE else None
+        self._optuna.tell(candidate.trial, values, told["state"])
 
     def _grid(self) -> Iterator[Candidate]:
         whole = self._study.search.runs is None
@@ -255,19 +260,25 @@ class ModelSearch:
         return Candidate(runs, trial)
 
 
-def outcome(value: Outcome) -> dict[str, Any]:
-    """What a settled run reached, as keywords of Optuna's ``create_trial``."""
+def directions(study: Study) -> list[Direction]:
+    """Of the metric and, where there is one, the cost."""
+    metric = study.search.direction
+    return [metric, "minimize"] if study.search.cost else [metric]
+
+
+def outcome(value: Outcome, cost: Sequence[float] = ()) -> dict[str, Any]:
+    """What a configuration reached and costs, as keywords of Optuna's ``create_trial``."""
     from optuna.trial import TrialState
 
     if value is None:
         return {"state": TrialState.FAIL}
     if isinstance(value, Pruned):
         seen = {value.step: value.value}
-        return {"state": TrialState.PRUNED, "value": value.value, "intermediate_values": seen}
+        return {"state": TrialState.PRUNED, "values": [value.value], "intermediate_values": seen}
     value = value.score if isinstance(value, Unreached) else value
     if not math.isfinite(value):
         return {"state": TrialState.FAIL}
-    return {"state": TrialState.COMPLETE, "value": value}
+    return {"state": TrialState.COMPLETE, "values": [value, *cost]}
 
 
 def planned_configurations(study: Study, model: str) -> int:

@@ -25,6 +25,8 @@ class SearchSampler(Part):
     """Whether it lays out every point of a grid; Optuna only keeps the account then."""
     learns: ClassVar[bool] = False
     """Whether later points depend on the values of earlier ones, a generation at a time."""
+    takes_costs: ClassVar[bool] = True
+    """Whether it can look for a small cost beside a good metric."""
 
     @abstractmethod
     def of_optuna(self, seed: int) -> BaseSampler:
@@ -108,6 +110,7 @@ class CovarianceMatrixAdaptation(SearchSampler):
     """CMA-ES, for ranges; values of lists are drawn independently."""
 
     learns: ClassVar[bool] = True
+    takes_costs: ClassVar[bool] = False
 
     def of_optuna(self, seed: int) -> BaseSampler:
         """Optuna's sampler of that name."""

@@ -81,6 +81,9 @@ class Search(Section):
     """How many runs each configuration gets; the median of the metric over them decides."""
     direction: Literal["minimize", "maximize"] = "minimize"
     """Whether a small or a large value of the metric is good."""
+    cost: Literal["operations", "parameters"] | None = None
+    """What else is to be small: the updates' floating point operations (an estimate) or the number
+    of parameters. The best are then those that no other one beats in both."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of the sampler and of every configuration's first run; the others have the next."""
     share_shape: Annotated[int, Field(ge=1, le=1024)] = 1
@@ -95,6 +98,13 @@ class Search(Section):
             raise Wrong(("runs",), f"found null, allowed with {self.sampler}: a whole number")
         if self.seeds > 1 and sampler.learns and self.generation == "async":
             raise Wrong(("seeds",), f"found {self.seeds}, allowed with generation async: 1")
+        if self.cost and not sampler.takes_costs:
+            takers = ", ".join(name for name in SAMPLERS.names() if SAMPLERS[name].takes_costs)
+            message = f"found {self.cost!r}, allowed with the samplers {takers}"
+            raise Wrong(("cost",), message)
+        if self.cost and self.pruner.kind != "none":
+            message = f"found {self.cost!r}, allowed with pruner {self.pruner.kind}: null"
+            raise Wrong(("cost",), message)
         if isinstance(self.pruner, SeedPruner) and self.seeds <= self.pruner.waves(self.seeds)[0]:
             kind, first = self.pruner.kind, self.pruner.waves(MAX_GRID)[0]
             message = f"found {self.seeds}, allowed with pruner {kind}: more than {first}"
