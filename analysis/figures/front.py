@@ -12,10 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from analysis.figures.saved import Drawn, save
 from analysis.figures.style import DPI, colours, name_of, turns
 
-CAPTION = (
-    "Every configuration of the search that has a number; both axes logarithmic where all values "
-    "are above zero. The line joins those that no other one of the model beats in both."
-)
+CAPTION = "Every configuration of the search that has a number. The line joins those that no other one of the model beats in both."
 MARKS = "os^Dv"  # one for each time the colours are used up
 
 
@@ -30,7 +27,8 @@ def draw_front(
     drawn = table[table["value"].notna() & (2 * table["unreached"] < table["seeds"])]
     if drawn.empty:
         return None
-    return save("front", "Metric against cost", CAPTION, folder, partial(_draw, drawn, metric, cost, pair))
+    canvas = partial(_draw, drawn, metric, cost, pair)
+    return save("front", "Metric against cost", CAPTION, folder, canvas)
 
 
 def _draw(drawn: pd.DataFrame, metric: str, cost: str, pair: Sequence[str]) -> Canvas:
@@ -45,9 +43,9 @@ def _draw(drawn: pd.DataFrame, metric: str, cost: str, pair: Sequence[str]) -> C
         axes.plot(points["cost"], points["value"], mark, color=color, alpha=0.35, mew=0, ms=4.5)
         axes.step(front["cost"], front["value"], color=color, lw=1.0, where="post")
         axes.plot(front["cost"], front["value"], mark, color=color, ms=5.5, label=name_of(model))
-    for axis, values in ((axes.xaxis, drawn["cost"]), (axes.yaxis, drawn["value"])):
-        if (values > 0).all():
-            axis.set_scale("log")  # type: ignore[attr-defined]
+    axes.set_xscale("log")
+    if (drawn["value"] > 0).all():
+        axes.set_yscale("log")
     axes.set_xlabel(cost)
     axes.set_ylabel(metric)
     canvas.legend(loc="outside right upper")
