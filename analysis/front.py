@@ -15,8 +15,9 @@ from analysis.ranking import ranking
 def with_costs(data: StudyData, metric: Metric, costs: Mapping[str, float]) -> pd.DataFrame:
     """The table of `ranking` with two more columns, `cost` and `front`.
 
-    `costs` are by run id, `front` says whether no other one of the model beats it in both. A configuration without a number, or that never reached the metric's
-    level in most of its runs, is not on the front.
+    `costs` are by run id, `front` says whether no other one of the model beats it in both. A
+    configuration without a number, or that never reached the metric's level in most of its runs, is
+    not on the front.
     """
     table = ranking(data, metric)
     table["cost"] = table["run_id"].map(dict(costs)).astype(float)
