@@ -13,8 +13,8 @@ from analysis.figures.saved import Drawn, save
 from analysis.figures.style import DPI, colours, name_of, turns
 
 CAPTION = (
-    "Every configuration of the search that has a number. The line joins those that no other one of "
-    "the model beats in both."
+    "Every configuration of the search that has a number. The line joins those that no other "
+    "one of the model beats in both."
 )
 MARKS = "os^Dv"  # one for each time the colours are used up
 
