@@ -126,8 +126,8 @@ def section(result: Result) -> str:
     return f"""\
 The heat equation on 9 x 9 x 9 points, 1 500 updates; width, depth, boundary weight and learning
 rate searched with TPE in three generations, {RUNS} runs for each search: so many configurations of
-one seed, or a third as many of three. The best is judged on {JUDGED} seeds that no search used: does
-the mean squared error come down to {LEVEL:g}?
+one seed, or a third as many of three. The best is judged on {JUDGED} seeds that no search used:
+does the mean squared error come down to {LEVEL:g}?
 
 {markdown_table(summary(result["rows"]), columns)}"""
 
