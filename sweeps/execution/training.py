@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from functools import partial
 from math import ceil
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT_EVERY = 300.0
 """Seconds of training between two checkpoints: what a worker's death costs at most."""
 
-NEWS_EVERY = 2.0
+NEWS_EVERY = 1.0
 """Seconds between two notes of how far a pack has come."""
 
 
@@ -195,7 +195,8 @@ class _News:
         self.trained = 0
         self._file = file
         self._runs, self._work = len(runs), sum(flops(run.configuration) for run in runs)
-        self._next = time.monotonic() + NEWS_EVERY
+        self._models = Counter(run.model for run in runs)
+        self._next = time.monotonic()
 
     def tell(self, members: int, step: int, steps: int) -> None:
         """So many runs, which train together, have made so many of their steps."""
@@ -205,6 +206,7 @@ class _News:
         self._next = time.monotonic() + NEWS_EVERY
         note = {
             "runs": self._runs,
+            "models": self._models,
             "flops": self._work,
             "step": self.trained * steps + members * step,
             "steps": self._runs * steps,
