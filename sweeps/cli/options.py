@@ -10,13 +10,17 @@ import typer
 RUNS = Path("runs")
 
 
-def _studies(ctx: typer.Context, incomplete: str) -> list[str]:
+def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
     """What a shell may complete a study's name to."""
     from sweeps.store.locate import studies_in
     from sweeps.study.study_file import shipped_studies
 
     files = [str(file) for file in Path().glob("*.yaml")]
-    names = [*shipped_studies(), *studies_in(Path(ctx.params.get("runs_dir") or RUNS)), *files]
+    names = [
+        *shipped_studies(),
+        *studies_in(Path(ctx.params.get("runs_dir") or RUNS)),
+        *files,
+    ]
     return sorted({name for name in names if name.startswith(incomplete)})
 
 
@@ -25,7 +29,7 @@ StudyName = Annotated[
     typer.Argument(
         metavar="STUDY",
         help="A study file, a shipped study, or one that has run.",
-        autocompletion=_studies,
+        autocompletion=complete_study,
     ),
 ]
 Overrides = Annotated[

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
-from sweeps.cli.command import app, load
-from sweeps.cli.options import RUNS, Plugins, Port, RunsDir, StoreAt, StudyName, TrackingUri
+from sweeps.cli.command import app, load, print_json
+from sweeps.cli.options import (
+    RUNS,
+    AsJson,
+    Plugins,
+    Port,
+    RunsDir,
+    StoreAt,
+    StudyName,
+    TrackingUri,
+    complete_study,
+)
 
 
 @app.command()
@@ -28,6 +39,68 @@ def report(
     found, folder = study_that_ran(study, runs_dir, store)
     page = write_report_of(found, folder, missing={}, animated=animate)
     typer.echo(f"report: {page}")
+
+
+@app.command()
+def compare(
+    studies: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STUDY...",
+            help="Two studies or more that ran: names, files, or folders RUNS/STUDY elsewhere.",
+            autocompletion=complete_study,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="The page. [default: RUNS/comparisons/A+B.html]"),
+    ] = None,
+    runs_dir: RunsDir = RUNS,
+    store: StoreAt = None,
+    as_json: AsJson = False,
+    plugins: Plugins = None,
+) -> None:
+    """Put studies beside each other: the models that all of them have, plateaus, final values."""
+    load(plugins)
+    from sweeps.display.comparing import comparison_of_studies, page_of, show_comparison
+
+    comparison = comparison_of_studies(studies, runs_dir, store)
+    page = comparison.write(page_of(comparison, runs_dir, output))
+    if as_json:
+        print_json({**comparison.found.to_json(), "page": str(page)})
+        return
+    from rich.console import Console
+
+    show_comparison(comparison, Console(highlight=False))
+    typer.echo(f"page: {page}")
+
+
+@app.command()
+def export(
+    study: StudyName,
+    to: Annotated[
+        Literal["csv", "parquet", "json"], typer.Option(help="The format of both files.")
+    ],
+    curves: Annotated[
+        Literal["thinned", "whole"],
+        typer.Option(help="About 200 steps of each run, or every step."),
+    ] = "thinned",
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where to put them. [default: export in the study]"),
+    ] = None,
+    runs_dir: RunsDir = RUNS,
+    store: StoreAt = None,
+    plugins: Plugins = None,
+) -> None:
+    """Write a table of the runs and a table of their curves, for other programs."""
+    load(plugins)
+    from sweeps.display.exporting import export_study
+    from sweeps.store.locate import study_that_ran
+
+    found, folder = study_that_ran(study, runs_dir, store)
+    for file in export_study(found, folder, output, to, curves):
+        typer.echo(f"{file.stem}: {file}")
 
 
 @app.command()
