@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from sweeps.cli.command import app, load, print_json
-from sweeps.cli.options import AsJson, Family, Plugins
+from sweeps.cli.options import RUNS, AsJson, Family, Plugins, RunsDir, StoreAt
+from sweeps.errors import StudyError
 
 
 @app.command(name="list")
-def list_(family: Family, as_json: AsJson = False, plugins: Plugins = None) -> None:
-    """What a study file can name."""
+def list_(
+    family: Family,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME|STUDY",
+            help="One of the family, in detail; for metrics a study.",
+        ),
+    ] = None,
+    runs_dir: RunsDir = RUNS,
+    store: StoreAt = None,
+    as_json: AsJson = False,
+    plugins: Plugins = None,
+) -> None:
+    """What a study file can name, one of these in detail, or what a study's runs record."""
     load(plugins)
+    from sweeps.display.catalogue import METRICS, STUDIES
+
+    if family == METRICS:
+        _list_metrics(name, runs_dir, store, as_json=as_json)
+    elif family == STUDIES and name:
+        from sweeps.study.study_file import text_of
+
+        typer.echo(text_of(name), nl=False)
+    elif name:
+        _list_one(family, name, as_json=as_json)
+    else:
+        _list_all(family, as_json=as_json)
+
+
+def _list_all(family: str, *, as_json: bool) -> None:
     from sweeps.display.catalogue import known
 
     parts = known(family)
@@ -20,3 +53,29 @@ def list_(family: Family, as_json: AsJson = False, plugins: Plugins = None) -> N
         return
     for name, words in parts.items():
         typer.echo(f"{name:{max(map(len, parts))}}  {words}")
+
+
+def _list_one(family: str, name: str, *, as_json: bool) -> None:
+    from sweeps.display.part import in_lines, part_named
+
+    part = part_named(family, name)
+    if as_json:
+        print_json(asdict(part))
+        return
+    for line in in_lines(part):
+        typer.echo(line)
+
+
+def _list_metrics(study: str | None, runs_dir: Path, store: str | None, *, as_json: bool) -> None:
+    from sweeps.display.metrics import in_lines, metrics_of
+    from sweeps.store.locate import study_to_run
+
+    if study is None:
+        raise StudyError("list metrics: of which study? pinn-sweep list metrics STUDY")
+    found = study_to_run(study, [], runs_dir, store)
+    metrics = metrics_of(found)
+    if as_json:
+        print_json([asdict(metric) for metric in metrics])
+        return
+    for line in in_lines(metrics, len(found.models)):
+        typer.echo(line)

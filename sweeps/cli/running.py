@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -32,6 +33,38 @@ def demo(
 ) -> None:
     """A whole study in a few minutes: search, rerun over seeds, plateaus, report."""
     run("demo", overrides, runs_dir, tracking_uri, address, store)
+
+
+@app.command()
+def plan(
+    study: StudyName,
+    overrides: Overrides = None,
+    slots: Annotated[
+        int | None,
+        typer.Option(min=1, help="Packs at a time. [default: as this machine has room for]"),
+    ] = None,
+    runs_dir: RunsDir = RUNS,
+    store: StoreAt = None,
+    as_json: AsJson = False,
+    plugins: Plugins = None,
+) -> None:
+    """Say what a study would take: time, memory, space, money; some packs are trained a little."""
+    load(plugins)
+    from rich.console import Console
+
+    from sweeps.execution.estimate import plan_study
+    from sweeps.execution.machines import pack_slots, this_machine
+    from sweeps.store.locate import study_to_run
+
+    found = study_to_run(study, overrides or [], runs_dir, store)
+    room = pack_slots(found.resources, [this_machine(with_gpus=found.resources.gpus > 0)])
+    with Console(stderr=True).status("looking ahead") as shown:
+        estimate = plan_study(found, slots or sum(room), shown.update)
+    if as_json:
+        print_json(asdict(estimate))
+        return
+    typer.echo(f"{found.name}: {estimate.size_in_words}")
+    typer.echo(estimate.time_in_words)
 
 
 @app.command()

@@ -110,7 +110,7 @@ def _table(found: StudiesCompared) -> Table:
             Text(f"{model_name(model.name)}: {quantity.words}"),
             middle[0],
             Text(further if len(others) == 1 else f"{test.study} {further}"),
-            f"{test.kind} {ratio_in_words(test.verdict)}".replace("[", r"\["),
+            Text(compared),
             number(test.verdict.corrected),
         )
     return table
