@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pinn_core.configuration import Configuration
 from pinn_core.objectives.terms import FIT, RESIDUAL
 from pinn_core.probes import Column
-from pinn_core.records.trajectory import CONFLICT, LANDSCAPE, columns, landscape_columns
+from pinn_core.records.trajectory import CONFLICT, LANDSCAPE, landscape_columns
 from pinn_core.training.cadences import cadences, recorded_columns, recorded_every
 
 

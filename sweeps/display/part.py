@@ -84,7 +84,7 @@ def in_lines(part: PartShown) -> Iterator[str]:
         yield ""
         rows: list[tuple[str, ...]] = [("field", "default", "unit", "takes")]
         rows += [
-            (each.name, _shown(each.default), each.unit or "-", each.takes) for each in part.fields
+            (each.name, shown(each.default), each.unit or "-", each.takes) for each in part.fields
         ]
         yield from _aligned(rows)
     yield ""
@@ -98,7 +98,7 @@ def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def _shown(default: Any) -> str:  # noqa: ANN401
+def shown(default: Any) -> str:  # noqa: ANN401
     """As a study file has it."""
     if default is None or isinstance(default, bool):
         return {None: "null", True: "true", False: "false"}[default]
