@@ -42,7 +42,7 @@ def export(
 
     `analysis.tables` says what is in them. JSON is an array with an object for each row.
     Both files appear together, or none does. Raises FileExistsError for one that is there already,
-    and ValueError where the rule's curve was not recorded.
+    NotADirectoryError, and ValueError where the rule's curve was not recorded.
     """
     folder = Path(folder)
     files = Exported(folder / f"runs.{to}", folder / f"curves.{to}")
@@ -68,6 +68,9 @@ def export(
 
 
 def _refuse_existing(files: Sequence[Path]) -> None:
+    folder = files[0].parent
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is not a folder")
     for file in files:
         if file.exists():
             raise FileExistsError(f"{file} is there already")

@@ -145,6 +145,10 @@ class _Measured:
     about: pd.DataFrame
     table: pd.DataFrame
 
+    def knows(self, quantity: str) -> bool:
+        """Whether any run has the quantity."""
+        return quantity in self.table and bool(self.table[quantity].notna().any())
+
     def setting(self, key: str) -> str:
         """The values of a key, as text."""
         values = self.about.get(key, [None])
@@ -173,9 +177,9 @@ def compare_studies(reads: Sequence[StudyRead]) -> StudiesCompared:
         raise NothingInCommon(_nothing_in_common(reads, there))
     rule = reads[0].rule
     measured = {
-        model: [
-            _measured(read, runs, model, rule) for read, runs in zip(reads, chosen, strict=True)
-        ]
+        model: _aligned(
+            [_measured(read, runs, model, rule) for read, runs in zip(reads, chosen, strict=True)]
+        )
         for model in common
     }
     metrics = dict.fromkeys([*(read.metric for read in reads), ERROR])
@@ -184,7 +188,7 @@ def compare_studies(reads: Sequence[StudyRead]) -> StudiesCompared:
         (model, name, read.label): (side, sides[0])
         for model, sides in measured.items()
         for name in names
-        if all(name in side.table for side in sides)
+        if all(side.knows(name) for side in sides)
         for read, side in zip(reads[1:], sides[1:], strict=True)
     }
     judged = _judged({key: _test(key[1], *both, len(asked)) for key, both in asked.items()})
@@ -228,20 +232,27 @@ def _nothing_in_common(reads: Sequence[StudyRead], there: Sequence[Sequence[str]
 
 def _measured(read: StudyRead, runs: Sequence[str], model: str, rule: PlateauRule) -> _Measured:
     about = read.data.runs.loc[[run for run in runs if read.data.runs.at[run, "model"] == model]]
-    return _Measured(about, _with_diverged(per_run(read.data, rule, about.index), about))
+    return _Measured(about, per_run(read.data, rule, about.index))
 
 
-def _with_diverged(table: pd.DataFrame, about: pd.DataFrame) -> pd.DataFrame:
-    """The table in which the final losses and errors of runs that diverged are infinite."""
-    diverged = about[ENDS[0]].notna()
-    finals = [str(name) for name in table if str(name).startswith(FINALS)]
-    return table.assign(**{name: table[name].mask(diverged, inf) for name in finals})
+def _aligned(sides: Sequence[_Measured]) -> list[_Measured]:
+    """The tables with the same columns; final losses and errors of diverged runs are infinite."""
+    names = list(dict.fromkeys(str(name) for side in sides for name in side.table))
+    finals = [name for name in names if name.startswith(FINALS)]
+    aligned = []
+    for side in sides:
+        table, diverged = side.table.reindex(columns=names), side.about[ENDS[0]].notna()
+        recorded = [name for name in finals if diverged.all() or table[name].notna().any()]
+        infinite = {name: table[name].astype(float).mask(diverged, inf) for name in recorded}
+        aligned.append(_Measured(side.about, table.assign(**infinite)))
+    return aligned
 
 
 def _common_model(
     name: str, sides: Sequence[_Measured], judged: Mapping[Key, Against]
 ) -> CommonModel:
-    everywhere = set.intersection(*(set(map(str, side.table)) for side in sides))
+    names = map(str, sides[0].table)
+    everywhere = [each for each in names if all(side.knows(each) for side in sides)]
     tested = dict.fromkeys(quantity for model, quantity, _ in judged if model == name)
     finals = sorted(each for each in everywhere if each.startswith(FINALS))
     shown = [each for each in ("plateau.start", *finals, WORK) if each in everywhere]

@@ -20,7 +20,7 @@ from analysis.studies import (
     pairs_needed,
 )
 from analysis.verdicts import ratio_in_words
-from analysis.wording import NONE, count, model_name, number
+from analysis.wording import count, model_name, number
 
 MOST = 3
 """Differences that the first sentence tells."""
@@ -60,12 +60,12 @@ def headline(found: StudiesCompared) -> str:
         )
     told = "; ".join(_told(*each) for each in shown[:MOST])
     more = f"; and {len(shown) - MOST} more" if len(shown) > MOST else ""
-    return f"{compared}. Against {first}: {told}{more}."
+    return f"{compared}. Compared with {first}: {told}{more}."
 
 
 def _told(model: CommonModel, quantity: Quantity, test: Against) -> str:
     return (
-        f"{model_name(model.name)}: {quantity.words} is {test.outcome} in {test.study}, "
+        f"{model_name(model.name)}, {quantity.words}: {test.outcome} in {test.study}, "
         f"{test.kind} {ratio_in_words(test.verdict)}"
     )
 
@@ -94,22 +94,26 @@ def _how(found: StudiesCompared) -> str:
 
 
 def difference_rows(found: StudiesCompared) -> Rows:
-    """A row for each test."""
-    cells = [
-        (
-            model_name(model.name),
-            quantity.words,
-            quantity.cells[0].words,
-            f"{test.study}: {quantity.cells[found.studies.index(test.study)].words}",
-            f"{test.kind} {ratio_in_words(test.verdict)}",
-            f"{test.pairs} pairs" if test.pairs else test.verdict.text.partition(",")[0],
-            NONE if test.verdict.corrected is None else number(test.verdict.corrected),
-            test.outcome,
+    """A row for each test: medians, the ratio or difference, p and what it decides."""
+    first, *others = found.studies
+    cells = []
+    for model, quantity, test in found.tests:
+        middle = [cell.words.partition(" [")[0] for cell in quantity.cells]
+        further = middle[found.studies.index(test.study)]
+        sign = "" if test.kind == "ratio" else "difference "
+        cells.append(
+            (
+                f"{model_name(model.name)}: {quantity.words}",
+                middle[0],
+                further if len(others) == 1 else f"{test.study} {further}",
+                f"{sign}{ratio_in_words(test.verdict)}",
+                number(test.verdict.corrected),
+                test.outcome,
+                f"{test.pairs} pairs" if test.pairs else test.verdict.text.partition(",")[0],
+            )
         )
-        for model, quantity, test in found.tests
-    ]
-    header = ("model", "quantity", found.studies[0], "further study", "compared", "by", "p (Holm)")
-    return Rows((*header, "it is"), cells)
+    further_study = others[0] if len(others) == 1 else "further study"
+    return Rows(("", first, further_study, "ratio", "p", "it is", "by"), cells)
 
 
 def _model(model: CommonModel, studies: Sequence[str]) -> dict[str, Any]:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from analysis.studies import StudiesCompared, StudyRead
 
 
+SHOWN = 5
+"""Columns of the page's table of differences that fit on a screen of 80."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Studies beside each other, as they were read and as they compare."""
@@ -49,8 +53,8 @@ def comparison_of_studies(
     """
     from analysis.studies import compare_studies
 
-    reads = _read(sources, runs_dir, store)
     try:
+        reads = _read(sources, runs_dir, store)
         return Comparison(tuple(reads), compare_studies(reads))
     except (TrajectoryError, ValueError) as error:
         raise StudyError(f"compare {' '.join(sources)}: {error}") from None
@@ -86,33 +90,22 @@ def _table(found: StudiesCompared) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from analysis.verdicts import ratio_in_words
-    from analysis.wording import model_name, number
+    from analysis.report.studies import difference_rows
 
     table = Table(
         title="Medians over seeds",
-        caption="ratio or difference to the first study, with its 95 % interval; p by Holm",
+        caption="ratio (or difference) to the first study, with its 95 % interval; p by Holm",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         padding=(0, 1, 0, 0),
         title_justify="left",
         caption_justify="left",
     )
-    first, *others = found.studies
-    for title in ("", first, others[0] if len(others) == 1 else "other", "compared", "p"):
+    rows = difference_rows(found)
+    for title in rows.header[:SHOWN]:
         table.add_column(Text(title), overflow="fold", justify="right" if title else "left")
-    for model, quantity, test in found.tests:
-        middle = [cell.words.partition(" [")[0] for cell in quantity.cells]
-        sign = "" if test.kind == "ratio" else "difference "
-        compared = f"{sign}{ratio_in_words(test.verdict)}"
-        further = middle[found.studies.index(test.study)]
-        table.add_row(
-            Text(f"{model_name(model.name)}: {quantity.words}"),
-            middle[0],
-            Text(further if len(others) == 1 else f"{test.study} {further}"),
-            Text(compared),
-            number(test.verdict.corrected),
-        )
+    for cells in rows.cells:
+        table.add_row(*map(Text, cells[:SHOWN]))
     return table
 
 

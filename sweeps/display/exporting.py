@@ -34,7 +34,7 @@ def export_study(
         raise StudyError(
             f"{error}; nothing was written: remove it, or say with --output where else"
         ) from None
-    except NotADirectoryError:
-        raise StudyError(f"{where} is not a folder; nothing was written") from None
+    except NotADirectoryError as error:
+        raise StudyError(f"{error}; nothing was written") from None
     except (TrajectoryError, ValueError) as error:
         raise StudyError(f"study {study.name!r}: {error}") from None
