@@ -16,6 +16,7 @@ from sweeps.display.exporting import export_study
 from sweeps.execution.estimate import Estimate, plan_study
 from sweeps.execution.launch import run_study
 from sweeps.execution.machines import pack_slots, this_machine
+from sweeps.execution.sizing import sizes
 from sweeps.store.folder import StudyFolder
 from sweeps.store.locate import study_that_ran
 from sweeps.study.plugins import load_plugins
@@ -90,7 +91,7 @@ def plan(
     """
     found = load_study(study, overrides) if isinstance(study, str) else study
     room = pack_slots(found.resources, [this_machine(with_gpus=found.resources.gpus > 0)])
-    return plan_study(found, slots or sum(room), lambda _: None)
+    return plan_study(found, sizes(found), slots or sum(room), lambda _: None)
 
 
 def compare(

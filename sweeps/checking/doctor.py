@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -89,11 +90,17 @@ def size(study: Study, machines: Sequence[Machine], home: str) -> Check:
         return Check(name, str(error), False)
 
 
-def duration(study: Study, slots: int) -> Check:
-    """How long the study takes, as far as this machine was measured."""
-    name = f"time of {study.name}"
-    estimate = known_estimate(study, sizes(study), slots)
-    return Check(name, estimate.time_in_words if estimate else not_known(study), True)
+def duration(
+    study: Study,
+    machines: Sequence[Machine],
+    slots_on: Callable[[Resources, Sequence[Machine]], list[int]] = pack_slots,
+) -> Iterator[Check]:
+    """How long the study takes, as far as this machine was measured; nothing without room."""
+    with suppress(StudyError):
+        slots = sum(slots_on(study.resources, machines))
+        estimate = known_estimate(study, sizes(study), slots)
+        found = estimate.time_in_words if estimate else not_known(study)
+        yield Check(f"time of {study.name}", found, True)
 
 
 def attempt(name: str, action: Callable[[], None], advice: str = "") -> Check:

@@ -120,7 +120,7 @@ def doctor(
     """
     from itertools import chain
 
-    from sweeps.checking.doctor import examine, room, size
+    from sweeps.checking.doctor import duration, examine, room, size
     from sweeps.checking.doctor_cluster import examine_cluster
     from sweeps.execution.machines import this_machine
     from sweeps.store.address import below
@@ -135,7 +135,8 @@ def doctor(
     if address:
         further = examine_cluster(address, root, found)
     elif found:
-        further = iter([room(found, machines), size(found, machines, below(root, found.name))])
+        sized = size(found, machines, below(root, found.name))
+        further = chain([room(found, machines), sized], duration(found, machines))
     else:
         further = iter(())
     checks = []

@@ -54,12 +54,16 @@ def plan(
 
     from sweeps.execution.estimate import plan_study
     from sweeps.execution.machines import pack_slots, this_machine
+    from sweeps.execution.sizing import refuse_too_large
+    from sweeps.store.address import below
     from sweeps.store.locate import study_to_run
 
     found = study_to_run(study, overrides or [], runs_dir, store)
-    room = pack_slots(found.resources, [this_machine(with_gpus=found.resources.gpus > 0)])
+    machines = [this_machine(with_gpus=found.resources.gpus > 0)]
+    room = pack_slots(found.resources, machines)
+    models = refuse_too_large(found, machines, below(store or str(runs_dir.absolute()), found.name))
     with Console(stderr=True).status("looking ahead") as shown:
-        estimate = plan_study(found, slots or sum(room), shown.update)
+        estimate = plan_study(found, models, slots or sum(room), shown.update)
     if as_json:
         print_json(asdict(estimate))
         return

@@ -10,8 +10,9 @@ from statistics import median
 from analysis.wording import count
 from pinn_core.training.footprint import member_needs
 from sweeps.display.tally import in_words
+from sweeps.execution.machines import this_machine
 from sweeps.execution.measuring import chosen, measure
-from sweeps.execution.sizing import Size, shown, sizes
+from sweeps.execution.sizing import Size, shown
 from sweeps.execution.speed import Speeds, keep_speeds, kind_of, load_speeds
 from sweeps.search.ahead import Ahead, look_ahead
 from sweeps.study.plan import PackPlan
@@ -84,10 +85,13 @@ class Estimate:
         )
 
 
-def plan_study(study: Study, slots: int, say: Callable[[str], None]) -> Estimate:
+def plan_study(
+    study: Study, models: Sequence[Size], slots: int, say: Callable[[str], None]
+) -> Estimate:
     """Measure short trainings of a study's packs on this machine, and estimate the whole.
 
-    ``slots`` packs are trained at a time; so many processes measure, as far as there are cores.
+    ``models`` are the study's sizes. ``slots`` packs are trained at a time; so many processes
+    measure, as far as there are cores.
     What was measured is kept for commands to come.
     """
     ahead = look_ahead(study, slots)
@@ -96,14 +100,14 @@ def plan_study(study: Study, slots: int, say: Callable[[str], None]) -> Estimate
     resources = study.resources
     measured = measure(
         packs,
-        processes_of(resources, slots),
+        side_by_side(resources, slots),
         "cuda" if resources.gpus else "cpu",
         max(1, int(resources.cpus)),
         [plugin.to_dict() for plugin in loaded_for(study.plugins)],
     )
     place = place_of(resources, slots)
     keep_speeds(load_speeds(place).with_(measured), place)
-    return _estimate(study, sizes(study), ahead, Speeds({}).with_(measured), slots)
+    return _estimate(study, models, ahead, Speeds({}).with_(measured), slots)
 
 
 def known_estimate(study: Study, models: Sequence[Size], slots: int) -> Estimate | None:
@@ -122,18 +126,17 @@ def not_known(study: Study) -> str:
     return f"how long it takes was never measured here: pinn-sweep plan {study.name} does"
 
 
-def processes_of(resources: Resources, slots: int) -> int:
-    """How many processes measure side by side: as many as will train on this machine."""
-    from sweeps.execution.machines import pack_slots, this_machine
-
-    return min(slots, max(pack_slots(resources, [this_machine(with_gpus=resources.gpus > 0)])))
+def side_by_side(resources: Resources, slots: int) -> int:
+    """How many of the packs train at a time on this machine: so many processes measure."""
+    cores = this_machine(with_gpus=False).cpus
+    return max(1, min(slots, math.floor(cores / resources.cpus)))
 
 
 def place_of(resources: Resources, slots: int) -> str:
     """How packs are trained: measurements hold for one such place."""
     device = "cuda" if resources.gpus else "cpu"
-    side_by_side = processes_of(resources, slots)
-    return f"{device} {max(1, int(resources.cpus))} threads {side_by_side} side by side"
+    threads, processes = max(1, int(resources.cpus)), side_by_side(resources, slots)
+    return f"{device} {threads} threads {processes} side by side"
 
 
 def _estimate(
