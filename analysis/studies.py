@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import ceil, inf, log2
+from math import ceil, inf, log2, nan
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,15 @@ from analysis import estimates
 from analysis.censored import Lengths, ratio_of_lengths
 from analysis.estimates import LEVEL, SEEDS, Estimate
 from analysis.load import ENDS, StudyData
-from analysis.ranking import Direction, compared_runs
+from analysis.metric import FINAL, Metric, Reached, Unreached
+from analysis.ranking import LAST_LOSS, compared_runs, reached_of
 from analysis.rules import PlateauRule
 from analysis.statistics import LENGTH, compare_difference, compare_ratio, per_run
 from analysis.tables import KEPT, is_setting
 from analysis.verdicts import Measured, Range, Verdict, decide, finite, span_in_words
 from analysis.wording import NONE
 
-ERROR = "error/relative_l2"
+ERROR = Metric.read("error/relative_l2")
 WORK = "final.work/evaluations"
 FINALS = ("final.loss/", "final.error/")
 ALIKE = ("network.", "inputs.", "problem.kind")
@@ -47,8 +48,7 @@ class StudyRead:
     label: str
     data: StudyData
     rule: PlateauRule
-    metric: str = "loss/regression"
-    direction: Direction = "minimize"
+    metric: Metric = LAST_LOSS
 
 
 @dataclass(frozen=True)
@@ -140,14 +140,23 @@ class NothingInCommon(ValueError):
 
 @dataclass(frozen=True)
 class _Measured:
-    """A model's compared runs in one study, and the table of their quantities."""
+    """A model's compared runs in one study, and the table of their quantities.
+
+    ``bounds`` tells of some quantities in which runs they are lower bounds.
+    """
 
     about: pd.DataFrame
     table: pd.DataFrame
+    bounds: Mapping[str, pd.Series[bool]]
 
     def knows(self, quantity: str) -> bool:
         """Whether any run has the quantity."""
         return quantity in self.table and bool(self.table[quantity].notna().any())
+
+    def lengths(self, quantity: str) -> Lengths:
+        """The values of a quantity, and which of them are bounds."""
+        values = self.table[quantity]
+        return Lengths.of(values, self.bounds.get(quantity, values != values))
 
     def setting(self, key: str) -> str:
         """The values of a key, as text."""
@@ -170,20 +179,23 @@ def compare_studies(reads: Sequence[StudyRead]) -> StudiesCompared:
 
     Raises NothingInCommon, and ValueError where the rule's curve was not recorded.
     """
-    chosen = [compared_runs(read.data, read.metric, read.direction) for read in reads]
+    chosen = [compared_runs(read.data, read.metric) for read in reads]
     there = [_models(read, runs) for read, runs in zip(reads, chosen, strict=True)]
     common = [model for model in there[0] if all(model in models for models in there[1:])]
     if not common:
         raise NothingInCommon(_nothing_in_common(reads, there))
     rule = reads[0].rule
+    metrics = {quantity_of(metric): metric for metric in (*(read.metric for read in reads), ERROR)}
     measured = {
         model: _aligned(
-            [_measured(read, runs, model, rule) for read, runs in zip(reads, chosen, strict=True)]
+            [
+                _measured(read, runs, model, rule, metrics)
+                for read, runs in zip(reads, chosen, strict=True)
+            ]
         )
         for model in common
     }
-    metrics = dict.fromkeys([*(read.metric for read in reads), ERROR])
-    names = [LENGTH, *(f"final.{metric}" for metric in metrics)]
+    names = [LENGTH, *metrics]
     asked = {
         (model, name, read.label): (side, sides[0])
         for model, sides in measured.items()
@@ -230,9 +242,50 @@ def _nothing_in_common(reads: Sequence[StudyRead], there: Sequence[Sequence[str]
     return f"no model is in all of these studies: {listed}"
 
 
-def _measured(read: StudyRead, runs: Sequence[str], model: str, rule: PlateauRule) -> _Measured:
+def quantity_of(metric: Metric) -> str:
+    """What a metric is called among the quantities.
+
+    >>> quantity_of(Metric.read("loss/total")), quantity_of(Metric.read("best(loss/total)"))
+    ('final.loss/total', 'best(loss/total)')
+    """
+    return f"final.{metric.column}" if metric.kind == FINAL else str(metric)
+
+
+def _measured(
+    read: StudyRead,
+    runs: Sequence[str],
+    model: str,
+    rule: PlateauRule,
+    metrics: Mapping[str, Metric],
+) -> _Measured:
     about = read.data.runs.loc[[run for run in runs if read.data.runs.at[run, "model"] == model]]
-    return _Measured(about, per_run(read.data, rule, about.index))
+    table = per_run(read.data, rule, about.index)
+    bounds = {LENGTH: table["plateau.censored"] == 1}
+    for name, metric in metrics.items():
+        if metric.kind != FINAL:
+            table[name], bounds[name] = _reached(read.data, about, metric)
+    return _Measured(about, table, bounds)
+
+
+def _reached(
+    data: StudyData, about: pd.DataFrame, metric: Metric
+) -> tuple[pd.Series[float], pd.Series[bool]]:
+    """A metric's numbers, and which are lower bounds; a run that diverged never gets there."""
+    numbers, bounds = [], []
+    for run_id, diverged in about[ENDS[0]].notna().items():
+        found = None if diverged else _number(data, str(run_id), metric)
+        bounds.append(isinstance(found, Unreached))
+        known = found.at_least if isinstance(found, Unreached) else found
+        numbers.append(inf if diverged and not metric.maximize else nan if known is None else known)
+    return pd.Series(numbers, about.index, dtype=float), pd.Series(bounds, about.index)
+
+
+def _number(data: StudyData, run_id: str, metric: Metric) -> Reached:
+    """What a run reached; None also where its column was not recorded."""
+    try:
+        return reached_of(data, run_id, metric)
+    except ValueError:
+        return None
 
 
 def _aligned(sides: Sequence[_Measured]) -> list[_Measured]:
@@ -244,7 +297,7 @@ def _aligned(sides: Sequence[_Measured]) -> list[_Measured]:
         table, diverged = side.table.reindex(columns=names), side.about[ENDS[0]].notna()
         recorded = [name for name in finals if diverged.all() or table[name].notna().any()]
         infinite = {name: table[name].astype(float).mask(diverged, inf) for name in recorded}
-        aligned.append(_Measured(side.about, table.assign(**infinite)))
+        aligned.append(_Measured(side.about, table.assign(**infinite), side.bounds))
     return aligned
 
 
@@ -267,7 +320,7 @@ def _common_model(
         tuple(
             Quantity(
                 quantity,
-                WORDS.get(quantity, quantity.replace(".", " ", 1)),
+                WORDS.get(quantity, quantity.replace("final.", "final ")),
                 tuple(_cell(quantity, side) for side in sides),
                 tuple(test for key, test in judged.items() if key[:2] == (name, quantity)),
             )
@@ -287,17 +340,11 @@ def _cell(name: str, side: _Measured) -> Cell:
     values = side.table[name].dropna()
     if values.empty:
         return Cell(NONE, np.nan, 0, 0)
-    lengths = _lengths(name, side)
+    lengths = side.lengths(name)
     median, interval = lengths.median(), lengths.span() if len(values) >= SEEDS else None
     words = "∞" if median.value == inf else str(median)
     unknown = int(lengths.censored.sum()) + int(np.isinf(values).sum())
     return Cell(words + span_in_words(interval), median.value, len(values), unknown)
-
-
-def _lengths(name: str, side: _Measured) -> Lengths:
-    """A quantity's values; lengths of plateaus that were never left are bounds."""
-    bounds = side.table["plateau.censored"] * (name == LENGTH)
-    return Lengths.of(side.table[name], bounds)
 
 
 def _test(name: str, other: _Measured, first: _Measured, tests: int) -> _Test:
@@ -306,9 +353,9 @@ def _test(name: str, other: _Measured, first: _Measured, tests: int) -> _Test:
     values = [side.table[name].dropna() for side in (other, first)]
     if any(of_study.empty for of_study in values):
         return _Test(None, "ratio", "no run has a value")
-    bounds = name == LENGTH and any(side.table["plateau.censored"].any() for side in (other, first))
+    bounds = any(side.lengths(name).censored.any() for side in (other, first))
     kind = "ratio" if all((of_study > 0).all() for of_study in values) else "difference"
-    if bounds or (name == LENGTH and kind == "difference"):
+    if bounds or (name == LENGTH and kind == "difference"):  # a length of 0 is no plateau
         return _of_medians(name, other, first)
     if shared and kind == "ratio":
         pairs = _pairs(name, shared, other, first)
@@ -329,7 +376,7 @@ def _test(name: str, other: _Measured, first: _Measured, tests: int) -> _Test:
 
 def _of_medians(name: str, other: _Measured, first: _Measured) -> _Test:
     """The ratio of medians, where some values are bounds, infinite, or lengths of 0."""
-    estimate = ratio_of_lengths(_lengths(name, other), _lengths(name, first))
+    estimate = ratio_of_lengths(other.lengths(name), first.lengths(name))
     return _Test(estimate, "ratio", "of medians, by order statistics")
 
 
@@ -363,11 +410,16 @@ def _notes(reads: Sequence[StudyRead]) -> Iterator[str]:
                 f"{read.label} reads plateaus by another rule; here those of all studies are read "
                 f"by that of {first.label}."
             )
-        if (read.metric, read.direction) != (first.metric, first.direction):
+        if best_by(read.metric) != best_by(first.metric):
             yield (
-                f"The best configurations were chosen by {first.metric} ({first.direction}) in "
-                f"{first.label} and by {read.metric} ({read.direction}) in {read.label}."
+                f"The best configurations were chosen by {best_by(first.metric)} in {first.label} "
+                f"and by {best_by(read.metric)} in {read.label}."
             )
+
+
+def best_by(metric: Metric) -> str:
+    """A metric, and which of its values are good."""
+    return f"{'large' if metric.maximize else 'small'} {metric}"
 
 
 def _text(value: object) -> str:

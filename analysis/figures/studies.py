@@ -24,14 +24,14 @@ BAND = (0.1, 0.9)
 CAPTION = (
     "A line of panels for each model. Left: the length of each run's plateau in steps, a triangle "
     "where the run never left it or diverged on it (a lower bound), with the median of all. "
-    "Middle: the last value of {metric}; runs that diverged have none. Right: {curve}, the median "
+    "Middle: the last value of {column}; runs that diverged have none. Right: {curve}, the median "
     "over runs at each step and the middle 80 % of them."
 )
 
 
 def draw_studies(found: StudiesCompared, reads: Sequence[StudyRead], folder: Path) -> Drawn:
     """Draw `studies.png` and `studies.pdf` into the folder."""
-    caption = CAPTION.format(metric=reads[0].metric, curve=found.rule.curve)
+    caption = CAPTION.format(column=reads[0].metric.column, curve=found.rule.curve)
     if len(found.models) > MOST:
         caption += f" The first {MOST} of {len(found.models)} models."
     return save("studies", "Runs of each study", caption, folder, partial(_draw, found, reads))
@@ -77,9 +77,9 @@ def _finals(
     reads: Sequence[StudyRead],
     palette: Mapping[str, str],
 ) -> None:
-    metric, positive = reads[0].metric, True
+    column, positive = reads[0].metric.column, True
     for place, (study, runs) in enumerate(curves.items()):
-        last = [float(run[metric].iloc[-1]) for run in runs if metric in run]
+        last = [float(run[column].iloc[-1]) for run in runs if column in run]
         values = [value for value in last if np.isfinite(value)]
         positive &= all(value > 0 for value in values)
         axes.plot(place + _aside(len(values)), values, "o", **_dot(palette[study]))
@@ -87,7 +87,7 @@ def _finals(
             _median(axes, place, values, palette[study])
     if positive:
         axes.set_yscale("log")
-    axes.set_ylabel(f"final {metric}")
+    axes.set_ylabel(f"final {column}")
     _studies_axis(axes, list(curves))
 
 

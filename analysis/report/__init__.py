@@ -20,8 +20,9 @@ from analysis.figures.animation import animate
 from analysis.figures.fields import draw_fields
 from analysis.figures.outcomes import draw_outcomes
 from analysis.load import StudyData
+from analysis.metric import Metric
 from analysis.outcomes import outcomes, wrong_json
-from analysis.ranking import Direction, compared_runs
+from analysis.ranking import LAST_LOSS, compared_runs
 from analysis.remedies import Remedies, compare_remedies
 from analysis.report import compared, endings, findings, setting
 from analysis.report.citations import citations
@@ -39,8 +40,7 @@ def write_report(
     directory: str | Path,
     rule: PlateauRule | None = None,
     *,
-    metric: str = "loss/regression",
-    direction: Direction = "minimize",
+    metric: Metric = LAST_LOSS,
     missing: Mapping[str, str] | None = None,
     expected: Sequence[Expectation] = (),
     baseline: str | None = None,
@@ -49,8 +49,9 @@ def write_report(
 ) -> Path:
     """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
 
-    `expected` are published numbers and thresholds to be judged, `baseline` the model that the
-    others are compared with as remedies, `wrong_solution` what counts as a low loss with one.
+    `metric` is what the search went by, `expected` are published numbers and thresholds to be
+    judged, `baseline` the model that the others are compared with as remedies, `wrong_solution`
+    what counts as a low loss with one.
     With `animated` the solutions are drawn at every stored step, too (figures/*.gif).
     `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
     written beside and renamed, so that a reader never sees half of it. Returns its path.
@@ -58,7 +59,7 @@ def write_report(
     rule, wrong = rule or PlateauRule(), wrong_solution or WrongSolutionRule()
     folder, figures = Path(directory), Path(directory, "figures")
     figures.mkdir(parents=True, exist_ok=True)
-    runs = compared_runs(data, metric, direction)
+    runs = compared_runs(data, metric)
     judged = judge_expected(data, rule, expected)
     remedies = compare_remedies(data, rule, runs, baseline) if baseline else None
     contrast = contrast_of(data.runs.loc[runs], baseline)
@@ -73,7 +74,6 @@ def write_report(
         runs,
         models_of(contrast),
         metric=metric,
-        direction=direction,
         baseline=baseline,
     )
     page = PAGE.get_template("template.html.j2").render(
@@ -82,7 +82,7 @@ def write_report(
         headline=compared.headline(table, contrast, judged, remedies),
         expected=compared.expected_rows(judged),
         settings=compared.by_setting(data, rule),
-        best=findings.best(data, metric, direction),
+        best=findings.best(data, metric),
         missing=missing or {},
         solutions=solutions,
         animations=animate(solutions.shown, figures) if animated else {},

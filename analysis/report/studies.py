@@ -17,6 +17,7 @@ from analysis.studies import (
     Quantity,
     StudiesCompared,
     StudyRead,
+    best_by,
     pairs_needed,
 )
 from analysis.verdicts import ratio_in_words
@@ -149,7 +150,7 @@ def _about(reads: Sequence[StudyRead]) -> Rows:
         (
             read.label,
             str(len(read.data.runs)),
-            f"{read.metric} ({read.direction})",
+            best_by(read.metric),
             one_or_all(read.data.runs["device"]),
             one_or_all(read.data.runs.get("environment.processor", [])),
             one_or_all(read.data.runs.get("environment.pinn-sweeps", [])),

@@ -126,8 +126,7 @@ def _read(sources: Sequence[str], runs_dir: Path, store: str | None) -> list[Stu
             label,
             data_of(study, folder),
             study.analysis.plateau,
-            study.search.metric,
-            study.search.direction,
+            study.metric,
         )
         for label, (study, folder) in zip(labels, located, strict=True)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from pinn_core.training.operations import flops
-from sweeps.display.tally import Tally, Training, in_brackets, in_words, seconds_left
+from sweeps.display.tally import (
+    Counted,
+    Tally,
+    Training,
+    in_brackets,
+    in_words,
+    reached_in_words,
+    seconds_left,
+)
 from sweeps.search.selection import Selection
 from sweeps.store.results import Outcome, Pruned
 from sweeps.study.plan import PackPlan, Run
@@ -59,10 +67,10 @@ class Progress:
     ) -> None:
         self._live.stop()
 
-    def begin(self, stage: str, totals: Mapping[str, int], selection: Selection) -> None:
-        """A stage starts, with so many runs of each model; ``selection`` knows the best so far."""
+    def begin(self, stage: str, sources: Sequence[Counted], selection: Selection) -> None:
+        """A stage starts, with the runs of these; ``selection`` knows the best so far."""
         self._stage, self._selection = stage, selection
-        self._tallies = {model: Tally(total) for model, total in totals.items()}
+        self._tallies = {source.model: Tally(source) for source in sources}
         self._asked, self._flops, self._flops_done = 0, 0.0, 0.0
         self._began = self._spoke = time.monotonic()
 
@@ -115,21 +123,23 @@ class Progress:
         return f"{self._stage} {run.model} {tally.settled}/{tally.total} {run.run_id[:8]}"
 
     def _reached(self, value: Outcome) -> str:
-        if value is None:
-            return "diverged"
         if isinstance(value, Pruned):
             return f"stopped at step {value.step}, {self._metric} {value.value:.4g}"
-        return f"{self._metric} {value:.4g}"
+        return "diverged" if value is None else f"{self._metric} {reached_in_words(value)}"
 
     def _compared(self, run: Run) -> str:
         best = self._selection.best(run.model) if self._selection else None
         if best is None:
             return ""
-        return ", the best so far" if best[1] == run else f", best {best[0]:.4g}"
+        if best[1] == run:
+            return ", the best so far"
+        return f", best {reached_in_words(best[0])}"
 
     def _best(self, model: str) -> str:
         best = self._selection.best(model) if self._selection else None
-        return f"{best[0]:.4g}{in_brackets(best[1].varied)}" if best else "none yet"
+        if best is None:
+            return "none yet"
+        return f"{reached_in_words(best[0])}{in_brackets(best[1].varied)}"
 
     def _summary(self) -> str:
         """Counts of all models, rate, time left and what is being waited for."""

@@ -7,13 +7,24 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+from analysis.metric import Reached, Unreached
+
+
+class Counted(Protocol):
+    """Where the runs of one model come from."""
+
+    model: str
+    total: int
+    """How many they are, as far as is known; fewer where a search gives configurations up."""
 
 
 @dataclass
 class Tally:
     """The runs of one model in one stage."""
 
-    total: int
+    source: Counted
     found: int = 0
     """Committed before this command."""
     finished: int = 0
@@ -22,6 +33,11 @@ class Tally:
     pruned: int = 0
     """Stopped early by this command."""
     failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many runs there are to be."""
+        return self.source.total
 
     @property
     def settled(self) -> int:
@@ -69,6 +85,19 @@ def in_words(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def reached_in_words(reached: Reached) -> str:
+    """What a run reached by the metric.
+
+    >>> reached_in_words(0.012345), reached_in_words(Unreached(1000.0, 1500.0))
+    ('0.01234', 'not reached, >= 1000')
+    """
+    if reached is None:
+        return "diverged"
+    if isinstance(reached, Unreached):
+        return f"not reached, >= {reached.at_least:.4g}"
+    return f"{reached:.4g}"
 
 
 def setting(varied: Mapping[str, object]) -> str:

@@ -37,7 +37,7 @@ UNKNOWN = 1.0
 
 
 GLANCE = 400
-"""Runs of each search that are looked at where a study is about to start."""
+"""Configurations of each search that are looked at where a study is about to start."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from sweeps.execution.pruning import pruning_of
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.faults import reach
 from sweeps.store.observed import load_observations
-from sweeps.store.results import Outcome, final_value
+from sweeps.store.results import Outcome, outcome_of
 from sweeps.store.store import Store
 from sweeps.study.plan import PackPlan, Run
 
@@ -55,7 +55,7 @@ def train_pack(pack: PackPlan, context: WorkerContext) -> dict[str, Outcome]:
     held = [run.run_id for run in pack.runs if run.run_id in store]
     missing = [run for run in pack.runs if run.run_id not in held]
     values: dict[str, Outcome] = {
-        run_id: final_value(store.read(run_id), context.metric) for run_id in held
+        run_id: outcome_of(store.read(run_id), context.judged_by) for run_id in held
     }
     if missing:
         _load_observations(missing, store)
@@ -82,7 +82,7 @@ def _train(
             part = waiting.popleft()
             started, clock = time.time(), time.perf_counter()
             checkpointing = _checkpointing(part, context)
-            pruning = pruning_of(part, store, context.pruner, context.metric, context.direction)
+            pruning = pruning_of(part, store, context.pruner, context.judged_by)
             trajectories = _train_together(part, context, checkpointing, pruning, news)
             if trajectories is None:
                 waiting.extendleft(reversed(_parts(part, ceil(len(part) / 2))))
@@ -91,8 +91,8 @@ def _train(
             _commit(part, trajectories, store, context, started, seconds / len(part))
             checkpointing.clear()
             news.trained += len(part)
-            finals = [final_value(trajectory, context.metric) for trajectory in trajectories]
-            values |= zip((run.run_id for run in part), finals, strict=True)
+            reached = [outcome_of(trajectory, context.judged_by) for trajectory in trajectories]
+            values |= zip((run.run_id for run in part), reached, strict=True)
     finally:
         news.end()
     return values

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pinn_core.training.operations import flops
-from sweeps.search.search import ModelSearch, planned_total
+from sweeps.search.search import ModelSearch, planned_configurations
 from sweeps.study.plan import PackPlan, Run, make_packs, rerun_of, rerun_runs
 from sweeps.study.study import Study
 
 MOST = 2_000
-"""Runs of each search that are looked at; of a larger one so many stand for all."""
+"""Configurations of each search that are looked at; of a larger one so many stand for all."""
 
 
 @dataclass(frozen=True)
@@ -43,33 +43,27 @@ class Ahead:
 def look_ahead(study: Study, slots: int, most: int = MOST) -> Ahead:
     """The packs of a study that begins, with so many at a time. Trains nothing.
 
-    At most so many runs of each search are looked at. A learning sampler draws at random here, for
-    it learns from nothing; so do its first draws.
+    At most so many configurations of each search are looked at. A learning sampler draws at random
+    here, for it learns from nothing; so do its first draws.
     """
-    total = sum(planned_total(study, name) for name, model in study.models.items() if model.space)
-    shown = _thinned(study, most)
-    searches = {
-        name: ModelSearch(shown, name) for name, model in study.models.items() if model.space
-    }
+    searched = [name for name, model in study.models.items() if model.space]
+    configurations = {name: planned_configurations(study, name) for name in searched}
+    shown = study
+    if max(configurations.values(), default=0) > most:
+        search = study.search.model_copy(update={"runs": most})
+        shown = study.model_copy(update={"search": search})
+    searches = {name: ModelSearch(shown, name) for name in searched}
     drawn: dict[str, list[Run]] = {name: [] for name in searches}
     rounds = []
     while runs := [run for name in searches for run in _asked(searches[name], drawn[name])]:
         rounds.append(tuple(make_packs(runs, study.resources, slots)))
     if any(search.asynchronous for search in searches.values()):
         rounds = [tuple(pack for packs in rounds for pack in packs)]  # nothing waits
-    asked = sum(map(len, drawn.values()))
+    asked, total = sum(map(len, drawn.values())), sum(configurations.values())
     mean, cheapest, dearest = (_reruns(study, drawn, part, slots) for part in (0.5, 0.0, 1.0))
-    return Ahead(tuple(rounds), mean, cheapest, dearest, total / asked if asked else 1.0)
-
-
-def _thinned(study: Study, most: int) -> Study:
-    """The study with at most so many runs of each search."""
-    search = study.search
-    if all(
-        planned_total(study, name) <= most for name, model in study.models.items() if model.space
-    ):
-        return study
-    return study.model_copy(update={"search": search.model_copy(update={"runs": most})})
+    return Ahead(
+        tuple(rounds), mean, cheapest, dearest, total * study.search.seeds / asked if asked else 1.0
+    )
 
 
 def _asked(search: ModelSearch, drawn: list[Run]) -> list[Run]:
@@ -86,7 +80,8 @@ def _reruns(
     """The packs of the reruns if the best are configurations of cost: 0 least, 1 most, 0.5 mean."""
     runs = []
     for model in study.models:
-        chosen = _chosen(drawn.get(model, []), rerun_of(study, model).top, part)
+        first = [run for run in drawn.get(model, []) if run.seed == study.search.seed]
+        chosen = _chosen(first, rerun_of(study, model).top, part)
         runs += rerun_runs(study, model, chosen)
     return tuple(make_packs(runs, study.resources, slots))
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from analysis.load import StudyData
+from analysis.metric import Metric
 from analysis.report.studies import headline, unequal_budgets, write_studies
 from analysis.rules import PlateauRule
 from analysis.statistics import LENGTH
@@ -149,7 +150,7 @@ def test_unequal_budgets_and_other_rules_are_said(study: Study) -> None:
     ]
     reads = [
         StudyRead("a", data, PlateauRule()),
-        StudyRead("b", data, PlateauRule(drop=0.3), metric="error/relative_l2"),
+        StudyRead("b", data, PlateauRule(drop=0.3), metric=Metric.read("error/relative_l2")),
     ]
     by_rule, by_metric = compare_studies(reads).notes
     assert "by that of a" in by_rule
@@ -173,6 +174,20 @@ def test_the_page_needs_nothing_else_and_escapes_names(study: Study, tmp_path: P
     assert text.count("data:image/png;base64,") == 1
     assert [file.name for file in page.parent.iterdir()] == ["page.html"]
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_metric_with_a_level_is_compared_and_may_be_a_bound(study: Study) -> None:
+    data = study("pinn", seeds=6)
+    metric = Metric.read("steps_to(loss/regression, 0.01)")
+    reads = [
+        StudyRead("a", data, PlateauRule(), metric),
+        StudyRead("b", scaled(data, 40.0), PlateauRule(), metric),
+    ]
+    found = compare_studies(reads)
+    (quantity,) = [each for each in found.models[0].quantities if each.name == str(metric)]
+    assert quantity.words == "steps_to(loss/regression, 0.01)"
+    assert quantity.cells[0].unknown < quantity.cells[1].unknown
+    assert "medians" in about(found, "pinn", str(metric)).verdict.text
 
 
 def test_infinite_medians_are_shown(study: Study) -> None:

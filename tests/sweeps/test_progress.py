@@ -12,6 +12,7 @@ from rich.console import Console
 from sweeps.display import progress as progress_module
 from sweeps.display.progress import Progress
 from sweeps.display.tally import Training, in_words, seconds_left, setting
+from sweeps.execution.stage import Listed
 from sweeps.search.selection import Selection
 from sweeps.study.plan import Run, make_packs, model_points, search_run
 from sweeps.study.study import Study
@@ -34,7 +35,7 @@ def watched(study: Study, runs: list[Run], console: Console, news: Path) -> Prog
     progress.waiting = lambda: 2
     selection = Selection(study)
     with progress:
-        progress.begin("search", {"pinn": 4, "regression": 2}, selection)
+        progress.begin("search", [Listed("pinn", runs), Listed("regression", runs[:2])], selection)
         progress.asked(runs)
         for run, value in zip(runs[:3], [0.5, 0.25, None], strict=True):
             selection.offer(run, value)
