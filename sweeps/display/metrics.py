@@ -18,7 +18,7 @@ NO_LAST = ("update/norm", "update/cosine")
 class Metric:
     """A column: its meaning, after how many steps it comes again, and the models that record it.
 
-    ``decides`` says whether it may be ``search.metric``: a number that is in every last row.
+    ``decides`` says whether its last value may be ``search.metric``: it is in every last row.
     """
 
     name: str
@@ -59,4 +59,4 @@ def in_lines(metrics: list[Metric], models: int) -> Iterator[str]:
         often = "every step" if metric.every == 1 else f"every {metric.every}"
         few = f" [{', '.join(metric.models)}]" if len(metric.models) < models else ""
         yield f"{mark} {metric.name:{width}}  {often:10}  {metric.meaning}{few}"
-    yield "* may be search.metric: the last row of every run has it"
+    yield "* the last value may be search.metric: every run has it"
