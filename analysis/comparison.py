@@ -65,6 +65,15 @@ class Row:
     cells: dict[tuple[str, str], str]
     test: str
 
+    @property
+    def shown(self) -> list[str]:
+        """The parts of which any model has a number."""
+        return [
+            part
+            for part in PARTS
+            if any(cell != NONE for (_, of), cell in self.cells.items() if of == part)
+        ]
+
 
 @dataclass(frozen=True)
 class ComparisonTable:

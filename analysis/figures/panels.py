@@ -16,6 +16,8 @@ from analysis.figures.style import PLATEAU, name_of
 BINS = 32  # at most
 HALF = 0.4  # half the width of a distribution, models being 1 apart
 POINTS = 500  # at most, of a faint curve
+SHORT = 12  # letters of a name that is set level
+MANY = 9  # models, beyond which names are upright
 MEDIAN = 21  # steps of a running median
 
 
@@ -78,11 +80,15 @@ def distribution_panel(
             _dots(axes, place, values, palette[model])
         else:
             _mirrored_histogram(axes, place, values, palette[model], log=quantity.log)
-    names = [name_of(model) for model in models]
-    if len(names) < 3:
+    names = [name_of(model, 32) for model in models]
+    if len(names) < 3 and max(map(len, names)) <= SHORT:
         axes.set_xticks(range(len(names)), names)
     else:
-        axes.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
+        angle = 30 if len(names) <= MANY else 90
+        va = "baseline" if angle == 30 else "center"
+        axes.set_xticks(
+            range(len(names)), names, rotation=angle, ha="right", va=va, rotation_mode="anchor"
+        )
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.grid(visible=False, axis="x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import count, cycle
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from analysis.wording import model_name
@@ -67,6 +68,5 @@ def turns(models: Iterable[str], pair: Sequence[str] = ()) -> dict[str, int]:
 
 
 def name_of(model: str, most: int = 16) -> str:
-    """The model's name in a figure: shortened, and with each $ escaped."""
-    name = model_name(model)
-    return (name if len(name) <= most else f"{name[: most - 1]}…").replace("$", r"\$")
+    """The model's name in a figure, in lines of at most so many letters, with each $ escaped."""
+    return "\n".join(wrap(model_name(model), most)).replace("$", r"\$")

@@ -86,7 +86,8 @@ def lengths_by_seed(table: pd.DataFrame, rule: PlateauRule) -> Rows:
         (str(seed), *(plateaus.get((model, seed), NONE) for model in models))
         for seed in sorted(table["seed"].unique())
     ]
-    return Rows(("seed", *(f"{model_name(model)} (steps)" for model in models)), cells)
+    rows = Rows(("seed", *(f"{model_name(model)} (steps)" for model in models)), cells)
+    return rows.turned("seed") if len(models) > max(FEW, len(cells)) else rows
 
 
 def _plateau(start: int | None, length: int, censored: bool) -> str:

@@ -78,6 +78,12 @@ class Search(Section):
         return self
 
 
+def _none_or_two(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(keys)) not in (0, 2) or len(keys) > 2:
+        raise ValueError(f"must be two different keys of a space, found {len(keys)}")
+    return keys
+
+
 class Analysis(Section):
     """How trajectories are read; not part of a run's identity."""
 
@@ -89,6 +95,10 @@ class Analysis(Section):
     """What counts as a low loss with a wrong solution."""
     baseline: str | None = None
     """The model that all others are compared with, as remedies; null: no such comparison."""
+    phase_diagram: Annotated[
+        tuple[str, ...], Field(strict=False), AfterValidator(_none_or_two)
+    ] = ()
+    """The two hyperparameters of the phase diagram; empty: those that matter most."""
 
 
 LEAST_SHARE = 0.01
@@ -117,6 +127,17 @@ class Resources(Section):
     the nodes that are there have room for."""
 
 
+LONGEST_QUESTION = 200
+"""Letters, so that it is still a title."""
+
+
+def _one_line(question: str) -> str:
+    words = " ".join(question.split())
+    if len(words) > LONGEST_QUESTION:
+        raise ValueError(f"must have at most {LONGEST_QUESTION} letters, found {len(words)}")
+    return words
+
+
 class Study(Section):
     """A validated study; ``load_study`` reads it."""
 
@@ -124,6 +145,8 @@ class Study(Section):
 
     name: Annotated[str, AfterValidator(study_name)]
     """Its folder under the runs directory and its MLflow experiment."""
+    question: Annotated[str, AfterValidator(_one_line)] = ""
+    """What the study is to find out, the title of its report; part of no run's identity."""
     plugins: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Python files beside this one, or modules, with parts of one's own."""
     base: SharedBase

@@ -180,6 +180,25 @@ def test_expected_numbers_are_part_of_no_runs_identity(tmp_path: Path) -> None:
     assert load_study(str(file)) == study
 
 
+def test_the_question_is_part_of_no_runs_identity(file: Path) -> None:
+    point = {"network.width": 32, "phases.0.learning_rate": 1e-3, "objective.lambda_b": 1}
+    study = load_study(str(file))
+    asked = load_study(
+        str(file),
+        [
+            "question=Which  width?",
+            "analysis.phase_diagram=[network.width, phases.0.learning_rate]",
+        ],
+    )
+    assert asked.question == "Which width?"
+    assert asked.analysis.phase_diagram == ("network.width", "phases.0.learning_rate")
+    assert search_run(asked, "pinn", point).run_id == search_run(study, "pinn", point).run_id
+
+
+def test_every_shipped_study_asks_a_question() -> None:
+    assert [name for name in shipped_studies() if "\nquestion: " not in text_of(name)] == []
+
+
 def test_a_resolved_study_loads_to_itself(file: Path, tmp_path: Path) -> None:
     smaller = [
         (name, ("reduced=true",)) for name in shipped_studies() if "\nreduced:" in text_of(name)
