@@ -110,6 +110,8 @@ class _Measure:
             self._study.add_trial(
                 create_trial(params=params, distributions=distributions, value=0.0)
             )
+        for trial in self._study.get_trials(deepcopy=False):
+            trial.distributions = distributions  # not copies, which take long to compare
 
     def __call__(self, ranks: Values) -> Values:
         """The importances where these are the ranks of the runs; a run without one is left out."""

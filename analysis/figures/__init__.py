@@ -168,7 +168,7 @@ def _block(
             spot = grid[place, 2 * column : 2 * column + 2]
             panel = block.add_subplot(spot, sharex=first, sharey=first)
             trajectory_panel(panel, quantity, curves[model], palette[model])
-            title(panel, model, curves[model][0].line, palette[model])
+            title(panel, model, curves[model][0].line, palette[model], letters=26)
             panel.tick_params(axis="y", which="both", labelleft=column == 0)
             panel.tick_params(axis="x", labelbottom=place == len(lines) - 1)
             panel.set_ylabel("" if column else quantity.label)

@@ -53,11 +53,14 @@ def mark_plateau(axes: Axes, line: Line) -> None:
             axes.axvline(step, color=PLATEAU, linestyle=(0, (4, 2.5)), linewidth=1.0, zorder=4)
 
 
-def title(axes: Axes, model: str, line: Line, colour: str) -> None:
-    """Above a model's column: its name, and the plateau of its bold run in words."""
+def title(axes: Axes, model: str, line: Line, colour: str, letters: int = 16) -> None:
+    """Above a model's column: its name, and the plateau of its bold run in words.
+
+    The name is in lines of at most so many letters.
+    """
     start, left = line.plateau.start, line.plateau.end
     words = "no plateau" if start is None else f"{start} to {left or 'the end'}"
-    axes.set_title(name_of(model), color=colour)
+    axes.set_title(name_of(model, letters), color=colour)
     axes.set_title(words, loc="right", color=PLATEAU, fontsize=7, fontweight="normal")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import count, cycle
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from analysis.wording import model_name
@@ -68,5 +68,14 @@ def turns(models: Iterable[str], pair: Sequence[str] = ()) -> dict[str, int]:
 
 
 def name_of(model: str, most: int = 16) -> str:
-    """The model's name in a figure, in lines of at most so many letters, with each $ escaped."""
-    return "\n".join(wrap(model_name(model), most)).replace("$", r"\$")
+    r"""The model's name in a figure, in lines of at most so many letters, with each $ escaped.
+
+    >>> name_of("gradient_adaptive_per_layer", 24)
+    'gradient_adaptive_per_\nlayer'
+    """
+    lines = [""]
+    for part in re.findall(rf"[^-_]{{1,{most - 1}}}[-_]?|[-_]", model_name(model)):
+        if len(lines[-1]) + len(part) > most:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines).replace("$", r"\$")

@@ -126,7 +126,7 @@ def write_report(
         **_ends(ends, wrong, figures, contrast),
         searches=effects.search_parts(matters, figures),
         importances=effects.importance_rows(matters),
-        runs_of_search=explorer(data, rule, searched, ends),
+        runs_of_search=explorer(data, rule, matters, ends),
         **_curves(data, rule, runs, figures, contrast),
     )
     return _written(page, folder / "index.html")

@@ -13,9 +13,10 @@ from analysis.estimates import LEVEL
 from analysis.figures.effects import draw_effects
 from analysis.figures.saved import Drawn
 from analysis.report.rows import Rows
+from analysis.verdicts import p_in_words
 from analysis.wording import count, model_name, number
 
-DRAWN = 4  # models that have figures; of further ones there is a table
+DRAWN = 3  # models that have figures; of further ones there is a table
 
 
 class SearchPart(NamedTuple):
@@ -64,7 +65,9 @@ def matters_in_words(found: Matters) -> str:
 
 def _importances(target: str, known: Sequence[Importance], runs: int) -> str:
     if not known:
-        few = f"that takes {FEWEST} runs" if runs < FEWEST else "most runs have the worst value"
+        few = (
+            f"that takes {FEWEST} runs" if runs < FEWEST else "too many runs share the worst value"
+        )
         return f"Importances for {target} cannot be told: {few}."
     beyond = [one for one in known if one.beyond_chance]
     if not beyond:
@@ -75,7 +78,7 @@ def _importances(target: str, known: Sequence[Importance], runs: int) -> str:
 
 def share_in_words(one: Importance) -> str:
     """The share with what random halves of the runs give."""
-    return f"{number(one.share)} of all importances [{number(one.low)}, {number(one.high)}]"
+    return f"{one.share:.2g} of all importances [{one.low:.2g}, {one.high:.2g}]"
 
 
 def _survival(found: Matters) -> str:
@@ -86,9 +89,7 @@ def _survival(found: Matters) -> str:
     ]
     if not tested:
         return ""
-    named = ", ".join(
-        f"{key} (p {'< 0.001' if p < 1e-3 else f'= {p:.2g}'})" for key, p in tested if p <= LEVEL
-    )
+    named = ", ".join(f"{key} (p {p_in_words(p)})" for key, p in tested if p <= LEVEL)
     if not named:
         return "How long runs stay on their plateaus differs significantly by no hyperparameter."
     return f"How long runs stay on their plateaus differs significantly by {named}."

@@ -91,6 +91,9 @@
     width: canvas.clientWidth - frame.left - frame.right,
     height: canvas.clientHeight - frame.top - frame.bottom,
   });
+  const EDGES = [-0.14, 1.04]; // of the scatter, in positions: room for runs without a value
+  const framed = (at) => (at - EDGES[0]) / (EDGES[1] - EDGES[0]);
+  const unframed = (part) => EDGES[0] + part * (EDGES[1] - EDGES[0]);
   const tall = { top: 44, bottom: 30 }; // of the parallel coordinates, names above
   const place = (canvas, axis) => {
     const margin = 64;
@@ -168,12 +171,20 @@
     pen.fillText(vertical.name, box.left + 2, 10);
   }
 
+  function inFrame(axis) { // with the ticks where the scatter has them, and one for no value
+    const lacks = axis.positions.includes(Math.fround(NONE)) ? [{ words: axis.none, at: NONE }] : [];
+    return { name: axis.name, ticks: [...lacks, ...axis.ticks].map(({ words, at }) => ({ words, at: framed(at) })) };
+  }
+
   function drawScatter(selected, look) {
     const { pen } = cleared(scatter);
     const box = inside(scatter);
     const [horizontal, vertical] = [axes[across.value], axes[up.value]];
-    drawFrame(pen, box, horizontal, vertical, look);
-    const aside = (axis, run) => axis.positions[run] + (axis.labels ? (((run * 0.618) % 1) - 0.5) * 0.6 / axis.labels.length : 0);
+    drawFrame(pen, box, inFrame(horizontal), inFrame(vertical), look);
+    const aside = (axis, run) => {
+      const at = axis.positions[run];
+      return framed(axis.labels && at >= 0 ? at + (((run * 0.618) % 1) - 0.5) * 0.6 / axis.labels.length : at);
+    };
     for (const wanted of [false, true]) {
       for (let run = 0; run < count; run++) {
         if (selected[run] !== wanted) continue;
@@ -188,7 +199,8 @@
     const [x, y] = [brushes.get(+across.value), brushes.get(+up.value)];
     if (x && y) {
       pen.strokeStyle = look.ink;
-      pen.strokeRect(box.left + x[0] * box.width, box.top + (1 - y[1]) * box.height, (x[1] - x[0]) * box.width, (y[1] - y[0]) * box.height);
+      const [left, right, low, high] = [...x, ...y].map(framed);
+      pen.strokeRect(box.left + left * box.width, box.top + (1 - high) * box.height, (right - left) * box.width, (high - low) * box.height);
     }
   }
 
@@ -285,8 +297,8 @@
 
   brushed(scatter, () => [+across.value, +up.value], ([x, y], from, to, click) => {
     const box = inside(scatter);
-    const right = (event) => within((event.offsetX - box.left) / box.width);
-    const above = (event) => within(1 - (event.offsetY - box.top) / box.height);
+    const right = (event) => within(unframed((event.offsetX - box.left) / box.width));
+    const above = (event) => within(unframed(1 - (event.offsetY - box.top) / box.height));
     if (click) [x, y].forEach((axis) => brushes.delete(axis));
     else {
       brushes.set(x, ordered(right(from), right(to)));

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.effects.axes import axis_of, value_in_words
-from analysis.effects.searched import END, Searched
+from analysis.effects.axes import DECADE, axis_of, value_in_words
+from analysis.effects.matters import Matters
+from analysis.effects.searched import END
 from analysis.load import StudyData
 from analysis.outcomes import ERROR
 from analysis.rules import PlateauRule
@@ -19,23 +20,22 @@ from analysis.wording import model_name
 
 POINTS = 64  # of a curve
 STEPS = 65534  # between the lowest and the highest value of a curve; 0 is none
-DECADE = 10.0  # from the smallest to the largest value, from where on results are logarithmic
 
 
 def explorer(
-    data: StudyData, rule: PlateauRule, found: Sequence[Searched], ends: pd.DataFrame
+    data: StudyData, rule: PlateauRule, found: Sequence[Matters], ends: pd.DataFrame
 ) -> dict[str, Any] | None:
     """The runs of all searches: axes, curves, and where the views begin; None without a search.
 
-    `axes` are what was varied, then results; `curves` are POINTS values of every run, evenly spread
-    from its first to its `last` step.
+    `axes` are what was varied, the most important first, then results; `curves` are POINTS values
+    of every run, evenly spread from its first to its `last` step.
     """
     if not found:
         return None
-    runs = pd.concat([each.runs for each in found])
+    runs = pd.concat([each.searched.runs for each in found])
     varied = dict.fromkeys(axis.key for each in found for axis in each.axes)
     models = data.runs.loc[runs.index, "model"].map(model_name)
-    metric = found[0].metric
+    metric = found[0].searched.metric
     axes = [
         *([_listed("model", models)] if models.nunique() > 1 else []),
         *(_varied(key, data.runs.loc[runs.index, key]) for key in varied),

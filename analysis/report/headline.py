@@ -39,11 +39,11 @@ def headline(
     """
     seen = table[~ended_early(table)]
     sentences = [
-        *([earliest(remedies), shortened(remedies)] if remedies else []),
+        *([earliest(remedies), _others(remedies)] if remedies else []),
         *([_expected(judged)] if judged else []),
         *([] if seen.empty else [_lengths(seen, contrast)]),
         early_ends(table),
-        *map(_most_important, matters[:FEW]),
+        _most_important(matters[:FEW]),
     ]
     return " ".join(filter(None, sentences))
 
@@ -75,6 +75,11 @@ def shortened(remedies: Remedies) -> str:
         if any(getattr(one, quantity).ratio.p is not None for one in candidates):
             words += f"; in {quantity}: {_named(found)}"
     return f"{words}."
+
+
+def _others(remedies: Remedies) -> str:
+    """How many remedies do the same, where there are several."""
+    return shortened(remedies) if len(_candidates(remedies)) > 1 else ""
 
 
 def _candidates(remedies: Remedies) -> list[Remedy]:
@@ -151,14 +156,18 @@ def _range_of_lengths(models: Mapping[Any, pd.DataFrame]) -> str:
     return words
 
 
-def _most_important(found: Matters) -> str:
-    """The hyperparameter that matters most: for how long the plateau lasts, else for the metric."""
-    for target in (END, found.searched.metric):
-        known = [one for one in found.importances.get(target, ()) if one.beyond_chance]
+def _most_important(matters: Sequence[Matters]) -> str:
+    """What matters most in each search: for how long the plateau lasts, else for the metric."""
+    named = []
+    for found in matters:
+        known = [
+            (target, one)
+            for target in (END, found.searched.metric)
+            for one in found.importances.get(target, ())
+            if one.beyond_chance
+        ]
         if known:
-            best = known[0]
-            return (
-                f"Of the search of {model_name(found.searched.model)}: {best.key} matters most for "
-                f"{target} ({share_in_words(best)})."
-            )
-    return ""
+            target, one = known[0]
+            model = model_name(found.searched.model)
+            named.append(f"{model} {one.key} for {target} ({share_in_words(one)})")
+    return f"What matters most in the search: {'; '.join(named)}." if named else ""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.effects.matters import what_matters
 from analysis.effects.searched import searches
 from analysis.load import StudyData
 from analysis.outcomes import outcomes
@@ -29,7 +30,8 @@ def unpacked(study: Callable[..., StudyData]) -> tuple[StudyData, dict[str, Any]
     runs["objective.lambda_b"] = [1.0, 10.0, 1.0, 10.0, *[np.nan] * 4]
     data = replace(data, varied=["network.width", "objective.lambda_b"])
     ends = outcomes(data, WrongSolutionRule())
-    found = searches(data, RULE, ends, "loss/regression", "minimize")
+    searched = searches(data, RULE, ends, "loss/regression", "minimize")
+    found = [what_matters(each) for each in searched]
     made = explorer(data, RULE, found, ends)
     assert made is not None
     return data, made

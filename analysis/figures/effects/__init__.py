@@ -47,7 +47,8 @@ FIGURES = (
         "Effect of each hyperparameter",
         "Every run is a dot. Of a list of values: median (line) and middle half (bar) at each. Of "
         "a range: the running median of the nearest fifth of the runs, and their middle half. "
-        "Dots at the upper edge: runs that diverged, or never left their plateau.",
+        "Triangles at the edge: runs that diverged or never left their plateau, with which medians "
+        "and halves count as the worst.",
         draw_marginals,
     ),
     SearchFigure(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import ceil
 
 import matplotlib as mpl
@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from analysis.effects.axes import Axis
+from analysis.effects.axes import DECADE, Axis
 from analysis.effects.searched import END
 from analysis.figures.style import DPI
 from analysis.wording import number
@@ -27,16 +27,20 @@ def plain(words: str) -> str:
     return words.translate(ESCAPE)
 
 
-def panels(count: int, height: float, across: int = ACROSS) -> tuple[Canvas, Iterator[Axes]]:
-    """A canvas with so many panels, `across` of them side by side, of this height in inches."""
-    across = min(count, across)
-    lines = ceil(count / across)
+def panels(groups: int, count: int, height: float) -> tuple[Canvas, list[list[Axes]]]:
+    """A canvas with groups of so many panels, of this height in inches, and the panels by group.
+
+    Each group begins a new line; its lines are equally long, at most ACROSS panels.
+    """
+    of_group = ceil(count / ACROSS)
+    across = ceil(count / of_group)
+    lines = groups * of_group
     size = max(4.2, 2.9 * across), height * lines
     canvas = Canvas(figsize=size, dpi=DPI, layout="constrained")
-    grid = canvas.subplots(lines, across, squeeze=False).ravel()
-    for spare in grid[count:]:
+    grid = canvas.subplots(lines, across, squeeze=False).reshape(groups, -1)
+    for spare in grid[:, count:].ravel():
         spare.remove()
-    return canvas, iter(grid[:count])
+    return canvas, grid[:, :count].tolist()
 
 
 def name_levels(axes: Axes, names: Sequence[str], *, along: str = "x") -> None:
@@ -71,7 +75,7 @@ def label(target: str) -> str:
 def is_log(values: pd.Series[float]) -> bool:
     """Whether a target is to be seen on a logarithmic axis: positive, and over a factor of 10."""
     known = values[np.isfinite(values)]
-    return len(known) > 0 and known.min() > 0 and known.max() > 10 * known.min()
+    return len(known) > 0 and known.min() > 0 and known.max() > DECADE * known.min()
 
 
 def shades(count: int) -> list[str]:
