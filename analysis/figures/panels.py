@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from math import isqrt
 
 import numpy as np
@@ -16,6 +17,7 @@ from analysis.figures.style import PLATEAU, name_of
 BINS = 32  # at most
 HALF = 0.4  # half the width of a distribution, models being 1 apart
 POINTS = 500  # at most, of a faint curve
+LETTER, LINE = 0.07, 0.14  # inches that a letter is wide, and a line high
 SHORT = 12  # letters of a name that is set level
 MANY = 9  # models, beyond which names are upright
 MEDIAN = 21  # steps of a running median
@@ -83,18 +85,30 @@ def distribution_panel(
             _dots(axes, place, values, palette[model])
         else:
             _mirrored_histogram(axes, place, values, palette[model], log=quantity.log)
-    names = [name_of(model, 32) for model in models]
-    if len(names) < 3 and max(map(len, names)) <= SHORT:
+    names = list(map(name_of, models))
+    if _are_level(names):
         axes.set_xticks(range(len(names)), names)
     else:
-        angle = 30 if len(names) <= MANY else 90
-        va = "baseline" if angle == 30 else "center"
+        angle, va = (30, "baseline") if len(names) <= MANY else (90, "center")
         axes.set_xticks(
             range(len(names)), names, rotation=angle, ha="right", va=va, rotation_mode="anchor"
         )
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.grid(visible=False, axis="x")
+
+
+def _are_level(names: Sequence[str]) -> bool:
+    return len(names) < 3 and max(map(len, names)) <= SHORT
+
+
+def room_for_names(models: Iterable[str]) -> float:
+    """Inches that names take above panels and below distributions beyond one short line."""
+    names = list(map(name_of, models))
+    lines = max(name.count("\n") for name in names)
+    letters = max(len(line) for name in names for line in name.split("\n"))
+    below = 0.0 if _are_level(names) else LETTER * letters * (0.5 if len(names) <= MANY else 1)
+    return LINE * lines + below
 
 
 def _dots(axes: Axes, place: int, values: npt.NDArray[np.float64], colour: str) -> None:

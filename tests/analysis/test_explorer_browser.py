@@ -53,24 +53,29 @@ def selected(page: webdriver.Chrome) -> str:
     return page.find_element(By.ID, "selected").text
 
 
+def show(page: webdriver.Chrome, element: WebElement) -> None:
+    """Scroll there at once, as the page itself does smoothly."""
+    page.execute_script(  # type: ignore[no-untyped-call]
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element
+    )
+
+
 def drag(
     page: webdriver.Chrome, canvas: WebElement, begin: tuple[float, float], end: tuple[float, float]
 ) -> None:
     """Between two places, in parts of the canvas from its upper left corner."""
     width, height = canvas.size["width"], canvas.size["height"]
     (x, y), (right, low) = (((a - 0.5) * width, (b - 0.5) * height) for a, b in (begin, end))
-    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)  # type: ignore[no-untyped-call]
+    show(page, canvas)
     actions = ActionChains(page).move_to_element_with_offset(canvas, int(x), int(y))
     actions.click_and_hold().move_by_offset(int(right - x), int(low - y)).release().perform()
 
 
 def painted(page: webdriver.Chrome, name: str) -> int:
-    """How many pixels of a canvas are not empty."""
-    script = """
-        const canvas = document.getElementById(arguments[0]);
-        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-        return data.filter((value, place) => place % 4 === 3 && value > 0).length"""
-    found: int = page.execute_script(script, name)  # type: ignore[no-untyped-call]
+    """How large the picture of a canvas is, compressed: the more is drawn, the larger."""
+    found: int = page.execute_script(  # type: ignore[no-untyped-call]
+        "return document.getElementById(arguments[0]).toDataURL().length", name
+    )
     return found
 
 
@@ -84,15 +89,18 @@ def test_all_runs_are_drawn_in_all_views(page: webdriver.Chrome) -> None:
 def test_a_drag_along_an_axis_selects_and_a_click_takes_it_away(page: webdriver.Chrome) -> None:
     canvas = page.find_element(By.ID, "coordinates")
     drawn = painted(page, "selected-curves")
+    options = Select(page.find_element(By.ID, "explorer-colour")).options
+    place = [option.text for option in options].index("network.width")
     width = canvas.size["width"]
-    first = 64 / width  # where the first axis stands: the width of the network
-    drag(page, canvas, (first, 0.98), (first, 0.65))  # the lowest third: 16
+    at = (64 + place / (len(options) - 1) * (width - 128)) / width
+    drag(page, canvas, (at, 0.98), (at, 0.65))  # the lowest third: 16
     until(page, lambda: selected(page).startswith(f"{RUNS // 3} of {RUNS} runs selected."))
     until(page, lambda: painted(page, "selected-curves") < drawn)
     rows = page.find_elements(By.CSS_SELECTOR, "#selected-runs tr")
     assert len(rows) == RUNS // 3
-    assert {row.find_elements(By.TAG_NAME, "td")[1].text for row in rows} == {"16"}
-    ActionChains(page).move_to_element_with_offset(canvas, int(64 - width / 2), 0).click().perform()
+    cells = [row.find_elements(By.TAG_NAME, "td")[1 + place].text for row in rows]
+    assert set(cells) == {"16"}
+    drag(page, canvas, (at, 0.5), (at, 0.5))
     until(page, lambda: selected(page).startswith(f"{RUNS} of"))
 
 
@@ -103,7 +111,9 @@ def test_a_rectangle_over_the_dots_selects_in_both_directions(page: webdriver.Ch
     canvas = page.find_element(By.ID, "scatter")
     drag(page, canvas, (0.0, 0.0), (0.55, 0.95))  # the left half, all the way up
     until(page, lambda: 8 <= int(selected(page).split()[0]) <= 16)
-    page.find_element(By.ID, "explorer-clear").click()
+    clear = page.find_element(By.ID, "explorer-clear")
+    show(page, clear)
+    clear.click()
     until(page, lambda: selected(page).startswith(f"{RUNS} of"))
 
 
