@@ -38,8 +38,8 @@ def unequal_budgets(data: StudyData, runs: Sequence[str]) -> list[str]:
 def _evaluations(data: StudyData, run_id: str) -> float:
     """Those of a run up to its last row; null where they were not recorded."""
     recorded = data.columns(run_id, [EVALUATIONS])
-    values = recorded[EVALUATIONS].dropna() if EVALUATIONS in recorded else ()
-    return float(values.iloc[-1]) if len(values) else float("nan")
+    values = recorded[EVALUATIONS].dropna().tolist() if EVALUATIONS in recorded else []
+    return float(values[-1]) if values else float("nan")
 
 
 def _differ(values: pd.Series[float]) -> bool:

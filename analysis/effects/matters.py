@@ -66,7 +66,9 @@ def _ordered(axes: Sequence[Axis], known: Sequence[Importance]) -> tuple[Axis, .
 def _phases(searched: Searched, axes: Sequence[Axis], wanted: Sequence[str]) -> Phases | None:
     named = [axis for key in wanted for axis in axes if axis.key == key]
     shown = named if len(named) == 2 else axes[:2]
-    return phases(*shown, searched.runs["regime"]) if len(shown) == 2 else None
+    if len(shown) < 2:
+        return None
+    return phases(shown[0], shown[1], searched.runs["regime"])
 
 
 def matters_json(found: Matters) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import pandas as pd
 
 from analysis.effects.axes import Axis, by_length_of_names
 
-Values = npt.NDArray[np.float64]
+Values = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def _pair(one: Axis, other: Axis, target: pd.Series[float]) -> Pair:
     )
 
 
-def _grid(cells: pd.Series[float], rows: range, columns: range) -> pd.DataFrame:
+def _grid(cells: pd.Series[Any], rows: range, columns: range) -> pd.DataFrame:
     return cells.unstack().reindex(index=rows, columns=columns)
 
 
@@ -61,7 +62,7 @@ def _interaction(first: pd.Series[int], second: pd.Series[int], ranks: pd.Series
     values = ranks.to_numpy(dtype=float)
     whole = float(((values - values.mean()) ** 2).sum())
     one, other = (pd.get_dummies(each).to_numpy(dtype=float) for each in (first, second))
-    cells = pd.get_dummies(list(zip(first, second, strict=True))).to_numpy(dtype=float)
+    cells = pd.get_dummies(pd.Series(list(zip(first, second, strict=True)))).to_numpy(dtype=float)
     (added, without), (together, within) = (
         _fit(np.hstack([one, other]), values),
         _fit(cells, values),

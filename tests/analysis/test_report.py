@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -81,6 +83,34 @@ def test_it_says_what_was_run_and_what_came_out(page: Page) -> None:
     assert re.search(r"claimed: above 1; p [=<] [\d.]+, corrected", page.text)
     assert "in natural logarithms" in page.text
     assert "network.width" in page.text
+
+
+def test_it_says_what_the_search_tells(report: Path, page: Page) -> None:
+    assert "Which hyperparameters matter" in page.text
+    assert "3 runs of the search. Importances for loss/regression cannot be told" in page.text
+    assert "All runs of the search" in page.text
+    (search,) = json.loads((report.parent / "claims.json").read_text())["searches"]
+    assert (search["model"], search["runs"], search["pruned"]) == ("pinn", 3, 0)
+    assert sum(search["regimes"].values()) == 3
+
+
+def test_its_title_is_the_studys_question(study: Study, tmp_path: Path) -> None:
+    asked = write_report(study("M1", seeds=1), tmp_path, question="Why <so> long?")
+    written = asked.read_text(encoding="utf-8")
+    assert "<h1>Why &lt;so&gt; long?</h1>" in written
+    assert "<title>rest: Why &lt;so&gt; long?</title>" in written
+
+
+def test_unequal_steps_of_compared_models_are_said_in_red(study: Study, tmp_path: Path) -> None:
+    data = study("pinn", "regression", seeds=1)
+    data.runs["steps"] = [300, 200]
+    page = Page(write_report(data, tmp_path))
+    assert "Unequal numbers of steps of training: 300 (PINN), 200 (regression)." in page.text
+
+
+def test_a_report_without_a_search_needs_no_optuna() -> None:
+    script = "import sys, analysis.report; sys.exit('optuna' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_it_says_what_went_wrong(page: Page) -> None:

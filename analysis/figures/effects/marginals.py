@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -39,7 +41,13 @@ def _panel(axes: Axes, axis: Axis, values: pd.Series[float], *, log: bool) -> No
         axes.set_yscale("log")
     size = max(1.2, 3.5 - len(values) / 200)
     places = numbers + _aside(len(numbers)) if axis.levels else numbers
-    dots = {"color": PAIR[0], "markersize": size, "alpha": 0.35, "mew": 0, "rasterized": True}
+    dots: dict[str, Any] = {
+        "color": PAIR[0],
+        "markersize": size,
+        "alpha": 0.35,
+        "mew": 0,
+        "rasterized": True,
+    }
     axes.plot(places[known], values[known], "o", **dots)
     scale(axes, axis)
     low, high = axes.get_ylim()
@@ -52,7 +60,7 @@ def _panel(axes: Axes, axis: Axis, values: pd.Series[float], *, log: bool) -> No
         axes.plot(places[~known], at, "^", transform=where, clip_on=False, **dots)
 
 
-def _aside(count: int) -> npt.NDArray[np.float64]:
+def _aside(count: int) -> npt.NDArray[np.floating[Any]]:
     """Evenly spread in an order that does not follow the runs'."""
     return ASIDE * (2 * ((np.arange(count) * 0.618034) % 1) - 1)
 
@@ -60,7 +68,7 @@ def _aside(count: int) -> npt.NDArray[np.float64]:
 def _summary(axes: Axes, axis: Axis, values: pd.Series[float], ends: tuple[float, float]) -> None:
     """Median and middle half, cut off at the ends of the panel."""
     table = (at_values if axis.levels else running)(axis, values).clip(*ends)
-    lines = {"color": INK, "zorder": 4, "clip_on": False}
+    lines: dict[str, Any] = {"color": INK, "zorder": 4, "clip_on": False}
     if axis.levels:
         axes.vlines(table.index, table["low"], table["high"], linewidth=2.4, alpha=0.7, **lines)
         begin, end = table.index - 0.3, table.index + 0.3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
@@ -52,5 +54,5 @@ def _panel(axes: Axes, pair: Pair, sign: float) -> None:
         if not np.isnan(value):
             dark = np.isfinite(value) and norm(value) <= LIGHT
             words = short(sign * value) if np.isfinite(value) else "never"
-            looks = {"fontsize": 6.5, "color": "white" if dark else "black"}
+            looks: dict[str, Any] = {"fontsize": 6.5, "color": "white" if dark else "black"}
             axes.text(column, row, words, ha="center", va="center", **looks)

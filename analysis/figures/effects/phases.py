@@ -22,7 +22,8 @@ def draw_phases(found: Matters) -> Canvas | None:
     size = 3.6 + 0.75 * len(columns), max(0.9 + 0.45 * len(rows), 0.6 + 0.08 * len(up.key))
     canvas = Canvas(figsize=size, dpi=DPI, layout="constrained")
     axes = canvas.subplots()
-    for (row, column), cell in found.phases.shares.iterrows():
+    for row, column, *_ in found.phases.shares.reset_index().itertuples(index=False):
+        cell = found.phases.shares.loc[(row, column)]
         begin, bottom = column - SIDE / 2, row - SIDE / 2
         for regime in REGIMES:
             width = SIDE * cell[regime]
