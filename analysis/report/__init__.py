@@ -36,6 +36,7 @@ from analysis.report.conflicts import conflict_rows
 from analysis.report.curves import charts
 from analysis.report.explorer import explorer
 from analysis.report.headline import headline
+from analysis.report.unbroken import unbroken
 from analysis.report.unknowns import unknown_rows
 from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
 from analysis.statistics import per_run
@@ -51,6 +52,7 @@ PAGE = Environment(
 )
 PAGE.filters["title_of"] = model_name
 PAGE.filters["base64"] = lambda file: base64.b64encode(file.read_bytes()).decode()
+PAGE.filters["unbroken"] = unbroken
 PAGE.filters["json"] = lambda value: Markup(to_json_plotly(value))  # escapes < and > and /
 
 

@@ -17,6 +17,7 @@ from analysis.verdicts import p_in_words
 from analysis.wording import count, model_name, number
 
 DRAWN = 3  # models that have figures; of further ones there is a table
+ENOUGH = 8  # runs that figures take
 
 
 class SearchPart(NamedTuple):
@@ -33,10 +34,14 @@ def search_parts(found: Sequence[Matters], figures: Path) -> list[SearchPart]:
         SearchPart(
             model_name(each.searched.model),
             matters_in_words(each),
-            draw_effects(each, place, figures) if place <= DRAWN else [],
+            draw_effects(each, place, figures) if place <= DRAWN and _enough(each) else [],
         )
         for place, each in enumerate(found, start=1)
     ]
+
+
+def _enough(found: Matters) -> bool:
+    return len(found.searched.runs) >= ENOUGH
 
 
 def matters_in_words(found: Matters) -> str:
@@ -60,6 +65,8 @@ def matters_in_words(found: Matters) -> str:
             for target, known in found.importances.items()
         ]
     sentences += [each for each in (_survival(found), _regimes(found)) if each]
+    if not _enough(found):
+        sentences.append(f"The figures take {ENOUGH} runs.")
     return " ".join(sentences)
 
 

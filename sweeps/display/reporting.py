@@ -20,7 +20,6 @@ from sweeps.store.blob_store import beside_of, blob_store_at
 from sweeps.store.folder import StudyFolder, write_whole
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotReach, writing
-from sweeps.study.samplers import SAMPLERS
 from sweeps.study.study import Study
 from sweeps.tracking.tracking import Publisher
 
@@ -89,7 +88,7 @@ def _make_report(
         wrong_solution=study.analysis.wrong_solution,
         animated=animated,
         question=study.question,
-        draws_at_random=not SAMPLERS[study.search.sampler].learns,
+        draws_at_random=study.search.draws_at_random,
         phase_keys=study.analysis.phase_diagram,
     )
 

@@ -71,6 +71,15 @@ class Search(Section):
     pruner: Annotated[Pruner, one_of(PRUNERS)] = NoPruner()
     """Which runs of the search stop early by their metric: none, or one of Optuna's pruners."""
 
+    @property
+    def draws_at_random(self) -> bool:
+        """Whether no run is drawn by the values of earlier ones: a single generation knows none."""
+        if not SAMPLERS[self.sampler].learns:
+            return True
+        if self.generation == "async" or self.runs is None:
+            return False
+        return self.runs <= self.generation
+
     @model_validator(mode="after")
     def _samplers_need_runs(self) -> "Search":
         if self.runs is None and not SAMPLERS[self.sampler].enumerates:

@@ -122,7 +122,7 @@ def test_it_says_what_went_wrong(page: Page) -> None:
 
 def test_it_needs_nothing_but_itself(report: Path, page: Page) -> None:
     outside = [link for link in page.links if not link.startswith(("data:", "#"))]
-    assert sum(link.startswith("data:image/png;base64,") for link in page.links) == 8
+    assert sum(link.startswith("data:image/png;base64,") for link in page.links) == 6
     assert sorted(outside) == sorted(
         ["claims.json", *(f"figures/{pdf.name}" for pdf in report.parent.glob("figures/*.pdf"))]
     )
