@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from analysis.load import StudyData
-from analysis.remedies import EVALUATIONS
+from analysis.spent import EVALUATIONS, PRODUCTS, spent
 from analysis.wording import count, model_name, number
 
 ALIKE = 1.1  # ratio of the most to the fewest evaluations, up to which they count as equal
@@ -36,10 +36,11 @@ def unequal_budgets(data: StudyData, runs: Sequence[str]) -> list[str]:
 
 
 def _evaluations(data: StudyData, run_id: str) -> float:
-    """Those of a run up to its last row; null where they were not recorded."""
-    recorded = data.columns(run_id, [EVALUATIONS])
-    values = recorded[EVALUATIONS].dropna().tolist() if EVALUATIONS in recorded else []
-    return float(values[-1]) if values else float("nan")
+    """Those of a run up to its last row, products counted in; null where they were not recorded."""
+    recorded = data.columns(run_id, [EVALUATIONS, PRODUCTS]).dropna(how="all")
+    if recorded.empty:
+        return float("nan")
+    return spent(recorded, int(recorded.index[-1]))["evaluations"]
 
 
 def _differ(values: pd.Series[float]) -> bool:

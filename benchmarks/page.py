@@ -18,7 +18,7 @@ from benchmarks.targets import Target, targets_table
 
 ORDER = (
     *("step", "problems", "packs", "diagnostics", "study", "busy", "driver", "tracking"),
-    *("limits", "faults", "calibration"),
+    *("limits", "faults", "goals", "calibration"),
 )
 ENDS = ("from", "end of")
 ROOT = Path(__file__).resolve().parents[1]

@@ -199,7 +199,7 @@ def verify(
     uri = tracking_uri or default_tracking_uri(runs_dir)
     check_tracking(uri, thoroughly=True)
     trajectories = Store(folder.store)
-    results = Results.sound(trajectories, found.search.metric, folder.passed_over)
+    results = Results.sound(trajectories, found.metric, folder.passed_over)
     planned = planned_ids(found, trajectories, results)
     verification = find_problems(found, trajectories, planned, uri)
     findings = verification.findings

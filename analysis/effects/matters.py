@@ -40,9 +40,14 @@ def what_matters(searched: Searched, phase_keys: Sequence[str] = ()) -> Matters:
         target: importances(searched.axes, values) if searched.draws_at_random else []
         for target, values in targets.items()
     }
-    axes = _ordered(searched.axes, known[searched.metric])
+    axes = _ordered(searched.axes, known[str(searched.metric)])
     survivals = (
-        [survival(axis, searched.runs, tested=searched.draws_at_random) for axis in axes]
+        [
+            survival(
+                axis, searched.runs, searched.configurations if searched.draws_at_random else None
+            )
+            for axis in axes
+        ]
         if END in targets
         else []
     )
@@ -76,6 +81,7 @@ def matters_json(found: Matters) -> dict[str, Any]:
     plain = {
         "model": found.searched.model,
         "runs": len(found.searched.runs),
+        "configurations": len(found.searched.configurations),
         "pruned": found.searched.pruned,
         "draws_at_random": found.searched.draws_at_random,
         "importances": {

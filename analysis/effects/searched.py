@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, nan
 
 import numpy as np
@@ -10,8 +11,9 @@ import pandas as pd
 
 from analysis.effects.axes import Axis, axis_of
 from analysis.load import StudyData, stopped_early
+from analysis.metric import Metric
 from analysis.plateau import Plateau, find_plateau
-from analysis.ranking import Direction, final_value
+from analysis.ranking import metric_value
 from analysis.rules import PlateauRule
 
 REGIMES = ("diverged", "low loss, wrong solution", "never left", "left", "no plateau")
@@ -22,43 +24,66 @@ END = "the end of the plateau"
 
 @dataclass(frozen=True)
 class Searched:
-    """The search runs of one model, without those that a pruner stopped early (`pruned` of them).
+    """The search of one model, without the runs that a pruner stopped early (`pruned` of them).
 
-    `runs` has the index `run_id` and the columns `value` (the search's metric; null for a run that
-    has none, as it diverged), `end` (the first step after the plateau; infinite for a run that
-    never left it or diverged, null where there was no plateau), `last` (the last recorded step) and
-    `regime` (one of REGIMES). `axes` are the keys that took more than one value.
+    `runs` has the index `run_id` and the columns `setting`, `value` (the search's metric; null for
+    a run that has none, as it diverged), `end` (the first step after the plateau; infinite for a
+    run that never left it or diverged, null where there was no plateau), `stays` (how long it is
+    known to stay there: to its last step, of a run that diverged for ever), `last` (the last
+    recorded step) and `regime` (one of REGIMES). `axes` are the keys that took more than one value.
     `draws_at_random` tells that no draw depended on the value of an earlier one: importances and
     tests need that.
     """
 
     model: str
-    metric: str
-    direction: Direction
+    metric: Metric
     runs: pd.DataFrame
     axes: tuple[Axis, ...]
     pruned: int
     draws_at_random: bool
 
+    @cached_property
+    def configurations(self) -> pd.DataFrame:
+        """`value`, `end` and `stays` of every configuration: medians over its seeds.
+
+        A run without a value counts as the worst, and one without a plateau is left out. The index
+        is each one's first run. With one seed for each configuration these are the runs.
+        """
+        worst = -inf if self.metric.maximize else inf
+        runs = self.runs.assign(value=self.runs["value"].fillna(worst), run_id=self.runs.index)
+        found = runs.groupby("setting", sort=False).agg(
+            run_id=("run_id", "first"),
+            value=("value", _median),
+            end=("end", _median),
+            stays=("stays", "max"),
+        )
+        return found.set_index("run_id")
+
     @property
     def targets(self) -> dict[str, pd.Series[float]]:
         """What hyperparameters may matter for, small is good: the metric, the plateau's end.
 
-        A run without a value counts as worse than any that has one. The plateau's end is that of
-        the runs that had a plateau; it is absent if no run left one.
+        Of configurations: infinite where most runs have no value, or never leave their plateau. The
+        plateau's end is that of those that had one; it is absent if no run left one.
         """
-        value = self.runs["value"] if self.direction == "minimize" else -self.runs["value"]
-        found = {self.metric: value.fillna(inf)}
-        end = self.runs["end"].dropna()
+        value = self.configurations["value"]
+        end = self.configurations["end"].dropna()
+        found = {str(self.metric): -value if self.metric.maximize else value}
         return found | ({END: end} if np.isfinite(end).any() else {})
+
+
+def _median(values: pd.Series[float]) -> float:
+    """The median of those that are known, of two in the middle the mean, or infinity."""
+    known = np.sort(values.dropna().to_numpy(dtype=float))
+    middle = known[(len(known) - 1) // 2 : len(known) // 2 + 1]
+    return float(middle.mean()) if len(middle) else nan
 
 
 def searches(
     data: StudyData,
     rule: PlateauRule,
     ends: pd.DataFrame,
-    metric: str,
-    direction: Direction,
+    metric: Metric,
     *,
     draws_at_random: bool = True,
 ) -> list[Searched]:
@@ -77,7 +102,6 @@ def searches(
                 Searched(
                     model=str(model),
                     metric=metric,
-                    direction=direction,
                     runs=_table(data, rule, ends, metric, whole),
                     axes=axes,
                     pruned=len(of_model) - len(whole),
@@ -88,7 +112,7 @@ def searches(
 
 
 def _table(
-    data: StudyData, rule: PlateauRule, ends: pd.DataFrame, metric: str, runs: pd.DataFrame
+    data: StudyData, rule: PlateauRule, ends: pd.DataFrame, metric: Metric, runs: pd.DataFrame
 ) -> pd.DataFrame:
     rows = []
     for run_id, diverged in runs["diverged_at"].notna().items():
@@ -96,13 +120,14 @@ def _table(
         plateau = find_plateau(curve, rule)
         rows.append(
             {
-                "value": final_value(data, str(run_id), metric),
+                "value": metric_value(data, str(run_id), metric),
                 "end": _end(plateau, diverged=diverged),
+                "stays": inf if diverged else float(curve.index[-1]),
                 "last": float(curve.index[-1]),
                 "regime": _regime(plateau, diverged=diverged, wrong=bool(ends.at[run_id, "wrong"])),
             }
         )
-    return pd.DataFrame(rows, index=runs.index)
+    return pd.DataFrame(rows, index=runs.index).assign(setting=runs["setting"])
 
 
 def _end(plateau: Plateau, *, diverged: bool) -> float:

@@ -44,26 +44,32 @@ class Survival:
     p: float | None
 
 
-def survival(axis: Axis, runs: pd.DataFrame, *, tested: bool = True) -> Survival:
-    """The curves of the runs of a table (`end`, `last`) that had a plateau or diverged.
+def survival(axis: Axis, runs: pd.DataFrame, tested: pd.DataFrame | None = None) -> Survival:
+    """The curves of the runs of a table (`end`, `stays`) that had a plateau or diverged.
 
-    Values with fewer than FEWEST runs have no part in the test.
+    `tested` is such a table of what was drawn independently: runs, or of several seeds the
+    configurations' medians. Values with fewer than FEWEST of them have no part in the test.
     """
-    known = runs[runs["end"].notna()]
     levels, names = axis.cut(PARTS)
-    levels = levels.loc[known.index]
-    lengths = {level: lengths_of(known[levels == level]) for level in sorted(set(levels))}
-    groups = [_group(names[level], of_level) for level, of_level in lengths.items()]
-    enough = [of_level for of_level in lengths.values() if len(of_level.values) >= FEWEST]
-    return Survival(axis, groups, log_rank(enough) if tested and len(enough) > 1 else None)
+    groups = [_group(names[level], lengths) for level, lengths in _by_level(levels, runs).items()]
+    if tested is None:
+        return Survival(axis, groups, None)
+    lengths = _by_level(levels, tested).values()
+    enough = [each for each in lengths if len(each.values) >= FEWEST]
+    return Survival(axis, groups, log_rank(enough) if len(enough) > 1 else None)
+
+
+def _by_level(levels: pd.Series[int], runs: pd.DataFrame) -> dict[int, Lengths]:
+    known = runs[runs["end"].notna()]
+    of_known = levels.loc[known.index]
+    return {level: lengths_of(known[of_known == level]) for level in sorted(set(of_known))}
 
 
 def lengths_of(runs: pd.DataFrame) -> Lengths:
-    """The ends of plateaus, of a run that never left the last step known of any."""
+    """The ends of plateaus; of a run that never left its plateau, how long it stays at least."""
     stays = ~np.isfinite(runs["end"])
-    diverged = runs["regime"] == "diverged"
-    last = runs["last"].where(~diverged, np.inf)
-    return Lengths(runs["end"].where(~stays, last).to_numpy(dtype=float), stays.to_numpy())
+    values = runs["end"].where(~stays, runs["stays"])
+    return Lengths(values.to_numpy(dtype=float), stays.to_numpy())
 
 
 def _group(name: str, lengths: Lengths) -> Group:

@@ -27,8 +27,9 @@ from analysis.figures.animation import animate
 from analysis.figures.fields import draw_fields
 from analysis.figures.outcomes import draw_outcomes
 from analysis.load import StudyData
+from analysis.metric import Metric
 from analysis.outcomes import outcomes, wrong_json
-from analysis.ranking import Direction, compared_runs
+from analysis.ranking import LAST_LOSS, compared_runs
 from analysis.remedies import Remedies, compare_remedies
 from analysis.report import compared, effects, endings, findings, setting
 from analysis.report.citations import citations
@@ -61,8 +62,7 @@ def write_report(
     directory: str | Path,
     rule: PlateauRule | None = None,
     *,
-    metric: str = "loss/regression",
-    direction: Direction = "minimize",
+    metric: Metric = LAST_LOSS,
     missing: Mapping[str, str] | None = None,
     expected: Sequence[Expectation] = (),
     baseline: str | None = None,
@@ -74,8 +74,9 @@ def write_report(
 ) -> Path:
     """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
 
-    `expected` are published numbers and thresholds to be judged, `baseline` the model that the
-    others are compared with as remedies, `wrong_solution` what counts as a low loss with one.
+    `metric` is what the search went by, `expected` are published numbers and thresholds to be
+    judged, `baseline` the model that the others are compared with as remedies, `wrong_solution`
+    what counts as a low loss with one.
     With `animated` the solutions are drawn at every stored step, too (figures/*.gif).
     `question` is what the study is to find out, the page's title.
     `draws_at_random` tells that no draw of the search depended on the values of earlier runs, and
@@ -86,12 +87,12 @@ def write_report(
     rule, wrong = rule or PlateauRule(), wrong_solution or WrongSolutionRule()
     folder, figures = Path(directory), Path(directory, "figures")
     figures.mkdir(parents=True, exist_ok=True)
-    runs = compared_runs(data, metric, direction)
+    runs = compared_runs(data, metric)
     judged = judge_expected(data, rule, expected)
     remedies = compare_remedies(data, rule, runs, baseline) if baseline else None
     contrast = contrast_of(data.runs.loc[runs], baseline)
     ends = outcomes(data, wrong)
-    searched = searches(data, rule, ends, metric, direction, draws_at_random=draws_at_random)
+    searched = searches(data, rule, ends, metric, draws_at_random=draws_at_random)
     matters = [what_matters(each, phase_keys) for each in searched]
     document = as_json(data, rule, runs, judged, remedies, baseline)
     document["wrong_solutions"] = wrong_json(ends, wrong)
@@ -105,7 +106,6 @@ def write_report(
         runs,
         models_of(contrast),
         metric=metric,
-        direction=direction,
         baseline=baseline,
     )
     page = PAGE.get_template("template.html.j2").render(
@@ -117,7 +117,7 @@ def write_report(
         unequal=unequal_budgets(data, runs),
         expected=compared.expected_rows(judged),
         settings=compared.by_setting(data, rule),
-        best=findings.best(data, metric, direction),
+        best=findings.best(data, metric),
         missing=missing or {},
         solutions=solutions,
         animations=animate(solutions.shown, figures) if animated else {},

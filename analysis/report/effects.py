@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from analysis.effects.importance import FEWEST, Importance
 from analysis.effects.matters import Matters
-from analysis.effects.searched import REGIMES
+from analysis.effects.searched import REGIMES, Searched
 from analysis.estimates import LEVEL
 from analysis.figures.effects import draw_effects
 from analysis.figures.saved import Drawn
@@ -47,7 +47,12 @@ def _enough(found: Matters) -> bool:
 def matters_in_words(found: Matters) -> str:
     """Which runs there are, what matters for each target, and for how long runs stay."""
     searched = found.searched
-    sentences = [f"{count(len(searched.runs), 'run')} of the search."]
+    sentences = [_how_many(searched)]
+    if searched.metric.counts:
+        sentences.append(
+            f"A run that never reached the level of {searched.metric} counts behind those that "
+            "did, the nearer it came the better."
+        )
     if searched.pruned:
         sentences.append(
             f"{count(searched.pruned, 'run')} that the pruner stopped early are left out, for they "
@@ -70,17 +75,29 @@ def matters_in_words(found: Matters) -> str:
     return " ".join(sentences)
 
 
+def _how_many(searched: Searched) -> str:
+    runs, drawn = len(searched.runs), len(searched.configurations)
+    if runs == drawn:
+        return f"{count(runs, 'run')} of the search."
+    return (
+        f"{count(runs, 'run')} of the search, {count(drawn, 'configuration')}, each of which "
+        "counts with the median over its seeds."
+    )
+
+
 def _importances(target: str, known: Sequence[Importance], runs: int) -> str:
     if not known:
         few = (
-            f"that takes {FEWEST} runs" if runs < FEWEST else "too many runs share the worst value"
+            f"that takes {FEWEST} configurations"
+            if runs < FEWEST
+            else "too many share the worst value"
         )
         return f"Importances for {target} cannot be told: {few}."
     beyond = [one for one in known if one.beyond_chance]
     if not beyond:
-        return f"For {target} no hyperparameter matters more than chance allows ({runs} runs)."
+        return f"For {target} no hyperparameter matters more than chance allows (of {runs})."
     named = ", ".join(f"{one.key} ({share_in_words(one)})" for one in beyond)
-    return f"For {target} these matter more than chance allows ({runs} runs): {named}."
+    return f"For {target} these matter more than chance allows (of {runs}): {named}."
 
 
 def share_in_words(one: Importance) -> str:

@@ -14,6 +14,7 @@ from analysis.effects.axes import DECADE, axis_of, value_in_words
 from analysis.effects.matters import Matters
 from analysis.effects.searched import END
 from analysis.load import StudyData
+from analysis.metric import Metric
 from analysis.outcomes import ERROR
 from analysis.rules import PlateauRule
 from analysis.wording import model_name
@@ -42,7 +43,7 @@ def explorer(
         _listed("how it ended", runs["regime"]),
         *_results(runs, metric, ends.loc[runs.index, "error"]),
     ]
-    names = list(dict.fromkeys((rule.curve, metric)))
+    names = list(dict.fromkeys((rule.curve, metric.column)))
     by_name = [axis["name"] for axis in axes]
     return {
         "ids": list(runs.index),
@@ -50,7 +51,7 @@ def explorer(
         "last": _base64(runs["last"].to_numpy("<f4")),
         "curves": list(_curves(data, runs, names)),
         "across": by_name.index(next(iter(varied))),
-        "up": by_name.index(f"final {metric}"),
+        "up": by_name.index(metric.heading),
     }
 
 
@@ -69,8 +70,10 @@ def _listed(name: str, values: pd.Series[Any]) -> dict[str, Any]:
     return _axis(name, values.map(labels.index), labels=labels)
 
 
-def _results(runs: pd.DataFrame, metric: str, error: pd.Series[float]) -> Iterator[dict[str, Any]]:
-    results = {f"final {metric}": runs["value"], END: runs["end"], f"final {ERROR}": error}
+def _results(
+    runs: pd.DataFrame, metric: Metric, error: pd.Series[float]
+) -> Iterator[dict[str, Any]]:
+    results = {metric.heading: runs["value"], END: runs["end"], f"final {ERROR}": error}
     for name, values in results.items():
         known = values[np.isfinite(values)]
         if len(known):

@@ -162,7 +162,7 @@ def _most_important(matters: Sequence[Matters]) -> str:
     for found in matters:
         known = [
             (target, one)
-            for target in (END, found.searched.metric)
+            for target in (END, str(found.searched.metric))
             for one in found.importances.get(target, ())
             if one.beyond_chance
         ]

@@ -80,8 +80,7 @@ def _make_report(
         data,
         directory,
         study.analysis.plateau,
-        metric=study.search.metric,
-        direction=study.search.direction,
+        metric=study.metric,
         missing=missing,
         expected=study.expected,
         baseline=study.analysis.baseline,
@@ -138,7 +137,7 @@ def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
     from analysis.statistics import per_run
 
     data = _data(study, folder)
-    runs = compared_runs(data, study.search.metric, study.search.direction)
+    runs = compared_runs(data, study.metric)
     contrast = contrast_of(data.runs.loc[runs], study.analysis.baseline)
     return comparison_table(per_run(data, study.analysis.plateau, runs), contrast)
 

@@ -16,7 +16,7 @@ from pinn_core.training.footprint import grid_bytes, member_needs, trajectory_by
 from pinn_core.training.snapshots import snapshot_bytes
 from sweeps.errors import StudyError
 from sweeps.execution.machines import Machine, with_room
-from sweeps.search.search import planned_total
+from sweeps.search.search import planned_configurations
 from sweeps.store.address import is_address, nearest_folder
 from sweeps.study.plan import rerun_of, with_fields
 from sweeps.study.space import Choices, Range
@@ -157,7 +157,7 @@ def _runs(study: Study, model: str) -> int:
     rerun = rerun_of(study, model)
     if not study.models[model].space:
         return rerun.seeds
-    search = planned_total(study, model)
+    search = planned_configurations(study, model) * study.search.seeds
     return search + min(search, rerun.top) * rerun.seeds
 
 

@@ -13,6 +13,7 @@ import pytest
 from analysis.effects.matters import what_matters
 from analysis.effects.searched import searches
 from analysis.load import StudyData
+from analysis.metric import Metric
 from analysis.outcomes import outcomes
 from analysis.report.explorer import POINTS, explorer
 from analysis.rules import PlateauRule, WrongSolutionRule
@@ -26,11 +27,12 @@ def unpacked(study: Callable[..., StudyData]) -> tuple[StudyData, dict[str, Any]
     data = study("pinn", "regression", seeds=4, diverged_at=60)
     runs = data.runs
     runs["stage"] = "search"
+    runs["setting"] = runs.index
     runs["network.width"] = [16, 32, 64, 16] * 2
     runs["objective.lambda_b"] = [1.0, 10.0, 1.0, 10.0, *[np.nan] * 4]
     data = replace(data, varied=["network.width", "objective.lambda_b"])
     ends = outcomes(data, WrongSolutionRule())
-    searched = searches(data, RULE, ends, "loss/regression", "minimize")
+    searched = searches(data, RULE, ends, Metric.read("loss/regression"))
     found = [what_matters(each) for each in searched]
     made = explorer(data, RULE, found, ends)
     assert made is not None

@@ -18,6 +18,7 @@ from analysis.contrast import contrast_of
 from analysis.figures import FIGURES
 from analysis.figures.catalogue import losses
 from analysis.load import StudyData
+from analysis.ranking import LAST_LOSS
 from analysis.report import compared, findings, setting, write_report
 from analysis.report.citations import citations
 from analysis.report.curves import CURVES, POINTS, charts
@@ -222,7 +223,7 @@ def test_more_models_than_settings_go_down(study: Study) -> None:
 
 def test_tables_of_findings(study: Study) -> None:
     data = searched(study("pinn", "regression", seeds=4))
-    best = findings.best(data, "loss/regression", "minimize")
+    best = findings.best(data, LAST_LOSS)
     pinn = best["PINN: 3 of 3 configurations"]
     assert pinn.header == ("rank", "network.width", "final loss/regression", "runs", "run")
     assert [cells[:2] for cells in pinn.cells] == [("1", "64"), ("2", "32"), ("3", "128")]

@@ -26,7 +26,7 @@ def draw_marginals(found: Matters) -> Canvas | None:
     searched = found.searched
     canvas, grid = panels(len(searched.targets), len(found.axes), 2.2)
     for (target, of_target), line in zip(searched.targets.items(), grid, strict=True):
-        turned = target == searched.metric and searched.direction == "maximize"
+        turned = target == str(searched.metric) and searched.metric.maximize
         values = -of_target if turned else of_target
         for axis, axes in zip(found.axes, line, strict=True):
             _panel(axes, axis, values, log=target != END and is_log(values))

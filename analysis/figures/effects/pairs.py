@@ -20,7 +20,7 @@ LIGHT = 0.55  # of the colours' range, from where dark letters are read
 
 def draw_pairs(found: Matters) -> Canvas | None:
     """A line of panels for each target: its strongest pairs that have a median."""
-    turned = found.searched.direction == "maximize"
+    turned = found.searched.metric.maximize
     known = {
         target: [pair for pair in of_target if np.isfinite(pair.medians).any(axis=None)][:SHOWN]
         for target, of_target in found.pairs.items()
@@ -30,7 +30,7 @@ def draw_pairs(found: Matters) -> Canvas | None:
         return None
     canvas, grid = panels(len(shown), max(map(len, shown.values())), 2.6)
     for (target, strongest), line in zip(shown.items(), grid, strict=True):
-        sign = -1.0 if turned and target == found.searched.metric else 1.0
+        sign = -1.0 if turned and target == str(found.searched.metric) else 1.0
         for pair, axes in zip(strongest, line, strict=False):
             _panel(axes, pair, sign)
             axes.set_title(f"{plain(target)}\ninteraction {100 * pair.interaction:.0f} %")

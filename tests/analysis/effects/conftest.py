@@ -11,6 +11,7 @@ import pytest
 
 from analysis.effects.axes import axis_of
 from analysis.effects.searched import Searched
+from analysis.metric import Metric
 
 Search = Callable[..., Searched]
 
@@ -39,17 +40,19 @@ def search() -> Search:
             {
                 "value": np.exp(-place + 0.1 * random.normal(size=count)),
                 "end": np.round(300 / (1 + place / 2) + random.uniform(0, 5, count)),
+                "stays": 1000.0,
                 "last": 1000.0,
                 "regime": "left",
+                "setting": index,
             },
             index,
         )
-        runs.iloc[::10, [1, 3]] = [inf, "never left"]
-        runs.iloc[5::10] = [np.nan, inf, 40.0, "diverged"]
+        runs.loc[index[::10], ["end", "regime"]] = [inf, "never left"]
+        ends = ["value", "end", "stays", "last", "regime"]
+        runs.loc[index[5::10], ends] = [np.nan, inf, inf, 40.0, "diverged"]
         return Searched(
             model="pinn",
-            metric="loss/regression",
-            direction="minimize",
+            metric=Metric.read("loss/regression"),
             runs=runs,
             axes=tuple(axis_of(key, keys[key]) for key in keys),
             pruned=0,

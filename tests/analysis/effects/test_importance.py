@@ -26,7 +26,7 @@ def test_the_hyperparameter_that_decides_is_found(search: Search) -> None:
 
 def test_they_are_the_same_every_time_and_know_ranks_alone(search: Search) -> None:
     found = search()
-    values = found.targets[found.metric]
+    values = found.targets[str(found.metric)]
     once = importances(found.axes, values)
     assert importances(found.axes, values) == once
     assert importances(found.axes, values**3) == once
@@ -45,8 +45,8 @@ def test_without_any_effect_few_are_beyond_chance() -> None:
 
 def test_nothing_is_said_of_few_runs_nor_where_the_best_are_not_known(search: Search) -> None:
     found = search(FEWEST - 1)
-    assert importances(found.axes, found.targets[found.metric]) == []
+    assert importances(found.axes, found.targets[str(found.metric)]) == []
     found = search()
-    worst = found.targets[found.metric].copy()
+    worst = found.targets[str(found.metric)].copy()
     worst.iloc[10:] = inf
     assert importances(found.axes, worst) == []

@@ -13,12 +13,14 @@ import pytest
 from analysis.effects.matters import matters_json, what_matters
 from analysis.effects.searched import END, REGIMES, Searched, searches
 from analysis.load import StudyData
+from analysis.metric import Metric
 from analysis.outcomes import outcomes
 from analysis.rules import PlateauRule, WrongSolutionRule
 from tests.analysis.effects.conftest import Search
 
 RULE = PlateauRule()
 METRIC = "loss/regression"
+LOSS = Metric.read(METRIC)
 
 
 @pytest.fixture
@@ -30,9 +32,10 @@ def found(study: Callable[..., StudyData]) -> list[Searched]:
     runs.loc[pinn, "stage"] = "search"
     runs.loc[pinn, "network.width"] = [16, 32, 64, 16, 32]
     runs["pruned_at"] = pd.array([None] * 4 + [50] + [None] * 5, dtype="Int64")
+    runs["setting"] = runs.index
     data = replace(data, varied=["network.width", "network.activation"])
     ends = outcomes(data, WrongSolutionRule())
-    return searches(data, RULE, ends, METRIC, "minimize")
+    return searches(data, RULE, ends, LOSS)
 
 
 def test_what_a_search_has(found: list[Searched]) -> None:
@@ -48,7 +51,7 @@ def test_what_a_search_has(found: list[Searched]) -> None:
 def test_a_run_without_a_value_is_the_worst_whatever_is_sought(found: list[Searched]) -> None:
     (pinn,) = found
     assert pinn.targets[METRIC].idxmax() == pinn.runs.index[0]
-    turned = replace(pinn, direction="maximize")
+    turned = replace(pinn, metric=Metric.read(METRIC, direction="maximize"))
     assert turned.targets[METRIC].idxmax() == pinn.runs.index[0]
     assert turned.targets[METRIC].idxmin() == pinn.runs["value"].idxmax()
 
@@ -66,9 +69,10 @@ def test_the_regimes_are_exclusive_and_in_order(
     data = study("pinn", seeds=3)
     data.runs["stage"] = "search"
     data.runs["network.width"] = [1, 2, 3]
+    data.runs["setting"] = data.runs.index
     data = replace(data, varied=["network.width"])
     ends = outcomes(data, WrongSolutionRule()).assign(wrong=[True, False, False])
-    (found,) = searches(data, RULE, ends, METRIC, "minimize")
+    (found,) = searches(data, RULE, ends, LOSS)
     assert list(found.runs["regime"]) == ["low loss, wrong solution", "left", "left"]
     assert set(found.runs["regime"]) <= set(REGIMES)
 
@@ -94,3 +98,22 @@ def test_the_study_says_which_phases_it_wants_to_see(search: Search) -> None:
     assert found is not None
     assert {axis.key for axis in found.axes} == set(wanted)
     assert np.allclose(found.shares[list(REGIMES)].sum(axis=1), 1)
+
+
+def test_seeds_of_a_configuration_are_one_draw(search: Search) -> None:
+    single = search(40)
+    again = single.runs.rename(index=lambda run_id: f"{run_id}-2").assign(end=inf)
+    axes = tuple(
+        replace(axis, numbers=pd.concat([axis.numbers, axis.numbers.set_axis(again.index)]))
+        for axis in single.axes
+    )
+    found = replace(single, runs=pd.concat([single.runs, again]), axes=axes)
+    assert list(found.configurations.index) == list(single.runs.index)
+    assert np.array_equal(found.targets[METRIC], single.targets[METRIC])
+    assert END not in found.targets  # half of each never left
+    alike = replace(
+        found, runs=pd.concat([single.runs, again.assign(end=list(single.runs["end"]))])
+    )
+    one, other = what_matters(single), what_matters(alike)
+    assert one.importances == other.importances
+    assert [each.p for each in one.survivals] == [each.p for each in other.survivals]

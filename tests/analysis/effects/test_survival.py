@@ -15,25 +15,25 @@ from analysis.effects.survival import lengths_of, log_rank, survival
 from tests.analysis.effects.conftest import Search
 
 
-def table(*rows: tuple[float, float, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["end", "last", "regime"])
+def table(*rows: tuple[float, float]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["end", "stays"])
 
 
 def test_a_run_that_diverged_never_leaves_and_one_that_stays_is_a_bound() -> None:
-    found = lengths_of(table((120, 1000, "left"), (inf, 1000, "never left"), (inf, 40, "diverged")))
+    found = lengths_of(table((120, 1000), (inf, 1000), (inf, inf)))
     assert list(found.values) == [120, 1000, inf]
     assert list(found.censored) == [False, True, True]
 
 
 def test_the_curve_by_hand() -> None:
     runs = table(
-        (100, 500, "left"),
-        (200, 500, "left"),
-        (inf, 500, "never left"),
-        (inf, 7, "diverged"),
-        (np.nan, 500, "no plateau"),
+        (100, 500),
+        (200, 500),
+        (inf, 500),
+        (inf, inf),
+        (np.nan, 500),
     )
-    found = survival(axis_of("x", pd.Series([1, 1, 1, 1, 1])), runs)
+    found = survival(axis_of("x", pd.Series([1, 1, 1, 1, 1])), runs, runs)
     (group,) = found.groups
     assert (group.runs, group.left) == (4, 2)
     share = dict(zip(group.steps, group.shares, strict=True))
@@ -57,7 +57,7 @@ def test_of_two_groups_it_is_nearly_the_log_rank_test_of_scipy(seed: int) -> Non
 
 def test_the_hyperparameter_that_decides_differs_and_the_other_does_not(search: Search) -> None:
     found = search(160)
-    p = {axis.key: survival(axis, found.runs).p for axis in found.axes}
+    p = {axis.key: survival(axis, found.runs, found.configurations).p for axis in found.axes}
     assert p["phases.0.learning_rate"] < 1e-4
     assert p["network.depth"] > 0.01
 
