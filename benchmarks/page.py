@@ -17,7 +17,7 @@ from benchmarks.command import Result
 from benchmarks.targets import Target, targets_table
 
 ORDER = (
-    *("step", "problems", "packs", "diagnostics", "study", "busy", "driver", "tracking"),
+    *("step", "problems", "packs", "diagnostics", "study", "plan", "busy", "driver", "tracking"),
     *("limits", "faults", "goals", "calibration"),
 )
 ENDS = ("from", "end of")

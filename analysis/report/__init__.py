@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
 from analysis.budgets import unequal_budgets
@@ -37,24 +33,11 @@ from analysis.report.conflicts import conflict_rows
 from analysis.report.curves import charts
 from analysis.report.explorer import explorer
 from analysis.report.headline import headline
-from analysis.report.unbroken import unbroken
+from analysis.report.page import PAGE, now, written
 from analysis.report.unknowns import unknown_rows
 from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
 from analysis.statistics import per_run
 from analysis.unknowns import unknown_values
-from analysis.wording import model_name
-
-PAGE = Environment(
-    loader=PackageLoader("analysis", "report"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-PAGE.filters["title_of"] = model_name
-PAGE.filters["base64"] = lambda file: base64.b64encode(file.read_bytes()).decode()
-PAGE.filters["unbroken"] = unbroken
-PAGE.filters["json"] = lambda value: Markup(to_json_plotly(value))  # escapes < and > and /
 
 
 def write_report(
@@ -110,7 +93,7 @@ def write_report(
     )
     page = PAGE.get_template("template.html.j2").render(
         study=data.name,
-        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        made=now(),
         question=question,
         metric=metric,
         headline=headline(table, contrast, judged, remedies, matters),
@@ -131,14 +114,7 @@ def write_report(
         runs_of_search=explorer(data, rule, matters, ends),
         **_curves(data, rule, runs, figures, contrast),
     )
-    return _written(page, folder / "index.html")
-
-
-def _written(page: str, file: Path) -> Path:
-    """The page's file, written beside and renamed."""
-    beside = file.with_name(f"{file.name}.new")
-    beside.write_text(page, encoding="utf-8")
-    return beside.replace(file)
+    return written(page, folder / "index.html")
 
 
 def _what_ran(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def write_report_of(
     beside = beside_of(folder.report)
     try:
         with writing(folder.report):
-            page = _make_report(study, _data(study, folder), beside, missing, animated=animated)
+            page = _make_report(study, data_of(study, folder), beside, missing, animated=animated)
         _put_in_place(beside, folder.report, last=page.name)
     except TrajectoryError as error:
         raise StudyError(str(error)) from None
@@ -136,13 +136,14 @@ def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
     from analysis.ranking import compared_runs
     from analysis.statistics import per_run
 
-    data = _data(study, folder)
+    data = data_of(study, folder)
     runs = compared_runs(data, study.metric)
     contrast = contrast_of(data.runs.loc[runs], study.analysis.baseline)
     return comparison_table(per_run(data, study.analysis.plateau, runs), contrast)
 
 
-def _data(study: Study, folder: StudyFolder) -> StudyData:
+def data_of(study: Study, folder: StudyFolder) -> StudyData:
+    """The committed runs of a study; raises ``StudyError`` where there is none."""
     from analysis.load import NoRuns, from_files
 
     store = blob_store_at(folder.store)

@@ -23,6 +23,7 @@ from sweeps.display.progress import Progress
 from sweeps.display.reporting import bring_report_up_to_date
 from sweeps.errors import LaterVersion, StudyError
 from sweeps.execution.context import TRAINER, WorkerContext, trainer_at
+from sweeps.execution.estimate import known_estimate, not_known
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
 from sweeps.execution.sizing import Size, in_words, refuse_too_large
@@ -106,8 +107,11 @@ def run_study(
             progress = Progress(screen, folder.progress, study.search.metric)
             publisher = Publisher(tracking_uri, trajectories, study, say=progress.say)
             progress.waiting = lambda: publisher.waiting
-            for line in _first_words(context, damaged, replaced, [] if committed else sizes):
+            for line in _first_words(context, damaged, replaced):
                 progress.say(line)
+            if not committed:
+                progress.say(in_words(sizes))
+                progress.say(_how_long(study, sizes, crew.slots))
             launch = _Launch(study, folder, trajectories, crew, publisher, progress)
             with progress:
                 return launch.run()
@@ -117,17 +121,21 @@ def run_study(
 
 
 def _first_words(
-    context: WorkerContext, damaged: Sequence[str], replaced: str | None, sizes: Sequence[Size]
+    context: WorkerContext, damaged: Sequence[str], replaced: str | None
 ) -> Iterator[str]:
-    """What the screen says before anything trains; the sizes only of a study that begins."""
+    """What the screen says of what was found, before anything trains."""
     for problem in damaged:
         yield f"set aside, will be done again: {problem}"
     if replaced:
         yield replaced
     if context.device == "cpu" and (obstacle := cache_obstacle()):
         yield f"compiled code is kept in {temporary_folder()}: {obstacle}"
-    if sizes:
-        yield in_words(sizes)
+
+
+def _how_long(study: Study, sizes: Sequence[Size], slots: int) -> str:
+    """How long a study that begins will take, as far as this machine was measured."""
+    estimate = known_estimate(study, sizes, slots)
+    return estimate.time_in_words if estimate else not_known(study)
 
 
 class _Launch:

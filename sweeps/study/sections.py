@@ -172,6 +172,8 @@ class Resources(Section):
     slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """How many packs may run at a time on a cluster whose nodes come when needed; null: as many as
     the nodes that are there have room for."""
+    price: Annotated[float, Field(ge=0)] | None = None
+    """What an hour of all machines together costs, in any currency; null: not known."""
 
 
 LONGEST_QUESTION = 200
