@@ -98,14 +98,20 @@ def test_it_says_what_the_search_tells(report: Path, page: Page) -> None:
     assert sum(search["regimes"].values()) == 3
 
 
-def test_its_title_is_the_studys_question(study: Study, tmp_path: Path) -> None:
+def test_its_title_is_the_studys_question(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.figures.FIGURES", FIGURES[2:3])
     asked = write_report(study("M1", seeds=1), tmp_path, question="Why <so> long?")
     written = asked.read_text(encoding="utf-8")
     assert "<h1>Why &lt;so&gt; long?</h1>" in written
     assert "<title>rest: Why &lt;so&gt; long?</title>" in written
 
 
-def test_unequal_steps_of_compared_models_are_said_in_red(study: Study, tmp_path: Path) -> None:
+def test_unequal_steps_of_compared_models_are_said_in_red(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.figures.FIGURES", FIGURES[2:3])
     data = study("pinn", "regression", seeds=1)
     data.runs["steps"] = [300, 200]
     page = Page(write_report(data, tmp_path))
