@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.estimates import SEEDS
 from analysis.figures.studies import draw_studies
+from analysis.model_runs import StudyRead
 from analysis.report.page import PAGE, now, written
 from analysis.report.rows import Rows, one_or_all
 from analysis.studies import (
@@ -16,7 +17,6 @@ from analysis.studies import (
     CommonModel,
     Quantity,
     StudiesCompared,
-    StudyRead,
     best_by,
     pairs_needed,
 )
