@@ -105,6 +105,11 @@ class Metric:
         return f"{self.kind}({self.column}{f', {self.level:g}' if self.counts else ''})"
 
     @property
+    def heading(self) -> str:
+        """What its numbers are called in a table."""
+        return f"final {self}" if self.kind == FINAL else str(self)
+
+    @property
     def counts(self) -> bool:
         """Whether it counts steps, evaluations or seconds, which are good where they are few."""
         return self.kind not in (FINAL, BEST)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import pandas as pd
 
 from analysis.load import ENDS, StudyData
 from analysis.metric import Metric, Reached, Unreached
 
+FEW = 3  # models that need no ranking
 LAST_LOSS = Metric.read("loss/regression")
 
 
@@ -75,16 +78,19 @@ def compared_runs(data: StudyData, metric: Metric = LAST_LOSS) -> list[str]:
     """The run ids of the rerun of each model's best configuration, by model and seed.
 
     These are the runs that the statistics over seeds and the claims are about. Before there is any
-    rerun of a model: its best search run, so that a study of a few runs has something to show.
+    rerun of a model: its best search run, so that a study of a few runs has something to show. The
+    models are in the order of their names; of more than FEW the best is first.
     """
     rerun = data.runs[data.runs["stage"] == "rerun"]
-    chosen: list[str] = []
+    chosen: list[tuple[float, list[str]]] = []
     for model, settings in ranking(data, metric).groupby(level="model"):
         of_model = rerun[rerun["model"] == model]
         repeated = settings[settings["setting"].isin(of_model["setting"])]
-        if repeated.empty:
-            chosen.append(str(settings["run_id"].iloc[0]))
-        else:
-            best = repeated["setting"].iloc[0]
-            chosen.extend(of_model.index[of_model["setting"] == best])
-    return chosen
+        best = (settings if repeated.empty else repeated).iloc[0]
+        of_best = of_model.index[of_model["setting"] == best["setting"]]
+        value = float(best["value"]) * (-1 if metric.maximize else 1)
+        runs = [str(best["run_id"])] if repeated.empty else list(of_best)
+        chosen.append((inf if np.isnan(value) else value, runs))
+    if len(chosen) > FEW:
+        chosen.sort(key=lambda model: model[0])
+    return [run_id for _, runs in chosen for run_id in runs]

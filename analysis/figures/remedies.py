@@ -50,10 +50,10 @@ def _draw(found: Remedies) -> Canvas:
         _mark(axes, place, one, min(ends) / NONE_AT_ALL)
         _annotate(beside, place, one)
     axes.axvline(1, color=PLATEAU, linewidth=1.0, linestyle=(0, (4, 2.5)), zorder=1)
-    axes.set_yticks(range(len(rows)), [name_of(one.model, 24) for one in rows])
+    axes.set_yticks(range(len(rows)), [name_of(one.model, 32) for one in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"steps until it is left / those of {name_of(found.baseline)} (ratio)")
+    axes.set_xlabel(f"steps until it is left / those of {name_of(found.baseline, 64)} (ratio)")
     _scale(axes, ends)
     beside.axis("off")
     for heading, x in zip(HEADINGS, PLACES, strict=True):

@@ -11,7 +11,7 @@ from analysis.censored import Lengths
 from analysis.claims import CLAIMS, compare_readings, judge
 from analysis.contrast import Contrast
 from analysis.load import StudyData
-from analysis.metric import FINAL, Metric
+from analysis.metric import Metric
 from analysis.ranking import ranking
 from analysis.report.rows import Rows, text
 from analysis.rules import SCALES, PlateauRule
@@ -87,7 +87,8 @@ def lengths_by_seed(table: pd.DataFrame, rule: PlateauRule) -> Rows:
         (str(seed), *(plateaus.get((model, seed), NONE) for model in models))
         for seed in sorted(table["seed"].unique())
     ]
-    return Rows(("seed", *(f"{model_name(model)} (steps)" for model in models)), cells)
+    rows = Rows(("seed", *(f"{model_name(model)} (steps)" for model in models)), cells)
+    return rows.turned("seed") if len(models) > max(FEW, len(cells)) else rows
 
 
 def _plateau(start: int | None, length: int, censored: bool) -> str:
@@ -109,13 +110,8 @@ def best(data: StudyData, metric: Metric) -> dict[str, Rows]:
         columns = ["rank", *varied, "value", "seeds", "run_id"]
         cells = [tuple(map(text, row)) for row in top[columns].itertuples(index=False)]
         title = f"{model_name(model)}: {len(cells)} of {count(len(settings), 'configuration')}"
-        tables[title] = Rows(("rank", *varied, _of(metric), "runs", "run"), cells)
+        tables[title] = Rows(("rank", *varied, metric.heading, "runs", "run"), cells)
     return _single_ones_together(tables)
-
-
-def _of(metric: Metric) -> str:
-    """The heading of a column with the metric's numbers."""
-    return f"final {metric}" if metric.kind == FINAL else str(metric)
 
 
 def _single_ones_together(tables: dict[str, Rows]) -> dict[str, Rows]:

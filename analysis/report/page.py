@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.io.json import to_json_plotly
 
+from analysis.report.unbroken import unbroken
 from analysis.wording import model_name
 
 PAGE = Environment(
@@ -21,6 +22,7 @@ PAGE = Environment(
 )
 PAGE.filters["title_of"] = model_name
 PAGE.filters["base64"] = lambda file: base64.b64encode(file.read_bytes()).decode()
+PAGE.filters["unbroken"] = unbroken
 PAGE.filters["json"] = lambda value: Markup(to_json_plotly(value))  # escapes < and > and /
 
 

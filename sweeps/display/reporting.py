@@ -86,6 +86,9 @@ def _make_report(
         baseline=study.analysis.baseline,
         wrong_solution=study.analysis.wrong_solution,
         animated=animated,
+        question=study.question,
+        draws_at_random=study.search.draws_at_random,
+        phase_keys=study.analysis.phase_diagram,
     )
 
 

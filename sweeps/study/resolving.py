@@ -42,6 +42,7 @@ def resolved_study(study: Study) -> Study:
     _check_rungs(study, configurations)
     if study.analysis.baseline is not None:
         _check_model(study.analysis.baseline, study.models, ("analysis", "baseline"))
+    _check_varied(study)
     expected = [
         _resolved_expectation(expectation, configurations, ("expected", number))
         for number, expectation in enumerate(study.expected)
@@ -54,6 +55,19 @@ def _check_model(name: str, models: Iterable[str], keys: Keys) -> None:
     if name not in models:
         allowed = f"{', '.join(models)}{closest(name, models)}"
         raise Wrong(keys, f"unknown model {quoted(name)}, allowed: {allowed}")
+
+
+def _check_varied(study: Study) -> None:
+    """Raise ``Wrong`` unless some model varies both keys of the phase diagram."""
+    keys, spaces = study.analysis.phase_diagram, [each.space for each in study.models.values()]
+    if any(all(key in space for key in keys) for space in spaces):
+        return
+    varied = list(dict.fromkeys(key for space in spaces for key in space))
+    allowed = ", ".join(varied) or "none, as no model has a space"
+    raise Wrong(
+        ("analysis", "phase_diagram"),
+        f"found {' and '.join(map(quoted, keys))}, allowed: two that one model varies: {allowed}",
+    )
 
 
 def _check_columns(study: Study, configurations: Iterable[Configuration]) -> None:

@@ -91,6 +91,15 @@ class Search(Section):
     pruner: Annotated[Pruner, one_of(PRUNERS)] = NoPruner()
     """Which runs of the search stop early by their metric: none, or one of Optuna's pruners."""
 
+    @property
+    def draws_at_random(self) -> bool:
+        """Whether no run is drawn by the values of earlier ones: a single generation knows none."""
+        if not sampler_of(self.sampler).learns:
+            return True
+        if self.generation == "async" or self.runs is None:
+            return False
+        return self.runs <= self.generation
+
     @model_validator(mode="after")
     def _agrees(self) -> "Search":
         sampler = sampler_of(self.sampler)
@@ -116,6 +125,12 @@ class Search(Section):
         return self
 
 
+def _none_or_two(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(keys)) not in (0, 2) or len(keys) > 2:
+        raise ValueError(f"must be two different keys of a space, found {len(keys)}")
+    return keys
+
+
 class Analysis(Section):
     """How trajectories are read; not part of a run's identity."""
 
@@ -127,6 +142,10 @@ class Analysis(Section):
     """What counts as a low loss with a wrong solution."""
     baseline: str | None = None
     """The model that all others are compared with, as remedies; null: no such comparison."""
+    phase_diagram: Annotated[
+        tuple[str, ...], Field(strict=False), AfterValidator(_none_or_two)
+    ] = ()
+    """The two hyperparameters of the phase diagram; empty: those that matter most."""
 
 
 LEAST_SHARE = 0.01
@@ -157,6 +176,17 @@ class Resources(Section):
     """What an hour of all machines together costs, in any currency; null: not known."""
 
 
+LONGEST_QUESTION = 200
+"""Letters, so that it is still a title."""
+
+
+def _one_line(question: str) -> str:
+    words = " ".join(question.split())
+    if len(words) > LONGEST_QUESTION:
+        raise ValueError(f"must have at most {LONGEST_QUESTION} letters, found {len(words)}")
+    return words
+
+
 class Study(Section):
     """A validated study; ``load_study`` reads it."""
 
@@ -164,6 +194,8 @@ class Study(Section):
 
     name: Annotated[str, AfterValidator(study_name)]
     """Its folder under the runs directory and its MLflow experiment."""
+    question: Annotated[str, AfterValidator(_one_line)] = ""
+    """What the study is to find out, the title of its report; part of no run's identity."""
     plugins: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Python files beside this one, or modules, with parts of one's own."""
     base: SharedBase

@@ -78,6 +78,9 @@ from tests.sweeps.studies import MODELS, TEXT, refusal
             "analysis: {plateau: {curve: gradient/cosine}}",
             "plateau.scale: found 'ln', allowed with gradient/cosine, which may be < 0: 'absolute'",
         ),
+        (20, "analysis: {phase_diagram: [network.width]}", "must be two different keys of a space"),
+        (20, "question: 5", "question: found 5, allowed: text"),
+        (20, f"question: {'why ' * 60}", "question: must have at most 200 letters, found 239"),
         (20, "analysis: {plateau: {spans: [0]}}", "analysis.plateau.spans: spans must be >= 1"),
         (
             20,
@@ -106,6 +109,10 @@ def test_a_bad_line_is_named_with_what_is_wrong(
         ("base.phases=[]", "base.phases: found [], allowed: at least 1 of them"),
         ("base.phases=adam", "base.phases: found 'adam', allowed: a list"),
         ("models={}", "models: found {}, allowed: at least 1 of them"),
+        (
+            "analysis.phase_diagram=[network.width, network.depth]",
+            "allowed: two that one model varies: network.width, phases.0.learning_rate, obj",
+        ),
         ("models.pinn.objective={lambda_b: 1}", "models.pinn.objective.kind: missing"),
         ("models.pinn.space.network.depth=[0]", "network.depth.0: depth must be >= 1, found 0"),
         ("base.problem.interior_points=20000", "must be 'all' or 1 to 14400, found 20000"),
