@@ -263,25 +263,25 @@ def _test(name: str, other: ModelRuns, first: ModelRuns, tests: int) -> _Test:
         return _of_medians(name, other, first)
     if shared and kind == "ratio":
         pairs = _pairs(name, shared, other, first)
-        return _Test(estimates.paired_ratio(*pairs), kind, "of pairs, by signed ranks", len(shared))
+        return _Test(estimates.paired_ratio(*pairs), kind, "pairs, by signed ranks", len(shared))
     if not all(np.isfinite(of_study).all() for of_study in values):
         return _of_medians(name, other, first)
     if shared:
         pairs = _pairs(name, shared, other, first)
-        method = "mean over pairs, by Student's t"
+        method = "pairs, by Student's t"
         return _Test(estimates.mean_of_differences(*pairs), kind, method, len(shared))
     both = pd.concat(
         [other.table.assign(model="other"), first.table.assign(model="first")], ignore_index=True
     )
     compare = compare_ratio if kind == "ratio" else compare_difference
     found = compare(both, name, "other", "first")
-    return _Test(found.estimate, kind, f"of {found.kind}, by Welch's t")
+    return _Test(found.estimate, kind, f"{found.kind}, by Welch's t")
 
 
 def _of_medians(name: str, other: ModelRuns, first: ModelRuns) -> _Test:
     """The ratio of medians, where some values are bounds, infinite, or lengths of 0."""
     estimate = ratio_of_lengths(other.lengths(name), first.lengths(name))
-    return _Test(estimate, "ratio", "of medians, by order statistics")
+    return _Test(estimate, "ratio", "medians, by order statistics")
 
 
 def pairs_needed(tests: int) -> int:
