@@ -18,7 +18,7 @@ from sweeps.execution import estimate as estimate_module
 from sweeps.execution import launch
 from sweeps.execution.estimate import Estimate, known_estimate
 from sweeps.execution.machines import this_machine
-from sweeps.execution.measuring import KINDS, _lighter, chosen, measure
+from sweeps.execution.measuring import KINDS, _cadences, _recording, chosen, measure
 from sweeps.execution.sizing import sizes
 from sweeps.execution.speed import Speed, Speeds, keep_speeds, kind_of, load_speeds, work_of
 from sweeps.search.ahead import look_ahead
@@ -120,18 +120,12 @@ def test_a_cache_that_others_may_write_is_not_used(sample: Study, cache: Path) -
     keep_speeds(Speeds({}))  # no error
 
 
-def test_what_is_measured_is_recorded_as_often_as_in_a_whole_run() -> None:
-    record = Record(full_every=100, gradients_every=25, held_out_every=200, sketch_every=20)
-    assert (
-        vars(_lighter(record, 100)).items()
-        >= {
-            "full_every": 100,
-            "gradients_every": 25,
-            "held_out_every": 0,
-            "sketch_every": 20,
-        }.items()
-    )
-    assert _lighter(record, 0).gradients_every == 0
+def test_what_is_recorded_now_and_then_is_measured_by_its_name() -> None:
+    record = Record(full_every=100, gradients_every=25, held_out_every=0, sketch_every=20)
+    assert _cadences(record) == {"full_every": 100, "gradients_every": 25, "sketch_every": 20}
+    alone = _recording(record, ["full_every"])
+    assert _cadences(alone) == {"full_every": 100}
+    assert alone.points == record.points
 
 
 def test_a_kind_of_pack_is_measured_once_and_of_many_some(sample: Study) -> None:
