@@ -11,27 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import ceil, inf, log2, nan
+from math import ceil, inf, log2
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis import estimates
-from analysis.censored import Lengths, ratio_of_lengths
+from analysis.censored import ratio_of_lengths
 from analysis.estimates import LEVEL, SEEDS, Estimate
-from analysis.load import ENDS, StudyData
-from analysis.metric import FINAL, Metric, Reached, Unreached
-from analysis.ranking import LAST_LOSS, compared_runs, reached_of
+from analysis.metric import Metric
+from analysis.model_runs import FINALS, ModelRuns, StudyRead, aligned, quantity_of, runs_of
+from analysis.ranking import compared_runs
 from analysis.rules import PlateauRule
-from analysis.statistics import LENGTH, compare_difference, compare_ratio, per_run
+from analysis.statistics import LENGTH, compare_difference, compare_ratio
 from analysis.tables import KEPT, is_setting
 from analysis.verdicts import Measured, Range, Verdict, decide, finite, span_in_words
 from analysis.wording import NONE
 
 ERROR = Metric.read("error/relative_l2")
 WORK = "final.work/evaluations"
-FINALS = ("final.loss/", "final.error/")
 ALIKE = ("network.", "inputs.", "problem.kind")
 """Beginnings of the keys that runs of one seed have to share to begin with the same parameters."""
 WORDS = {LENGTH: "plateau length (steps)", "plateau.start": "plateau begins (step)"}
@@ -39,16 +38,6 @@ Key = tuple[str, str, str]
 """A model, a quantity and a further study."""
 BELOW = {"ratio": Range("below 1", high=1), "difference": Range("below 0", high=0)}
 OUTCOMES = {"holds": "smaller", "does not hold": "larger", "not decidable": "not decided"}
-
-
-@dataclass(frozen=True)
-class StudyRead:
-    """A study, what it is called beside the others, and how it is read."""
-
-    label: str
-    data: StudyData
-    rule: PlateauRule
-    metric: Metric = LAST_LOSS
 
 
 @dataclass(frozen=True)
@@ -139,32 +128,6 @@ class NothingInCommon(ValueError):
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """A model's compared runs in one study, and the table of their quantities.
-
-    ``bounds`` tells of some quantities in which runs they are lower bounds.
-    """
-
-    about: pd.DataFrame
-    table: pd.DataFrame
-    bounds: Mapping[str, pd.Series[bool]]
-
-    def knows(self, quantity: str) -> bool:
-        """Whether any run has the quantity."""
-        return quantity in self.table and bool(self.table[quantity].notna().any())
-
-    def lengths(self, quantity: str) -> Lengths:
-        """The values of a quantity, and which of them are bounds."""
-        values = self.table[quantity]
-        return Lengths.of(values, self.bounds.get(quantity, values != values))
-
-    def setting(self, key: str) -> str:
-        """The values of a key, as text."""
-        values = self.about.get(key, [None])
-        return ", ".join(dict.fromkeys(_text(value) for value in values))
-
-
-@dataclass(frozen=True)
 class _Test:
     """An estimate of a further study against the first, and how it was made."""
 
@@ -187,9 +150,9 @@ def compare_studies(reads: Sequence[StudyRead]) -> StudiesCompared:
     rule = reads[0].rule
     metrics = {quantity_of(metric): metric for metric in (*(read.metric for read in reads), ERROR)}
     measured = {
-        model: _aligned(
+        model: aligned(
             [
-                _measured(read, runs, model, rule, metrics)
+                runs_of(read, runs, model, rule, metrics)
                 for read, runs in zip(reads, chosen, strict=True)
             ]
         )
@@ -242,67 +205,8 @@ def _nothing_in_common(reads: Sequence[StudyRead], there: Sequence[Sequence[str]
     return f"no model is in all of these studies: {listed}"
 
 
-def quantity_of(metric: Metric) -> str:
-    """What a metric is called among the quantities.
-
-    >>> quantity_of(Metric.read("loss/total")), quantity_of(Metric.read("best(loss/total)"))
-    ('final.loss/total', 'best(loss/total)')
-    """
-    return f"final.{metric.column}" if metric.kind == FINAL else str(metric)
-
-
-def _measured(
-    read: StudyRead,
-    runs: Sequence[str],
-    model: str,
-    rule: PlateauRule,
-    metrics: Mapping[str, Metric],
-) -> _Measured:
-    about = read.data.runs.loc[[run for run in runs if read.data.runs.at[run, "model"] == model]]
-    table = per_run(read.data, rule, about.index)
-    bounds = {LENGTH: table["plateau.censored"] == 1}
-    for name, metric in metrics.items():
-        if metric.kind != FINAL:
-            table[name], bounds[name] = _reached(read.data, about, metric)
-    return _Measured(about, table, bounds)
-
-
-def _reached(
-    data: StudyData, about: pd.DataFrame, metric: Metric
-) -> tuple[pd.Series[float], pd.Series[bool]]:
-    """A metric's numbers, and which are lower bounds; a run that diverged never gets there."""
-    numbers, bounds = [], []
-    for run_id, diverged in about[ENDS[0]].notna().items():
-        found = None if diverged else _number(data, str(run_id), metric)
-        bounds.append(isinstance(found, Unreached))
-        known = found.at_least if isinstance(found, Unreached) else found
-        numbers.append(inf if diverged and not metric.maximize else nan if known is None else known)
-    return pd.Series(numbers, about.index, dtype=float), pd.Series(bounds, about.index)
-
-
-def _number(data: StudyData, run_id: str, metric: Metric) -> Reached:
-    """What a run reached; None also where its column was not recorded."""
-    try:
-        return reached_of(data, run_id, metric)
-    except ValueError:
-        return None
-
-
-def _aligned(sides: Sequence[_Measured]) -> list[_Measured]:
-    """The tables with the same columns; final losses and errors of diverged runs are infinite."""
-    names = list(dict.fromkeys(str(name) for side in sides for name in side.table))
-    finals = [name for name in names if name.startswith(FINALS)]
-    aligned = []
-    for side in sides:
-        table, diverged = side.table.reindex(columns=names), side.about[ENDS[0]].notna()
-        recorded = [name for name in finals if diverged.all() or table[name].notna().any()]
-        infinite = {name: table[name].astype(float).mask(diverged, inf) for name in recorded}
-        aligned.append(_Measured(side.about, table.assign(**infinite), side.bounds))
-    return aligned
-
-
 def _common_model(
-    name: str, sides: Sequence[_Measured], judged: Mapping[Key, Against]
+    name: str, sides: Sequence[ModelRuns], judged: Mapping[Key, Against]
 ) -> CommonModel:
     names = map(str, sides[0].table)
     everywhere = [each for each in names if all(side.knows(each) for side in sides)]
@@ -329,14 +233,14 @@ def _common_model(
     )
 
 
-def _differing_settings(sides: Sequence[_Measured]) -> dict[str, tuple[str, ...]]:
+def _differing_settings(sides: Sequence[ModelRuns]) -> dict[str, tuple[str, ...]]:
     keys = dict.fromkeys(str(key) for side in sides for key in side.about)
     settings = [key for key in keys if is_setting(key) and key not in KEPT]
     values = {key: tuple(side.setting(key) for side in sides) for key in settings}
     return {key: found for key, found in values.items() if len(set(found)) > 1}
 
 
-def _cell(name: str, side: _Measured) -> Cell:
+def _cell(name: str, side: ModelRuns) -> Cell:
     values = side.table[name].dropna()
     if values.empty:
         return Cell(NONE, np.nan, 0, 0)
@@ -347,7 +251,7 @@ def _cell(name: str, side: _Measured) -> Cell:
     return Cell(words + span_in_words(interval), median.value, len(values), unknown)
 
 
-def _test(name: str, other: _Measured, first: _Measured, tests: int) -> _Test:
+def _test(name: str, other: ModelRuns, first: ModelRuns, tests: int) -> _Test:
     """The estimate for a further study against the first, by what values and seeds allow."""
     shared = _shared_seeds(other, first, max(SEEDS, pairs_needed(tests)))
     values = [side.table[name].dropna() for side in (other, first)]
@@ -359,25 +263,25 @@ def _test(name: str, other: _Measured, first: _Measured, tests: int) -> _Test:
         return _of_medians(name, other, first)
     if shared and kind == "ratio":
         pairs = _pairs(name, shared, other, first)
-        return _Test(estimates.paired_ratio(*pairs), kind, "of pairs, by signed ranks", len(shared))
+        return _Test(estimates.paired_ratio(*pairs), kind, "pairs, by signed ranks", len(shared))
     if not all(np.isfinite(of_study).all() for of_study in values):
         return _of_medians(name, other, first)
     if shared:
         pairs = _pairs(name, shared, other, first)
-        method = "mean over pairs, by Student's t"
+        method = "pairs, by Student's t"
         return _Test(estimates.mean_of_differences(*pairs), kind, method, len(shared))
     both = pd.concat(
         [other.table.assign(model="other"), first.table.assign(model="first")], ignore_index=True
     )
     compare = compare_ratio if kind == "ratio" else compare_difference
     found = compare(both, name, "other", "first")
-    return _Test(found.estimate, kind, f"of {found.kind}, by Welch's t")
+    return _Test(found.estimate, kind, f"{found.kind}, by Welch's t")
 
 
-def _of_medians(name: str, other: _Measured, first: _Measured) -> _Test:
+def _of_medians(name: str, other: ModelRuns, first: ModelRuns) -> _Test:
     """The ratio of medians, where some values are bounds, infinite, or lengths of 0."""
     estimate = ratio_of_lengths(other.lengths(name), first.lengths(name))
-    return _Test(estimate, "ratio", "of medians, by order statistics")
+    return _Test(estimate, "ratio", "medians, by order statistics")
 
 
 def pairs_needed(tests: int) -> int:
@@ -385,7 +289,7 @@ def pairs_needed(tests: int) -> int:
     return ceil(log2(2 * tests / LEVEL))
 
 
-def _shared_seeds(other: _Measured, first: _Measured, least: int) -> list[int]:
+def _shared_seeds(other: ModelRuns, first: ModelRuns, least: int) -> list[int]:
     """The seeds over which runs are paired: they begin alike, and there are enough of them."""
     keys = {str(key) for side in (other, first) for key in side.about}
     alike = all(other.setting(key) == first.setting(key) for key in keys if key.startswith(ALIKE))
@@ -394,7 +298,7 @@ def _shared_seeds(other: _Measured, first: _Measured, least: int) -> list[int]:
 
 
 def _pairs(
-    name: str, seeds: Sequence[int], other: _Measured, first: _Measured
+    name: str, seeds: Sequence[int], other: ModelRuns, first: ModelRuns
 ) -> tuple[pd.Series[float], pd.Series[float]]:
     one, two = (side.table.set_index("seed")[name].loc[list(seeds)] for side in (other, first))
     known = one.notna() & two.notna()
@@ -420,10 +324,3 @@ def _notes(reads: Sequence[StudyRead]) -> Iterator[str]:
 def best_by(metric: Metric) -> str:
     """A metric, and which of its values are good."""
     return f"{'large' if metric.maximize else 'small'} {metric}"
-
-
-def _text(value: object) -> str:
-    """A value of a configuration; a dash for what is not there."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return NONE
-    return f"{value:g}" if isinstance(value, float) else str(value)

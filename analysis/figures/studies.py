@@ -14,8 +14,9 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.figures.saved import Drawn, save
 from analysis.figures.style import DPI, colours, name_of
+from analysis.model_runs import StudyRead
 from analysis.plateau import every_step, plateau_of
-from analysis.studies import CommonModel, StudiesCompared, StudyRead
+from analysis.studies import CommonModel, StudiesCompared
 
 MOST = 8
 """Models that are drawn, the first ones."""

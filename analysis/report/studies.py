@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.estimates import SEEDS
 from analysis.figures.studies import draw_studies
+from analysis.model_runs import StudyRead
 from analysis.report.page import PAGE, now, written
 from analysis.report.rows import Rows, one_or_all
 from analysis.studies import (
@@ -16,7 +17,6 @@ from analysis.studies import (
     CommonModel,
     Quantity,
     StudiesCompared,
-    StudyRead,
     best_by,
     pairs_needed,
 )
@@ -83,14 +83,17 @@ def unequal_budgets(found: StudiesCompared) -> Iterator[str]:
 
 
 def _how(found: StudiesCompared) -> str:
+    first = found.studies[0]
+    words = f"Ratios and differences are of a further study to {first}, with 95 % intervals. "
+    if not found.tested:
+        return f"{words}Tests need {SEEDS} seeds of each model."
     least = max(SEEDS, pairs_needed(len(found.tests)))
     return (
-        f"Each further study against {found.studies[0]}: ratios and differences are of it to the "
-        f"first. Intervals are 95 %; p is corrected by Holm's procedure for {found.tested} tests "
-        "and decides at 5 %. Runs that begin with the same parameters are paired over equal seeds "
-        f"where there are {least} pairs, with which signed ranks could decide one of so many "
-        "tests. A plateau that was never left is a lower bound, and a run that diverged has an "
-        "infinite loss: then medians are compared."
+        f"{words}p is corrected by Holm's procedure for {count(found.tested, 'test')} and decides "
+        "at 5 %. Runs that begin with the same parameters are paired over equal seeds where there "
+        f"are {least} pairs, with which signed ranks could decide one of so many tests. A plateau "
+        "that was never left is a lower bound, and a run that diverged has an infinite loss: then "
+        "medians are compared."
     )
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from analysis.studies import StudiesCompared, StudyRead
+    from analysis.model_runs import StudyRead
+    from analysis.studies import StudiesCompared
 
 
 SHOWN = 5
@@ -110,7 +111,7 @@ def _table(found: StudiesCompared) -> Table:
 
 
 def _read(sources: Sequence[str], runs_dir: Path, store: str | None) -> list[StudyRead]:
-    from analysis.studies import StudyRead
+    from analysis.model_runs import StudyRead
 
     if len(sources) < 2:
         raise StudyError("compare: needs two studies or more")

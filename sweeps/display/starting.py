@@ -64,7 +64,7 @@ def _study_text(asked: Beginning) -> str:
     text = _filled(
         "study.yaml.txt",
         {
-            "title": f"How a physics-informed network trains on {about}.",
+            "question": f"How does a physics-informed network train on {about}?",
             "file": f"{asked.name}.yaml",
             "name": asked.name,
             "plugins": _plugins(asked),

@@ -10,6 +10,7 @@ from statistics import median
 from analysis.wording import count
 from pinn_core.training.footprint import member_needs
 from sweeps.display.tally import in_words
+from sweeps.errors import StudyError
 from sweeps.execution.machines import this_machine
 from sweeps.execution.measuring import chosen, measure
 from sweeps.execution.sizing import Size, shown
@@ -20,6 +21,8 @@ from sweeps.study.plugins import loaded_for
 from sweeps.study.schedule import latest_first
 from sweeps.study.study import Resources, Study
 
+# Of the demo on two idle cores with AVX-512; what MLflow and reports take by a run is from
+# benchmarks.driver.
 START = 9.0
 """Seconds from the command to the first update: imports, Ray, its workers."""
 BETWEEN = 0.15
@@ -34,8 +37,6 @@ ERROR = 0.15
 """What the time of a study whose packs were all measured is off by, as part of it."""
 UNKNOWN = 1.0
 """Logarithm of the factor by which it may be off where one measurement is all there is."""
-
-
 GLANCE = 400
 """Configurations of each search that are looked at where a study is about to start."""
 
@@ -91,20 +92,23 @@ def plan_study(
     """Measure short trainings of a study's packs on this machine, and estimate the whole.
 
     ``models`` are the study's sizes. ``slots`` packs are trained at a time; so many processes
-    measure, as far as there are cores.
-    What was measured is kept for commands to come.
+    measure, as far as there are cores. What was measured is kept for commands to come. Raises
+    ``StudyError`` where a training fails.
     """
     ahead = look_ahead(study, slots)
     packs = chosen(ahead.every_pack)
     say(f"training a little of {count(len(packs), 'kind')} of packs to measure this machine")
     resources = study.resources
-    measured = measure(
-        packs,
-        side_by_side(resources, slots),
-        "cuda" if resources.gpus else "cpu",
-        max(1, int(resources.cpus)),
-        [plugin.to_dict() for plugin in loaded_for(study.plugins)],
-    )
+    try:
+        measured = measure(
+            packs,
+            side_by_side(resources, slots),
+            "cuda" if resources.gpus else "cpu",
+            max(1, int(resources.cpus)),
+            [plugin.to_dict() for plugin in loaded_for(study.plugins)],
+        )
+    except Exception as error:  # a plugin, or no memory: a study would say the same
+        raise StudyError(f"a short training failed: {type(error).__name__}: {error}") from error
     place = place_of(resources, slots)
     keep_speeds(load_speeds(place).with_(measured), place)
     return _estimate(study, models, ahead, Speeds({}).with_(measured), slots)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from pinn_core.configuration import Configuration, Record
 from pinn_core.plugins import load_shipped
-from pinn_core.training.operations import flops
 from sweeps.execution.speed import Speed, kind_of, work_of
 from sweeps.store.observed import keep_observations, load_observations
 from sweeps.study.plan import PackPlan, Run
@@ -136,23 +135,26 @@ def _time(
     """Seconds of an update, of a pack before its first, and of the first pack besides."""
     from pinn_core.training.trainer import Member
 
-    def members(window: int) -> list[Member]:
-        return [
-            Member(replace(each, record=_lighter(each.record, window)), seed)
-            for each, seed in zip(configurations, seeds, strict=True)
-        ]
+    def train(record: Record, updates: int) -> float:
+        recorded = (replace(each, record=record) for each in configurations)
+        members = [Member(each, seed) for each, seed in zip(recorded, seeds, strict=True)]
+        return _train(members, updates, job)
 
-    light = members(0)
-    cold = _train(light, WARM, job)
-    warm = _train(light, WARM, job)
-    rough = max(_train(light, WARM + 2, job) - warm, 1e-6) / 2
-    most = min(configurations[0].steps - WARM, int(job.seconds / rough))
+    record, steps = configurations[0].record, configurations[0].steps
+    nothing = _recording(record, ())
+    cold = train(nothing, WARM)
+    warm = train(nothing, WARM)
+    rough = max(train(nothing, WARM + 2) - warm, 1e-6) / 2
+    most = min(steps - WARM, int(job.seconds / rough))
     window = next((each for each in WINDOWS if each <= most), max(most, 1))
-    timed = members(window)
-    warm = min(warm, _train(timed, WARM, job))
-    seconds = max(_train(timed, WARM + window, job) - warm, 1e-9) / window
-    recorded = flops(configurations[0], len(seeds)) / flops(timed[0].configuration, len(seeds))
-    return seconds * recorded, max(0.0, warm - WARM * seconds), max(0.0, cold - warm)
+    often = [name for name, every in _cadences(record).items() if window % every == 0]
+    before = min(train(_recording(record, often), WARM) for _ in range(2))
+    update = max(train(_recording(record, often), WARM + window) - before, 1e-9) / window
+    for name, every in _cadences(record).items():
+        if name not in often:  # the first row has it: what it takes there, it takes each time
+            once = min(train(_recording(record, [name]), WARM) for _ in range(2))
+            update += max(0.0, once - warm) * (steps // every + 1) / steps
+    return update, max(0.0, before - WARM * update), max(0.0, cold - warm)
 
 
 def _train(members: Sequence[Member], updates: int, job: _Job) -> float:
@@ -164,16 +166,19 @@ def _train(members: Sequence[Member], updates: int, job: _Job) -> float:
     return time.perf_counter() - clock
 
 
-def _lighter(record: Record, window: int) -> Record:
-    """What is recorded as often within so many updates as in a whole run; the rest is left out."""
+def _cadences(record: Record) -> dict[str, int]:
+    """What is recorded now and then, by name, and after how many updates it comes again."""
+    fields = {name: every for name, every in vars(record).items() if name.endswith("_every")}
+    probes = {probe.kind: probe.every for probe in record.probes}
+    return {name: every for name, every in {**fields, **probes}.items() if every}
 
-    def regular(every: int) -> bool:
-        return 0 < every <= window and window % every == 0
 
+def _recording(record: Record, names: Sequence[str]) -> Record:
+    """Of what is recorded now and then, that of these names alone."""
     cadences: dict[str, Any] = {
-        name: every if regular(every) else 0
+        name: every if name in names else 0
         for name, every in vars(record).items()
         if name.endswith("_every")
     }
-    probes = tuple(probe for probe in record.probes if regular(probe.every))
+    probes = tuple(probe for probe in record.probes if probe.kind in names)
     return replace(record, **cadences, probes=probes, fields="none", parameters="none")

@@ -129,7 +129,8 @@ def load_speeds(place: str = "") -> Speeds:
     """
     with suppress(OSError, ValueError, TypeError, KeyError):
         plain = json.loads(_file(place).read_text(encoding="utf-8"))
-        return Speeds({one["kind"]: Speed(**one) for one in plain["speeds"]})
+        read = [Speed(**one) for one in plain["speeds"]]
+        return Speeds({one.kind: one for one in read if one.work > 0 and one.update > 0})
     return Speeds({})
 
 

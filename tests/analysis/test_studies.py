@@ -12,6 +12,7 @@ import pytest
 
 from analysis.load import StudyData
 from analysis.metric import Metric
+from analysis.model_runs import StudyRead
 from analysis.report.studies import headline, unequal_budgets, write_studies
 from analysis.rules import PlateauRule
 from analysis.statistics import LENGTH
@@ -19,7 +20,6 @@ from analysis.studies import (
     Against,
     NothingInCommon,
     StudiesCompared,
-    StudyRead,
     compare_studies,
     pairs_needed,
 )

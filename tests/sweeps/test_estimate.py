@@ -17,7 +17,8 @@ from sweeps.errors import StudyError
 from sweeps.execution import estimate as estimate_module
 from sweeps.execution import launch
 from sweeps.execution.estimate import Estimate, known_estimate
-from sweeps.execution.measuring import KINDS, _lighter, chosen, measure
+from sweeps.execution.machines import this_machine
+from sweeps.execution.measuring import KINDS, _cadences, _recording, chosen, measure
 from sweeps.execution.sizing import sizes
 from sweeps.execution.speed import Speed, Speeds, keep_speeds, kind_of, load_speeds, work_of
 from sweeps.search.ahead import look_ahead
@@ -30,8 +31,9 @@ from tests.sweeps.studies import TEXT
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own, in which nothing was measured."""
+    """A cache of the test's own, in which nothing was measured; no library is compiled for it."""
     monkeypatch.setenv("PINN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PINN_BACKEND", "eager")
     return tmp_path / "cache"
 
 
@@ -118,18 +120,12 @@ def test_a_cache_that_others_may_write_is_not_used(sample: Study, cache: Path) -
     keep_speeds(Speeds({}))  # no error
 
 
-def test_what_is_measured_is_recorded_as_often_as_in_a_whole_run() -> None:
-    record = Record(full_every=100, gradients_every=25, held_out_every=200, sketch_every=20)
-    assert (
-        vars(_lighter(record, 100)).items()
-        >= {
-            "full_every": 100,
-            "gradients_every": 25,
-            "held_out_every": 0,
-            "sketch_every": 20,
-        }.items()
-    )
-    assert _lighter(record, 0).gradients_every == 0
+def test_what_is_recorded_now_and_then_is_measured_by_its_name() -> None:
+    record = Record(full_every=100, gradients_every=25, held_out_every=0, sketch_every=20)
+    assert _cadences(record) == {"full_every": 100, "gradients_every": 25, "sketch_every": 20}
+    alone = _recording(record, ["full_every"])
+    assert _cadences(alone) == {"full_every": 100}
+    assert alone.points == record.points
 
 
 def test_a_kind_of_pack_is_measured_once_and_of_many_some(sample: Study) -> None:
@@ -151,8 +147,8 @@ def _of_width(pack: PackPlan, width: int) -> Run:
 
 def test_packs_are_measured_by_training_them(sample: Study) -> None:
     packs = chosen(look_ahead(sample, 2).packs)
-    speeds = measure(packs, processes=2, device="cpu", threads=1)
-    assert [each.kind for each in speeds] == [kind_of(pack) for pack in packs]
+    speeds = measure(packs[:2], processes=2, device="cpu", threads=1)
+    assert [each.kind for each in speeds] == [kind_of(pack) for pack in packs[:2]]
     assert all(each.update > 0 and each.setup >= 0 and each.first >= 0 for each in speeds)
 
 
@@ -209,25 +205,37 @@ def test_a_price_makes_a_cost_and_changes_no_run(tmp_path: Path) -> None:
 def test_plan_says_it_and_the_study_that_begins_does_too(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sample_study(folder, "rerun.seeds=1")
-    small = ("base.phases.0.steps=6", "rerun.seeds=1")
+    sample_study(folder)
+    cores = this_machine(with_gpus=False).cpus  # so that one process measures
+    small = ("base.phases.0.steps=6", "rerun.seeds=1", f"resources.cpus={cores:g}")
     code, said, _ = pinn_sweep("plan", "sample.yaml", *small)
     assert code == 0
     first, second = said.splitlines()
     assert first.startswith("sample: 8 runs, a pack takes up to ")
-    assert "at a time: about" in second
+    assert "1 at a time: about" in second
     assert sorted(file.name for file in folder.iterdir()) == ["cache", "sample.yaml"]
-    code, said, _ = pinn_sweep("plan", "sample.yaml", *small, "--json", "--slots", "1")
-    plan = json.loads(said)
-    assert (code, plan["runs"], plan["slots"]) == (0, 8, 1)
-    assert "at a time: about" in pinn_sweep("doctor", "sample.yaml", *small)[1]
-    monkeypatch.setattr(launch, "bring_report_up_to_date", lambda *_: None)
+    assert f"time of sample: {second}" in pinn_sweep("doctor", "sample.yaml", *small)[1]
     screen = StringIO()
-    study = load_study("sample.yaml", small)
+    monkeypatch.setattr(launch, "bring_report_up_to_date", lambda *_: None)
     launch.run_study(
-        study, runs_dir="runs", executor="inline", console=Console(file=screen, width=200)
+        load_study("sample.yaml", small),
+        runs_dir="runs",
+        executor="inline",
+        console=Console(file=screen, width=200),
     )
-    assert "1 at a time: about" in screen.getvalue()
+    assert second in screen.getvalue()
+
+
+def test_a_plan_has_all_numbers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, sample: Study
+) -> None:
+    packs = look_ahead(sample, 1).every_pack
+    monkeypatch.setattr(estimate_module, "measure", lambda *_: list(measured(packs).known.values()))
+    code, said, _ = pinn_sweep("plan", "sample.yaml", "rerun.seeds=2", "--slots", "1", "--json")
+    plan = json.loads(said)
+    assert (code, plan["runs"], plan["slots"]) == (0, 4 + 2 + 2 * 2, 1)
+    assert plan["low"] < plan["seconds"] < plan["high"]
+    assert plan["measured"] == plan["kinds"] > 1
 
 
 def test_a_study_on_a_machine_that_was_not_measured_says_how_to(
