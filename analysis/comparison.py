@@ -65,6 +65,15 @@ class Row:
     cells: dict[tuple[str, str], str]
     test: str
 
+    @property
+    def shown(self) -> list[str]:
+        """The parts of which any model has a number."""
+        return [
+            part
+            for part in PARTS
+            if any(cell != NONE for (_, of), cell in self.cells.items() if of == part)
+        ]
+
 
 @dataclass(frozen=True)
 class ComparisonTable:
@@ -177,7 +186,13 @@ def _cell(summary: Summary, model: str, quantity: str | None) -> str:
 def _caption(table: pd.DataFrame, models: tuple[str, ...]) -> str:
     stayed = {model: table.loc[table["model"] == model, "plateau.censored"] for model in models}
     names = {model: model_name(model) for model in models}
-    runs = ", ".join(f"{names[model]} {count(len(stayed[model]), 'run')}" for model in models)
+    counts = {model: count(len(stayed[model]), "run") for model in models}
+    alike = len(models) > FEW and len(set(counts.values())) == 1
+    runs = (
+        f"{counts[models[0]]} of each model"
+        if alike
+        else ", ".join(f"{names[model]} {counts[model]}" for model in models)
+    )
     bounds = ", ".join(
         f"{names[model]} {of_model.sum():.0f} of {len(of_model)}"
         for model, of_model in stayed.items()

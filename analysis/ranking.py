@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from math import inf
 
 import numpy as np
 import pandas as pd
 
 from analysis.load import ENDS, StudyData
+from analysis.metric import Metric, Reached, Unreached
 
-Direction = Literal["minimize", "maximize"]
+FEW = 3  # models that need no ranking
+LAST_LOSS = Metric.read("loss/regression")
 
 
-def ranking(
-    data: StudyData, metric: str = "loss/regression", direction: Direction = "minimize"
-) -> pd.DataFrame:
+def ranking(data: StudyData, metric: Metric = LAST_LOSS) -> pd.DataFrame:
     """Every configuration of every model, best first.
 
     Index: `model`, `rank` (from 1). Columns: what the search varied (dotted keys, and only those
-    that took more than one value), then `value` (the metric's last value in the search run, or the
-    median over the seeds for a model that was not searched), `seeds` (how many runs that is),
-    `diverged` (how many of them diverged), `run_id` (of the first of them) and `setting`. A
-    configuration without a final value has a null there and comes last.
+    that took more than one value), then `value` (the metric of the search run, or its median over
+    the seeds where there are several), `seeds` (how many runs that is),
+    `diverged` (how many of them diverged), `unreached` (how many never reached the metric's level,
+    whose score stands for the number), `run_id` (of the first of them) and `setting`. A
+    configuration without a value has a null there and comes last.
     """
     runs = data.runs
     searched = set(runs.loc[runs["stage"] == "search", "model"])
     ranked = runs[(runs["stage"] == "search") | ~runs["model"].isin(searched)].copy()
-    ranked["value"] = [final_value(data, run_id, metric) for run_id in ranked.index]
+    reached = [reached_of(data, run_id, metric) for run_id in ranked.index]
+    ranked["value"] = [_number(metric, one) for one in reached]
+    ranked["unreached"] = [isinstance(one, Unreached) for one in reached]
     varied = [key for key in data.varied if ranked[key].nunique() > 1]
     table = (
         ranked.reset_index()
@@ -36,44 +39,58 @@ def ranking(
             value=("value", "median"),
             seeds=("run_id", "size"),
             diverged=("diverged_at", "count"),
+            unreached=("unreached", "sum"),
             run_id=("run_id", "first"),
         )
         .reset_index()
     )
-    table["worse"] = table["value"] if direction == "minimize" else -table["value"]
+    table["worse"] = -table["value"] if metric.maximize else table["value"]
     table = table.sort_values(["model", "worse", "setting"], na_position="last")
     table.insert(1, "rank", table.groupby("model").cumcount() + 1)
-    order = [*varied, "value", "seeds", "diverged", "run_id", "setting"]
+    order = [*varied, "value", "seeds", "diverged", "unreached", "run_id", "setting"]
     return table.set_index(["model", "rank"])[order]
 
 
-def final_value(data: StudyData, run_id: str, metric: str) -> float:
-    """The metric in a run's last row; null for a run that diverged or was stopped early."""
-    found = data.columns(run_id, [metric])
-    if metric not in found:
+def metric_value(data: StudyData, run_id: str, metric: Metric) -> float:
+    """A run's number by the metric, of one that never reached its level the score.
+
+    Null for a run that diverged or was stopped early, or has no such number.
+    """
+    return _number(metric, reached_of(data, run_id, metric))
+
+
+def reached_of(data: StudyData, run_id: str, metric: Metric) -> Reached:
+    """What a run reached by the metric; None if it diverged, was stopped early, or has nothing."""
+    found = data.columns(run_id, metric.columns)
+    if metric.column not in found:
         known = ", ".join(sorted(data.trajectory(run_id).select_dtypes("number").columns))
-        raise ValueError(f"metric {metric!r} was not recorded: columns are {known}")
-    value = float(found[metric].iloc[-1])
+        raise ValueError(f"metric {metric.column!r} was not recorded: columns are {known}")
     ends = [data.runs.at[run_id, end] for end in ENDS if end in data.runs]
-    return value if np.isfinite(value) and not pd.notna(ends).any() else np.nan
+    return None if pd.notna(ends).any() else metric.of(found)
 
 
-def compared_runs(
-    data: StudyData, metric: str = "loss/regression", direction: Direction = "minimize"
-) -> list[str]:
+def _number(metric: Metric, reached: Reached) -> float:
+    rank = metric.rank(reached)
+    return (-rank if metric.maximize else rank) if np.isfinite(rank) else np.nan
+
+
+def compared_runs(data: StudyData, metric: Metric = LAST_LOSS) -> list[str]:
     """The run ids of the rerun of each model's best configuration, by model and seed.
 
     These are the runs that the statistics over seeds and the claims are about. Before there is any
-    rerun of a model: its best search run, so that a study of a few runs has something to show.
+    rerun of a model: its best search run, so that a study of a few runs has something to show. The
+    models are in the order of their names; of more than FEW the best is first.
     """
     rerun = data.runs[data.runs["stage"] == "rerun"]
-    chosen: list[str] = []
-    for model, settings in ranking(data, metric, direction).groupby(level="model"):
+    chosen: list[tuple[float, list[str]]] = []
+    for model, settings in ranking(data, metric).groupby(level="model"):
         of_model = rerun[rerun["model"] == model]
         repeated = settings[settings["setting"].isin(of_model["setting"])]
-        if repeated.empty:
-            chosen.append(str(settings["run_id"].iloc[0]))
-        else:
-            best = repeated["setting"].iloc[0]
-            chosen.extend(of_model.index[of_model["setting"] == best])
-    return chosen
+        best = (settings if repeated.empty else repeated).iloc[0]
+        of_best = of_model.index[of_model["setting"] == best["setting"]]
+        value = float(best["value"]) * (-1 if metric.maximize else 1)
+        runs = [str(best["run_id"])] if repeated.empty else list(of_best)
+        chosen.append((inf if np.isnan(value) else value, runs))
+    if len(chosen) > FEW:
+        chosen.sort(key=lambda model: model[0])
+    return [run_id for _, runs in chosen for run_id in runs]

@@ -27,16 +27,12 @@ from analysis.estimates import LEVEL, Estimate, Interval
 from analysis.load import StudyData
 from analysis.plateau import first_below, level_left, plateau_of
 from analysis.rules import PlateauRule
+from analysis.spent import SECONDS, SPENT, spent
 from analysis.verdicts import Measured, Range, Verdict, decide, finite
 
 FEWER = Range("below 1", high=1)
 UNKNOWN = Verdict("not decidable")
 ERROR = "error/relative_l2"
-SECONDS = "time/step_seconds"
-SPENT = ("steps", "evaluations", "seconds")
-EVALUATIONS, PRODUCTS = "work/evaluations", "work/products"
-OF_A_PRODUCT = 2
-"""Evaluations that a Hessian-vector product counts as: it differentiates a gradient once more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,11 +154,11 @@ def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str], level: float
         trajectory = data.trajectory(str(run_id))
         diverged = bool(about["diverged_at"].notna()[run_id])
         reached = None if diverged else first_below(trajectory, rule, level)
-        whole = _spent(trajectory, int(trajectory.index[-1]))
+        whole = spent(trajectory, int(trajectory.index[-1]))
         plateau = plateau_of(trajectory, rule)
         rows.append(
             {
-                **(whole if reached is None else _spent(trajectory, reached)),
+                **(whole if reached is None else spent(trajectory, reached)),
                 **{f"whole.{quantity}": value for quantity, value in whole.items()},
                 "stayed": reached is None,
                 "plateau": float(plateau.length),
@@ -176,37 +172,11 @@ def _table(data: StudyData, rule: PlateauRule, runs: Sequence[str], level: float
     return table.assign(model=about["model"], seed=about["seed"], reference=kind == REGRESSION)
 
 
-def _spent(trajectory: pd.DataFrame, steps: int) -> dict[str, float]:
-    """What the first steps took, by quantity of SPENT."""
-    return {
-        "steps": float(steps),
-        "evaluations": _evaluations(trajectory, steps),
-        "seconds": _seconds(trajectory, steps),
-    }
-
-
 def _final_error(trajectory: pd.DataFrame, diverged: bool) -> float:
     """The last error; infinite for a run that diverged, NaN if it was not recorded."""
     if diverged:
         return inf
     return float(trajectory[ERROR].iloc[-1]) if ERROR in trajectory else np.nan
-
-
-def _evaluations(trajectory: pd.DataFrame, steps: int) -> float:
-    """Evaluations of the first steps; NaN if not recorded."""
-    if EVALUATIONS not in trajectory:
-        return np.nan
-    work = trajectory[EVALUATIONS].astype(float)
-    if PRODUCTS in trajectory:
-        work = work + OF_A_PRODUCT * trajectory[PRODUCTS].astype(float)
-    return float(work.loc[steps] - work.iloc[0])
-
-
-def _seconds(trajectory: pd.DataFrame, steps: int) -> float:
-    """Seconds of the first steps without the very first, which includes the set-up."""
-    if SECONDS not in trajectory:
-        return np.nan
-    return float(trajectory[SECONDS].astype(float).loc[1 : steps - 1].sum())
 
 
 def _step_seconds(trajectory: pd.DataFrame) -> float:

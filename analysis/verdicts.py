@@ -100,7 +100,7 @@ def _verdict(
     if p is None or corrected is None:
         text += f"; at least {SEEDS} seeds of each model are needed"
     else:
-        text += f"; p {_p(p)}, corrected {_p(corrected).removeprefix('= ')}"
+        text += f"; p {p_in_words(p)}, corrected {p_in_words(corrected).removeprefix('= ')}"
         inside, outside = within.p_values(estimate)
         if corrected > LEVEL:
             text += f"; {_seeds_in_words(p, tests, estimate.seeds)}"
@@ -118,8 +118,8 @@ def _verdict(
     )
 
 
-def _p(value: float) -> str:
-    """A p-value in words; tails of distributions are not known well enough for smaller ones."""
+def p_in_words(value: float) -> str:
+    """Such as "= 0.03"; tails of distributions are not known well enough for smallest values."""
     return f"= {value:.2g}" if value >= SMALLEST else f"< {SMALLEST:g}"
 
 

@@ -85,7 +85,7 @@ def _held(study: Study, folder: Path) -> Row:
     """What store and MLflow hold of the study, and what is wrong with it."""
     files = StudyFolder.of(folder, study.name)
     store = Store(files.store)
-    results = Results.sound(store, study.search.metric, files.passed_over)
+    results = Results.sound(store, study.metric, files.passed_over)
     planned = {
         run.run_id: run
         for plan in planned_runs(study, store, results).values()

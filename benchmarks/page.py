@@ -17,8 +17,8 @@ from benchmarks.command import Result
 from benchmarks.targets import Target, targets_table
 
 ORDER = (
-    *("step", "problems", "packs", "diagnostics", "study", "busy", "driver", "tracking"),
-    *("limits", "faults", "calibration"),
+    *("step", "problems", "packs", "diagnostics", "study", "plan", "busy", "driver", "tracking"),
+    *("limits", "faults", "goals", "calibration"),
 )
 ENDS = ("from", "end of")
 ROOT = Path(__file__).resolve().parents[1]

@@ -70,7 +70,8 @@ def measure(quick: bool) -> Measured:
         study = load_study(str(file))
         chosen = configurations(study)
         steps = sum(one.steps for one in chosen)
-        seconds, runs = _our_seconds(file)
+        seconds = command_seconds(["run", str(file), "--runs-dir", name])
+        runs = len(list(Path(name).glob("*/store/*.json")))
     rows: list[Row] = [
         {
             "what": OURS,
@@ -157,13 +158,13 @@ def figure(result: Result, file: Path) -> None:
         saved(canvas, file)
 
 
-def _our_seconds(file: Path) -> tuple[float, int]:
-    """Wall seconds of the command from its start to its end, and how many runs it made."""
-    command = [str(Path(sys.executable).with_name("pinn-sweep")), "run", str(file)]
+def command_seconds(words: Sequence[str]) -> float:
+    """Wall seconds of our command with these words, from its start to its end."""
+    command = [str(Path(sys.executable).with_name("pinn-sweep")), *words]
     started = time.perf_counter()
     with subprocess.Popen(
-        [*command, "--runs-dir", str(file.parent)],
-        env={name: value for name, value in os.environ.items() if name not in ELSEWHERE},
+        command,
+        env=surroundings(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -174,7 +175,12 @@ def _our_seconds(file: Path) -> tuple[float, int]:
     seconds = time.perf_counter() - started
     if running.returncode:
         raise RuntimeError(f"pinn-sweep ended with exit code {running.returncode}")
-    return seconds, len(list(file.parent.glob("*/store/*.json")))
+    return seconds
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of our command: this one, without what would send it elsewhere."""
+    return {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
 
 
 def _loop_seconds(

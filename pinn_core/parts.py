@@ -117,6 +117,27 @@ def default_of(field: Field[Any]) -> Any:  # noqa: ANN401
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
+def stands_for(one: object, shortcut: str, method: str) -> bool:
+    """Whether what a class says by ``shortcut`` is still what its ``method`` does.
+
+    Not where a class that inherits both has a method of its own: the shortcut speaks of another.
+
+    >>> class Steps:
+    ...     def at(self, step): return step
+    ...     def ahead(self): return [0, 1, 2]
+    >>> class Twice(Steps):
+    ...     def at(self, step): return 2 * step
+    >>> stands_for(Steps(), "ahead", "at"), stands_for(Twice(), "ahead", "at")
+    (True, False)
+    """
+    order = type(one).__mro__
+    places = [
+        next((place for place, owner in enumerate(order) if name in vars(owner)), len(order))
+        for name in (shortcut, method)
+    ]
+    return places[0] <= places[1] and places[0] < len(order)
+
+
 def has_default(field: Field[Any]) -> bool:
     """Whether a dataclass's field may be left out."""
     return field.default is not MISSING or field.default_factory is not MISSING

@@ -111,7 +111,10 @@ if TYPE_CHECKING:
     from pinn_core.weightings import Weighting as Weighting
     from pinn_sweeps.results import StudyResults as StudyResults
     from pinn_sweeps.results import TrainedRun as TrainedRun
+    from pinn_sweeps.verbs import compare as compare
+    from pinn_sweeps.verbs import export as export
     from pinn_sweeps.verbs import load as load
+    from pinn_sweeps.verbs import plan as plan
     from pinn_sweeps.verbs import run as run
     from pinn_sweeps.verbs import train as train
     from sweeps.study.study import load_study as load_study
@@ -151,7 +154,7 @@ _WHERE = {
     "pinn_core.samplers": ("SAMPLERS", "Sampler"),
     "pinn_core.weightings": ("WEIGHTINGS", "Fixed", "View", "Weighting"),
     "pinn_sweeps.results": ("StudyResults", "TrainedRun"),
-    "pinn_sweeps.verbs": ("load", "run", "train"),
+    "pinn_sweeps.verbs": ("compare", "export", "load", "plan", "run", "train"),
     "sweeps.study.study": ("load_study",),
 }
 """Modules, and the public names that they hold."""

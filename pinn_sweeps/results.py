@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, fields
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.load import StudyData, from_store
+from analysis.metric import FINAL
 from pinn_core.prediction import VALUE, Solution
 from pinn_core.records.trajectory import Manifest
 from sweeps.checking.replay_run import Replayed, replay_run, run_named, trained_configuration
@@ -45,25 +45,26 @@ class StudyResults(StudyData):
         return TrainedRun(store, run_named(store, run_id), self.folder.replays)
 
     def best(self, model: str | None = None) -> TrainedRun:
-        """The whole run, of search or rerun, whose last value of the study's metric is the best.
+        """The whole run, of search or rerun, that is the best by the study's metric.
 
-        Of one ``model``, or of all. Raises ``StudyError`` where no run has such a value.
+        Of one ``model``, or of all. Raises ``StudyError`` where no run has such a number.
         """
-        search = load_sealed(self.folder.study_file).search
+        metric = load_sealed(self.folder.study_file).metric
         models = sorted(self.runs["model"].unique())
         if model is not None and model not in models:
             raise StudyError(f"model: found {model!r}, allowed: {', '.join(models)}")
-        sign = 1 if search.direction == "minimize" else -1
         asked = self.runs[self.runs["model"].isin([model] if model else models)]
         whole = asked.index[asked[["diverged_at", "pruned_at"]].isna().all(axis=1)]
-        values: dict[str, float] = {}
+        ranks: dict[str, float] = {}
         for run_id in whole:
-            column = self.columns(run_id, [search.metric]).get(search.metric)
-            if column is not None and isfinite(column.iloc[-1]):
-                values[run_id] = sign * float(column.iloc[-1])
-        if not values:
-            raise StudyError(f"study {self.name!r}: no run has a last value of {search.metric}")
-        return self.run(min(values, key=lambda run_id: (values[run_id], run_id)))
+            columns = self.columns(run_id, metric.columns)
+            reached = metric.of(columns) if metric.column in columns else None
+            if reached is not None:
+                ranks[run_id] = metric.rank(reached)
+        if not ranks:
+            last = "last value of " if metric.kind == FINAL else ""
+            raise StudyError(f"study {self.name!r}: no run has a {last}{metric}")
+        return self.run(min(ranks, key=lambda run_id: (ranks[run_id], run_id)))
 
 
 @dataclass(frozen=True)

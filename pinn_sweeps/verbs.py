@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pinn_core.configuration import Configuration
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.trainer import Member
 from pinn_core.training.trainer import train as train_pack
 from pinn_sweeps.results import StudyResults
+from sweeps.display.comparing import comparison_of_studies
+from sweeps.display.exporting import export_study
+from sweeps.execution.estimate import Estimate, plan_study
 from sweeps.execution.launch import run_study
+from sweeps.execution.machines import pack_slots, this_machine
+from sweeps.execution.sizing import sizes
 from sweeps.store.folder import StudyFolder
+from sweeps.store.locate import study_that_ran
 from sweeps.study.plugins import load_plugins
 from sweeps.study.study import Study, load_study
+
+if TYPE_CHECKING:
+    from analysis.export import Curves, Exported, Format
+    from analysis.studies import StudiesCompared
 
 
 def train(
@@ -68,3 +78,57 @@ def load(
     load_plugins(plugins, Path())
     name = load_study(study).name if Path(study).is_file() else study
     return StudyResults.of(StudyFolder.of(runs_dir, name, store), name)
+
+
+def plan(
+    study: str | Study, overrides: Sequence[str] = (), *, slots: int | None = None
+) -> Estimate:
+    """What a study would take: time, memory, space and, with ``resources.price``, money.
+
+    A little of its packs is trained in processes of their own, which takes some seconds; the
+    speeds are kept for commands to come. ``slots`` packs are trained at a time; left out: as many
+    as this machine has room for. As ``pinn-sweep plan``. Raises ``StudyError``.
+    """
+    found = load_study(study, overrides) if isinstance(study, str) else study
+    room = pack_slots(found.resources, [this_machine(with_gpus=found.resources.gpus > 0)])
+    return plan_study(found, sizes(found), slots or sum(room), lambda _: None)
+
+
+def compare(
+    *studies: str,
+    runs_dir: str | Path = "runs",
+    store: str | None = None,
+    page: str | Path | None = None,
+    plugins: Sequence[str] = (),
+) -> StudiesCompared:
+    """Two studies or more that ran, beside each other; as ``pinn-sweep compare``.
+
+    Each is named as everywhere, or by its folder in another runs folder. With ``page`` the HTML
+    page is written there, over one that is there. Raises ``StudyError`` for a study that did not
+    run and for studies without a common model.
+    """
+    load_plugins(plugins, Path())
+    comparison = comparison_of_studies(studies, Path(runs_dir), store)
+    if page is not None:
+        comparison.write(Path(page))
+    return comparison.found
+
+
+def export(
+    study: str,
+    to: Format = "csv",
+    curves: Curves = "thinned",
+    *,
+    output: str | Path | None = None,
+    runs_dir: str | Path = "runs",
+    store: str | None = None,
+    plugins: Sequence[str] = (),
+) -> Exported:
+    """Write a study's runs and their curves as two tables; as ``pinn-sweep export``.
+
+    ``runs.<to>`` and ``curves.<to>`` go into ``output``, or into ``export`` in the study's folder.
+    Raises ``StudyError`` where one of them is there already.
+    """
+    load_plugins(plugins, Path())
+    found, folder = study_that_ran(study, Path(runs_dir), store)
+    return export_study(found, folder, Path(output) if output else None, to, curves)

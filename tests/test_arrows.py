@@ -143,13 +143,20 @@ def test_one_training_run_knows_nothing_of_where_it_runs() -> None:
 
 
 def test_analysis_knows_neither_sweeps_nor_ray() -> None:
-    strangers = {"sweeps", "ray", "optuna", "torch"}
+    strangers = {"sweeps", "ray", "torch"}
     found = [
         f"{module} imports {target}"
         for module, target in imports_of("analysis")
         if target.partition(".")[0] in strangers
     ]
     assert found == []
+
+
+def test_importances_alone_need_optuna() -> None:
+    users = {
+        module for module, target in imports_of("analysis") if target.partition(".")[0] == "optuna"
+    }
+    assert users == {"analysis.effects.importance"}
 
 
 def test_analysis_reads_trajectories_and_nothing_else_of_the_core() -> None:

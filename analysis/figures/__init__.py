@@ -24,6 +24,7 @@ from analysis.figures.landscape import Models
 from analysis.figures.panels import (
     MEDIAN,
     distribution_panel,
+    room_for_names,
     title,
     trajectory_panel,
     value_axis,
@@ -108,7 +109,8 @@ def _draw(rows: list[Row], pair: Sequence[str] = ()) -> Canvas:
         return _draw_many(rows, lines, pair)
     palette = colours(models, pair)
     count = len(models)
-    size = 2.4 + 2.4 * count, 0.4 + 1.95 * len(rows)  # inches; of two models, a journal's page
+    height = 0.4 + 1.95 * len(rows) + room_for_names(models)
+    size = 2.4 + 2.4 * count, height  # inches; of two models, a journal's page
     canvas = Canvas(figsize=size, dpi=DPI, layout="constrained")
     grid = canvas.subplots(
         len(rows),
@@ -142,7 +144,7 @@ def _lines(models: list[str]) -> list[list[str]]:
 
 def _draw_many(rows: list[Row], lines: list[list[str]], pair: Sequence[str]) -> Canvas:
     """More models than fit side by side: each quantity has lines of panels, then its parts."""
-    height = 0.4 + len(rows) * (1.75 * len(lines) + 2.3)
+    height = 0.4 + len(rows) * (1.75 * len(lines) + 2.0 + room_for_names(rows[0][1]))
     width = 2.4 + 2.4 * len(lines[0])
     canvas = Canvas(figsize=(width, height), dpi=DPI, layout="constrained")
     for block, (quantity, curves) in zip(
@@ -168,7 +170,7 @@ def _block(
             spot = grid[place, 2 * column : 2 * column + 2]
             panel = block.add_subplot(spot, sharex=first, sharey=first)
             trajectory_panel(panel, quantity, curves[model], palette[model])
-            title(panel, model, curves[model][0].line, palette[model])
+            title(panel, model, curves[model][0].line, palette[model], letters=26)
             panel.tick_params(axis="y", which="both", labelleft=column == 0)
             panel.tick_params(axis="x", labelbottom=place == len(lines) - 1)
             panel.set_ylabel("" if column else quantity.label)

@@ -16,8 +16,9 @@ from analysis.figures.field_views import views
 from analysis.figures.saved import Drawn, save
 from analysis.figures.style import DPI, colours
 from analysis.load import StudyData
+from analysis.metric import Metric
 from analysis.plateau import plateau_of
-from analysis.ranking import Direction, final_value
+from analysis.ranking import LAST_LOSS, metric_value
 from analysis.rules import PlateauRule
 from analysis.wording import count, model_name
 from pinn_core.records.fields import Fields
@@ -45,8 +46,7 @@ def draw_fields(
     runs: Sequence[str],
     pair: Sequence[str] = (),
     *,
-    metric: str = "loss/regression",
-    direction: Direction = "minimize",
+    metric: Metric = LAST_LOSS,
     baseline: str | None = None,
 ) -> Pictures:
     """Draw the solutions of the best models' runs, and a strip of each over its plateau."""
@@ -55,8 +55,8 @@ def draw_fields(
     first, fields = _with_fields(data, runs)
 
     def rank(model: str) -> tuple[bool, bool, float]:
-        value = final_value(data, first[model], metric)
-        worse = value if direction == "minimize" else -value
+        value = metric_value(data, first[model], metric)
+        worse = -value if metric.maximize else value
         return model != baseline, not np.isfinite(value), worse
 
     ranked = sorted(first, key=rank)
@@ -83,7 +83,7 @@ def _with_fields(data: StudyData, runs: Sequence[str]) -> tuple[dict[str, str], 
     return first, fields
 
 
-def _words(ranked: list[str], figures: list[Drawn], metric: str, baseline: str | None) -> str:
+def _words(ranked: list[str], figures: list[Drawn], metric: Metric, baseline: str | None) -> str:
     if not figures:
         return NOTHING
     words = "The first rerun of each model's best configuration."

@@ -57,7 +57,7 @@ def _draw(
             markersize=4.5,
             mew=0,
             alpha=alpha,
-            label=name_of(model),
+            label=name_of(model, 28),
         )
     axes.set_xscale("log")
     axes.set_yscale("log")

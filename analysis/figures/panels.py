@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from math import isqrt
 
 import numpy as np
@@ -16,6 +17,10 @@ from analysis.figures.style import PLATEAU, name_of
 BINS = 32  # at most
 HALF = 0.4  # half the width of a distribution, models being 1 apart
 POINTS = 500  # at most, of a faint curve
+LETTER, LINE = 0.07, 0.14  # inches that a letter is wide, and a line high
+SHORT = 12  # letters of a name that is set level
+LONGEST = 64  # letters of a model's name
+MANY = 9  # models, beyond which names are upright
 MEDIAN = 21  # steps of a running median
 
 
@@ -51,11 +56,14 @@ def mark_plateau(axes: Axes, line: Line) -> None:
             axes.axvline(step, color=PLATEAU, linestyle=(0, (4, 2.5)), linewidth=1.0, zorder=4)
 
 
-def title(axes: Axes, model: str, line: Line, colour: str) -> None:
-    """Above a model's column: its name, and the plateau of its bold run in words."""
+def title(axes: Axes, model: str, line: Line, colour: str, letters: int = 16) -> None:
+    """Above a model's column: its name, and the plateau of its bold run in words.
+
+    The name is in lines of at most so many letters.
+    """
     start, left = line.plateau.start, line.plateau.end
     words = "no plateau" if start is None else f"{start} to {left or 'the end'}"
-    axes.set_title(name_of(model), color=colour)
+    axes.set_title(name_of(model, letters), color=colour)
     axes.set_title(words, loc="right", color=PLATEAU, fontsize=7, fontweight="normal")
 
 
@@ -78,14 +86,36 @@ def distribution_panel(
             _dots(axes, place, values, palette[model])
         else:
             _mirrored_histogram(axes, place, values, palette[model], log=quantity.log)
-    names = [name_of(model) for model in models]
-    if len(names) < 3:
+    names = _under_distributions(models)
+    if _are_level(names):
         axes.set_xticks(range(len(names)), names)
     else:
-        axes.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
+        angle, va = (30, "baseline") if len(names) <= MANY else (90, "center")
+        axes.set_xticks(
+            range(len(names)), names, rotation=angle, ha="right", va=va, rotation_mode="anchor"
+        )
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.grid(visible=False, axis="x")
+
+
+def _under_distributions(models: Iterable[str]) -> list[str]:
+    """The models' names; of MANY in one line each, as they stand upright."""
+    found = list(models)
+    return [name_of(model, LONGEST if len(found) > MANY else 16) for model in found]
+
+
+def _are_level(names: Sequence[str]) -> bool:
+    return len(names) < 3 and max(map(len, names)) <= SHORT
+
+
+def room_for_names(models: Iterable[str]) -> float:
+    """Inches that names take above panels and below distributions beyond one short line."""
+    names = _under_distributions(models)
+    lines = max(name.count("\n") for name in names)
+    letters = max(len(line) for name in names for line in name.split("\n"))
+    below = 0.0 if _are_level(names) else LETTER * letters * (0.5 if len(names) <= MANY else 1)
+    return LINE * lines + below
 
 
 def _dots(axes: Axes, place: int, values: npt.NDArray[np.float64], colour: str) -> None:

@@ -50,10 +50,10 @@ def _draw(found: Remedies) -> Canvas:
         _mark(axes, place, one, min(ends) / NONE_AT_ALL)
         _annotate(beside, place, one)
     axes.axvline(1, color=PLATEAU, linewidth=1.0, linestyle=(0, (4, 2.5)), zorder=1)
-    axes.set_yticks(range(len(rows)), [name_of(one.model, 24) for one in rows])
+    axes.set_yticks(range(len(rows)), [name_of(one.model, 32) for one in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"steps until it is left / those of {name_of(found.baseline)} (ratio)")
+    axes.set_xlabel(f"steps until it is left / those of {name_of(found.baseline, 64)} (ratio)")
     _scale(axes, ends)
     beside.axis("off")
     for heading, x in zip(HEADINGS, PLACES, strict=True):
@@ -90,7 +90,7 @@ def _annotate(beside: Axes, place: int, one: Remedy) -> None:
     ratio = "neither left" if found.number is None else ratio_in_words(found)
     p = "reference" if one.reference else number(found.corrected)
     ratios = [
-        NONE if effect.ratio.number is None else f"{effect.ratio.number:.2g}"
+        NONE if effect.ratio.number is None else _short(effect.ratio.number)
         for effect in (one.evaluations, one.seconds, one.error)
     ]
     cells = (ratio, p, *ratios, f"{one.stayed[0]} of {one.seeds}")
@@ -104,6 +104,13 @@ def _annotate(beside: Axes, place: int, one: Remedy) -> None:
             va="center",
             color=INK,
         )
+
+
+def _short(value: float) -> str:
+    """Two digits, in as few letters as they take."""
+    if 100 <= value < 1e4:
+        return f"{value:.0f}"
+    return f"{value:.2g}".replace("e+0", "e").replace("e-0", "e-")
 
 
 def _scale(axes: Axes, ends: list[float]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import count, cycle
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,14 @@ def turns(models: Iterable[str], pair: Sequence[str] = ()) -> dict[str, int]:
 
 
 def name_of(model: str, most: int = 16) -> str:
-    """The model's name in a figure: shortened, and with each $ escaped."""
-    name = model_name(model)
-    return (name if len(name) <= most else f"{name[: most - 1]}…").replace("$", r"\$")
+    r"""The model's name in a figure, in lines of at most so many letters, with each $ escaped.
+
+    >>> name_of("gradient_adaptive_per_layer", 24)
+    'gradient_adaptive_per_\nlayer'
+    """
+    lines = [""]
+    for part in re.findall(rf"[^-_]{{1,{most - 1}}}[-_]?|[-_]", model_name(model)):
+        if len(lines[-1]) + len(part) > most:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines).replace("$", r"\$")

@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
+from analysis.budgets import unequal_budgets
 from analysis.claims import as_json, note_on_losses, readings, write_claims
-from analysis.comparison import comparison_table
+from analysis.comparison import PARTS, comparison_table
 from analysis.conditioning import conditions
 from analysis.contrast import Contrast, contrast_of, models_of
+from analysis.effects.matters import matters_json, what_matters
+from analysis.effects.searched import searches
 from analysis.expected import judge_expected
 from analysis.figures import READING, draw_figures, draw_remedies
 from analysis.figures.animation import animate
 from analysis.figures.fields import draw_fields
 from analysis.figures.outcomes import draw_outcomes
 from analysis.load import StudyData
+from analysis.metric import Metric
 from analysis.outcomes import outcomes, wrong_json
-from analysis.ranking import Direction, compared_runs
+from analysis.ranking import LAST_LOSS, compared_runs
 from analysis.remedies import Remedies, compare_remedies
-from analysis.report import compared, endings, findings, setting
+from analysis.report import compared, effects, endings, findings, setting
 from analysis.report.citations import citations
 from analysis.report.conflicts import conflict_rows
 from analysis.report.curves import charts
+from analysis.report.explorer import explorer
+from analysis.report.headline import headline
+from analysis.report.page import PAGE, now, written
 from analysis.report.unknowns import unknown_rows
 from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
 from analysis.statistics import per_run
 from analysis.unknowns import unknown_values
-from analysis.wording import model_name
-
-PAGE = Environment(
-    loader=PackageLoader("analysis", "report"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-PAGE.filters["title_of"] = model_name
-PAGE.filters["base64"] = lambda file: base64.b64encode(file.read_bytes()).decode()
-PAGE.filters["json"] = lambda value: Markup(to_json_plotly(value))  # escapes < and > and /
 
 
 def write_report(
@@ -54,32 +45,42 @@ def write_report(
     directory: str | Path,
     rule: PlateauRule | None = None,
     *,
-    metric: str = "loss/regression",
-    direction: Direction = "minimize",
+    metric: Metric = LAST_LOSS,
     missing: Mapping[str, str] | None = None,
     expected: Sequence[Expectation] = (),
     baseline: str | None = None,
     wrong_solution: WrongSolutionRule | None = None,
     animated: bool = False,
+    question: str = "",
+    draws_at_random: bool = True,
+    phase_keys: Sequence[str] = (),
 ) -> Path:
     """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
 
-    `expected` are published numbers and thresholds to be judged, `baseline` the model that the
-    others are compared with as remedies, `wrong_solution` what counts as a low loss with one.
+    `metric` is what the search went by, `expected` are published numbers and thresholds to be
+    judged, `baseline` the model that the others are compared with as remedies, `wrong_solution`
+    what counts as a low loss with one.
     With `animated` the solutions are drawn at every stored step, too (figures/*.gif).
+    `question` is what the study is to find out, the page's title.
+    `draws_at_random` tells that no draw of the search depended on the values of earlier runs, and
+    `phase_keys` are the two hyperparameters of the phase diagram, if not the most important ones.
     `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
     written beside and renamed, so that a reader never sees half of it. Returns its path.
     """
     rule, wrong = rule or PlateauRule(), wrong_solution or WrongSolutionRule()
     folder, figures = Path(directory), Path(directory, "figures")
     figures.mkdir(parents=True, exist_ok=True)
-    runs = compared_runs(data, metric, direction)
+    runs = compared_runs(data, metric)
     judged = judge_expected(data, rule, expected)
     remedies = compare_remedies(data, rule, runs, baseline) if baseline else None
     contrast = contrast_of(data.runs.loc[runs], baseline)
     ends = outcomes(data, wrong)
+    searched = searches(data, rule, ends, metric, draws_at_random=draws_at_random)
+    matters = [what_matters(each, phase_keys) for each in searched]
     document = as_json(data, rule, runs, judged, remedies, baseline)
-    write_claims(folder / "claims.json", {**document, "wrong_solutions": wrong_json(ends, wrong)})
+    document["wrong_solutions"] = wrong_json(ends, wrong)
+    document["searches"] = [matters_json(each) for each in matters]
+    write_claims(folder / "claims.json", document)
     table = per_run(data, rule, runs)
     solutions = draw_fields(
         data,
@@ -88,34 +89,32 @@ def write_report(
         runs,
         models_of(contrast),
         metric=metric,
-        direction=direction,
         baseline=baseline,
     )
     page = PAGE.get_template("template.html.j2").render(
         study=data.name,
-        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        headline=compared.headline(table, contrast, judged, remedies),
+        made=now(),
+        question=question,
+        metric=metric,
+        headline=headline(table, contrast, judged, remedies, matters),
+        unequal=unequal_budgets(data, runs),
         expected=compared.expected_rows(judged),
         settings=compared.by_setting(data, rule),
-        best=findings.best(data, metric, direction),
+        best=findings.best(data, metric),
         missing=missing or {},
         solutions=solutions,
         animations=animate(solutions.shown, figures) if animated else {},
-        citations=list(citations(data.runs, remedies=remedies is not None)),
+        citations=list(citations(data.runs, remedies=remedies is not None, searches=bool(matters))),
         **_what_ran(data, rule, runs),
         **_plateaus(data, rule, runs, table, contrast),
         **_remedies(remedies, figures),
         **_ends(ends, wrong, figures, contrast),
+        searches=effects.search_parts(matters, figures),
+        importances=effects.importance_rows(matters),
+        runs_of_search=explorer(data, rule, matters, ends),
         **_curves(data, rule, runs, figures, contrast),
     )
-    return _written(page, folder / "index.html")
-
-
-def _written(page: str, file: Path) -> Path:
-    """The page's file, written beside and renamed."""
-    beside = file.with_name(f"{file.name}.new")
-    beside.write_text(page, encoding="utf-8")
-    return beside.replace(file)
+    return written(page, folder / "index.html")
 
 
 def _what_ran(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> dict[str, Any]:
@@ -149,6 +148,7 @@ def _plateaus(
         "readings": findings.reading_rows(by_reading, rule, contrast),
         "lengths": findings.lengths_by_seed(by_reading, rule),
         "comparison": comparison_table(table, contrast),
+        "parts": PARTS,
         "unknowns": unknown_rows(unknown_values(data, rule, runs)),
         "conflicts": conflict_rows(data, runs),
         "conditions": endings.condition_rows(conditions(data, runs)),

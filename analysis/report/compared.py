@@ -1,24 +1,23 @@
-"""What was compared: the result in a sentence, expected numbers, remedies, results by setting."""
+"""What was compared: expected numbers, remedies, results by setting."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
-from analysis.contrast import Contrast
-from analysis.early_ends import early_ends, ended_early
+from analysis.early_ends import ended_early
 from analysis.estimates import SEEDS
-from analysis.expected import OUTCOMES, Judged
+from analysis.expected import Judged
 from analysis.load import StudyData
 from analysis.plateau import summary_metrics
 from analysis.remedies import Effect, Remedies, Remedy
+from analysis.report.headline import earliest, shortened
 from analysis.report.rows import Rows, text
 from analysis.rules import PlateauRule, where_in_words
-from analysis.statistics import LENGTH, compare_ratio, median_of
-from analysis.verdicts import in_words, ratio_in_words, span_in_words
+from analysis.statistics import LENGTH, median_of
+from analysis.verdicts import ratio_in_words, span_in_words
 from analysis.wording import NONE, count, model_name, number, plus_minus
 
 EXPECTED: tuple[str, ...] = (
@@ -27,84 +26,6 @@ EXPECTED: tuple[str, ...] = (
 FEW = 3  # models that a sentence can name
 OF = {"final": "", "best": ", best", "inside": ", mean in plateau", "after": ", mean after it"}
 BY_SETTING = {"final.error/relative_l2": "Final relative L2 error", LENGTH: "Plateau"}
-
-
-def headline(
-    table: pd.DataFrame,
-    contrast: Contrast | None,
-    judged: Sequence[Judged] = (),
-    remedies: Remedies | None = None,
-) -> str:
-    """The result in a few words, from the table of `statistics.per_run` and what was compared."""
-    seen = table[~ended_early(table)]
-    sentences = [] if seen.empty else [_lengths(seen, contrast)]
-    sentences += filter(None, [early_ends(table)])
-    if judged:
-        outcomes = Counter(each.outcome for each in judged)
-        each = ", ".join(f"{outcomes[one]} {one}" for one in OUTCOMES.values() if outcomes[one])
-        sentences.append(f"Of {count(len(judged), 'expected number')}: {each}.")
-    if remedies is not None:
-        sentences.append(_shortened(remedies))
-    return " ".join(sentences)
-
-
-def _lengths(table: pd.DataFrame, contrast: Contrast | None) -> str:
-    models = dict(iter(table.groupby("model", sort=False)))
-    if len(models) > FEW:
-        return _range_of_lengths(models)
-    lasted = [f"{model_name(model)} {_lasted(runs)}" for model, runs in models.items()]
-    sentence = f"Steps on the plateau: {', '.join(lasted)}."
-    if contrast is None:
-        return sentence
-    found = compare_ratio(table, LENGTH, *contrast.models)
-    if found.estimate is None:
-        return sentence
-    pair = " to ".join(map(model_name, contrast.models))
-    return f"{sentence} Ratio of the {found.kind}, {pair}: {in_words(found.estimate)}."
-
-
-def _lasted(runs: pd.DataFrame) -> str:
-    """Mean and spread of a model's lengths, or their median where some are lower bounds."""
-    if runs["plateau.censored"].any():
-        return f"median {median_of(runs)} ({count(len(runs), 'run')})"
-    length = plus_minus(runs[LENGTH].mean(), runs[LENGTH].std())
-    return f"{length} ({count(len(runs), 'run')})"
-
-
-def _range_of_lengths(models: dict[Any, pd.DataFrame]) -> str:
-    stayed = [model for model, runs in models.items() if runs["plateau.censored"].all()]
-    left = {
-        model_name(model): median_of(runs) for model, runs in models.items() if model not in stayed
-    }
-    words = f"{len(models)} models."
-    if left:
-        shortest, longest = min(left, key=left.__getitem__), max(left, key=left.__getitem__)
-        words += f" Median steps on the plateau: {left[shortest]}"
-        differ = left[shortest] < left[longest]
-        words += f" ({shortest}) to {left[longest]} ({longest})." if differ else "."
-    if stayed:
-        words += f" No run left its plateau: {', '.join(map(model_name, stayed))}."
-    return words
-
-
-def _shortened(remedies: Remedies) -> str:
-    """How many remedies shorten the plateau, in steps, and of these in evaluations and seconds."""
-    candidates = [one for one in remedies.ranked if not one.reference]
-    shorter = _named([one for one in candidates if _shorter(one.steps)])
-    words = f"{len(candidates)} remedies; significantly earlier off the plateau in steps: {shorter}"
-    for quantity in ("evaluations", "seconds"):
-        found = [one for one in candidates if _shorter(getattr(one, quantity))]
-        if any(getattr(one, quantity).ratio.p is not None for one in candidates):
-            words += f"; in {quantity}: {_named(found)}"
-    return f"{words}."
-
-
-def _named(remedies: Sequence[Remedy]) -> str:
-    return ", ".join(one.model for one in remedies) or "none"
-
-
-def _shorter(effect: Effect) -> bool:
-    return effect.ratio.outcome == "holds"
 
 
 def expected_rows(judged: Sequence[Judged]) -> Rows:
@@ -146,7 +67,8 @@ def remedies_in_words(found: Remedies) -> str:
     words = [
         f"Each model against {baseline}, paired over seeds (at most {found.seeds}).",
         _to_the_level(found, baseline),
-        _shortened(found),
+        earliest(found),
+        shortened(found),
     ]
     if found.seeds < SEEDS:
         words.append(f"At least {SEEDS} seeds are needed for a test.")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from analysis.censored import Lengths
 from analysis.claims import CLAIMS, compare_readings, judge
 from analysis.contrast import Contrast
 from analysis.load import StudyData
-from analysis.ranking import Direction, ranking
+from analysis.metric import Metric
+from analysis.ranking import ranking
 from analysis.report.rows import Rows, text
 from analysis.rules import SCALES, PlateauRule
 from analysis.wording import NONE, count, model_name, number, plus_minus
@@ -86,7 +88,8 @@ def lengths_by_seed(table: pd.DataFrame, rule: PlateauRule) -> Rows:
         (str(seed), *(plateaus.get((model, seed), NONE) for model in models))
         for seed in sorted(table["seed"].unique())
     ]
-    return Rows(("seed", *(f"{model_name(model)} (steps)" for model in models)), cells)
+    rows = Rows(("seed", *(f"{model_name(model)} (steps)" for model in models)), cells)
+    return rows.turned("seed") if len(models) > max(FEW, len(cells)) else rows
 
 
 def _plateau(start: int | None, length: int, censored: bool) -> str:
@@ -97,16 +100,25 @@ def _plateau(start: int | None, length: int, censored: bool) -> str:
     return f"{length} (from {start} to {start + length})"
 
 
-def best(data: StudyData, metric: str, direction: Direction) -> dict[str, Rows]:
-    """The best configurations of each model."""
+def best(data: StudyData, metric: Metric) -> dict[str, Rows]:
+    """The best configurations of each model; models of one configuration each, best first."""
     tables = {}
-    for model, settings in ranking(data, metric, direction).groupby(level="model", sort=False):
+    models = [settings for _, settings in ranking(data, metric).groupby(level="model", sort=False)]
+    if all(len(settings) == 1 for settings in models):
+        sign = -1 if metric.maximize else 1
+        models.sort(
+            key=lambda settings: np.nan_to_num(sign * settings["value"].iloc[0], nan=np.inf)
+        )
+    for settings in models:
+        model = settings.index[0][0]
         varied = [key for key in data.varied if key in settings and settings[key].nunique() > 1]
+        top = settings.head(BEST).reset_index()
+        shown = zip(top["value"], 2 * top["unreached"] >= top["seeds"], strict=True)
+        top["value"] = ["not reached" if unreached else number(value) for value, unreached in shown]
         columns = ["rank", *varied, "value", "seeds", "run_id"]
-        top = settings.head(BEST).reset_index()[columns].itertuples(index=False)
-        cells = [(*map(text, row[:-3]), number(row[-3]), *map(text, row[-2:])) for row in top]
+        cells = [tuple(map(text, row)) for row in top[columns].itertuples(index=False)]
         title = f"{model_name(model)}: {len(cells)} of {count(len(settings), 'configuration')}"
-        tables[title] = Rows(("rank", *varied, f"final {metric}", "runs", "run"), cells)
+        tables[title] = Rows(("rank", *varied, metric.heading, "runs", "run"), cells)
     return _single_ones_together(tables)
 
 

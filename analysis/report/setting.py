@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -12,6 +13,7 @@ from analysis.rules import PlateauRule
 from analysis.stops import stops
 from analysis.wording import NONE, duration, model_name, number
 
+FEW = 4  # models whose configurations stand side by side
 TOOLS = ("pandas", "scipy", "matplotlib", "plotly")
 UNITS = {"ln": "in natural logarithms", "relative": "of its value", "absolute": "in its own unit"}
 
@@ -63,15 +65,29 @@ def circumstances(data: StudyData, rule: PlateauRule) -> list[tuple[str, str]]:
 
 
 def configurations(data: StudyData, runs: Sequence[str]) -> Rows:
-    """The configurations of the compared runs, model beside model."""
+    """The configurations of the compared runs, model beside model.
+
+    Of more than FEW models there are the values that most have, and what each has otherwise.
+    """
     compared = data.runs.loc[list(runs)].dropna(axis="columns", how="all")
     models = dict(iter(compared.groupby("model", sort=False)))
-    cells = [
-        (key, *(one_or_all(of_model[key]) for of_model in models.values()))
+    rows = {
+        key: [one_or_all(of_model[key]) for of_model in models.values()]
         for key in map(str, compared)
         if key == "precision" or ("." in key and not key.startswith("environment."))
-    ]
-    return Rows(("key", *map(model_name, models)), cells)
+    }
+    if len(models) <= FEW:
+        return Rows(("key", *map(model_name, models)), [(key, *row) for key, row in rows.items()])
+    usual = {key: Counter(row).most_common(1)[0][0] for key, row in rows.items()}
+    cells = [("most", _settings(usual))]
+    for place, model in enumerate(models):
+        other = {key: row[place] for key, row in rows.items() if row[place] != usual[key]}
+        cells.append((model_name(model), _settings(other) or "as most"))
+    return Rows(("model", "configuration"), cells)
+
+
+def _settings(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())
 
 
 def diverged(data: StudyData) -> Rows:

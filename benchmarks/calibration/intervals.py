@@ -15,6 +15,7 @@ from scipy import stats
 
 from analysis import estimates
 from analysis.censored import Lengths, ratio_of_lengths
+from analysis.effects import survival
 from benchmarks.calibration.samples import Values
 
 RESAMPLES = 1_000
@@ -135,6 +136,16 @@ def lasting(test: Callable[[Lengths, Lengths], float]) -> Callable[..., Span]:
         return (2.0 if longer <= 0.025 else 0.0), (0.5 if shorter <= 0.025 else np.inf)
 
     return span
+
+
+def no_effect(*samples: Values) -> Span:
+    """What the report's log-rank test of several samples says, as an interval that holds 0 or not.
+
+    The last of the samples is the step at which all runs end.
+    """
+    *groups, end = samples
+    p = survival.log_rank([Lengths(np.minimum(of, end), of >= end) for of in groups])
+    return (1.0, 2.0) if p is not None and p <= estimates.LEVEL else (-1.0, 1.0)
 
 
 def log_rank(one: Lengths, other: Lengths) -> float:

@@ -20,6 +20,7 @@ from benchmarks.calibration.intervals import (
     lasting,
     log_rank,
     logarithms,
+    no_effect,
     of_report,
     ratio_of_medians,
     shift,
@@ -30,6 +31,7 @@ from benchmarks.calibration.samples import (
     DIFFERENCE,
     LENGTHS,
     LOG_NORMAL,
+    NO_EFFECT,
     ONE,
     PAIRED_RATIO,
     RATIO,
@@ -155,4 +157,5 @@ METHODS = (
             ("medians: order statistics of the bounds", bounded_ratio, True),
         )
     ),
+    *(Method(several, "log-rank by permutations", no_effect, {}, True) for several in NO_EFFECT),
 )

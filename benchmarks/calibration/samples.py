@@ -15,6 +15,8 @@ BEYOND = "log-normal, unequal spreads"
 """Measured, but no method was chosen by it: differences of skewed and unequal samples."""
 STAYED = (0.1, 0.4)
 """Shares of lengths that are lower bounds."""
+GROUPS = 4
+"""Values of a hyperparameter between which lengths are compared."""
 
 Values = npt.NDArray[np.float64]
 Sample = tuple[Values, ...]
@@ -94,6 +96,13 @@ def _lengths(stayed: float, random: Random, distribution: str, seeds: int) -> Sa
     return *_two_positive(random, distribution, seeds), end
 
 
+def _groups(stayed: float, random: Random, distribution: str, seeds: int) -> Sample:
+    """GROUPS samples of one distribution, and the step at which their runs end."""
+    end = np.asarray(_end(distribution, stayed))
+    drawn = (_noise(random, distribution, seeds) for _ in range(GROUPS))
+    return *(_positive(values, distribution) for values in drawn), end
+
+
 ONE = Statistic("one sample", _one, (NORMAL, LOG_NORMAL, T3))
 DIFFERENCE = Statistic("two samples: difference", _two, (NORMAL, LOG_NORMAL, T3, UNEQUAL, BEYOND))
 RATIO = Statistic("two samples: ratio", _two_positive)
@@ -103,6 +112,14 @@ LENGTHS = tuple(
     Statistic(
         f"two samples: ratio, {100 * stayed:.0f} % lower bounds",
         partial(_lengths, stayed),
+    )
+    for stayed in STAYED
+)
+NO_EFFECT = tuple(
+    Statistic(
+        f"{GROUPS} samples: no effect, {100 * stayed:.0f} % lower bounds",
+        partial(_groups, stayed),
+        (NORMAL, LOG_NORMAL, T3),
     )
     for stayed in STAYED
 )

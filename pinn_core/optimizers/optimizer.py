@@ -145,7 +145,8 @@ class Optimizer(Part):
     def ahead(self, settings: Settings, first: int, count: int) -> AdamAhead | None:  # noqa: ARG002
         """The updates of ``count`` steps from the phase's ``first`` on, if they are Adam's.
 
-        They must be those that ``update`` makes, to the bit.
+        They must be those that ``update`` makes, to the bit. A class that inherits this and has an
+        ``update`` of its own is asked for that.
         """
         return None
 

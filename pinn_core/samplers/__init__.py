@@ -13,6 +13,7 @@ from pinn_core.samplers.sampler import (
     Batches,
     Foreseeing,
     Sampler,
+    foresees,
 )
 
 import_parts(__name__, __path__)
@@ -30,5 +31,6 @@ __all__ = [
     "Sampler",
     "SobolPoints",
     "Uniform",
+    "foresees",
     "with_observations",
 ]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.discretization.sampling import draw_ahead
-from pinn_core.samplers.sampler import Ahead, Batch, Batches, Foreseeing
+from pinn_core.samplers.sampler import Ahead, Batch, Batches, Foreseeing, foresees
 from pinn_core.tensors import Tensor
 
 
@@ -15,7 +15,7 @@ def with_observations(batches: Batches, disc: Discretization, seeds: Sequence[in
     """The batches, and in each of them the discretization's observations."""
     if not disc.observations:
         return batches
-    kind = _ForeseeingObserved if isinstance(batches, Foreseeing) else _Observed
+    kind = _ForeseeingObserved if foresees(batches) else _Observed
     return kind(batches, disc, seeds)
 
 

@@ -3,12 +3,12 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, TypeGuard, runtime_checkable
 
 from jaxtyping import Float, Int
 
 from pinn_core.discretization.discretization import Discretization, PointSet
-from pinn_core.parts import Family, Part
+from pinn_core.parts import Family, Part, stands_for
 from pinn_core.tensors import Tensor
 
 Batch = Mapping[str, PointSet]
@@ -71,7 +71,15 @@ class Foreseeing(Protocol):
     """Batches that know the points of steps to come, so that these can be made in one call."""
 
     def ahead(self, step: int) -> Mapping[str, Ahead]:
-        """The points of ``at`` for this step and some after it, as many as are known for free."""
+        """The points of ``at`` for this step and some after it, as many as are known for free.
+
+        A class that inherits this and has an ``at`` of its own is asked for that.
+        """
+
+
+def foresees(batches: Batches) -> TypeGuard[Foreseeing]:
+    """Whether batches know the points of steps to come, and say of themselves which."""
+    return isinstance(batches, Foreseeing) and stands_for(batches, "ahead", "at")
 
 
 class Sampler(Part):

@@ -20,7 +20,7 @@ from pinn_core.engine.stack import Stack
 from pinn_core.objectives import Term
 from pinn_core.optimizers import Optimizer
 from pinn_core.optimizers.optimizer import AdamAhead, Settings
-from pinn_core.samplers import Ahead, Batches, Foreseeing
+from pinn_core.samplers import Ahead, Batches, Foreseeing, foresees
 from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.recording import Recorder
 from pinn_core.training.state import State
@@ -74,7 +74,7 @@ class NativeSteps:
         plain = disc.backend == "native" and disc.plain and disc.stack.takes_coordinates
         if not plain or disc.error_outputs or loss_weights.weighs_points or state.past is not None:
             return None
-        if not isinstance(batches, Foreseeing):
+        if not foresees(batches):
             return None
         ahead = batches.ahead(0)
         made = [_term(disc, term, ahead[term.points]) for term in terms]

@@ -11,14 +11,18 @@ PYTHON_STEP = 1e8
 
 def flops(configuration: Configuration, members: int = 1) -> float:
     """Estimated operations of so many runs together: updates, what is recorded, Python itself."""
+    each = update_flops(configuration) + configuration.steps * recording_flops(configuration)
+    return members * each + configuration.steps * PYTHON_STEP
+
+
+def update_flops(configuration: Configuration) -> float:
+    """Estimated operations of all updates alone, of every phase and stage."""
     stack, evaluation = configuration.stack(), step_flops(configuration)
-    updates = configuration.stages.count * sum(
+    return configuration.stages.count * sum(
         phase.steps * (cost.evaluations * evaluation + cost.flops)
         for phase in configuration.phases
         for cost in [phase.cost(stack)]
     )
-    each = updates + configuration.steps * recording_flops(configuration)
-    return members * each + configuration.steps * PYTHON_STEP
 
 
 def recording_flops(configuration: Configuration) -> float:
@@ -44,7 +48,7 @@ def recording_flops(configuration: Configuration) -> float:
     probed = sum(
         probe.cost(stack, points).flops / probe.every for probe in record.probes if probe.every
     )
-    return each * _parameters(configuration) + probed
+    return each * parameters(configuration) + probed
 
 
 def step_flops(configuration: Configuration) -> float:
@@ -65,10 +69,10 @@ def step_flops(configuration: Configuration) -> float:
         segments = sum(len(each.segments) for each in problem.conditions.values())
         outside = segments * (objective.condition_batch or int(batch))
         inside = channels * int(batch)
-        return 6.0 * _parameters(configuration) * (inside + outside + configuration.observed)
+        return 6.0 * parameters(configuration) * (inside + outside + configuration.observed)
     share = 1.0 if batch == "full" else batch / (interior + supervised)
     points = share * (channels * interior + supervised) + configuration.observed
-    return 6.0 * _parameters(configuration) * points
+    return 6.0 * parameters(configuration) * points
 
 
 def _channels(problem: Problem) -> int:
@@ -77,5 +81,6 @@ def _channels(problem: Problem) -> int:
     return carried.count * (2 if any(op.third for op in problem.operators) else 1)
 
 
-def _parameters(configuration: Configuration) -> int:
+def parameters(configuration: Configuration) -> int:
+    """How many numbers are trained."""
     return configuration.stack().size

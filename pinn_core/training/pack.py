@@ -12,6 +12,7 @@ from pinn_core.engine.stack import padded
 from pinn_core.objectives import Evaluation, Term, evaluate
 from pinn_core.objectives.terms import Factors, no_factors
 from pinn_core.optimizers import StepContext
+from pinn_core.parts import stands_for
 from pinn_core.probes import Moment, Setup
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.columns import pruned, trajectories
@@ -132,7 +133,8 @@ class Pack:
             name: self.state.initial.new_tensor([[getattr(phase, name)] for phase in phases])
             for name in self.optimizer.per_member
         }
-        self._updates_natively = self.optimizer.ahead(self.settings, 0, 1) is not None
+        foresees = stands_for(self.optimizer, "ahead", "update")
+        self._updates_natively = foresees and self.optimizer.ahead(self.settings, 0, 1) is not None
 
     def _native_steps(self) -> NativeSteps | None:
         """What makes steps in one native call, where all parts can be part of one."""

@@ -6,13 +6,15 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from sweeps.errors import StudyError
+from sweeps.execution.estimate import known_estimate, not_known
 from sweeps.execution.machines import Machine, pack_slots, this_machine
-from sweeps.execution.sizing import in_words, refuse_too_large
+from sweeps.execution.sizing import in_words, refuse_too_large, sizes
 from sweeps.store.address import check_folder, check_store, nearest_folder
 from sweeps.study.study import Resources, Study
 from sweeps.tracking.tracking import check_tracking, masked
@@ -86,6 +88,19 @@ def size(study: Study, machines: Sequence[Machine], home: str) -> Check:
         return Check(name, in_words(refuse_too_large(study, machines, home)), True)
     except StudyError as error:
         return Check(name, str(error), False)
+
+
+def duration(
+    study: Study,
+    machines: Sequence[Machine],
+    slots_on: Callable[[Resources, Sequence[Machine]], list[int]] = pack_slots,
+) -> Iterator[Check]:
+    """How long the study takes, as far as this machine was measured; nothing without room."""
+    with suppress(StudyError):
+        slots = sum(slots_on(study.resources, machines))
+        estimate = known_estimate(study, sizes(study), slots)
+        found = estimate.time_in_words if estimate else not_known(study)
+        yield Check(f"time of {study.name}", found, True)
 
 
 def attempt(name: str, action: Callable[[], None], advice: str = "") -> Check:

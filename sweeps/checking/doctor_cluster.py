@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from sweeps.checking.doctor import Check, room, size
+from sweeps.checking.doctor import Check, duration, room, size
 from sweeps.errors import StudyError
 from sweeps.execution.machines import cluster_machines, cluster_slots, ray_connected, this_machine
 from sweeps.execution.nodes import Node, ask_nodes
@@ -35,6 +35,7 @@ def examine_cluster(address: str, root: str, study: Study | None) -> Iterator[Ch
         if study:
             yield room(study, machines, cluster_slots)
             yield size(study, machines, below(root, study.name))
+            yield from duration(study, machines, cluster_slots)
 
 
 def _nodes(root: str) -> Iterator[Check]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 import pinn_core.configuration  # noqa: F401 - every family enters itself
 import sweeps.study.pruners
 import sweeps.study.samplers  # noqa: F401
-from pinn_core.parts import FAMILIES
+from pinn_core.parts import FAMILIES, Family
 from sweeps.errors import StudyError, closest, excerpt
 from sweeps.study.study_file import shipped_studies
+
+STUDIES, METRICS = "studies", "metrics"
+"""What can be listed besides families."""
 
 _SENTENCE_END = re.compile(r"(?<=[.])(?<! et al\.)\s")
 """The space after a sentence; that of "et al. 2021" is none."""
@@ -21,22 +25,24 @@ _SENTENCE_END = re.compile(r"(?<=[.])(?<! et al\.)\s")
 
 def known(family: str) -> Mapping[str, str]:
     """Names and summaries of all that a family has; raises ``StudyError`` for an unknown family."""
+    if family == STUDIES:
+        return {name: _first_comment(name) for name in shipped_studies()}
+    parts = family_named(family)
+    return {name: summary_of(parts[name]) for name in parts.names()}
+
+
+def family_named(plural: str) -> Family[Any]:
+    """The family of parts of a name, such as problems; raises ``StudyError``."""
     families = {each.plural: each for each in FAMILIES.values()}
-    if family in families:
-        parts = families[family]
-        return {name: _summary(parts[name]) for name in parts.names()}
-    others: dict[str, Callable[[], Mapping[str, str]]] = {
-        "studies": lambda: {name: _first_comment(name) for name in shipped_studies()},
-    }
-    if family not in others:
-        names = [*sorted(families), *others]
+    if plural not in families:
+        names = [*sorted(families), STUDIES, METRICS]
         raise StudyError(
-            f"list {excerpt(family)}: allowed are {', '.join(names)}{closest(family, names)}"
+            f"list {excerpt(plural)}: allowed are {', '.join(names)}{closest(plural, names)}"
         )
-    return others[family]()
+    return families[plural]
 
 
-def _summary(part: object) -> str:
+def summary_of(part: object) -> str:
     """The first line of its docstring, as plain text."""
     first = (inspect.getdoc(part) or "").partition("\n")[0].replace("``", "")
     return first.removeprefix(

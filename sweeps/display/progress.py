@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,11 +12,20 @@ from typing import Self
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from pinn_core.training.operations import flops
-from sweeps.display.tally import Tally, Training, in_brackets, in_words, seconds_left
+from sweeps.display.tally import (
+    Counted,
+    Pace,
+    Tally,
+    Training,
+    in_brackets,
+    in_words,
+    reached_in_words,
+)
 from sweeps.search.selection import Selection
 from sweeps.store.results import Outcome, Pruned
 from sweeps.study.plan import PackPlan, Run
@@ -39,7 +48,9 @@ class Progress:
         self._console, self._news, self._metric = console, news, metric
         self._tallies: dict[str, Tally] = {}
         self._asked, self._flops, self._flops_done = 0, 0.0, 0.0
+        self._pace = Pace()
         self._stage = "starting"
+        self._spinner = Spinner("dots")
         self._selection: Selection | None = None
         self._began = self._spoke = time.monotonic()
         self._live = Live(
@@ -59,11 +70,12 @@ class Progress:
     ) -> None:
         self._live.stop()
 
-    def begin(self, stage: str, totals: Mapping[str, int], selection: Selection) -> None:
-        """A stage starts, with so many runs of each model; ``selection`` knows the best so far."""
+    def begin(self, stage: str, sources: Sequence[Counted], selection: Selection) -> None:
+        """A stage starts, with the runs of these; ``selection`` knows the best so far."""
         self._stage, self._selection = stage, selection
-        self._tallies = {model: Tally(total) for model, total in totals.items()}
+        self._tallies = {source.model: Tally(source) for source in sources}
         self._asked, self._flops, self._flops_done = 0, 0.0, 0.0
+        self._pace = Pace()
         self._began = self._spoke = time.monotonic()
 
     def say(self, message: str) -> None:
@@ -108,39 +120,40 @@ class Progress:
         """Called now and then; without a terminal, a line every ``PLAIN_EVERY`` seconds."""
         if not self._console.is_terminal and time.monotonic() > self._spoke + PLAIN_EVERY:
             self._spoke = time.monotonic()
-            self.say(f"{self._stage}: {self._summary()}")
+            self.say(f"{self._stage}: {self._summary(Training.read(self._news))}")
 
     def _title(self, run: Run) -> str:
         tally = self._tallies[run.model]
         return f"{self._stage} {run.model} {tally.settled}/{tally.total} {run.run_id[:8]}"
 
     def _reached(self, value: Outcome) -> str:
-        if value is None:
-            return "diverged"
         if isinstance(value, Pruned):
             return f"stopped at step {value.step}, {self._metric} {value.value:.4g}"
-        return f"{self._metric} {value:.4g}"
+        return "diverged" if value is None else f"{self._metric} {reached_in_words(value)}"
 
     def _compared(self, run: Run) -> str:
         best = self._selection.best(run.model) if self._selection else None
         if best is None:
             return ""
-        return ", the best so far" if best[1] == run else f", best {best[0]:.4g}"
+        if best[1] == run:
+            return ", the best so far"
+        return f", best {reached_in_words(best[0])}"
 
     def _best(self, model: str) -> str:
         best = self._selection.best(model) if self._selection else None
-        return f"{best[0]:.4g}{in_brackets(best[1].varied)}" if best else "none yet"
+        if best is None:
+            return "none yet"
+        return f"{reached_in_words(best[0])}{in_brackets(best[1].varied)}"
 
-    def _summary(self) -> str:
+    def _summary(self, training: Training) -> str:
         """Counts of all models, rate, time left and what is being waited for."""
         tallies = self._tallies.values()
-        training = Training.read(self._news)
         elapsed = time.monotonic() - self._began
         total = sum(tally.total for tally in tallies)
         before = sum(tally.found + tally.failed for tally in tallies)
         finished = sum(tally.finished for tally in tallies)
         unasked = max(0, total - before - self._asked)
-        left = self._left(elapsed, unasked, training)
+        left = self._left(unasked, training)
         words = [f"{before + finished} of {total} runs"]
         if training.packs:
             words.append(f"{training.runs} in training ({training.share / training.runs:.0%})")
@@ -154,18 +167,27 @@ class Progress:
             words.append(f"{waiting} waiting for MLflow")
         return ", ".join(words)
 
-    def _left(self, elapsed: float, unasked: int, training: Training) -> float | None:
+    def _left(self, unasked: int, training: Training) -> float | None:
         """Seconds left, from the operations of the runs; a run not asked yet counts as the mean."""
         whole = self._flops * (1 + unasked / self._asked) if self._asked else 0.0
-        return seconds_left(elapsed, self._flops_done + training.flops, whole)
+        return self._pace.left(time.monotonic(), self._flops_done + training.flops, whole)
 
     def view(self) -> Group:
-        """The live table: a row for each model, the summary below."""
+        """The live table: a row for each model, whose bar moves with the steps; the summary below.
+
+        Until something trains, a spinner says that it is alive.
+        """
+        training = Training.read(self._news)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for title in (self._stage, "", "runs", "failed", "diverged", f"best {self._metric}"):
             table.add_column(title, overflow="fold")
         for model, tally in self._tallies.items():
-            bar = ProgressBar(total=max(tally.total, 1), completed=tally.settled, width=24)
+            done = tally.settled + training.models.get(model, 0.0)
+            bar = ProgressBar(total=max(tally.total, 1), completed=done, width=24)
             counts = (f"{tally.settled}/{tally.total}", str(tally.failed), str(tally.diverged))
             table.add_row(model, bar, *counts, self._best(model))
-        return Group(table, Text(self._summary(), style="dim"))
+        words = Text(self._summary(training), style="dim")
+        if self._flops_done or training.packs:
+            return Group(table, words)
+        self._spinner.update(text=words)
+        return Group(table, self._spinner)

@@ -61,7 +61,7 @@ def write_report_of(
     beside = beside_of(folder.report)
     try:
         with writing(folder.report):
-            page = _make_report(study, _data(study, folder), beside, missing, animated=animated)
+            page = _make_report(study, data_of(study, folder), beside, missing, animated=animated)
         _put_in_place(beside, folder.report, last=page.name)
     except TrajectoryError as error:
         raise StudyError(str(error)) from None
@@ -79,13 +79,15 @@ def _make_report(
         data,
         directory,
         study.analysis.plateau,
-        metric=study.search.metric,
-        direction=study.search.direction,
+        metric=study.metric,
         missing=missing,
         expected=study.expected,
         baseline=study.analysis.baseline,
         wrong_solution=study.analysis.wrong_solution,
         animated=animated,
+        question=study.question,
+        draws_at_random=study.search.draws_at_random,
+        phase_keys=study.analysis.phase_diagram,
     )
 
 
@@ -133,13 +135,14 @@ def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
     from analysis.ranking import compared_runs
     from analysis.statistics import per_run
 
-    data = _data(study, folder)
-    runs = compared_runs(data, study.search.metric, study.search.direction)
+    data = data_of(study, folder)
+    runs = compared_runs(data, study.metric)
     contrast = contrast_of(data.runs.loc[runs], study.analysis.baseline)
     return comparison_table(per_run(data, study.analysis.plateau, runs), contrast)
 
 
-def _data(study: Study, folder: StudyFolder) -> StudyData:
+def data_of(study: Study, folder: StudyFolder) -> StudyData:
+    """The committed runs of a study; raises ``StudyError`` where there is none."""
     from analysis.load import NoRuns, from_files
 
     store = blob_store_at(folder.store)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from analysis.metric import Unreached
 from sweeps.display.tally import setting
 from sweeps.search.planned import planned_runs
 from sweeps.search.selection import Selection
@@ -26,6 +27,8 @@ class StageStatus:
     done: int
     total: int | None
     best: float | None
+    """By the study's metric; where its level was not reached, a lower bound."""
+    reached: bool
     best_run: str | None
     setting: str
 
@@ -43,7 +46,7 @@ class Status:
 def study_status(study: Study, folder: StudyFolder) -> Status:
     """Compare the plan with the store; runs whose files are damaged count as not done."""
     store = Store(folder.store)
-    results = Results.sound(store, study.search.metric, folder.passed_over)
+    results = Results.sound(store, study.metric, folder.passed_over)
     stages = []
     for model, plan in planned_runs(study, store, results).items():
         if plan.total:
@@ -60,7 +63,8 @@ def status_table(status: Status, metric: str) -> Table:
     for title in ("model", "stage", "done", f"best {metric}"):
         table.add_column(title, overflow="fold")
     for one in status.stages:
-        best = "" if one.best is None else f"{one.best:.4g} ({one.setting})"
+        bound = "" if one.reached else "not reached, >= "
+        best = "" if one.best is None else f"{bound}{one.best:.4g} ({one.setting})"
         total = "?" if one.total is None else str(one.total)
         table.add_row(one.model, one.stage, f"{one.done}/{total}", best)
     return table
@@ -70,11 +74,14 @@ def _stage(
     study: Study, results: Results, model: str, stage: str, runs: list[Run], total: int | None
 ) -> StageStatus:
     committed = [run for run in runs if run.run_id in results.committed]
-    selection = Selection(study)
+    selection = Selection(study, study.search.seeds if stage == "search" else 1)
     for run in committed:
         selection.offer(run, results.value(run.run_id))
     best = selection.best(model)
     if best is None:
-        return StageStatus(model, stage, len(committed), total, None, None, "")
-    value, run = best
-    return StageStatus(model, stage, len(committed), total, value, run.run_id, setting(run.varied))
+        return StageStatus(model, stage, len(committed), total, None, True, None, "")
+    found, run = best
+    reached = not isinstance(found, Unreached)
+    value = found.at_least if isinstance(found, Unreached) else found
+    done, name, words = len(committed), run.run_id, setting(run.varied)
+    return StageStatus(model, stage, done, total, value, reached, name, words)

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+from analysis.metric import Reached, Unreached
+
+
+class Counted(Protocol):
+    """Where the runs of one model come from."""
+
+    model: str
+    total: int
+    """How many they are, as far as is known; fewer where a search gives configurations up."""
 
 
 @dataclass
 class Tally:
     """The runs of one model in one stage."""
 
-    total: int
+    source: Counted
     found: int = 0
     """Committed before this command."""
     finished: int = 0
@@ -22,6 +34,11 @@ class Tally:
     pruned: int = 0
     """Stopped early by this command."""
     failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many runs there are to be."""
+        return self.source.total
 
     @property
     def settled(self) -> int:
@@ -39,6 +56,8 @@ class Training:
     """How much of their steps is done, in units of runs."""
     flops: float
     """The operations that they have done."""
+    models: Mapping[str, float]
+    """How much of their steps is done, by model, in units of its runs."""
 
     @classmethod
     def read(cls, folder: Path) -> Training:
@@ -49,12 +68,35 @@ class Training:
                 notes.append(json.loads(file.read_text()))
         share = sum(note["runs"] * note["step"] / note["steps"] for note in notes)
         flops = sum(note["flops"] * note["step"] / note["steps"] for note in notes)
-        return cls(len(notes), sum(note["runs"] for note in notes), share, flops)
+        models: Counter[str] = Counter()
+        for note in notes:
+            for model, runs in note["models"].items():
+                models[model] += runs * note["step"] / note["steps"]
+        return cls(len(notes), sum(note["runs"] for note in notes), share, flops, models)
 
 
-def seconds_left(elapsed: float, done: float, total: float) -> float | None:
-    """Seconds until ``total`` is done at the rate so far; None while there is no rate."""
-    return elapsed * (total - done) / done if done > 0 and elapsed > 0 else None
+class Pace:
+    """How fast work is done, from when the first of it was seen: what came before was a start.
+
+    >>> pace = Pace()
+    >>> pace.left(at=10.0, done=0.0, total=8.0), pace.left(at=20.0, done=1.0, total=8.0)
+    (None, None)
+    >>> pace.left(at=30.0, done=3.0, total=8.0)
+    25.0
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None
+
+    def left(self, at: float, done: float, total: float) -> float | None:
+        """Seconds until ``total`` is done; None while there is no pace."""
+        if self._first is None:
+            self._first = (at, done) if done > 0 else None
+            return None
+        since, before = self._first
+        if done <= before or at <= since:
+            return None
+        return (at - since) * (total - done) / (done - before)
 
 
 def in_words(seconds: float) -> str:
@@ -69,6 +111,19 @@ def in_words(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def reached_in_words(reached: Reached) -> str:
+    """What a run reached by the metric.
+
+    >>> reached_in_words(0.012345), reached_in_words(Unreached(1000.0, 1500.0))
+    ('0.01234', 'not reached, >= 1000')
+    """
+    if reached is None:
+        return "diverged"
+    if isinstance(reached, Unreached):
+        return f"not reached, >= {reached.at_least:.4g}"
+    return f"{reached:.4g}"
 
 
 def setting(varied: Mapping[str, object]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from analysis.metric import Direction, Metric
+from analysis.rules import PlateauRule
 from sweeps.errors import StudyError
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ class WorkerContext:
     store: str
     """Root of the trajectory store."""
     metric: str
-    """Trajectory column whose final value goes back to the driver."""
+    """``search.metric`` of the study: what a run is judged by."""
     progress: str
     """Folder for the notes on how far packs have come."""
     device: str = "cpu"
@@ -36,12 +38,22 @@ class WorkerContext:
     """Part of the device's memory that the pack may take."""
     pruner: Mapping[str, Any] | None = None
     """``search.pruner`` as the study file has it; None: no run stops early."""
-    direction: str = "minimize"
+    direction: Direction = "minimize"
     """Whether small or large values of the metric are good."""
+    plateau: Mapping[str, Any] | None = None
+    """``analysis.plateau`` of the study, for metrics of plateaus; None: the paper's."""
     plugins: tuple[Mapping[str, Any], ...] = ()
     """The study's plugins as plain data, with the files that a worker imports."""
     software: Mapping[str, str] | None = None
     """The driver's versions, which the worker's have to equal; None: they are one machine's."""
+
+    @property
+    def judged_by(self) -> Metric:
+        """The metric, read."""
+        plateau = dict(self.plateau or {})
+        if "spans" in plateau:
+            plateau["spans"] = tuple(plateau["spans"])
+        return Metric.read(self.metric, PlateauRule(**plateau), self.direction)
 
 
 class FailsAgain(Exception):

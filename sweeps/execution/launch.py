@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -22,6 +23,7 @@ from sweeps.display.progress import Progress
 from sweeps.display.reporting import bring_report_up_to_date
 from sweeps.errors import LaterVersion, StudyError
 from sweeps.execution.context import TRAINER, WorkerContext, trainer_at
+from sweeps.execution.estimate import known_estimate, not_known
 from sweeps.execution.executors import Executor, Inline, RayTune
 from sweeps.execution.patience import NothingTrains
 from sweeps.execution.sizing import Size, in_words, refuse_too_large
@@ -43,6 +45,7 @@ from sweeps.store.store import Store
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import rerun_runs
 from sweeps.study.plugins import copies, loaded_for
+from sweeps.study.pruners import SeedPruner
 from sweeps.study.study import Study
 from sweeps.tracking.tracking import Publisher, check_tracking, default_tracking_uri
 
@@ -104,8 +107,11 @@ def run_study(
             progress = Progress(screen, folder.progress, study.search.metric)
             publisher = Publisher(tracking_uri, trajectories, study, say=progress.say)
             progress.waiting = lambda: publisher.waiting
-            for line in _first_words(context, damaged, replaced, [] if committed else sizes):
+            for line in _first_words(context, damaged, replaced):
                 progress.say(line)
+            if not committed:
+                progress.say(in_words(sizes))
+                progress.say(_how_long(study, sizes, crew.slots))
             launch = _Launch(study, folder, trajectories, crew, publisher, progress)
             with progress:
                 return launch.run()
@@ -115,17 +121,21 @@ def run_study(
 
 
 def _first_words(
-    context: WorkerContext, damaged: Sequence[str], replaced: str | None, sizes: Sequence[Size]
+    context: WorkerContext, damaged: Sequence[str], replaced: str | None
 ) -> Iterator[str]:
-    """What the screen says before anything trains; the sizes only of a study that begins."""
+    """What the screen says of what was found, before anything trains."""
     for problem in damaged:
         yield f"set aside, will be done again: {problem}"
     if replaced:
         yield replaced
     if context.device == "cpu" and (obstacle := cache_obstacle()):
         yield f"compiled code is kept in {temporary_folder()}: {obstacle}"
-    if sizes:
-        yield in_words(sizes)
+
+
+def _how_long(study: Study, sizes: Sequence[Size], slots: int) -> str:
+    """How long a study that begins will take, as far as this machine was measured."""
+    estimate = known_estimate(study, sizes, slots)
+    return estimate.time_in_words if estimate else not_known(study)
 
 
 class _Launch:
@@ -142,7 +152,7 @@ class _Launch:
     ) -> None:
         self._study, self._folder, self._store = study, folder, store
         self._crew, self._publisher, self._progress = crew, publisher, progress
-        self._results = Results(store, study.search.metric, folder.passed_over)
+        self._results = Results(store, study.metric, folder.passed_over)
         self._begun: list[Stage] = []
         self._unchosen: dict[str, str] = {}
         """Why models have no reruns, by model."""
@@ -188,12 +198,12 @@ class _Launch:
         yield rerun
 
     def _search(self) -> tuple[Stage, Selection]:
-        selection = Selection(self._study)
+        selection = Selection(self._study, self._study.search.seeds)
         audience = Callbacks(self._progress, selection, self._publisher)
         models = [name for name, model in self._study.models.items() if model.space]
         opened = [open_search(self._study, name, self._store, self._results) for name in models]
         searches = [search for search, _ in opened]
-        self._progress.begin("search", {one.model: one.total for one in searches}, selection)
+        self._progress.begin("search", searches, selection)
         for search in searches:
             self._say_what_to_expect(search)
         for run in (run for _, adopted in opened for run in adopted):
@@ -201,13 +211,18 @@ class _Launch:
         return self._stage(searches, audience), selection
 
     def _say_what_to_expect(self, search: ModelSearch) -> None:
-        asked = self._study.search.runs or 0
-        if search.total < asked:
-            points = f"{search.model}: its space has {search.total} points"
-            self._progress.say(f"{points}, fewer than search.runs, {asked}")
+        asked, points = self._study.search.runs or 0, search.total // self._study.search.seeds
+        if points < asked:
+            has = f"{search.model}: its space has {points} points"
+            self._progress.say(f"{has}, fewer than search.runs, {asked}")
         if search.asynchronous:
             self._progress.say(f"{search.model}: generation async, another time finds other runs")
-        if self._study.search.pruner.kind != "none":
+        pruner = self._study.search.pruner
+        if isinstance(pruner, SeedPruner):
+            first = pruner.waves(self._study.search.seeds)[0]
+            worse = f"configurations that are worse after {first} seeds get no more"
+            self._progress.say(f"{search.model}: pruner {pruner.kind}, {worse}")
+        elif pruner.kind != "none":
             self._progress.say(f"{search.model}: {self._pruning()}")
 
     def _pruning(self) -> str:
@@ -226,7 +241,7 @@ class _Launch:
             Listed(model, rerun_runs(self._study, model, chosen.chosen(model)))
             for model in self._study.models
         ]
-        self._progress.begin("rerun", {one.model: one.total for one in sources}, selection)
+        self._progress.begin("rerun", sources, selection)
         return self._stage(sources, audience)
 
     def _refuse_losses(self) -> None:
@@ -259,6 +274,7 @@ class _Launch:
 
 def _context_of(study: Study, folder: StudyFolder, trainer: str) -> WorkerContext:
     search = study.search
+    prunes_runs = search.pruner.kind != "none" and not search.pruner.of_seeds
     return WorkerContext(
         store=folder.store,
         metric=search.metric,
@@ -266,8 +282,9 @@ def _context_of(study: Study, folder: StudyFolder, trainer: str) -> WorkerContex
         device="cuda" if study.resources.gpus else "cpu",
         threads=max(1, int(study.resources.cpus)),
         trainer=trainer,
-        pruner=None if search.pruner.kind == "none" else search.model_dump(mode="json")["pruner"],
+        pruner=search.model_dump(mode="json")["pruner"] if prunes_runs else None,
         direction=search.direction,
+        plateau=asdict(study.analysis.plateau),
         plugins=tuple(plugin.to_dict() for plugin in loaded_for(study.plugins)),
     )
 

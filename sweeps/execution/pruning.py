@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy import ndarray
 
+from analysis.metric import Metric
 from pinn_core.records.trajectory import Manifest, TrajectoryError
 from pinn_core.training.pruning import Pruning
 from sweeps.store.blob_store import READERS
@@ -68,11 +69,11 @@ def pruning_of(
     runs: Sequence[Run],
     store: Store,
     pruner: Mapping[str, Any] | None,
-    metric: str,
-    direction: str,
+    metric: Metric,
 ) -> Pruning | None:
-    """How a pack of these runs is pruned; None if it is not. Reruns never are.
+    """How a pack of these runs is pruned, by the metric's column; None if it is not.
 
+    Reruns never are.
     Committed runs count as they were when the pack began for the first time (``Cohort``).
     """
     if pruner is None or any(run.stage != "search" for run in runs):
@@ -83,11 +84,11 @@ def pruning_of(
         return None
     models = [run.model for run in runs]
     rivals = {
-        model: _rivals(manifests, store, rule, metric, rungs)
+        model: _rivals(manifests, store, rule, metric.column, rungs)
         for model, manifests in _opponents(runs, store).items()
     }
-    sign = 1.0 if direction == "minimize" else -1.0
-    return Pruning(metric, rungs, Judge(rule, rungs, models, rivals, sign))
+    sign = -1.0 if metric.maximize else 1.0
+    return Pruning(metric.column, rungs, Judge(rule, rungs, models, rivals, sign))
 
 
 def _opponents(runs: Sequence[Run], store: Store) -> dict[str, list[tuple[Manifest, bool]]]:

@@ -16,7 +16,7 @@ from pinn_core.training.footprint import grid_bytes, member_needs, trajectory_by
 from pinn_core.training.snapshots import snapshot_bytes
 from sweeps.errors import StudyError
 from sweeps.execution.machines import Machine, with_room
-from sweeps.search.search import planned_total
+from sweeps.search.search import planned_configurations
 from sweeps.store.address import is_address, nearest_folder
 from sweeps.study.plan import rerun_of, with_fields
 from sweeps.study.space import Choices, Range
@@ -117,9 +117,9 @@ def in_words(models: Sequence[Size]) -> str:
     parameters = sum(one.runs * one.parameters for one in models)
     fields = sum(one.fields for one in models)
     return (
-        f"{sum(one.runs for one in models)} runs, each up to {_shown(memory)} of memory, "
-        f"all together about {_shown(stored)} in the store, {_shown(parameters)} of it parameters, "
-        f"{_shown(fields)} fields"
+        f"{sum(one.runs for one in models)} runs, each up to {shown(memory)} of memory, "
+        f"all together about {shown(stored)} in the store, {shown(parameters)} of it parameters, "
+        f"{shown(fields)} fields"
     )
 
 
@@ -130,8 +130,8 @@ def _refuse_memory(size: Size, machines: Sequence[Machine], *, gpus: bool) -> No
         return
     most = max(size.needs, key=lambda what: size.needs[what])
     raise StudyError(
-        f"models.{size.model}: one run takes about {_shown(size.memory)} of memory "
-        f"({_described(size.configuration)}), {name} has {_shown(there)}{' on a GPU' * gpus}; "
+        f"models.{size.model}: one run takes about {shown(size.memory)} of memory "
+        f"({_described(size.configuration)}), {name} has {shown(there)}{' on a GPU' * gpus}; "
         f"most is for the {most}: change {SMALLER[most]}"
     )
 
@@ -146,7 +146,7 @@ def _refuse_store(models: Sequence[Size], missing: int, home: str) -> None:
     free = shutil.disk_usage(folder).free
     if asked > free:
         raise StudyError(
-            f"{missing} runs leave about {_shown(asked)} in the store, {folder} has {_shown(free)} "
+            f"{missing} runs leave about {shown(asked)} in the store, {folder} has {shown(free)} "
             "free; change the steps of phases, record.sketch_every, record.parameters, "
             "record.fields, search.runs or rerun.seeds, or say with --runs-dir or --store where "
             "there is more room"
@@ -157,7 +157,7 @@ def _runs(study: Study, model: str) -> int:
     rerun = rerun_of(study, model)
     if not study.models[model].space:
         return rerun.seeds
-    search = planned_total(study, model)
+    search = planned_configurations(study, model) * study.search.seeds
     return search + min(search, rerun.top) * rerun.seeds
 
 
@@ -227,10 +227,10 @@ def _described(configuration: Configuration) -> str:
     )
 
 
-def _shown(size: int) -> str:
+def shown(size: int) -> str:
     """Bytes in the unit that makes a short number.
 
-    >>> _shown(3 * 2**30), _shown(5 * 2**20)
+    >>> shown(3 * 2**30), shown(5 * 2**20)
     ('3.0 GB', '5.0 MB')
     """
     unit = next((unit for unit in ("GB", "MB") if size >= _UNITS[unit]), "kB")

@@ -12,6 +12,7 @@ from typing import Any
 import ray
 from ray.tune import Trainable
 
+from analysis.metric import Unreached
 from pinn_core.plugins import PluginError, load_shipped
 from sweeps.errors import StudyError
 from sweeps.execution.context import FailsAgain, WorkerContext, trainer_at
@@ -55,14 +56,28 @@ class PackTrainable(Trainable):
             return {"done": True, "full": str(error)}
         except FailsAgain as error:
             return {"done": True, "lost": str(error)}
-        plain = [list(one) if isinstance(one, Pruned) else one for one in values.values()]
-        return {"done": True, "run_ids": list(values), "values": plain}
+        return {"done": True, **result_of(values)}
+
+
+def result_of(values: Mapping[str, Outcome]) -> dict[str, Any]:
+    """What the runs of a trial reached, by run id, as the plain values that Tune sends."""
+    return {"run_ids": list(values), "values": [_plain(value) for value in values.values()]}
 
 
 def values_of(result: Mapping[str, Any]) -> dict[str, Outcome]:
-    """What the runs of a trial reached, by run id, from the result of its step."""
-    values = [Pruned(*one) if isinstance(one, list) else one for one in result["values"]]
-    return dict(zip(result["run_ids"], values, strict=True))
+    """The same read back from the result of a trial's step."""
+    return dict(zip(result["run_ids"], map(_outcome, result["values"]), strict=True))
+
+
+def _plain(value: Outcome) -> object:
+    return {type(value).__name__: list(value)} if isinstance(value, tuple) else value
+
+
+def _outcome(plain: Any) -> Outcome:  # noqa: ANN401
+    if not isinstance(plain, dict):
+        return plain  # type: ignore[no-any-return]
+    ((name, fields),) = plain.items()
+    return Pruned(*fields) if name == Pruned.__name__ else Unreached(*fields)
 
 
 def trial_config(pack: PackPlan, context: WorkerContext) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from functools import partial
 from math import ceil
@@ -25,7 +25,7 @@ from sweeps.execution.pruning import pruning_of
 from sweeps.store.checkpoints import StoredCheckpoint
 from sweeps.store.faults import reach
 from sweeps.store.observed import load_observations
-from sweeps.store.results import Outcome, final_value
+from sweeps.store.results import Outcome, outcome_of
 from sweeps.store.store import Store
 from sweeps.study.plan import PackPlan, Run
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT_EVERY = 300.0
 """Seconds of training between two checkpoints: what a worker's death costs at most."""
 
-NEWS_EVERY = 2.0
+NEWS_EVERY = 1.0
 """Seconds between two notes of how far a pack has come."""
 
 
@@ -55,7 +55,7 @@ def train_pack(pack: PackPlan, context: WorkerContext) -> dict[str, Outcome]:
     held = [run.run_id for run in pack.runs if run.run_id in store]
     missing = [run for run in pack.runs if run.run_id not in held]
     values: dict[str, Outcome] = {
-        run_id: final_value(store.read(run_id), context.metric) for run_id in held
+        run_id: outcome_of(store.read(run_id), context.judged_by) for run_id in held
     }
     if missing:
         _load_observations(missing, store)
@@ -82,7 +82,7 @@ def _train(
             part = waiting.popleft()
             started, clock = time.time(), time.perf_counter()
             checkpointing = _checkpointing(part, context)
-            pruning = pruning_of(part, store, context.pruner, context.metric, context.direction)
+            pruning = pruning_of(part, store, context.pruner, context.judged_by)
             trajectories = _train_together(part, context, checkpointing, pruning, news)
             if trajectories is None:
                 waiting.extendleft(reversed(_parts(part, ceil(len(part) / 2))))
@@ -91,8 +91,8 @@ def _train(
             _commit(part, trajectories, store, context, started, seconds / len(part))
             checkpointing.clear()
             news.trained += len(part)
-            finals = [final_value(trajectory, context.metric) for trajectory in trajectories]
-            values |= zip((run.run_id for run in part), finals, strict=True)
+            reached = [outcome_of(trajectory, context.judged_by) for trajectory in trajectories]
+            values |= zip((run.run_id for run in part), reached, strict=True)
     finally:
         news.end()
     return values
@@ -195,7 +195,8 @@ class _News:
         self.trained = 0
         self._file = file
         self._runs, self._work = len(runs), sum(flops(run.configuration) for run in runs)
-        self._next = time.monotonic() + NEWS_EVERY
+        self._models = Counter(run.model for run in runs)
+        self._next = time.monotonic()
 
     def tell(self, members: int, step: int, steps: int) -> None:
         """So many runs, which train together, have made so many of their steps."""
@@ -205,6 +206,7 @@ class _News:
         self._next = time.monotonic() + NEWS_EVERY
         note = {
             "runs": self._runs,
+            "models": self._models,
             "flops": self._work,
             "step": self.trained * steps + members * step,
             "steps": self._runs * steps,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
+from analysis.metric import PLATEAUS
 from pinn_core.configuration import RULE
 from pinn_core.numerics import changed, numerics, sources
 from sweeps.errors import StudyError
@@ -161,12 +163,15 @@ def _lost(before: Study, after: Study, folder: StudyFolder, store: Store) -> set
 
 
 def _results(study: Study, folder: StudyFolder, store: Store) -> Results:
-    return Results(store, study.search.metric, folder.passed_over)
+    return Results(store, study.metric, folder.passed_over)
 
 
 def _science(study: Study) -> dict[str, Any]:
     """What decides the runs."""
-    return study.model_dump(mode="json", exclude={"analysis", "expected", "resources"})
+    plain = study.model_dump(mode="json", exclude={"analysis", "expected", "resources"})
+    if study.metric.kind in PLATEAUS:
+        plain["analysis"] = {"plateau": asdict(study.analysis.plateau)}
+    return plain
 
 
 def _differences(before: object, after: object, key: str = "") -> Iterator[str]:

@@ -80,7 +80,7 @@ def _planned(study: Study, model: str, store: Store, results: Results) -> Planne
         )
     if len(runs) < search.total or search.waiting:
         return Planned(search.total, runs, False, [])
-    selection = Selection(study)
+    selection = Selection(study, study.search.seeds)
     for run in runs:
         selection.offer(run, results.value(run.run_id))
     rerun = rerun_runs(study, model, selection.chosen(model))

@@ -82,6 +82,11 @@ class StudyFolder:
         return self.path / "report"
 
     @property
+    def exports(self) -> Path:
+        """Tables of the study for other programs."""
+        return self.path / "export"
+
+    @property
     def replays(self) -> Path:
         """What replays of runs left, a folder for each; it may be removed at any time."""
         return self.path / "replay"

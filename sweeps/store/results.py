@@ -1,4 +1,4 @@
-"""What is known of a study's runs: which are settled, and the final value of each."""
+"""What is known of a study's runs: which are settled, and what each reached."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from analysis.metric import FINAL, Metric, Reached
 from pinn_core.records.trajectory import Trajectory
 from sweeps.errors import StudyError
 from sweeps.store.checkpoints import begun
@@ -23,18 +24,23 @@ class Pruned(NamedTuple):
     value: float
 
 
-Outcome = float | Pruned | None
-"""What a settled run reached: its final value, where it was stopped early, or None for neither."""
+Outcome = Reached | Pruned
+"""What a settled run reached by the study's metric, where it was stopped early, or None for
+neither."""
 
 
-def final_value(trajectory: Trajectory, metric: str) -> Outcome:
-    """The metric in the last row; None for a run that diverged or whose last row lacks it."""
-    if trajectory.diverged_at is not None or metric not in trajectory.table.column_names:
+def outcome_of(trajectory: Trajectory, metric: Metric) -> Outcome:
+    """What a run reached; None for one that diverged or does not have what the metric asks for."""
+    table = trajectory.table
+    if trajectory.diverged_at is not None or metric.column not in table.column_names:
         return None
-    value = trajectory.table.column(metric)[-1].as_py()
-    if value is None or not math.isfinite(value):
-        return None
-    return value if trajectory.pruned_at is None else Pruned(trajectory.pruned_at, value)
+    if trajectory.pruned_at is not None or metric.kind == FINAL:
+        value = table.column(metric.column)[-1].as_py()
+        if value is None or not math.isfinite(value):
+            return None
+        return value if trajectory.pruned_at is None else Pruned(trajectory.pruned_at, value)
+    names = [name for name in metric.columns if name in table.column_names]
+    return metric.of(table.select(["step", *names]).to_pandas().set_index("step"))
 
 
 class Results:
@@ -46,7 +52,7 @@ class Results:
     ``StudyError`` if that file is damaged.
     """
 
-    def __init__(self, store: Store, metric: str, passed_over: Document) -> None:
+    def __init__(self, store: Store, metric: Metric, passed_over: Document) -> None:
         self.committed = store.committed()
         self._store, self._metric = store, metric
         self._file = passed_over
@@ -54,7 +60,7 @@ class Results:
         self._values: dict[str, Outcome] = {}
 
     @classmethod
-    def sound(cls, store: Store, metric: str, passed_over: Document) -> Results:
+    def sound(cls, store: Store, metric: Metric, passed_over: Document) -> Results:
         """The results without the runs whose files are damaged: those count as not done."""
         results = cls(store, metric, passed_over)
         results.committed -= store.damaged().keys()
@@ -72,7 +78,7 @@ class Results:
         if run_id not in self.committed:
             return None
         if run_id not in self._values:
-            self._values[run_id] = final_value(self._store.read(run_id), self._metric)
+            self._values[run_id] = outcome_of(self._store.read(run_id), self._metric)
         return self._values[run_id]
 
     def begun(self) -> list[list[str]]:

@@ -102,7 +102,7 @@ def _check_probes(study: Study, model: str, problem: Problem) -> None:
 
 def _columns_read(study: Study, model: str) -> Iterator[tuple[Keys, str]]:
     """The columns of a model's runs by which the study chooses and judges, and where it says so."""
-    yield ("search", "metric"), study.search.metric
+    yield ("search", "metric"), study.metric.column
     yield ("analysis", "plateau", "curve"), study.analysis.plateau.curve
     for place, expectation in enumerate(study.expected):
         other = expectation.times_below

@@ -81,8 +81,15 @@ class PackPlan:
         return flops(self.runs[0].configuration, len(self.runs))
 
 
+def search_runs(study: Study, model: str, point: Mapping[str, Any]) -> list[Run]:
+    """The runs of a model's search at a point (values by dotted key) of its space, by seed."""
+    first = search_run(study, model, point)
+    seeds = range(first.seed + 1, first.seed + study.search.seeds)
+    return [first, *(_with_seed(first, seed, "search") for seed in seeds)]
+
+
 def search_run(study: Study, model: str, point: Mapping[str, Any]) -> Run:
-    """The run of a model's search at a point (values by dotted key) of its space."""
+    """The first of them."""
     configuration = configuration_at(study, model, point)
     varied = {key: value_under(configuration, key) for key in point}
     seed = study.search.seed
@@ -101,7 +108,7 @@ def rerun_runs(study: Study, model: str, chosen: Sequence[Run]) -> list[Run]:
         chosen = [search_run(study, model, {})]
     first = _first_seed(study, model)
     runs = [
-        _with_seed(run, seed)
+        _with_seed(run, seed, "rerun")
         for run in chosen
         for seed in range(first, first + rerun_of(study, model).seeds)
     ]
@@ -118,13 +125,13 @@ def with_fields(configuration: Configuration) -> Configuration:
 
 
 def _first_seed(study: Study, model: str) -> int:
-    """The seed after the search's, or the search's where there is no search.
+    """The seed after the search's last, or its first where there is no search.
 
     By rule 1, under which the first studies began, each model goes by its own search alone.
     """
     models = study.models if study.rule > 1 else [model]
     searched = any(study.models[name].space for name in models)
-    return study.search.seed + 1 if searched else study.search.seed
+    return study.search.seed + study.search.seeds if searched else study.search.seed
 
 
 def rerun_of(study: Study, model: str) -> Rerun:
@@ -132,9 +139,9 @@ def rerun_of(study: Study, model: str) -> Rerun:
     return study.models[model].rerun or study.rerun
 
 
-def _with_seed(run: Run, seed: int) -> Run:
+def _with_seed(run: Run, seed: int, stage: Stage) -> Run:
     name = run_id(run.configuration, seed, run.rule)
-    return replace(run, run_id=name, stage="rerun", seed=seed)
+    return replace(run, run_id=name, stage=stage, seed=seed)
 
 
 def model_points(study: Study, model: str) -> list[dict[str, Any]]:

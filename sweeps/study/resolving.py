@@ -6,6 +6,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from analysis.metric import FINAL
 from analysis.rules import Expectation
 from pinn_core.configuration import Configuration
 from pinn_core.records.trajectory import COMPARED, CONFLICT, landscape_columns
@@ -13,7 +14,7 @@ from pinn_core.training.cadences import recorded_columns, recorded_every
 from sweeps.errors import closest, quoted
 from sweeps.study.parts import configuration_with, value_under
 from sweeps.study.plain_yaml import Keys
-from sweeps.study.samplers import SAMPLERS
+from sweeps.study.samplers import sampler_of
 from sweeps.study.sections import Model, Study
 from sweeps.study.space import (
     MAX_GRID,
@@ -41,6 +42,7 @@ def resolved_study(study: Study) -> Study:
     _check_rungs(study, configurations)
     if study.analysis.baseline is not None:
         _check_model(study.analysis.baseline, study.models, ("analysis", "baseline"))
+    _check_varied(study)
     expected = [
         _resolved_expectation(expectation, configurations, ("expected", number))
         for number, expectation in enumerate(study.expected)
@@ -55,11 +57,24 @@ def _check_model(name: str, models: Iterable[str], keys: Keys) -> None:
         raise Wrong(keys, f"unknown model {quoted(name)}, allowed: {allowed}")
 
 
+def _check_varied(study: Study) -> None:
+    """Raise ``Wrong`` unless some model varies both keys of the phase diagram."""
+    keys, spaces = study.analysis.phase_diagram, [each.space for each in study.models.values()]
+    if any(all(key in space for key in keys) for space in spaces):
+        return
+    varied = list(dict.fromkeys(key for space in spaces for key in space))
+    allowed = ", ".join(varied) or "none, as no model has a space"
+    raise Wrong(
+        ("analysis", "phase_diagram"),
+        f"found {' and '.join(map(quoted, keys))}, allowed: two that one model varies: {allowed}",
+    )
+
+
 def _check_columns(study: Study, configurations: Iterable[Configuration]) -> None:
     """Raise ``Wrong`` unless every model records what the study selects and reads by."""
     rule = study.analysis.plateau
     for configuration in configurations:
-        _check_column(study.search.metric, configuration, ("search", "metric"))
+        _check_column(study.metric.column, configuration, ("search", "metric"))
         _check_column(rule.curve, configuration, ("analysis", "plateau", "curve"))
     if rule.scale != "absolute" and rule.curve.endswith("cosine"):
         message = f"found {rule.scale!r}, allowed with {rule.curve}, which may be < 0: 'absolute'"
@@ -71,8 +86,10 @@ def check_last_row(study: Study) -> None:
 
     Studies of earlier programs, which did not ask for this, are read without it.
     """
+    metric = study.metric
     for model in study.models:
-        _check_last_row(study.search.metric, study.configuration_of(model))
+        if metric.kind == FINAL:
+            _check_last_row(metric.column, study.configuration_of(model))
 
 
 def _check_last_row(metric: str, configuration: Configuration) -> None:
@@ -106,10 +123,10 @@ def _check_column(
 
 def _check_rungs(study: Study, configurations: Configurations) -> None:
     """Raise ``Wrong`` unless the pruner finds the metric at every step at which it judges."""
-    pruner, metric = study.search.pruner, study.search.metric
+    pruner, metric = study.search.pruner, study.metric.column
     keys: Keys = ("search", "pruner")
     for name, model in study.models.items():
-        if pruner.kind == "none" or not model.space:
+        if pruner.kind == "none" or pruner.of_seeds or not model.space:
             continue
         configuration = configurations[name]
         rungs = pruner.rungs(configuration.steps)
@@ -127,7 +144,7 @@ def _check_rungs(study: Study, configurations: Configurations) -> None:
 
 def _resolved_model(study: Study, name: str, configuration: Configuration) -> Model:
     """The model with its space checked, value by value, and as its configurations will hold it."""
-    model, enumerates = study.models[name], SAMPLERS[study.search.sampler].enumerates
+    model, enumerates = study.models[name], sampler_of(study.search.sampler).enumerates
     plain = configuration.to_dict()
     space: dict[str, Choices | Range] = {}
     for key, values in model.space.items():

@@ -1,13 +1,18 @@
-"""How a search chooses the points of a model's space: a grid, or one of Optuna's samplers."""
+"""How a search chooses the points of a model's space: a grid, or one of Optuna's samplers.
+
+Besides those of the family, ``module:Class`` names any sampler class of Optuna's kind that is
+installed; it is made with the study's seed alone.
+"""
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from pinn_core.parts import Family, Part
+from sweeps.study.experimental import experimental
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -20,6 +25,8 @@ class SearchSampler(Part):
     """Whether it lays out every point of a grid; Optuna only keeps the account then."""
     learns: ClassVar[bool] = False
     """Whether later points depend on the values of earlier ones, a generation at a time."""
+    takes_costs: ClassVar[bool] = True
+    """Whether it can look for a small cost beside a good metric."""
 
     @abstractmethod
     def of_optuna(self, seed: int) -> BaseSampler:
@@ -62,11 +69,9 @@ class QuasiMonteCarlo(SearchSampler):
 
     def of_optuna(self, seed: int) -> BaseSampler:
         """Optuna's sampler of that name."""
-        from optuna.exceptions import ExperimentalWarning
         from optuna.samplers import QMCSampler
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
+        with experimental():
             return QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
 
 
@@ -82,3 +87,79 @@ class TreeParzen(SearchSampler):
         from optuna.samplers import TPESampler
 
         return TPESampler(seed=seed)
+
+
+@SAMPLERS.register("gp")
+@dataclass(frozen=True, kw_only=True)
+class GaussianProcess(SearchSampler):
+    """Bayesian optimization with a Gaussian process; for some hundred runs in small generations."""
+
+    learns: ClassVar[bool] = True
+
+    def of_optuna(self, seed: int) -> BaseSampler:
+        """Optuna's sampler of that name."""
+        from optuna.samplers import GPSampler
+
+        with experimental():
+            return GPSampler(seed=seed)
+
+
+@SAMPLERS.register("cmaes")
+@dataclass(frozen=True, kw_only=True)
+class CovarianceMatrixAdaptation(SearchSampler):
+    """CMA-ES, for ranges; values of lists are drawn independently."""
+
+    learns: ClassVar[bool] = True
+    takes_costs: ClassVar[bool] = False
+
+    def of_optuna(self, seed: int) -> BaseSampler:
+        """Optuna's sampler of that name."""
+        from optuna.samplers import CmaEsSampler
+
+        return CmaEsSampler(seed=seed, warn_independent_sampling=False)
+
+
+@SAMPLERS.register("nsgaii")
+@dataclass(frozen=True, kw_only=True)
+class NonDominatedSorting(SearchSampler):
+    """The genetic algorithm NSGA-II, with populations of 50."""
+
+    learns: ClassVar[bool] = True
+
+    def of_optuna(self, seed: int) -> BaseSampler:
+        """Optuna's sampler of that name."""
+        from optuna.samplers import NSGAIISampler
+
+        return NSGAIISampler(seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed(SearchSampler):
+    """A sampler class of Optuna's kind that ``module:Class`` names; it learns, as far as we know.
+
+    It is made with the seed alone, so that the search can be repeated.
+    """
+
+    learns: ClassVar[bool] = True
+
+    path: str = ""
+
+    def of_optuna(self, seed: int) -> BaseSampler:
+        """One of the class; raises ``ValueError`` where there is none, or it takes no seed."""
+        from optuna.samplers import BaseSampler
+
+        module, _, name = self.path.partition(":")
+        try:
+            found = getattr(import_module(module), name)
+            if not issubclass(found, BaseSampler):
+                raise TypeError(f"{name} is no sampler of Optuna's kind")
+            with experimental():
+                sampler: BaseSampler = found(seed=seed)
+        except Exception as error:  # an import, and a class, may do anything
+            raise ValueError(f"found {self.path!r}: {type(error).__name__}: {error}") from error
+        return sampler
+
+
+def sampler_of(name: str) -> SearchSampler:
+    """The sampler that a study file names."""
+    return Installed(path=name) if ":" in name else SAMPLERS[name]()

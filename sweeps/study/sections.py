@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
+from analysis.metric import Metric
 from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
 from pinn_core.configuration import RULE, Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
@@ -14,8 +15,8 @@ from pinn_core.problems import PROBLEMS
 from sweeps.study.names import model_name, study_name
 from sweeps.study.parts import Base, ReadBy, SharedBase, one_of
 from sweeps.study.plain_yaml import dump
-from sweeps.study.pruners import PRUNERS, NoPruner, Pruner
-from sweeps.study.samplers import SAMPLERS
+from sweeps.study.pruners import PRUNERS, NoPruner, Pruner, SeedPruner
+from sweeps.study.samplers import SAMPLERS, sampler_of
 from sweeps.study.space import MAX_GRID, Choices, Range, read_values
 from sweeps.study.validation import Section, Wrong, first_error, kind_of, read, refuse_unknown_keys
 
@@ -51,31 +52,83 @@ class Model(Section):
         return value
 
 
+def _sampler(name: str) -> str:
+    """A check of a sampler's name; raises ``Wrong``."""
+    if ":" not in name:
+        return kind_of(SAMPLERS)(name)
+    try:
+        sampler_of(name).of_optuna(0)
+    except ValueError as error:
+        raise Wrong((), f"{error}; allowed: a class of an installed module") from None
+    return name
+
+
 class Search(Section):
     """How the runs of each model's search are chosen."""
 
-    sampler: Annotated[str, AfterValidator(kind_of(SAMPLERS))] = "grid"
-    """Every point of a grid, or one of Optuna's samplers."""
+    sampler: Annotated[str, AfterValidator(_sampler)] = "grid"
+    """Every point of a grid, or one of Optuna's samplers; MODULE:CLASS for one that is installed.
+    """
     runs: Annotated[int, Field(ge=1, le=MAX_GRID)] | None = None
-    """How many runs for each model; null: the whole grid."""
+    """How many configurations for each model; null: the whole grid."""
     generation: Annotated[int, Field(ge=1, le=MAX_GRID)] | Literal["async"] = 48
-    """How many runs tpe draws before it learns from them; async: what is free, not reproducible."""
+    """How many of them a sampler draws before it learns from them; async: what is free, not
+    reproducible."""
     metric: str = "loss/regression"
-    """The trajectory column whose last value decides."""
+    """What decides: a trajectory column for its last value, best(COLUMN), steps_to(COLUMN, LEVEL),
+    evaluations_to, seconds_to, plateau/length or plateau/end with a column and a level."""
+    seeds: Annotated[int, Field(ge=1, le=1024)] = 1
+    """How many runs each configuration gets; the median of the metric over them decides."""
     direction: Literal["minimize", "maximize"] = "minimize"
     """Whether a small or a large value of the metric is good."""
+    cost: Literal["operations", "parameters"] | None = None
+    """What else is to be small: the updates' floating point operations (an estimate) or the number
+    of parameters. The best are then those that no other one beats in both."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """Seed of the sampler and of every run of the search."""
+    """Seed of the sampler and of every configuration's first run; the others have the next."""
     share_shape: Annotated[int, Field(ge=1, le=1024)] = 1
     """How many runs are drawn for each drawn network shape, so that they can share a pack."""
     pruner: Annotated[Pruner, one_of(PRUNERS)] = NoPruner()
     """Which runs of the search stop early by their metric: none, or one of Optuna's pruners."""
 
+    @property
+    def draws_at_random(self) -> bool:
+        """Whether no run is drawn by the values of earlier ones: a single generation knows none."""
+        if not sampler_of(self.sampler).learns:
+            return True
+        if self.generation == "async" or self.runs is None:
+            return False
+        return self.runs <= self.generation
+
     @model_validator(mode="after")
-    def _samplers_need_runs(self) -> "Search":
-        if self.runs is None and not SAMPLERS[self.sampler].enumerates:
+    def _agrees(self) -> "Search":
+        sampler = sampler_of(self.sampler)
+        if self.runs is None and not sampler.enumerates:
             raise Wrong(("runs",), f"found null, allowed with {self.sampler}: a whole number")
+        if self.seeds > 1 and sampler.learns and self.generation == "async":
+            raise Wrong(("seeds",), f"found {self.seeds}, allowed with generation async: 1")
+        if self.cost and not sampler.takes_costs:
+            takers = ", ".join(name for name in SAMPLERS.names() if SAMPLERS[name].takes_costs)
+            message = f"found {self.cost!r}, allowed with the samplers {takers}"
+            raise Wrong(("cost",), message)
+        if self.cost and self.pruner.kind != "none":
+            message = f"found {self.cost!r}, allowed with pruner {self.pruner.kind}: null"
+            raise Wrong(("cost",), message)
+        if isinstance(self.pruner, SeedPruner) and self.seeds <= self.pruner.waves(self.seeds)[0]:
+            kind, first = self.pruner.kind, self.pruner.waves(MAX_GRID)[0]
+            message = f"found {self.seeds}, allowed with pruner {kind}: more than {first}"
+            raise Wrong(("seeds",), message)
+        try:
+            Metric.read(self.metric, direction=self.direction)
+        except ValueError as error:
+            raise Wrong(("metric",), str(error)) from None
         return self
+
+
+def _none_or_two(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(keys)) not in (0, 2) or len(keys) > 2:
+        raise ValueError(f"must be two different keys of a space, found {len(keys)}")
+    return keys
 
 
 class Analysis(Section):
@@ -89,6 +142,10 @@ class Analysis(Section):
     """What counts as a low loss with a wrong solution."""
     baseline: str | None = None
     """The model that all others are compared with, as remedies; null: no such comparison."""
+    phase_diagram: Annotated[
+        tuple[str, ...], Field(strict=False), AfterValidator(_none_or_two)
+    ] = ()
+    """The two hyperparameters of the phase diagram; empty: those that matter most."""
 
 
 LEAST_SHARE = 0.01
@@ -115,6 +172,19 @@ class Resources(Section):
     slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """How many packs may run at a time on a cluster whose nodes come when needed; null: as many as
     the nodes that are there have room for."""
+    price: Annotated[float, Field(ge=0)] | None = None
+    """What an hour of all machines together costs, in any currency; null: not known."""
+
+
+LONGEST_QUESTION = 200
+"""Letters, so that it is still a title."""
+
+
+def _one_line(question: str) -> str:
+    words = " ".join(question.split())
+    if len(words) > LONGEST_QUESTION:
+        raise ValueError(f"must have at most {LONGEST_QUESTION} letters, found {len(words)}")
+    return words
 
 
 class Study(Section):
@@ -124,6 +194,8 @@ class Study(Section):
 
     name: Annotated[str, AfterValidator(study_name)]
     """Its folder under the runs directory and its MLflow experiment."""
+    question: Annotated[str, AfterValidator(_one_line)] = ""
+    """What the study is to find out, the title of its report; part of no run's identity."""
     plugins: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Python files beside this one, or modules, with parts of one's own."""
     base: SharedBase
@@ -160,6 +232,11 @@ class Study(Section):
         study = self.model_copy()
         study._rule = rule
         return study
+
+    @property
+    def metric(self) -> Metric:
+        """What the search goes by."""
+        return Metric.read(self.search.metric, self.analysis.plateau, self.search.direction)
 
     def configuration_of(self, model: str) -> Configuration:
         """What every run of a model has, before its search varies it; raises ``Wrong``."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from analysis.comparison import ComparisonTable, comparison_table
 from analysis.contrast import contrast_of
 from analysis.load import StudyData
-from analysis.report.compared import headline
+from analysis.report.headline import headline
 from analysis.rules import PlateauRule
 from analysis.statistics import per_run
 from analysis.wording import NONE, count, duration, number, plus_minus

@@ -49,15 +49,15 @@ def test_a_pinn_and_a_regression_model_are_compared_whatever_they_are_called(
     ]
     assert all(other[key] for key in said)
     page = (tmp_path / "other" / "index.html").read_text()
-    assert "geometric means, mlp to fourier: 1 [" in page
-    assert "Claims of the paper" in page
+    assert 'The plateau of mlp lasts <span class="number">1 [' in page
+    assert "Claims of Pandya, Parpas and Lengyel" in page
 
 
 def test_the_baseline_is_compared_with_the_only_other_model(study: Study, tmp_path: Path) -> None:
     data = study("mlp", "fourier", seeds=6)
     document = claims_of(data, tmp_path, baseline="mlp")
     page = (tmp_path / "index.html").read_text()
-    assert "geometric means, fourier to mlp: 1 [" in page
+    assert 'The plateau of fourier lasts <span class="number">1 [' in page
     assert "ratio of medians" in page
     assert document["claims"] == []  # which are about a PINN and a regression model
     assert document["remedies"]["baseline"] == "mlp"

@@ -151,7 +151,10 @@ def test_colours_are_stable_and_differ() -> None:
     )
 
 
-def test_names_are_short_and_no_mathematics() -> None:
+def test_names_are_broken_never_cut_and_no_mathematics() -> None:
     assert name_of("pinn") == "PINN"
     assert name_of("a$b$") == r"a\$b\$"
-    assert len(name_of("x" * 99)) == 16
+    lines = name_of("residual_attention-" + "x" * 45).split("\n")
+    assert lines[:2] == ["residual_", "attention-"]
+    assert "".join(lines) == "residual_attention-" + "x" * 45
+    assert max(map(len, lines)) <= 16

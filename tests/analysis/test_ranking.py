@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from analysis.load import StudyData
-from analysis.ranking import compared_runs, final_value, ranking
+from analysis.metric import Metric
+from analysis.ranking import LAST_LOSS, compared_runs, metric_value, ranking
 
 COLUMNS = ["run_id", "model", "stage", "seed", "network.width", "batch", "diverged_at", "final"]
 
@@ -56,7 +57,7 @@ def test_only_what_varied_is_a_column() -> None:
 
 
 def test_larger_may_be_better() -> None:
-    table = ranking(study(*SEARCH), direction="maximize")
+    table = ranking(study(*SEARCH), Metric.read("loss/regression", direction="maximize"))
     assert list(table.loc["pinn", "run_id"]) == ["p1", "p3", "p2"]
 
 
@@ -85,21 +86,28 @@ def test_a_single_run_is_ranked() -> None:
 
 def test_an_unknown_metric_is_named_with_those_there_are() -> None:
     with pytest.raises(ValueError, match=r"'loss/total' was not recorded.*loss/regression"):
-        ranking(study(*SEARCH), metric="loss/total")
+        ranking(study(*SEARCH), Metric.read("loss/total"))
 
 
 def test_the_final_value_is_the_last_rows() -> None:
-    assert final_value(study(*SEARCH), "p1", "loss/regression") == 0.3
+    assert metric_value(study(*SEARCH), "p1", LAST_LOSS) == 0.3
 
 
 def test_a_run_that_diverged_in_its_last_step_has_no_final_value() -> None:
     last = ("p1", "pinn", "search", 0, 64, "full", 1, 0.3)
-    assert np.isnan(final_value(study(last), "p1", "loss/regression"))
+    assert np.isnan(metric_value(study(last), "p1", LAST_LOSS))
 
 
 def test_a_run_that_was_stopped_early_has_no_final_value_and_ranks_last() -> None:
     data = study(*SEARCH, *RERUN)
     data.runs["pruned_at"] = pd.array([None] * len(data.runs), dtype="Int64")
     data.runs.loc["p3", "pruned_at"] = 40
-    assert np.isnan(final_value(data, "p3", "loss/regression"))
+    assert np.isnan(metric_value(data, "p3", LAST_LOSS))
     assert list(ranking(data).loc["pinn", "run_id"]) == ["p1", "p2", "p3"]
+
+
+def test_a_run_that_never_reached_the_level_ranks_behind_those_that_did() -> None:
+    table = ranking(study(*SEARCH), Metric.read("steps_to(loss/regression, 0.2)"))
+    assert list(table.loc["pinn", "run_id"]) == ["p3", "p1", "p2"]
+    assert list(table.loc["pinn", "unreached"]) == [0, 1, 0]
+    assert table.loc[("pinn", 1), "value"] == 1.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -16,9 +18,11 @@ from analysis.contrast import contrast_of
 from analysis.figures import FIGURES
 from analysis.figures.catalogue import losses
 from analysis.load import StudyData
+from analysis.ranking import LAST_LOSS
 from analysis.report import compared, findings, setting, write_report
 from analysis.report.citations import citations
 from analysis.report.curves import CURVES, POINTS, charts
+from analysis.report.headline import headline
 from analysis.rules import Expectation, PlateauRule
 from analysis.statistics import per_run
 
@@ -77,12 +81,46 @@ def searched(data: StudyData) -> StudyData:
 
 
 def test_it_says_what_was_run_and_what_came_out(page: Page) -> None:
-    for words in ("rest", "a machine", "Steps on the plateau: PINN", "torch", "Raissi"):
+    for words in ("rest", "a machine", "The plateau of PINN lasts", "torch", "Raissi"):
         assert words in page.text
     assert re.search(r"Of 16 claims [1-9] hold, \d do not", page.text)
     assert re.search(r"claimed: above 1; p [=<] [\d.]+, corrected", page.text)
     assert "in natural logarithms" in page.text
     assert "network.width" in page.text
+
+
+def test_it_says_what_the_search_tells(report: Path, page: Page) -> None:
+    assert "Which hyperparameters matter" in page.text
+    assert "3 runs of the search. Importances for loss/regression cannot be told" in page.text
+    assert "All runs of the search" in page.text
+    (search,) = json.loads((report.parent / "claims.json").read_text())["searches"]
+    assert (search["model"], search["runs"], search["pruned"]) == ("pinn", 3, 0)
+    assert sum(search["regimes"].values()) == 3
+
+
+def test_its_title_is_the_studys_question(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.figures.FIGURES", FIGURES[2:3])
+    asked = write_report(study("M1", seeds=1), tmp_path, question="Why <so> long?")
+    written = asked.read_text(encoding="utf-8")
+    assert "<h1>Why &lt;so&gt; long?</h1>" in written
+    assert "<title>rest: Why &lt;so&gt; long?</title>" in written
+
+
+def test_unequal_steps_of_compared_models_are_said_in_red(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.figures.FIGURES", FIGURES[2:3])
+    data = study("pinn", "regression", seeds=1)
+    data.runs["steps"] = [300, 200]
+    page = Page(write_report(data, tmp_path))
+    assert "Unequal numbers of steps of training: 300 (PINN), 200 (regression)." in page.text
+
+
+def test_a_report_without_a_search_needs_no_optuna() -> None:
+    script = "import sys, analysis.report; sys.exit('optuna' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_it_says_what_went_wrong(page: Page) -> None:
@@ -118,16 +156,17 @@ def test_one_run_of_a_model_with_a_hostile_name_is_worth_a_report(
     page = Page(write_report(data, tmp_path, missing={EVIL: EVIL}))
     assert page.tags.count("script") == 3
     assert page.text.count(EVIL) > 5
-    assert "Claims of the paper" not in page.text
+    assert "Claims of" not in page.text
 
 
 def test_the_headline(study: Study) -> None:
     def of(data: StudyData) -> str:
-        return compared.headline(per_run(data, RULE, data.runs.index), contrast_of(data.runs))
+        return headline(per_run(data, RULE, data.runs.index), contrast_of(data.runs))
 
     assert re.fullmatch(r"Steps on the plateau: PINN \d+ \(1 run\)\.", of(study("pinn", seeds=1)))
     both = of(study("pinn", "regression", seeds=5))
-    assert re.search(r"geometric means, PINN to regression: 1 \[[\d.]+, [\d.]+\]\.$", both)
+    assert re.match(r"The plateau of PINN lasts 1 \[[\d.]+, [\d.]+\] times as long as that", both)
+    assert re.search(r"ratio of the geometric means\); steps: PINN \d+ ± \d+ \(5 runs\), r", both)
 
 
 def test_a_study_of_four_pinns_is_judged_by_its_own_numbers(
@@ -140,13 +179,22 @@ def test_a_study_of_four_pinns_is_judged_by_its_own_numbers(
         Expectation(model="M2", where={"network.width": 50}, below=0.1),
     ]
     page = Page(write_report(data, tmp_path, expected=expected, baseline="M1"))
-    assert re.search(r"4 models\. Median steps on the plateau: \d+\. Of 2", page.text)
-    assert "Of 2 expected numbers: 1 not reproduced, 1 not run at this size." in page.text
-    assert "3 remedies; significantly earlier off the plateau in steps: none" in page.text
+    lead = re.search(r"No remedy is significantly earlier off the plateau of M1; .*", page.text)
+    assert lead is not None
+    assert re.search(r"the earliest, M\d, takes [\d.]+ \[[\d.]+, [\d.]+\] times its steps", lead[0])
+    assert "Of 2 expected numbers: 1 not reproduced, 1 not run at this size. M1" in lead[0]
+    assert "4 models. Median steps on the plateau" in lead[0]
+    assert "3 remedies; significantly earlier off the plateau in steps: none" in lead[0]
     assert "that needs 7" in page.text
     assert "a paper, Table 2" in page.text
     assert "Wilcoxon (1945)" in page.text
-    for absent in ("Claims of the paper", "regression model", "ratio of medians", "lambda_b = 100"):
+    for absent in (
+        "Claims of",
+        "the paper",
+        "regression model",
+        "ratio of medians",
+        "lambda_b = 100",
+    ):
         assert absent not in page.text
     document = json.loads((tmp_path / "claims.json").read_text())
     assert document["claims"] == []
@@ -184,7 +232,7 @@ def test_more_models_than_settings_go_down(study: Study) -> None:
 
 def test_tables_of_findings(study: Study) -> None:
     data = searched(study("pinn", "regression", seeds=4))
-    best = findings.best(data, "loss/regression", "minimize")
+    best = findings.best(data, LAST_LOSS)
     pinn = best["PINN: 3 of 3 configurations"]
     assert pinn.header == ("rank", "network.width", "final loss/regression", "runs", "run")
     assert [cells[:2] for cells in pinn.cells] == [("1", "64"), ("2", "32"), ("3", "128")]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 
+from analysis.ranking import LAST_LOSS
 from benchmarks import recorded
 from pinn_core import Adam, Configuration, Heat, Member, Mlp, Pinn, train
-from sweeps.store.results import final_value
+from sweeps.store.results import outcome_of
 
 
 def member(learning_rate: float, steps: int = 30, seed: int = 0) -> Member:
@@ -38,5 +39,5 @@ def test_every_run_has_a_whole_trajectory_of_its_own() -> None:
 def test_a_rate_of_a_thousandth_is_best() -> None:
     rates = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
     made = recorded.train([member(rate) for rate in rates])
-    values = [final_value(one, "loss/regression") or 0.0 for one in made]
+    values = [outcome_of(one, LAST_LOSS) or 0.0 for one in made]
     assert values.index(min(values)) == 2

@@ -178,7 +178,7 @@ def log_in(monkeypatch: pytest.MonkeyPatch, name: str, password: str | None = No
 def problems(study: Study, runs_dir: Path, uri: str) -> list[object]:
     folder = StudyFolder.of(runs_dir, study.name)
     store = Store(folder.store)
-    results = Results.sound(store, study.search.metric, folder.passed_over)
+    results = Results.sound(store, study.metric, folder.passed_over)
     return verify(study, store, planned_ids(study, store, results), uri).findings
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from pinn_core.problems import (
     PoissonAnnulus,
     Wave,
 )
+from pinn_core.samplers import SAMPLERS, Batch, Batches, GridPoints
+from pinn_core.tensors import Tensor
 from pinn_core.training import native_steps
 from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.training.native_steps import NativeSteps
@@ -198,3 +200,47 @@ def test_a_checkpoint_within_a_call_is_written_when_it_is_due(
     calls.clear()
     assert _digests(pack, checkpointing=checkpointing) == expected
     assert calls[0][0] == 21
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halved(Adam):
+    """Adam with half of every update, as somebody may write who knows nothing of native steps."""
+
+    def update(self, *arguments: Any, **options: Any) -> Tensor:
+        return 0.5 * super().update(*arguments, **options)
+
+
+class _OwnPoints:
+    """The first step's batch in every step, whatever those that are inherited foresee."""
+
+    def at(self, step: int, parameters: Tensor | None = None) -> Batch:
+        return super().at(min(step, 0), parameters)  # type: ignore[misc]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeated(GridPoints):
+    """The grid's points, drawn once and for all by an ``at`` of its own."""
+
+    def batches(self, *arguments: Any) -> Batches:
+        made = super().batches(*arguments)
+        kind = type("Own", (_OwnPoints, type(made)), {})
+        return kind(**{each.name: getattr(made, each.name) for each in fields(made)})  # type: ignore[arg-type]
+
+
+def test_an_update_of_ones_own_is_asked_though_what_is_inherited_has_a_native_form(
+    calls: list[tuple[int, int]], in_python: Callable[..., list[str]]
+) -> None:
+    own, plain = _of(phases=(Halved(steps=40),)), _of(phases=(Adam(steps=40),))
+    assert _digests(_pack(own)) == in_python(_pack(own)) != in_python(_pack(plain))
+    assert not calls
+
+
+def test_points_of_ones_own_are_asked_though_what_is_inherited_foresees_others(
+    calls: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = _of(objective=Pinn(batch=16))
+    before = _digests(_pack(drawn))
+    calls.clear()
+    monkeypatch.setitem(SAMPLERS._parts, "grid", Repeated)
+    assert _digests(_pack(drawn)) != before
+    assert not calls

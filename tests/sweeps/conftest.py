@@ -65,3 +65,10 @@ def s3() -> Iterator[S3]:
         for name, value in KEYS.items():
             patch.setenv(name, value)
         yield S3(endpoint)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

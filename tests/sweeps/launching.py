@@ -61,4 +61,4 @@ def digests(study: Study, folder: Path) -> dict[str, str]:
 def planned(study: Study, folder: Path) -> set[str]:
     files = StudyFolder.of(folder / "runs", study.name)
     store = Store(files.store)
-    return planned_ids(study, store, Results(store, study.search.metric, files.passed_over))
+    return planned_ids(study, store, Results(store, study.metric, files.passed_over))

@@ -5,41 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
-from typer.testing import CliRunner
 
-from sweeps.cli import app
 from sweeps.display import reporting
 from sweeps.display.catalogue import known
-from sweeps.execution import launch
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Run
 from sweeps.study.study import load_study
-from tests.sweeps.samples import STUDY, VERIFIED, pinn_run, sample_study
-
-SMALL = ("base.phases.0.steps=6", "rerun.seeds=2")
-
-
-def pinn_sweep(*words: str | Path, **environment: str) -> tuple[int, str, str]:
-    """Exit code, what was said, and what was said on the error stream."""
-    result = CliRunner().invoke(app, [str(word) for word in words], env=environment)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+from tests.sweeps.command import pinn_sweep
+from tests.sweeps.samples import STUDY, VERIFIED, pinn_run
 
 
 def refused(folder: Path, text: str, *overrides: str) -> str:
@@ -145,18 +124,6 @@ def test_verbs_for_a_study_that_has_not_run(verb: str, folder: Path) -> None:
     code, _, message = pinn_sweep(verb, "../../etc")
     assert code == 2
     assert "no study '../../etc'" in message
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A runs folder in which the sample study has run."""
-    folder = tmp_path_factory.mktemp("done")
-    study = sample_study(folder, *SMALL)
-    console = Console(file=StringIO())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(launch, "bring_report_up_to_date", lambda *_: None)
-        launch.run_study(study, runs_dir=folder / "runs", executor="inline", console=console)
-    return folder / "runs"
 
 
 def some_run(runs: Path) -> tuple[Store, Run]:

@@ -42,7 +42,7 @@ def verified(name: str, runs_dir: Path) -> Verification:
 def opened(name: str, runs_dir: Path) -> tuple[Study, Store, Results]:
     folder = StudyFolder.of(runs_dir, name)
     study, store = load_sealed(folder.study_file), Store(folder.store)
-    return study, store, Results(store, study.search.metric, folder.passed_over)
+    return study, store, Results(store, study.metric, folder.passed_over)
 
 
 def launch(name: str, runs_dir: Path, *overrides: str) -> int:

@@ -97,7 +97,7 @@ def problems(folder: Path) -> list[object]:
     study = load_study(str(folder / "sample.yaml"))
     files = StudyFolder.of(folder / "runs", study.name)
     store = Store(files.store)
-    planned = planned_ids(study, store, Results(store, study.search.metric, files.passed_over))
+    planned = planned_ids(study, store, Results(store, study.metric, files.passed_over))
     return verify(study, store, planned).findings
 
 

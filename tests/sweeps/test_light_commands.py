@@ -44,6 +44,8 @@ def pinn_sweep(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["list", "networks"], "blocks of two layers each"),
         (["list", "samplers"], "Tree-structured Parzen estimator"),
         (["list", "studies"], "demo"),
+        (["list", "problems", "heat"], "points_per_axis  26       points  whole number"),
+        (["--version"], "pinn-sweep "),
     ],
 )
 def test_lists_and_help_import_nothing_heavy(arguments: list[str], said: str) -> None:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 
 from sweeps.display import progress as progress_module
 from sweeps.display.progress import Progress
-from sweeps.display.tally import Training, in_words, seconds_left, setting
+from sweeps.display.tally import Pace, Training, in_words, setting
+from sweeps.execution.stage import Listed
 from sweeps.search.selection import Selection
 from sweeps.study.plan import Run, make_packs, model_points, search_run
 from sweeps.study.study import Study
@@ -34,7 +37,7 @@ def watched(study: Study, runs: list[Run], console: Console, news: Path) -> Prog
     progress.waiting = lambda: 2
     selection = Selection(study)
     with progress:
-        progress.begin("search", {"pinn": 4, "regression": 2}, selection)
+        progress.begin("search", [Listed("pinn", runs), Listed("regression", runs[:2])], selection)
         progress.asked(runs)
         for run, value in zip(runs[:3], [0.5, 0.25, None], strict=True):
             selection.offer(run, value)
@@ -96,22 +99,62 @@ def test_what_people_named_is_shown_as_it_is(tmp_path: Path) -> None:
 
 def test_packs_in_training_are_read_from_their_notes(tmp_path: Path) -> None:
     for name, runs, step in (("a", 4, 25), ("b", 2, 50)):
-        note = {"runs": runs, "flops": 8.0, "step": step, "steps": 100}
+        models = {"pinn": runs - 1, "regression": 1}
+        note = {"runs": runs, "models": models, "flops": 8.0, "step": step, "steps": 100}
         (tmp_path / f"{name}.json").write_text(json.dumps(note))
     (tmp_path / "torn.json").write_text('{"runs": 4, "st')
-    assert Training.read(tmp_path) == Training(packs=2, runs=6, share=2.0, flops=6.0)
+    assert Training.read(tmp_path) == Training(
+        packs=2, runs=6, share=2.0, flops=6.0, models={"pinn": 1.25, "regression": 0.75}
+    )
     assert Training.read(tmp_path / "absent").packs == 0
 
 
-def test_time_left() -> None:
-    assert seconds_left(elapsed=60, done=2, total=8) == 180
-    assert seconds_left(elapsed=60, done=0, total=8) is None
+def test_times_in_words() -> None:
     assert [in_words(seconds) for seconds in (0.4, 59.6, 3599.6, 86_400)] == [
         "0 s",
         "1 min 0 s",
         "1 h 0 min",
         "24 h 0 min",
     ]
+
+
+def test_time_left_does_not_count_the_start_as_work() -> None:
+    pace = Pace()
+    assert pace.left(at=0.0, done=0.0, total=100.0) is None
+    assert pace.left(at=50.0, done=10.0, total=100.0) is None
+    assert pace.left(at=60.0, done=10.0, total=100.0) is None
+    assert pace.left(at=70.0, done=30.0, total=100.0) == 70.0
+
+
+def page_of(progress: Progress) -> str:
+    page = Console(file=StringIO(), width=120, record=True)
+    page.print(progress.view())
+    return page.export_text()
+
+
+def bar_of(progress: Progress) -> float:
+    (table, _) = progress.view().renderables
+    assert isinstance(table, Table)
+    (bar,) = table.columns[1].cells
+    assert isinstance(bar, ProgressBar)
+    return bar.completed
+
+
+def test_the_bar_moves_with_the_steps_before_any_run_is_done(
+    study: Study, runs: list[Run], tmp_path: Path
+) -> None:
+    progress = Progress(Console(file=StringIO()), tmp_path, "loss/regression")
+    progress.begin("search", [Listed("pinn", runs)], Selection(study))
+    progress.asked(runs)
+
+    waiting = page_of(progress)
+    assert bar_of(progress) == 0
+    note = {"runs": 4, "models": {"pinn": 4}, "flops": 8.0, "step": 50, "steps": 100}
+    (tmp_path / "a.json").write_text(json.dumps(note))
+    assert "4 in training (50%)" in page_of(progress)
+    assert bar_of(progress) == 2
+    assert "⠋" in waiting
+    assert "⠋" not in page_of(progress)
 
 
 def test_settings_in_words() -> None:

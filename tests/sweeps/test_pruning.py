@@ -17,6 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from rich.console import Console
 
+from analysis.metric import Metric, Unreached
 from pinn_core.records.trajectory import Manifest, Trajectory
 from pinn_core.training.trainer import Member, environment, train
 from sweeps.checking.verify import verify
@@ -27,7 +28,7 @@ from sweeps.execution.context import WorkerContext
 from sweeps.execution.launch import run_study
 from sweeps.execution.pruning import pruning_of
 from sweeps.execution.stage import Listed, Stage
-from sweeps.execution.trainable import values_of
+from sweeps.execution.trainable import result_of, values_of
 from sweeps.execution.training import train_pack
 from sweeps.search.planned import planned_ids
 from sweeps.search.search import ModelSearch
@@ -35,13 +36,14 @@ from sweeps.search.selection import Selection
 from sweeps.store import faults
 from sweeps.store.cohorts import Cohort, cohort_of, cohorts
 from sweeps.store.folder import StudyFolder
-from sweeps.store.results import Pruned, Results, final_value
+from sweeps.store.results import Pruned, Results, outcome_of
 from sweeps.store.store import Store
 from sweeps.study.plan import PackPlan, Run, make_pack
 from sweeps.study.study import Study
 from tests.sweeps.samples import commit, sample_study, trajectory_of, with_value
 
 METRIC = "loss/regression"
+LOWEST = Metric.read(METRIC)
 HALVING = (
     "search.pruner={kind: successive_halving, min_resource: 2, reduction_factor: 2}",
     "base.phases.0.steps=6",
@@ -121,7 +123,7 @@ def test_a_pruned_run_is_done_and_ends_early(done: Path) -> None:
         trajectory = store.read(one.run_id)
         assert one.steps == one.pruned_at == trajectory.pruned_at
         assert trajectory.table["step"].to_pylist() == list(range(one.steps + 1))
-    results = Results(store, METRIC, files.passed_over)
+    results = Results(store, LOWEST, files.passed_over)
     assert verify(study, store, planned_ids(study, store, results)).findings == []
     assert study_status(study, files).complete
 
@@ -212,8 +214,8 @@ def test_tpe_learns_from_pruned_runs_as_optuna_has_it(tmp_path: Path) -> None:
 
 
 def test_what_runs_reached_travels_as_plain_values() -> None:
-    result = {"run_ids": ["a", "b", "c"], "values": [[2, 0.5], 1.0, None]}
-    assert values_of(result) == {"a": Pruned(2, 0.5), "b": 1.0, "c": None}
+    reached = {"a": Pruned(2, 0.5), "b": 1.0, "c": None, "d": Unreached(9.0, 12.0)}
+    assert values_of(json.loads(json.dumps(result_of(reached)))) == reached
 
 
 def with_curve(run: Run, values: list[float], pruned_at: int | None = None) -> Trajectory:
@@ -250,7 +252,7 @@ MEDIAN = {"kind": "median", "n_startup_trials": 1, "interval_steps": 2}
 
 def asked(runs: list[Run], store: Store, pruner: dict[str, Any], values: list[float]) -> list[int]:
     """Who stops at step 2."""
-    pruning = pruning_of(runs, store, pruner, METRIC, "minimize")
+    pruning = pruning_of(runs, store, pruner, LOWEST)
     assert pruning is not None
     return list(pruning.stops(2, np.array([values]), range(len(runs))))
 
@@ -278,7 +280,7 @@ def test_committed_runs_of_the_same_pack_count_while_they_were_in_training(
     commit(store, pack[0], with_curve(pack[0], [9, 9, 4.0], pruned_at=2))
     commit(store, pack[3], with_curve(pack[3], [9, 9, 1.0]))
     assert asked(pack[1:3], store, MEDIAN, [3.0, 2.0]) == [0]
-    later = pruning_of(pack[1:3], store, MEDIAN, METRIC, "minimize")
+    later = pruning_of(pack[1:3], store, MEDIAN, LOWEST)
     assert later is not None
     assert later.stops.rivals["pinn"].at(1, 4).shape == (1,)  # type: ignore[attr-defined]
 
@@ -288,7 +290,9 @@ def test_large_values_may_be_good_and_models_are_judged_apart(
 ) -> None:
     store = Store(str(tmp_path / "store"))
     other = [replace(run, model="other") for run in runs[3:6]]
-    pruning = pruning_of([*runs[:3], *other], store, MEDIAN, METRIC, "maximize")
+    pruning = pruning_of(
+        [*runs[:3], *other], store, MEDIAN, Metric.read(METRIC, direction="maximize")
+    )
     assert pruning is not None
     values = np.array([[1.0, 2.0, 3.0, 10.0, 20.0, 30.0]])
     assert pruning.stops(2, values, range(6)) == [0, 3]
@@ -297,8 +301,8 @@ def test_large_values_may_be_good_and_models_are_judged_apart(
 def test_no_rerun_stops_early(runs: list[Run], tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
     again = [replace(run, stage="rerun") for run in runs]
-    assert pruning_of(again, store, MEDIAN, METRIC, "minimize") is None
-    assert pruning_of(runs, store, None, METRIC, "minimize") is None
+    assert pruning_of(again, store, MEDIAN, LOWEST) is None
+    assert pruning_of(runs, store, None, LOWEST) is None
     assert not cohorts(store.root)
 
 
@@ -317,7 +321,7 @@ def test_what_is_left_of_a_cohort_is_one_pack(runs: list[Run], tmp_path: Path) -
     names = [run.run_id for run in runs]
     cohort_of(store.root, names[1:4], [])
     commit(store, runs[2], trajectory_of(runs[2]))
-    results = Results(store, METRIC, StudyFolder.of(tmp_path, "sample").passed_over)
+    results = Results(store, LOWEST, StudyFolder.of(tmp_path, "sample").passed_over)
 
     class Deaf:
         def __getattr__(self, name: str) -> Any:
@@ -342,6 +346,6 @@ def test_a_pack_cut_for_lack_of_memory_is_still_judged_as_one_cohort(
     values = train_pack(pack, place)
     assert [one.runs for one in cohorts(root)] == [[run.run_id for run in pack.runs]]
     assert values == {
-        run.run_id: final_value(Store(root).read(run.run_id), METRIC) for run in pack.runs
+        run.run_id: outcome_of(Store(root).read(run.run_id), LOWEST) for run in pack.runs
     }
     assert any(isinstance(value, Pruned) for value in values.values())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ray.tune.search import Searcher
 
+from analysis.ranking import LAST_LOSS
 from sweeps.errors import StudyError
 from sweeps.execution.context import WorkerContext
 from sweeps.execution.pack_searcher import PackSearcher
@@ -60,7 +61,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def stage_of(study: Study, store: Store, source: Source, diary: Diary | None = None) -> Stage:
-    results = Results(store, "loss/regression", Path(store.root).with_name("passed-over.json"))
+    results = Results(store, LAST_LOSS, Path(store.root).with_name("passed-over.json"))
     return Stage([source], results, study.resources, 2, diary or Diary())
 
 

@@ -180,6 +180,40 @@ def test_expected_numbers_are_part_of_no_runs_identity(tmp_path: Path) -> None:
     assert load_study(str(file)) == study
 
 
+def test_the_question_is_part_of_no_runs_identity(file: Path) -> None:
+    point = {"network.width": 32, "phases.0.learning_rate": 1e-3, "objective.lambda_b": 1}
+    study = load_study(str(file))
+    asked = load_study(
+        str(file),
+        [
+            "question=Which  width?",
+            "analysis.phase_diagram=[network.width, phases.0.learning_rate]",
+        ],
+    )
+    assert asked.question == "Which width?"
+    assert asked.analysis.phase_diagram == ("network.width", "phases.0.learning_rate")
+    assert search_run(asked, "pinn", point).run_id == search_run(study, "pinn", point).run_id
+
+
+@pytest.mark.parametrize(
+    ("search", "at_random"),
+    [
+        ("{sampler: random, runs: 50}", True),
+        ("{sampler: tpe, runs: 50, generation: 50}", True),
+        ("{sampler: tpe, runs: 50, generation: 10}", False),
+        ("{sampler: tpe, runs: 5, generation: async}", False),
+    ],
+)
+def test_draws_of_a_single_generation_know_no_value(
+    file: Path, search: str, at_random: bool
+) -> None:
+    assert load_study(str(file), [f"search={search}"]).search.draws_at_random == at_random
+
+
+def test_every_shipped_study_asks_a_question() -> None:
+    assert [name for name in shipped_studies() if "\nquestion: " not in text_of(name)] == []
+
+
 def test_a_resolved_study_loads_to_itself(file: Path, tmp_path: Path) -> None:
     smaller = [
         (name, ("reduced=true",)) for name in shipped_studies() if "\nreduced:" in text_of(name)

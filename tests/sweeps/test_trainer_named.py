@@ -11,7 +11,7 @@ from pinn_core.training import trainer
 from pinn_core.training.trainer import Member
 from sweeps.execution.context import WorkerContext
 from sweeps.execution.training import train_pack
-from sweeps.store.results import final_value
+from sweeps.store.results import outcome_of
 from sweeps.store.store import Store
 from sweeps.study.plan import PackPlan
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of
@@ -39,5 +39,5 @@ def test_the_trainer_of_the_workplace_trains_what_is_missing(tmp_path: Path) -> 
     values = train_pack(PackPlan("p", (done, missing)), place)
     assert [one.configuration for one in asked] == [missing.configuration]
     assert values == {
-        run.run_id: final_value(store.read(run.run_id), place.metric) for run in (done, missing)
+        run.run_id: outcome_of(store.read(run.run_id), place.judged_by) for run in (done, missing)
     }

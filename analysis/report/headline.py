@@ -1,0 +1,173 @@
+"""The result first: what the study was to find out, in a sentence or a few, with intervals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis import estimates
+from analysis.censored import Lengths
+from analysis.contrast import Contrast
+from analysis.early_ends import early_ends, ended_early
+from analysis.effects.matters import Matters
+from analysis.effects.searched import END
+from analysis.expected import OUTCOMES, Judged
+from analysis.remedies import Effect, Remedies, Remedy
+from analysis.report.effects import share_in_words
+from analysis.statistics import LENGTH, compare_ratio, median_of
+from analysis.verdicts import in_words, ratio_in_words, span_in_words
+from analysis.wording import count, model_name, number, plus_minus
+
+FEW = 3  # models, or expected numbers, that a sentence can name
+
+
+def headline(
+    table: pd.DataFrame,
+    contrast: Contrast | None,
+    judged: Sequence[Judged] = (),
+    remedies: Remedies | None = None,
+    matters: Sequence[Matters] = (),
+) -> str:
+    """The result in a few sentences, what the study asks for first.
+
+    That is the comparison with a baseline where it names one, else its expected numbers, else the
+    ratio of the two models it compares, else what is left: for how long the models stay on their
+    plateaus. `table` is that of `statistics.per_run`.
+    """
+    seen = table[~ended_early(table)]
+    sentences = [
+        *([earliest(remedies), _others(remedies)] if remedies else []),
+        *([_expected(judged)] if judged else []),
+        *([] if seen.empty else [_lengths(seen, contrast)]),
+        early_ends(table),
+        _most_important(matters[:FEW]),
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def earliest(remedies: Remedies) -> str:
+    """The remedy that leaves the plateau first, and whether that is significant."""
+    baseline = model_name(remedies.baseline)
+    known = [one for one in _candidates(remedies) if one.steps.ratio.number is not None]
+    if not known:
+        return ""
+    best = min(known, key=lambda one: (not _shorter(one.steps), one.steps.ratio.number or 0.0))
+    takes = f"{ratio_in_words(best.steps.ratio)} times its steps"
+    if _shorter(best.steps):
+        return f"Off the plateau of {baseline} first: {model_name(best.model)}, in {takes}."
+    return (
+        f"No remedy is significantly earlier off the plateau of {baseline}; "
+        f"the earliest, {model_name(best.model)}, takes {takes}."
+    )
+
+
+def shortened(remedies: Remedies) -> str:
+    """How many remedies shorten the plateau, in steps, and of these in evaluations and seconds."""
+    candidates = _candidates(remedies)
+    shorter = _named([one for one in candidates if _shorter(one.steps)])
+    remedy = "remedy" if len(candidates) == 1 else "remedies"
+    words = f"{len(candidates)} {remedy}; significantly earlier off the plateau in steps: {shorter}"
+    for quantity in ("evaluations", "seconds"):
+        found = [one for one in candidates if _shorter(getattr(one, quantity))]
+        if any(getattr(one, quantity).ratio.p is not None for one in candidates):
+            words += f"; in {quantity}: {_named(found)}"
+    return f"{words}."
+
+
+def _others(remedies: Remedies) -> str:
+    """How many remedies do the same, where there are several."""
+    return shortened(remedies) if len(_candidates(remedies)) > 1 else ""
+
+
+def _candidates(remedies: Remedies) -> list[Remedy]:
+    return [one for one in remedies.ranked if not one.reference]
+
+
+def _named(remedies: Sequence[Remedy]) -> str:
+    return ", ".join(model_name(one.model) for one in remedies) or "none"
+
+
+def _shorter(effect: Effect) -> bool:
+    return effect.ratio.outcome == "holds"
+
+
+def _expected(judged: Sequence[Judged]) -> str:
+    """How many expected numbers came out, and what was measured of a few."""
+    outcomes = Counter(each.outcome for each in judged)
+    each = ", ".join(f"{outcomes[one]} {one}" for one in OUTCOMES.values() if outcomes[one])
+    words = f"Of {count(len(judged), 'expected number')}: {each}."
+    measured = [one for one in judged if one.ours.median is not None]
+    if len(judged) > FEW or not measured:
+        return words
+    named = "; ".join(
+        f"{model_name(one.expectation.model)} {one.expectation.metric} "
+        f"{number(one.ours.median)}{span_in_words(one.ours.interval)}, expected "
+        f"{one.expectation.words()}"
+        for one in measured
+    )
+    return f"{words} {named}."
+
+
+def _lengths(table: pd.DataFrame, contrast: Contrast | None) -> str:
+    models = dict(iter(table.groupby("model", sort=False)))
+    lasted = [f"{model_name(model)} {_lasted(runs)}" for model, runs in models.items()]
+    ratio = compare_ratio(table, LENGTH, *contrast.models) if contrast else None
+    if ratio is not None and ratio.estimate is not None and contrast is not None:
+        one, other = map(model_name, contrast.models)
+        times = f"{in_words(ratio.estimate)} times as long as that of {other}"
+        of_both = [
+            each for each, model in zip(lasted, models, strict=True) if model in contrast.models
+        ]
+        return (
+            f"The plateau of {one} lasts {times} (ratio of the {ratio.kind}); steps: "
+            f"{', '.join(of_both)}."
+        )
+    if len(models) > FEW:
+        return _range_of_lengths(models)
+    return f"Steps on the plateau: {', '.join(lasted)}."
+
+
+def _lasted(runs: pd.DataFrame) -> str:
+    """Mean and spread of a model's lengths, or their median where some are lower bounds."""
+    lengths = Lengths.of(runs[LENGTH], runs["plateau.censored"])
+    span = lengths.span() if len(runs) >= estimates.SEEDS else None
+    if lengths.censored.any():
+        return f"median {lengths.median()}{span_in_words(span)} ({count(len(runs), 'run')})"
+    length = plus_minus(runs[LENGTH].mean(), runs[LENGTH].std())
+    return f"{length} ({count(len(runs), 'run')})"
+
+
+def _range_of_lengths(models: Mapping[Any, pd.DataFrame]) -> str:
+    stayed = [model for model, runs in models.items() if runs["plateau.censored"].all()]
+    left = {
+        model_name(model): median_of(runs) for model, runs in models.items() if model not in stayed
+    }
+    words = f"{len(models)} models."
+    if left:
+        shortest, longest = min(left, key=left.__getitem__), max(left, key=left.__getitem__)
+        words += f" Median steps on the plateau: {left[shortest]}"
+        differ = left[shortest] < left[longest]
+        words += f" ({shortest}) to {left[longest]} ({longest})." if differ else "."
+    if stayed:
+        words += f" No run left its plateau: {', '.join(map(model_name, stayed))}."
+    return words
+
+
+def _most_important(matters: Sequence[Matters]) -> str:
+    """What matters most in each search: for how long the plateau lasts, else for the metric."""
+    named = []
+    for found in matters:
+        known = [
+            (target, one)
+            for target in (END, str(found.searched.metric))
+            for one in found.importances.get(target, ())
+            if one.beyond_chance
+        ]
+        if known:
+            target, one = known[0]
+            model = model_name(found.searched.model)
+            named.append(f"{model} {one.key} for {target} ({share_in_words(one)})")
+    return f"What matters most in the search: {'; '.join(named)}." if named else ""

@@ -1,0 +1,84 @@
+"""Searches that look for cheap configurations, too."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from pinn_core.training.operations import parameters, update_flops
+from sweeps.errors import StudyError
+from sweeps.search.cost import cost_of
+from sweeps.search.search import ModelSearch
+from sweeps.search.selection import Selection
+from sweeps.study.plan import Run, search_run
+from sweeps.study.study import Study
+from tests.sweeps.samples import sample_study
+
+WIDTHS = "models.pinn.space={network.width: [4, 8, 16, 32], phases.0.learning_rate: [1e-3, 1e-2]}"
+COST = "search.cost=parameters"
+
+
+def runs_of(study: Study) -> dict[tuple[int, float], Run]:
+    """The runs of the space by width and rate."""
+    points = [(width, rate) for width in (4, 8, 16, 32) for rate in (1e-3, 1e-2)]
+    return {
+        point: search_run(
+            study, "pinn", {"network.width": point[0], "phases.0.learning_rate": point[1]}
+        )
+        for point in points
+    }
+
+
+def test_what_a_configuration_costs(tmp_path: Path) -> None:
+    run = search_run(sample_study(tmp_path), "pinn", {})
+    assert cost_of(sample_study(tmp_path), run) == ()
+    assert cost_of(sample_study(tmp_path, COST), run) == (parameters(run.configuration),)
+    assert cost_of(sample_study(tmp_path, "search.cost=operations"), run) == (
+        update_flops(run.configuration),
+    )
+
+
+def test_what_no_other_one_beats_in_both_is_chosen_in_any_order(tmp_path: Path) -> None:
+    study = sample_study(tmp_path, WIDTHS, COST, "rerun.top=9")
+    runs = runs_of(study)
+    reached = {(4, 1e-3): 4.0, (8, 1e-3): 5.0, (8, 1e-2): 3.0, (16, 1e-2): 3.0, (32, 1e-3): 1.0}
+    for order in permutations(reached):
+        selection = Selection(study)
+        for point in order:
+            selection.offer(runs[point], reached[point])
+        found = [run.varied["network.width"] for run in selection.chosen("pinn")]
+        assert found == [32, 8, 4]
+    assert selection.best("pinn") == (1.0, runs[32, 1e-3])
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "random"])
+def test_optuna_is_told_of_metric_and_cost(sampler: str, tmp_path: Path) -> None:
+    study = sample_study(
+        tmp_path, WIDTHS, COST, f"search.sampler={sampler}", "search.runs=6", "search.generation=3"
+    )
+    search = ModelSearch(study, "pinn")
+    asked = []
+    while runs := search.ask():
+        asked += runs
+        search.tell({run.run_id: 1.0 / run.varied["network.width"] for run in runs})
+    told = [one.values for one in search._optuna.trials if one.state.name == "COMPLETE"]
+    assert sorted(told) == sorted(
+        [1.0 / run.varied["network.width"], float(parameters(run.configuration))] for run in asked
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (("search.cost=money",), "operations"),
+        ((COST, "search.sampler=cmaes", "search.runs=4"), "nsgaii"),
+        ((COST, "search.pruner={kind: median}"), "median"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    change: tuple[str, ...], named: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StudyError, match=named):
+        sample_study(tmp_path, *change)
