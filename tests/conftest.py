@@ -14,6 +14,8 @@ import pytest
 from hypothesis import settings
 from jaxtyping import config
 
+from tests.shape_checks import check_first_calls
+
 for name in (
     "MLFLOW_TRACKING_URI",
     "PINN_SWEEP_RUNS",
@@ -39,7 +41,7 @@ os.environ.update(
 os.environ.pop("RAY_AUTH_TOKEN_PATH", None)
 
 CHECKED = [Path(__file__).parent / room for room in ("pinn_core", "contracts")]
-"""Tests in which every call of pinn_core has its shapes checked; in others that only costs time."""
+"""Tests in which calls of pinn_core have their shapes checked; in others that only costs time."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         print_blob=True,
     )
     settings.load_profile("tests")
+    check_first_calls()
 
 
 @pytest.hookimpl(wrapper=True)

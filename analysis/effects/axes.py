@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.wording import NONE, number
 
 VALUES = 8  # different numbers; with more of them a hyperparameter counts as a range
-DECADE = 10.0  # from the smallest to the largest number, from where on an axis is logarithmic
+WIDE = 5.0  # largest number over the smallest, from where on an axis is logarithmic
 SMALL = 0.01  # numbers below it are written with an exponent
 PARTS = 5  # of a range, at most
 
@@ -69,7 +69,7 @@ def axis_of(key: str, values: pd.Series[Any]) -> Axis:
     """
     if values.map(_is_number).all() and values.nunique() > VALUES:
         numbers = values.astype(float)
-        log = bool(numbers.min() > 0 and numbers.max() >= DECADE * numbers.min())
+        log = bool(numbers.min() > 0 and numbers.max() >= WIDE * numbers.min())
         return Axis(key, numbers, log=log)
     plain = values.map(_plain)
     levels = tuple(sorted(set(plain), key=_order))

@@ -19,6 +19,7 @@ HALF = 0.4  # half the width of a distribution, models being 1 apart
 POINTS = 500  # at most, of a faint curve
 LETTER, LINE = 0.07, 0.14  # inches that a letter is wide, and a line high
 SHORT = 12  # letters of a name that is set level
+LONGEST = 64  # letters of a model's name
 MANY = 9  # models, beyond which names are upright
 MEDIAN = 21  # steps of a running median
 
@@ -85,7 +86,7 @@ def distribution_panel(
             _dots(axes, place, values, palette[model])
         else:
             _mirrored_histogram(axes, place, values, palette[model], log=quantity.log)
-    names = list(map(name_of, models))
+    names = _under_distributions(models)
     if _are_level(names):
         axes.set_xticks(range(len(names)), names)
     else:
@@ -98,13 +99,19 @@ def distribution_panel(
     axes.grid(visible=False, axis="x")
 
 
+def _under_distributions(models: Iterable[str]) -> list[str]:
+    """The models' names; of MANY in one line each, as they stand upright."""
+    found = list(models)
+    return [name_of(model, LONGEST if len(found) > MANY else 16) for model in found]
+
+
 def _are_level(names: Sequence[str]) -> bool:
     return len(names) < 3 and max(map(len, names)) <= SHORT
 
 
 def room_for_names(models: Iterable[str]) -> float:
     """Inches that names take above panels and below distributions beyond one short line."""
-    names = list(map(name_of, models))
+    names = _under_distributions(models)
     lines = max(name.count("\n") for name in names)
     letters = max(len(line) for name in names for line in name.split("\n"))
     below = 0.0 if _are_level(names) else LETTER * letters * (0.5 if len(names) <= MANY else 1)

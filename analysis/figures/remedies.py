@@ -90,7 +90,7 @@ def _annotate(beside: Axes, place: int, one: Remedy) -> None:
     ratio = "neither left" if found.number is None else ratio_in_words(found)
     p = "reference" if one.reference else number(found.corrected)
     ratios = [
-        NONE if effect.ratio.number is None else f"{effect.ratio.number:.2g}"
+        NONE if effect.ratio.number is None else _short(effect.ratio.number)
         for effect in (one.evaluations, one.seconds, one.error)
     ]
     cells = (ratio, p, *ratios, f"{one.stayed[0]} of {one.seeds}")
@@ -104,6 +104,13 @@ def _annotate(beside: Axes, place: int, one: Remedy) -> None:
             va="center",
             color=INK,
         )
+
+
+def _short(value: float) -> str:
+    """Two digits, in as few letters as they take."""
+    if 100 <= value < 1e4:
+        return f"{value:.0f}"
+    return f"{value:.2g}".replace("e+0", "e").replace("e-0", "e-")
 
 
 def _scale(axes: Axes, ends: list[float]) -> None:

@@ -104,7 +104,7 @@ def write_report(
         missing=missing or {},
         solutions=solutions,
         animations=animate(solutions.shown, figures) if animated else {},
-        citations=list(citations(data.runs, remedies=remedies is not None)),
+        citations=list(citations(data.runs, remedies=remedies is not None, searches=bool(matters))),
         **_what_ran(data, rule, runs),
         **_plateaus(data, rule, runs, table, contrast),
         **_remedies(remedies, figures),

@@ -8,7 +8,7 @@ import pandas as pd
 
 ALWAYS = (
     "Pandya, Parpas, Lengyel: the study of plateaus in the training of PINNs whose rule for "
-    "plateaus and whose claims are used here.",
+    "plateaus is used here, and whose claims are judged where they apply.",
     "Raissi, Perdikaris, Karniadakis (2019): Physics-informed neural networks. Journal of "
     "Computational Physics 378, 686-707.",
     'Welch (1947): The generalization of "Student\'s" problem when several different population '
@@ -68,10 +68,24 @@ OF_REMEDIES = (
     "Statistics 34, 598-611.",
 )
 
+OF_SEARCHES = (
+    "Watanabe, Bansal, Hutter (2023): PED-ANOVA: efficiently quantifying hyperparameter importance "
+    "in arbitrary subspaces. IJCAI.",
+    "Peto, Peto (1972): Asymptotically efficient rank invariant test procedures. Journal of the "
+    "Royal Statistical Society A 135, 185-207.",
+)
 
-def citations(runs: pd.DataFrame, *, remedies: bool = False) -> Iterator[str]:
-    """The references of what the runs (`StudyData.runs`) used, and of the tests of `remedies`."""
+
+def citations(
+    runs: pd.DataFrame, *, remedies: bool = False, searches: bool = False
+) -> Iterator[str]:
+    """The references of what the runs (`StudyData.runs`) used, and of what was said of them.
+
+    That is of the tests of `remedies`, and of what is told of `searches`.
+    """
     yield from ALWAYS
+    if searches:
+        yield from OF_SEARCHES
     if remedies:
         yield from OF_REMEDIES
     for (key, value), reference in IF_USED.items():

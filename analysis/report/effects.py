@@ -101,7 +101,9 @@ def _importances(target: str, known: Sequence[Importance], runs: int) -> str:
 
 
 def share_in_words(one: Importance) -> str:
-    """The share with what random halves of the runs give."""
+    """The share with what random halves of the runs give; a single hyperparameter has all of it."""
+    if one.share == 1:
+        return "the only one that was varied"
     return f"{one.share:.2g} of all importances [{one.low:.2g}, {one.high:.2g}]"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.effects.axes import DECADE, axis_of, value_in_words
+from analysis.effects.axes import WIDE, axis_of, value_in_words
 from analysis.effects.matters import Matters
 from analysis.effects.searched import END
 from analysis.load import StudyData
@@ -77,7 +77,7 @@ def _results(
     for name, values in results.items():
         known = values[np.isfinite(values)]
         if len(known):
-            log = bool(known.min() > 0 and known.max() > DECADE * known.min())
+            log = bool(known.min() > 0 and known.max() > WIDE * known.min())
             none = "never" if name == END else "none"
             yield _axis(name, values.where(np.isfinite(values)), log=log, none=none)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from analysis.censored import Lengths
@@ -100,9 +101,16 @@ def _plateau(start: int | None, length: int, censored: bool) -> str:
 
 
 def best(data: StudyData, metric: Metric) -> dict[str, Rows]:
-    """The best configurations of each model."""
+    """The best configurations of each model; models of one configuration each, best first."""
     tables = {}
-    for model, settings in ranking(data, metric).groupby(level="model", sort=False):
+    models = [settings for _, settings in ranking(data, metric).groupby(level="model", sort=False)]
+    if all(len(settings) == 1 for settings in models):
+        sign = -1 if metric.maximize else 1
+        models.sort(
+            key=lambda settings: np.nan_to_num(sign * settings["value"].iloc[0], nan=np.inf)
+        )
+    for settings in models:
+        model = settings.index[0][0]
         varied = [key for key in data.varied if key in settings and settings[key].nunique() > 1]
         top = settings.head(BEST).reset_index()
         shown = zip(top["value"], 2 * top["unreached"] >= top["seeds"], strict=True)

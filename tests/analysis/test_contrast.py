@@ -49,7 +49,7 @@ def test_a_pinn_and_a_regression_model_are_compared_whatever_they_are_called(
     ]
     assert all(other[key] for key in said)
     page = (tmp_path / "other" / "index.html").read_text()
-    assert "The plateau of mlp lasts 1 [" in page
+    assert 'The plateau of mlp lasts <span class="number">1 [' in page
     assert "Claims of Pandya, Parpas and Lengyel" in page
 
 
@@ -57,7 +57,7 @@ def test_the_baseline_is_compared_with_the_only_other_model(study: Study, tmp_pa
     data = study("mlp", "fourier", seeds=6)
     document = claims_of(data, tmp_path, baseline="mlp")
     page = (tmp_path / "index.html").read_text()
-    assert "The plateau of fourier lasts 1 [" in page
+    assert 'The plateau of fourier lasts <span class="number">1 [' in page
     assert "ratio of medians" in page
     assert document["claims"] == []  # which are about a PINN and a regression model
     assert document["remedies"]["baseline"] == "mlp"

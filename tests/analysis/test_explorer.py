@@ -8,10 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from plotly.io.json import to_json_plotly
 
-from analysis.effects.matters import what_matters
-from analysis.effects.searched import searches
+from analysis.effects.axes import axis_of
+from analysis.effects.matters import Matters, what_matters
+from analysis.effects.searched import Searched, searches
 from analysis.load import StudyData
 from analysis.metric import Metric
 from analysis.outcomes import outcomes
@@ -89,6 +92,24 @@ def test_curves_keep_their_values_to_a_thousandth(
     decades = curve["low"] + share * (curve["high"] - curve["low"])
     assert 10**decades == pytest.approx(expected, rel=1e-3)
     assert (packed[0] == 0).sum() > POINTS / 2  # after it diverged
+
+
+def test_two_thousand_runs_are_a_page_that_opens_quickly(study: Callable[..., StudyData]) -> None:
+    count = 2000
+    axes = [axis_of(key, pd.Series(np.geomspace(1e-4, 1e-2, count))) for key in "abcdef"]
+    index = pd.Index([f"{place:016x}" for place in range(count)], name="run_id")
+    axes = [replace(axis, numbers=axis.numbers.set_axis(index)) for axis in axes]
+    columns = {"value": 1.0, "end": 100.0, "stays": 300.0, "last": 300.0, "regime": "left"}
+    runs = pd.DataFrame(columns, index).assign(setting=index)
+    searched = Searched("pinn", Metric.read("loss/regression"), runs, tuple(axes), 0, True)
+    data = study("pinn", seeds=1)
+    known = {axis.key: axis.numbers for axis in axes}
+    many = pd.DataFrame({"model": "pinn", **known}, index)
+    read = data.read(str(data.runs.index[0]))
+    whole = replace(data, runs=many, read=lambda _: read)
+    ends = pd.DataFrame({"error": 0.5}, index)
+    found = Matters(searched, tuple(axes), {}, {}, None, [], [])
+    assert len(to_json_plotly(explorer(whole, RULE, [found], ends))) < 1.0e6  # of 10 MB, with all
 
 
 def test_without_a_search_there_is_nothing_to_explore(study: Callable[..., StudyData]) -> None:

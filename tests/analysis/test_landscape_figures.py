@@ -65,7 +65,7 @@ def test_each_is_drawn_from_what_was_recorded(
     study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terms: list[str]
 ) -> None:
     monkeypatch.setattr("analysis.figures.FIGURES", ())
-    data = surveyed(study("pinn", "b$d", seeds=2), terms)
+    data = surveyed(study("b$d", seeds=2), terms)
     drawn = draw_figures(data, tmp_path, RULE, data.runs.index)
     of_probes = ("frequency",)
     slugs = [each.slug for each in SHEETS if each.slug not in of_probes]

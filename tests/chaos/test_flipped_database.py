@@ -17,8 +17,8 @@ from rich.console import Console
 from sweeps.execution import launch as launch_module
 from sweeps.execution.launch import run_study
 from sweeps.tracking import tracking
+from tests.sweeps.launching import SMALL, sample
 from tests.sweeps.samples import VERIFIED
-from tests.sweeps.test_launch import SMALL, sample
 from tests.sweeps.test_study_on_s3 import pinn_sweep
 
 VERBS = ("run", "sync", "verify")

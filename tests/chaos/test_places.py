@@ -17,7 +17,7 @@ from sweeps.execution import launch as launch_module
 from sweeps.execution.launch import run_study
 from sweeps.store.lock import lock_holder, study_lock
 from sweeps.tracking.tracking import default_tracking_uri
-from tests.sweeps.test_launch import digests, launch, planned, sample, store_of
+from tests.sweeps.launching import digests, launch, planned, sample, store_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,8 +50,17 @@ class Once(StringIO):
         return super().write(text)
 
 
-@pytest.mark.parametrize("line", ["search pinn 2/4", "search regression 2/2", "rerun pinn 1/2"])
-@pytest.mark.parametrize("what", ["sample", "sample/store"])
+@pytest.mark.parametrize(
+    ("what", "line"),
+    [
+        ("sample", "search pinn 2/4"),
+        ("sample/store", "rerun pinn 1/2"),
+        pytest.param("sample", "search regression 2/2", marks=pytest.mark.slow),
+        pytest.param("sample", "rerun pinn 1/2", marks=pytest.mark.slow),
+        pytest.param("sample/store", "search pinn 2/4", marks=pytest.mark.slow),
+        pytest.param("sample/store", "search regression 2/2", marks=pytest.mark.slow),
+    ],
+)
 def test_a_store_removed_in_the_middle_is_said_and_done_again(
     what: str, line: str, quiet: dict[str, str], tmp_path: Path
 ) -> None:
@@ -117,7 +126,10 @@ def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", folder / "runs"], check=True)
 
 
-@pytest.mark.parametrize("inodes", [2, 4, 8, 12, 16, 20, 24])
+@pytest.mark.parametrize(
+    "inodes",
+    [2, 8, 20, *(pytest.param(count, marks=pytest.mark.slow) for count in (4, 12, 16, 24))],
+)
 def test_a_disk_without_inodes_is_said_and_the_study_goes_on_later(
     inodes: int, quiet: dict[str, str], small_disk: Path
 ) -> None:

@@ -20,7 +20,7 @@ from sweeps.study.study import Study
 from sweeps.tracking import tracking
 from sweeps.tracking.tracking import sync
 from tests.proxy import Proxy, Trouble, proxy_of
-from tests.sweeps.test_launch import digests, planned, sample, store_of
+from tests.sweeps.launching import digests, planned, sample, store_of
 from tests.sweeps.test_tracking_server import server
 
 pytestmark = pytest.mark.slow

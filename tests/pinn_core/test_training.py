@@ -24,24 +24,9 @@ from pinn_core.problems import (
 )
 from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.weightings import WEIGHTINGS, Annealing, Causal, Ntk, SelfAdaptive
+from tests.pinn_core.small import optimizer, problem_of
 
-SMALL: dict[str, dict[str, Any]] = {
-    "allen_cahn": {"points_x": 8, "points_t": 6},
-    "burgers": {"points_x": 8, "points_t": 6},
-    "burgers_inverse": {"points_x": 8, "points_t": 6},
-    "conductivity_inverse": {"points_x": 8, "points_t": 6},
-    "convection": {"points_x": 8, "points_t": 6},
-    "kinetics_inverse": {"points_x": 8, "points_t": 6},
-    "reaction": {"points_x": 8, "points_t": 6},
-    "reaction_diffusion": {"points_x": 8, "points_t": 6},
-    "poisson": {"points_per_axis": 20},
-    "poisson_cube": {"points_inside": 40, "points_outside": 20},
-}
 RECORD = Record(points=20, gradients_every=4, gradient_points=10, full_every=4, sketch_every=0)
-
-
-def problem_of(kind: str) -> Any:
-    return PROBLEMS[kind](**SMALL.get(kind, {"points_per_axis": 7}))
 
 
 def configuration(problem: Any, **parts: Any) -> Configuration:
@@ -118,19 +103,13 @@ def test_weighted_runs_are_the_same_alone_and_packed(kind: str) -> None:
     assert digests(one, (0, 1)) == alone(one, (0, 1))
 
 
-def optimizer(kind: str, steps: int) -> Any:
-    """With few inner iterations where there are any."""
-    few = {"rank": 10, "cg_iterations": 20} if kind == "nncg" else {}
-    return OPTIMIZERS[kind](steps=steps, **few)
-
-
 @pytest.mark.parametrize("kind", OPTIMIZERS.names())
 @pytest.mark.parametrize(
     "weighting",
     [SelfAdaptive(), *(pytest.param(w, marks=SLOWLY) for w in (Fixed(), Causal(chunks=4)))],
 )
 def test_optimized_runs_are_the_same_alone_and_packed(kind: str, weighting: Any) -> None:
-    phases = (Adam(steps=2), optimizer(kind, 3))
+    phases = (Adam(steps=2), optimizer(kind, steps=3))
     one = configuration(Convection(points_x=8, points_t=6), phases=phases, weighting=weighting)
     assert digests(one, (0, 1)) == alone(one, (0, 1))
 
@@ -175,7 +154,7 @@ class Died(Exception):
         *(pytest.param(weighted(kind), id=kind) for kind in WEIGHTINGS.names()),
         *(
             pytest.param(
-                configuration(Helmholtz(points_per_axis=7), phases=(optimizer(kind, 5),)),
+                configuration(Helmholtz(points_per_axis=7), phases=(optimizer(kind, steps=5),)),
                 id=kind,
             )
             for kind in OPTIMIZERS.names()

@@ -1,17 +1,19 @@
-"""What all tests of this folder share: a study file, and the object store."""
+"""What all tests of this folder share: a study file, a study that ran, and the object store."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from sweeps.execution import launch
+from sweeps.execution import launch as launch_module
+from sweeps.store import faults
+from tests.sweeps.forked import Drivers
+from tests.sweeps.forked import drivers as started_drivers
+from tests.sweeps.launching import few_figures, launch, sample
 from tests.sweeps.s3 import KEYS, S3, s3_server
-from tests.sweeps.samples import sample_study
 from tests.sweeps.studies import TEXT
 
 
@@ -20,6 +22,41 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
     path.write_text(TEXT)
     return path
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the sample study ran undisturbed; to be copied, not changed."""
+    folder = tmp_path_factory.mktemp("done")
+    with few_figures():
+        assert launch(sample(folder), folder)[0] == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_fault_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every place where a fault may strike, none has been passed."""
+    monkeypatch.setattr(faults, "reached", Counter())
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports have tests of their own and take seconds."""
+    monkeypatch.setattr(launch_module, "bring_report_up_to_date", lambda *_: None)
+
+
+@pytest.fixture
+def small_reports() -> Iterator[None]:
+    """Reports have few figures; test_fields makes a whole one."""
+    with few_figures():
+        yield
+
+
+@pytest.fixture(scope="session")
+def drivers() -> Iterator[Drivers]:
+    """Drivers that faults may kill, for tests that look at what they leave."""
+    with started_drivers() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -35,15 +72,3 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A runs folder in which the sample study has run; what a test changes it puts back."""
-    folder = tmp_path_factory.mktemp("done")
-    study = sample_study(folder, "base.phases.0.steps=6", "rerun.seeds=2")
-    console = Console(file=StringIO())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(launch, "bring_report_up_to_date", lambda *_: None)
-        launch.run_study(study, runs_dir=folder / "runs", executor="inline", console=console)
-    return folder / "runs"

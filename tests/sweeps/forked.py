@@ -19,6 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
+from tests.sweeps.s3 import KEYS
+
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = """
 name: sample
@@ -45,12 +47,14 @@ class Drivers:
     def __init__(self, orders: IO[str], answers: IO[str]) -> None:
         self._orders, self._answers = orders, answers
 
-    def run(self, folder: Path, faults: str = "", checkpoints: bool = False) -> tuple[int, str]:
+    def run(
+        self, folder: Path, faults: str = "", checkpoints: bool = False, store: str | None = None
+    ) -> tuple[int, str]:
         """Exit code of a driver of ``folder/sample.yaml`` (-9: it was killed) and what it said.
 
         With ``checkpoints`` every step of a pack leaves one.
         """
-        self._orders.write(json.dumps([str(folder), faults, checkpoints]) + "\n")
+        self._orders.write(json.dumps([str(folder), faults, checkpoints, store]) + "\n")
         self._orders.flush()
         code = int(self._answers.readline())
         return code, (folder / "screen.txt").read_text()
@@ -79,20 +83,22 @@ def serve() -> None:
     launch.bring_report_up_to_date = lambda *_: None
     with TemporaryDirectory() as folder:
         Path(folder, "sample.yaml").write_text(STUDY)
-        assert _drive(Path(folder), "", False) == 0
+        assert _drive(Path(folder)) == 0
     assert threading.active_count() == 1, threading.enumerate()
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
-        folder, faults, checkpoints = json.loads(line)
+        folder, *how = json.loads(line)
         child = os.fork()
         if child == 0:
-            os._exit(_drive(Path(folder), faults, checkpoints))
+            os._exit(_drive(Path(folder), *how))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _drive(folder: Path, faults: str, checkpoints: bool) -> int:
+def _drive(
+    folder: Path, faults: str = "", checkpoints: bool = False, store: str | None = None
+) -> int:
     """Run the study in ``folder`` as the command line does; 3 if it ends in a traceback."""
     from rich.console import Console
 
@@ -101,7 +107,7 @@ def _drive(folder: Path, faults: str, checkpoints: bool) -> int:
     from sweeps.execution.launch import run_study
     from sweeps.study.study import load_study
 
-    os.environ["SWEEP_FAULT"] = faults
+    os.environ |= KEYS | {"SWEEP_FAULT": faults}
     if checkpoints:
         training.CHECKPOINT_EVERY = 0.0
     with (folder / "screen.txt").open("w") as screen:
@@ -111,6 +117,7 @@ def _drive(folder: Path, faults: str, checkpoints: bool) -> int:
                 runs_dir=folder / "runs",
                 executor="inline",
                 console=Console(file=screen, width=300),
+                store=store,
             )
         except StudyError as error:
             screen.write(f"{error}\n")

@@ -22,8 +22,8 @@ def files_in(folder: Path) -> list[str]:
 @pytest.fixture
 def runs(done: Path, tmp_path: Path) -> Path:
     """A copy of the runs folder, and of its study in another."""
-    shutil.copytree(done / "sample", tmp_path / "runs" / "sample")
-    shutil.copytree(done / "sample", tmp_path / "elsewhere" / "sample")
+    shutil.copytree(done / "runs" / "sample", tmp_path / "runs" / "sample")
+    shutil.copytree(done / "runs" / "sample", tmp_path / "elsewhere" / "sample")
     return tmp_path / "runs"
 
 

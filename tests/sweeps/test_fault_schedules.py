@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,10 +24,10 @@ from sweeps.store.results import Results
 from sweeps.store.store import Store
 from sweeps.study.study import load_study
 from sweeps.tracking.mlflow_client import open_client
-from tests.sweeps.forked import STUDY, Drivers, drivers
+from tests.sweeps.forked import STUDY, Drivers
 from tests.sweeps.published import published
 
-SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "10"))
+SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "5"))
 """How many are drawn; continuous integration draws 200."""
 
 ORDERED = "was ordered by SWEEP_FAULT"
@@ -63,12 +62,6 @@ DRIVER = st.tuples(st.lists(FAULTS, min_size=1, max_size=2), st.booleans())
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Drivers]:
-    with drivers() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database without a run: making its tables takes seconds."""
     file = tmp_path_factory.mktemp("tables") / "mlflow.db"
@@ -77,10 +70,10 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def quiet(tables: Path, server: Drivers, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quiet(tables: Path, drivers: Drivers, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which nothing happened."""
     folder = prepared(tmp_path_factory.mktemp("quiet"), tables)
-    code, said = server.run(folder)
+    code, said = drivers.run(folder)
     assert code == 0, said
     return folder
 
@@ -110,13 +103,13 @@ def problems(folder: Path) -> list[object]:
 
 @pytest.mark.parametrize(("checkpoints", "code"), [(True, 0), (False, -9)])
 def test_a_killed_pack_goes_on_in_its_middle_if_it_left_a_checkpoint(
-    checkpoints: bool, code: int, server: Drivers, tables: Path, quiet: Path, tmp_path: Path
+    checkpoints: bool, code: int, drivers: Drivers, tables: Path, quiet: Path, tmp_path: Path
 ) -> None:
     folder = prepared(tmp_path, tables)
-    assert server.run(folder, "in_step:2:kill9", checkpoints)[0] == -9
+    assert drivers.run(folder, "in_step:2:kill9", checkpoints)[0] == -9
     # of its three packs a study makes the first step of the third only if that of the first is
     # made again
-    assert server.run(folder, "in_step:1@3:kill9")[0] == code
+    assert drivers.run(folder, "in_step:1@3:kill9")[0] == code
     assert (digests(folder) == digests(quiet)) == checkpoints
 
 
@@ -125,17 +118,17 @@ def test_a_killed_pack_goes_on_in_its_middle_if_it_left_a_checkpoint(
 @settings(max_examples=SCHEDULES, suppress_health_check=list(HealthCheck))
 @given(schedule=st.lists(DRIVER, min_size=1, max_size=2))
 def test_after_any_faults_the_study_is_what_it_would_have_been(
-    schedule: list[tuple[list[str], bool]], server: Drivers, tables: Path, quiet: Path
+    schedule: list[tuple[list[str], bool]], drivers: Drivers, tables: Path, quiet: Path
 ) -> None:
     with TemporaryDirectory() as name:
         folder = prepared(Path(name), tables)
         given_up = False
         for faults, often in schedule:
-            code, said = server.run(folder, ",".join(faults), checkpoints=often)
+            code, said = drivers.run(folder, ",".join(faults), checkpoints=often)
             note(f"{faults}: exit code {code}\n{said}")
             assert code in (0, 1, 130, -9) or said.rstrip().endswith(ORDERED), said
             given_up |= GIVEN_UP in said
-        code, said = server.run(folder)
+        code, said = drivers.run(folder)
         note(f"undisturbed: exit code {code}\n{said}")
         assert code == 0, said
         made, expected = digests(folder), digests(quiet)

@@ -23,6 +23,7 @@ from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
 from sweeps.study.plan import FIELD_STEPS, rerun_runs, with_fields
 from sweeps.study.study import Study, configuration_of, load_study
+from tests.sweeps.launching import few_figures
 from tests.sweeps.samples import commit, pinn_run, sample_study
 
 SMALL = ("base.phases.0.steps=6", "rerun.seeds=2")
@@ -99,10 +100,9 @@ def test_their_size_is_said_before(done: tuple[Path, str]) -> None:
 
 
 def test_asking_for_fields_changes_no_run_and_no_number(store: Store, tmp_path: Path) -> None:
-    bare, said = launched(
-        sample_study(tmp_path, *SMALL, "rerun.top=2", "base.record.fields=none"),
-        tmp_path / "bare",
-    )
+    without = sample_study(tmp_path, *SMALL, "rerun.top=2", "base.record.fields=none")
+    with few_figures(solutions=1):
+        bare, said = launched(without, tmp_path / "bare")
     assert "0.0 kB fields" in said
     assert with_their_fields(bare) == {}
     assert not list(Path(bare.root).glob("*.fields.*"))
@@ -143,7 +143,8 @@ def test_a_damaged_or_missing_file_is_named_and_the_run_done_again(
     ((name, where, message),) = findings(store, tmp_path)
     assert (name, where) == ("damaged", run_id)
     assert message.startswith(str(file))
-    _, said = launched(sample_study(tmp_path, *SMALL, "rerun.top=2"), tmp_path)
+    with few_figures():
+        _, said = launched(sample_study(tmp_path, *SMALL, "rerun.top=2"), tmp_path)
     assert f"set aside, will be done again: {file}" in said
     assert findings(store, tmp_path) == []
     again = store.fields(run_id)

@@ -10,7 +10,7 @@ import pytest
 from sweeps.errors import StudyError
 from tests.sweeps.hostile import mutants, read, start
 
-EVERY = int(os.environ.get("HOSTILE_EVERY", "199"))
+EVERY = int(os.environ.get("HOSTILE_EVERY", "397"))
 """Of all keys with all values, one in so many is tried; 1: all, some minutes."""
 
 

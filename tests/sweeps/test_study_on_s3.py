@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from io import StringIO
@@ -23,6 +21,7 @@ from sweeps.store import faults
 from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import lock_holder, study_lock
 from sweeps.store.store import ENDINGS, FIELDS, Store
+from tests.sweeps.forked import Drivers
 from tests.sweeps.s3 import KEYS, S3
 from tests.sweeps.samples import VERIFIED, pinn_run, sample_study
 
@@ -104,6 +103,7 @@ def test_no_secret_is_written_anywhere(done: tuple[Path, str], s3: S3) -> None:
     assert not [file for file in files if secret in file.read_bytes()]
 
 
+@pytest.mark.usefixtures("small_reports")
 def test_every_verb_works_on_a_machine_that_has_nothing(
     done: tuple[Path, str], tmp_path: Path
 ) -> None:
@@ -144,28 +144,16 @@ def test_a_folder_that_all_machines_mount_is_a_home_too(
     assert not here & {"store", "study.yaml", "lock"}
 
 
-KILL = """
-import sys
-from pathlib import Path
-from tests.sweeps.test_study_on_s3 import launch
-launch(Path(sys.argv[1]), sys.argv[2])
-"""
-
-
 @pytest.mark.parametrize("site", ["before_write@6", "after_rename@8"])
 def test_a_killed_driver_is_resumed_from_another_machine_to_the_same_bits(
-    site: str, tmp_path: Path, undisturbed: dict[str, str], s3: S3
+    site: str, tmp_path: Path, undisturbed: dict[str, str], s3: S3, drivers: Drivers
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
     store = s3.address("studies")
-    killed = subprocess.run(
-        [sys.executable, "-c", KILL, str(first), store],
-        env=os.environ | {"SWEEP_FAULT": f"{site}:kill9"},
-        check=False,
-    )
-    assert killed.returncode == -9
+    (first / "sample.yaml").write_text(sample_study(first, *SMALL).to_yaml())
+    assert drivers.run(first, f"{site}:kill9", store=store)[0] == -9
     before = digests(second, store)
     assert 0 < len(before) < len(undisturbed)
     assert launch(second, store)[0] == 0

@@ -60,7 +60,11 @@ from tests.sweeps.studies import MODELS, TEXT, refusal
         (15, "      network.activation: [sin, sine]", "activation.1: found 'sine', allowed"),
         (15, "      phases.1.steps: [10]", "phases.1.steps: unknown key"),
         (20, "search: {sampler: tpe}", "search.runs: found null, allowed with tpe: a whole number"),
-        (20, "search: {sampler: tpee, runs: 1}", "found 'tpee', allowed: 'grid', 'qmc', 'random'"),
+        (
+            20,
+            "search: {sampler: tpee, runs: 1}",
+            "found 'tpee', allowed: 'cmaes', 'gp', 'grid', 'nsgaii'",
+        ),
         (20, "search: {runs: 0}", "search.runs: found 0, allowed: >= 1"),
         (20, "search: {seed: -1}", "search.seed: found -1, allowed: >= 0"),
         (20, "search: {generation: all}", "generation: found 'all', allowed: a whole number or"),
@@ -104,7 +108,7 @@ def test_a_bad_line_is_named_with_what_is_wrong(
     ("override", "complaint"),
     [
         ("serch.runs=3", "serch: unknown key 'serch', allowed: analysis, base"),
-        ("search.rnus=3", "search.rnus: unknown key 'rnus', allowed: direction, generation"),
+        ("search.rnus=3", "search.rnus: unknown key 'rnus', allowed: cost, direction, generation"),
         ("base.network.widht=3", "did you mean 'width'?"),
         ("base.phases=[]", "base.phases: found [], allowed: at least 1 of them"),
         ("base.phases=adam", "base.phases: found 'adam', allowed: a list"),

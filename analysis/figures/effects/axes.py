@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from analysis.effects.axes import DECADE, Axis
+from analysis.effects.axes import WIDE, Axis
 from analysis.effects.searched import END
 from analysis.figures.style import DPI
 from analysis.wording import number
@@ -75,7 +75,7 @@ def label(target: str) -> str:
 def is_log(values: pd.Series[float]) -> bool:
     """Whether a target is to be seen on a logarithmic axis: positive, and over a factor of 10."""
     known = values[np.isfinite(values)]
-    return len(known) > 0 and known.min() > 0 and known.max() > DECADE * known.min()
+    return len(known) > 0 and known.min() > 0 and known.max() > WIDE * known.min()
 
 
 def shades(count: int) -> list[str]:

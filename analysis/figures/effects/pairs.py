@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure as Canvas
 
-from analysis.effects.axes import DECADE
+from analysis.effects.axes import WIDE
 from analysis.effects.matters import Matters
 from analysis.effects.pairs import Pair
 from analysis.figures.effects.axes import name_levels, panels, plain, short
@@ -48,7 +48,7 @@ def _panel(axes: Axes, pair: Pair, sign: float) -> None:
     axes.set_ylabel(plain(pair.axes[0].key))
     axes.set_xlabel(plain(pair.axes[1].key))
     low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
-    norm = (LogNorm if low > 0 and high > DECADE * low else Normalize)(low, high)
+    norm = (LogNorm if low > 0 and high > WIDE * low else Normalize)(low, high)
     axes.imshow(values, norm=norm, cmap="viridis", aspect="auto", origin="lower")
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):

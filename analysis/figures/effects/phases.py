@@ -15,8 +15,8 @@ SIDE = 0.92  # of a cell
 
 
 def draw_phases(found: Matters) -> Canvas | None:
-    """One panel; None where the search varied a single hyperparameter."""
-    if found.phases is None:
+    """One panel; None with a single hyperparameter, or where all runs end alike."""
+    if found.phases is None or found.searched.runs["regime"].nunique() < 2:
         return None
     (up, right), (rows, columns) = found.phases.axes, found.phases.names
     size = 3.6 + 0.75 * len(columns), max(0.9 + 0.45 * len(rows), 0.6 + 0.08 * len(up.key))

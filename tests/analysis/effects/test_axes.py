@@ -25,7 +25,7 @@ def test_text_truth_and_nothing_are_a_list() -> None:
     ("values", "log"),
     [
         (np.geomspace(1e-4, 1e-2, 40), True),
-        (np.linspace(1, 9, 40), False),
+        (np.linspace(1, 4, 40), False),
         (np.linspace(-1, 1, 40), False),
     ],
 )
