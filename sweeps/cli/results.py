@@ -120,8 +120,7 @@ def sync(
 
     found, folder = study_that_ran(study, runs_dir, store)
     uri = tracking_uri or default_tracking_uri(runs_dir)
-    figures = folder.report / "figures"
-    synced = bring_up_to_date(found, Store(folder.store), uri, figures)
+    synced = bring_up_to_date(found, Store(folder.store), uri, folder.report)
     typer.echo(f"{masked(uri)}: {synced.published} runs written, {synced.present} were there")
     if synced.moved_from:
         typer.echo(f"artifacts: their addresses led to {synced.moved_from}, and lead here now")

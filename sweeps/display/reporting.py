@@ -37,7 +37,7 @@ def bring_report_up_to_date(
     missing: Mapping[str, str],
     say: Callable[[str], None],
 ) -> None:
-    """Write the report unless there is one of these very runs; its figures go to MLflow too.
+    """Write the report unless there is one of these very runs; it goes to MLflow too.
 
     ``missing`` says why planned runs are not in it. Without any run there is nothing to report.
     """
@@ -48,8 +48,7 @@ def bring_report_up_to_date(
     say("writing the report")
     write_report_of(study, folder, missing)
     write_whole(made_from, mark)
-    for model in study.models:
-        publisher.log_figures("rerun", model, folder.report / "figures")
+    publisher.log_report(folder.report)
 
 
 def write_report_of(

@@ -7,6 +7,7 @@ else under its run id is half-made: it is deleted, and the run written anew.
 
 import logging
 import sqlite3
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from sweeps.store.blob_store import blob_store_at
 from sweeps.store.faults import reach
 from sweeps.store.store import Store
 from sweeps.study.study import Study
-from sweeps.tracking import rows
+from sweeps.tracking import first_view, parents, rows
 from sweeps.tracking.empty_database import empty_database
 from sweeps.tracking.mlflow_client import move_artifacts, open_client, search_runs
 from sweeps.tracking.tracking_address import SERVERS, sqlite_file
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Tag by which MLflow's pages show an experiment's runs, not what chat applications need."""
+
+NOTE = "mlflow.note.content"
+"""Tag that MLflow's pages show as the description of a run or an experiment, in Markdown."""
 
 
 def make_database(file: Path) -> None:
@@ -108,20 +112,59 @@ class Experiment:
             log_files(published.info.artifact_uri, manifest, files, self._uri)
         return True
 
-    def log_figures(self, stage: str, model: str, directory: Path) -> None:
-        """Put a directory's files on the parent run of a stage and model, under ``figures``."""
-        for parent in self._search("tags.role = 'parent'"):
-            if _family(parent) == (stage, model):
-                self._client.log_artifacts(parent.info.run_id, str(directory), "figures")
+    def log_report(self, folder: Path) -> None:
+        """Put the report on a run of its own, which descriptions lead to, under ``report``."""
+        found = self._search("tags.role = 'report'")
+        report = found[0].info.run_id if found else self._make_report()
+        self._client.log_artifacts(report, str(folder), "report")
 
     def finish(self, status: str = "FINISHED") -> None:
-        """End the parent runs, and delete children that a lost answer left half-made."""
-        for child in self._search("tags.run_id IS NOT NULL AND attributes.status = 'RUNNING'"):
+        """End the parent runs, with what stands for their children, and describe the study.
+
+        Children that a lost answer left half-made are deleted.
+        """
+        runs = self._search()
+        for child in (run for run in runs if _is_half_made(run)):
             self._client.delete_run(child.info.run_id)
-        for parent in self._search("tags.role = 'parent'"):
-            end = self._ends.get(_family(parent), parent.info.start_time)
-            end = max(end, parent.info.end_time or 0)
-            self._client.set_terminated(parent.info.run_id, status, end)
+        of_parent = defaultdict(list)
+        for run in runs:
+            if "run_id" in run.data.tags and not _is_half_made(run):
+                of_parent[run.data.tags["mlflow.parentRunId"]].append(run)
+        reports = [run for run in runs if run.data.tags.get("role") == "report"]
+        link = _link(self._id, reports[0]) if reports else None
+        for run in (run for run in runs if run.data.tags.get("role") == "parent"):
+            end = self._ends.get(_family(run), run.info.start_time)
+            end = max(end, run.info.end_time or 0)
+            self._describe(run, of_parent[run.info.run_id], link, end)
+            self._client.set_terminated(run.info.run_id, status, end)
+        for run in reports:
+            self._client.set_terminated(run.info.run_id, "FINISHED", run.info.start_time)
+        self._describe_study(link)
+
+    def _describe_study(self, report: str | None) -> None:
+        """The experiment's description, unless somebody wrote another, and its first view."""
+        tags = {first_view.TAG: first_view.view(self._study)}
+        before = self._client.get_experiment(self._id).tags.get(NOTE, "")
+        if not before or before.startswith(parents.OPENING):
+            tags[NOTE] = parents.study_description(self._study, report)
+        for key, value in tags.items():
+            self._client.set_experiment_tag(self._id, key, value)
+
+    def _describe(
+        self, parent: "Run", children: Sequence["Run"], report: str | None, end: int
+    ) -> None:
+        """Give a parent the numbers of its children, as of their number, and its description."""
+        from mlflow.entities import Metric, RunTag
+
+        numbers = parents.summary([child.data.metrics for child in children])
+        stage, model = _family(parent)
+        said = parents.description(self._study, stage, model, children, report)
+        self._client.log_batch(
+            parent.info.run_id,
+            # the number of children makes a later answer the last
+            [Metric(key, value, end + len(children), 0) for key, value in numbers.items()],
+            tags=[RunTag(NOTE, said)],
+        )
 
     def _open(self, database: Path | None) -> str:
         """The experiment's id; artifacts lie beside a local database, or else beside the store.
@@ -181,7 +224,14 @@ class Experiment:
         made = self._client.create_run(self._id, start_time=start, run_name=name, tags=tags)
         return str(made.info.run_id)
 
-    def _search(self, condition: str) -> list["Run"]:
+    def _make_report(self) -> str:
+        """A run for the report, which began when the last run of the study had ended."""
+        start = max(self._ends.values(), default=0)
+        tags = {"role": "report", "study": self._study.name}
+        made = self._client.create_run(self._id, start_time=start, run_name="report", tags=tags)
+        return str(made.info.run_id)
+
+    def _search(self, condition: str = "") -> list["Run"]:
         return search_runs(self._client, self._id, condition)
 
 
@@ -201,6 +251,16 @@ def _beside(root: str) -> str:
     if is_address(root):
         return root.partition("?")[0].rpartition("/")[0] + "/artifacts"
     return Path(root).absolute().with_name("artifacts").as_uri()
+
+
+def _is_half_made(run: "Run") -> bool:
+    return "run_id" in run.data.tags and run.info.status == "RUNNING"
+
+
+def _link(experiment_id: str, report: "Run") -> str:
+    """Where MLflow's site shows the report, below the site's address."""
+    run = f"#/experiments/{experiment_id}/runs/{report.info.run_id}"
+    return f"{run}/artifacts/report/index.html"
 
 
 def _family(parent: "Run") -> tuple[str, str]:

@@ -56,7 +56,11 @@ def parameters(manifest: Manifest) -> dict[str, str]:
 
 
 def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> list[Point]:
-    """The summary metrics, then the thinned curves under their columns' names; all finite."""
+    """The summary metrics, then the thinned curves under their columns' names; all finite.
+
+    A summary stands at step 0: MLflow's pages draw bars of metrics without a later step, and curves
+    of the others.
+    """
     from analysis.plateau import summary_metrics  # pandas with it, which takes a second
 
     lists = [field.name for field in trajectory.table.schema if _is_list(field)]
@@ -67,7 +71,7 @@ def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> li
     if manifest.pruned_at is not None:
         summary = {key: value for key, value in summary.items() if not key.startswith("final.")}
         summary["pruned_at"] = float(manifest.pruned_at)
-    rows = [(key, value, manifest.steps) for key, value in summary.items() if math.isfinite(value)]
+    rows = [(key, value, 0) for key, value in summary.items() if math.isfinite(value)]
     rows += _curves(trajectory, METRIC_ROWS - len(rows))
     start = start_time(manifest)
     return [Point(key, value, start + step, step) for key, value, step in rows]

@@ -94,9 +94,9 @@ class Publisher:
         self._pending.add(run_id)
         self._queue.put(run_id)
 
-    def log_figures(self, stage: str, model: str, directory: Path) -> None:
-        """Put figures on the parent run of a stage and model, after the runs submitted so far."""
-        self._queue.put(("figures", lambda found: found.log_figures(stage, model, directory)))
+    def log_report(self, folder: Path) -> None:
+        """Put the report on a run of its own, after the runs submitted so far."""
+        self._queue.put(("report", lambda found: found.log_report(folder)))
 
     def finish(self, status: str = "FINISHED") -> None:
         """End the parent runs, after the runs submitted so far."""
@@ -200,10 +200,10 @@ class Synced:
     moved_from: str | None = None
 
 
-def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = None) -> Synced:
+def sync(study: Study, store: Store, tracking_uri: str, report: Path | None = None) -> Synced:
     """Write every run of the store that MLflow lacks; a second time changes nothing.
 
-    The files of the folder ``figures``, if it exists, go to the rerun's parent runs. Raises
+    The files of the folder ``report``, if it exists, go to a run of their own. Raises
     ``StudyError`` if MLflow cannot be reached or has records that it cannot read, and
     ``CannotReach`` if the store cannot be; the same call continues then.
     """
@@ -215,9 +215,8 @@ def sync(study: Study, store: Store, tracking_uri: str, figures: Path | None = N
         run_ids = sorted(store.committed())
         for first in range(0, len(run_ids), TOGETHER):
             _sync(experiment, run_ids[first : first + TOGETHER], synced)
-        if figures and figures.is_dir():
-            for model in study.models:
-                experiment.log_figures("rerun", model, figures)
+        if report and report.is_dir():
+            experiment.log_report(report)
         experiment.finish()
     except CannotReach:
         raise

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from sweeps.errors import StudyError
+from sweeps.tracking import first_view
 from sweeps.tracking.tracking_address import masked
 
 LOOPBACK = "127.0.0.1"
@@ -71,7 +72,7 @@ def _page(experiment: str, port: int) -> str:
             number = json.load(answer)["experiment"]["experiment_id"]
     except (URLError, OSError):
         return site
-    return f"{site}/#/experiments/{number}/runs"
+    return f"{site}/{first_view.page(number)}"
 
 
 def _check_free(port: int) -> None:

@@ -13,7 +13,16 @@ from sweeps.tracking import publishing, rows
 from sweeps.tracking.mlflow_client import open_client
 from sweeps.tracking.tracking import Publisher
 from sweeps.tracking.writers import ClientWriter
-from tests.sweeps.published_runs import children, metric_rows, parents, publish, store, study, uri
+from tests.sweeps.published_runs import (
+    all_runs,
+    children,
+    metric_rows,
+    parents,
+    publish,
+    store,
+    study,
+    uri,
+)
 from tests.sweeps.samples import commit, pinn_run, sample_study, trajectory_of, with_value
 
 __all__ = ["store", "study", "uri"]
@@ -102,21 +111,78 @@ def test_every_stage_and_model_has_one_parent(
     commit(store, reruns[0], trajectory_of(reruns[0]), started=100.0, seconds=1.0)
     publish(uri, store, study)
     commit(store, reruns[1], trajectory_of(reruns[1]), started=200.0, seconds=1.0)
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "figure_1.png").write_bytes(b"png")
-    publisher = Publisher(uri, store, study)
-    publisher.start()
-    publisher.log_figures("rerun", "pinn", tmp_path / "report")
-    publisher.finish()
-    publisher.close()
+    publish(uri, store, study)
     found = parents(uri, study)
     assert sorted(found) == ["rerun pinn", "search pinn"]
     rerun = found["rerun pinn"].info
     assert (rerun.status, rerun.end_time) == ("FINISHED", 201_000)
     own = [run for run in children(uri, study) if run.data.tags["stage"] == "rerun"]
     assert {run.data.tags["mlflow.parentRunId"] for run in own} == {rerun.run_id}
-    (figure,) = open_client(uri).list_artifacts(rerun.run_id, "figures")
-    assert figure.path == "figures/figure_1.png"
+
+
+def test_a_parent_has_the_medians_of_its_runs_and_says_what_they_are(
+    uri: str, store: Store, study: Study
+) -> None:
+    runs = [pinn_run(study, learning_rate=rate) for rate in (0.1, 0.01, 0.001)]
+    for run in runs:
+        commit(store, run, trajectory_of(run))
+    publish(uri, store, study)
+    parent = parents(uri, study)["search pinn"]
+    name = "final.loss/regression"
+    values = {run.run_id: store.read(run.run_id).table[name[6:]][-1].as_py() for run in runs}
+    assert parent.data.metrics["runs"] == 3
+    assert parent.data.metrics[name] == sorted(values.values())[1]
+    best = min(values, key=lambda run_id: values[run_id])
+    said = parent.data.tags["mlflow.note.content"]
+    assert f"The best is pinn {best[:8]}: {name} {values[best]:.4g}" in said
+    added = pinn_run(study, learning_rate=0.0001)
+    commit(store, added, trajectory_of(added, diverged_at=7))
+    publish(uri, store, study)
+    parent = parents(uri, study)["search pinn"]
+    assert (parent.data.metrics["runs"], parent.data.metrics["diverged"]) == (4, 1)
+    assert parent.data.metrics[name] == sorted(values.values())[1]
+    assert "Of these 1 diverged" in parent.data.tags["mlflow.note.content"]
+
+
+def test_the_report_is_a_run_to_which_all_descriptions_lead(
+    uri: str, store: Store, study: Study, tmp_path: Path
+) -> None:
+    run = pinn_run(study)
+    commit(store, run, trajectory_of(run), started=100.0, seconds=1.0)
+    report = tmp_path / "report"
+    (report / "figures").mkdir(parents=True)
+    for file in ("index.html", "figures/1.png"):
+        (report / file).write_text(file)
+    for _ in range(2):
+        publisher = Publisher(uri, store, study)
+        publisher.start()
+        publisher.log_report(report)
+        publisher.finish()
+        publisher.close()
+    (made,) = [run for run in all_runs(uri, study) if run.data.tags.get("role") == "report"]
+    assert (made.info.status, made.info.start_time) == ("FINISHED", 101_000)
+    client = open_client(uri)
+    page = client.download_artifacts(made.info.run_id, "report/index.html", str(tmp_path))
+    assert Path(page).read_text() == "index.html"
+    (figure,) = client.list_artifacts(made.info.run_id, "report/figures")
+    assert figure.path == "report/figures/1.png"
+    experiment = client.get_experiment_by_name(study.name)
+    assert experiment is not None
+    link = f"runs/{made.info.run_id}/artifacts/report/index.html"
+    said = [experiment.tags, parents(uri, study)["search pinn"].data.tags]
+    assert all(link in tags["mlflow.note.content"] for tags in said)
+
+
+def test_a_description_that_somebody_wrote_stays(uri: str, store: Store, study: Study) -> None:
+    run = pinn_run(study)
+    commit(store, run, trajectory_of(run))
+    publish(uri, store, study)
+    client = open_client(uri)
+    experiment = client.get_experiment_by_name(study.name)
+    assert experiment is not None
+    client.set_experiment_tag(experiment.experiment_id, "mlflow.note.content", "Mine.")
+    publish(uri, store, study)
+    assert client.get_experiment(experiment.experiment_id).tags["mlflow.note.content"] == "Mine."
 
 
 def test_a_database_and_a_server_get_the_same(
