@@ -7,6 +7,7 @@ that an address may name.
 import json
 from typing import Any
 
+from analysis.metric import Metric
 from sweeps.study.study import Study
 
 KEY = "pinn-sweeps"
@@ -24,15 +25,16 @@ def page(experiment_id: str) -> str:
 
 
 def view(study: Study) -> str:
-    """The view of a study's runs, as JSON: ordered by what the search looks for."""
-    metric = f"final.{study.search.metric}"
+    """The view of a study's runs, as JSON: by the last value of what its search looks at."""
+    column = Metric.read(study.search.metric).column
+    metric = f"final.{column}"
     varied = sorted({key for model in study.models.values() for key in model.space})
     shown = {
         "tags": ["model", "stage"],
         "params": [*varied, "seed"],
         "metrics": [metric, "plateau.length", "final.work/evaluations"],
     }
-    charts = [_curve(name) for name in dict.fromkeys([study.search.metric, *CURVES])]
+    charts = [_curve(name) for name in dict.fromkeys([column, *CURVES])]
     if varied:
         charts.append(_settings(varied, metric))
     return json.dumps(

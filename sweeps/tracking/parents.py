@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
+from analysis.metric import FINAL, Metric
 from analysis.wording import count
 from sweeps.study.study import Study
 
@@ -88,8 +89,9 @@ def _endings(said: Mapping[str, float]) -> str:
 
 
 def _best(study: Study, runs: Sequence["Run"]) -> str:
-    """The best run of a search by the study's metric, and its settings."""
-    name = f"final.{study.search.metric}"
+    """The best run of a search and its settings, where a last value decides."""
+    metric = Metric.read(study.search.metric)
+    name = f"final.{metric.column}" if metric.kind == FINAL else ""
     judged = [run for run in runs if name in run.data.metrics]
     if not judged:
         return ""
@@ -97,4 +99,4 @@ def _best(study: Study, runs: Sequence["Run"]) -> str:
     best = min(judged, key=lambda run: (sign * run.data.metrics[name], run.data.tags["run_id"]))
     settings = json.dumps({k: v for k, v in sorted(best.data.params.items()) if k != "seed"})
     value = best.data.metrics[name]
-    return f"The best is {best.info.run_name}: {name} {value:.4g}, with `{settings}`."
+    return f"The best run is {best.info.run_name}: {name} {value:.4g}, with `{settings}`."

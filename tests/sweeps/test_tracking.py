@@ -134,7 +134,7 @@ def test_a_parent_has_the_medians_of_its_runs_and_says_what_they_are(
     assert parent.data.metrics[name] == sorted(values.values())[1]
     best = min(values, key=lambda run_id: values[run_id])
     said = parent.data.tags["mlflow.note.content"]
-    assert f"The best is pinn {best[:8]}: {name} {values[best]:.4g}" in said
+    assert f"The best run is pinn {best[:8]}: {name} {values[best]:.4g}" in said
     added = pinn_run(study, learning_rate=0.0001)
     commit(store, added, trajectory_of(added, diverged_at=7))
     publish(uri, store, study)

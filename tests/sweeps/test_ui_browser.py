@@ -58,6 +58,15 @@ def test_the_page_opens_on_the_studys_runs(browser: webdriver.Chrome, address: s
     WebDriverWait(browser, 120).until(lambda _: "search pinn" in text_of(browser))
     assert "sample" in text_of(browser)
     assert "Training runs" in text_of(browser)
+    WebDriverWait(browser, 60).until(lambda _: "final.loss/regression" in text_of(browser))
+    assert {"phases.0.learning_rate", "objective.lambda_b", "plateau.length"} <= columns(browser)
+    assert "share key" not in text_of(browser), "MLflow does not take the view"
+
+
+def columns(browser: webdriver.Chrome) -> set[str]:
+    """The headings of the table of runs."""
+    found = browser.find_elements(By.CSS_SELECTOR, "[role=columnheader]")
+    return {heading.text for heading in found}
 
 
 def text_of(browser: webdriver.Chrome) -> str:
