@@ -21,7 +21,9 @@ from analysis.expected import judge_expected
 from analysis.figures import READING, draw_figures, draw_remedies
 from analysis.figures.animation import animate
 from analysis.figures.fields import draw_fields
+from analysis.figures.front import draw_front
 from analysis.figures.outcomes import draw_outcomes
+from analysis.front import with_costs
 from analysis.load import StudyData
 from analysis.metric import Metric
 from analysis.outcomes import outcomes, wrong_json
@@ -54,6 +56,8 @@ def write_report(
     question: str = "",
     draws_at_random: bool = True,
     phase_keys: Sequence[str] = (),
+    costs: Mapping[str, float] | None = None,
+    cost: str = "",
 ) -> Path:
     """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
 
@@ -64,6 +68,8 @@ def write_report(
     `question` is what the study is to find out, the page's title.
     `draws_at_random` tells that no draw of the search depended on the values of earlier runs, and
     `phase_keys` are the two hyperparameters of the phase diagram, if not the most important ones.
+    `costs` are by run id what each configuration costs, where the search looked for cheap ones,
+    too, and `cost` is their name.
     `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
     written beside and renamed, so that a reader never sees half of it. Returns its path.
     """
@@ -101,6 +107,7 @@ def write_report(
         expected=compared.expected_rows(judged),
         settings=compared.by_setting(data, rule),
         best=findings.best(data, metric),
+        **_front(data, metric, costs or {}, cost, figures, contrast),
         missing=missing or {},
         solutions=solutions,
         animations=animate(solutions.shown, figures) if animated else {},
@@ -173,6 +180,24 @@ def _ends(
         "wrong_in_words": endings.wrong_in_words(ends, wrong),
         "wrong_by_model": endings.wrong_by_model(ends),
         "wrong_runs": endings.wrong_runs(ends),
+    }
+
+
+def _front(
+    data: StudyData,
+    metric: Metric,
+    costs: Mapping[str, float],
+    cost: str,
+    figures: Path,
+    contrast: Contrast | None,
+) -> dict[str, Any]:
+    """What no other configuration beats in metric and cost, where the search asked for both."""
+    if not costs:
+        return {"front": None, "front_rows": None}
+    table = with_costs(data, metric, costs)
+    return {
+        "front": draw_front(table, str(metric), cost, figures, models_of(contrast)),
+        "front_rows": findings.front_rows(table, data.varied, str(metric), cost),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -120,6 +121,17 @@ def best(data: StudyData, metric: Metric) -> dict[str, Rows]:
         title = f"{model_name(model)}: {len(cells)} of {count(len(settings), 'configuration')}"
         tables[title] = Rows(("rank", *varied, metric.heading, "runs", "run"), cells)
     return _single_ones_together(tables)
+
+
+def front_rows(table: pd.DataFrame, varied: Sequence[str], metric: str, cost: str) -> Rows:
+    """The configurations on the front of their model, from the cheapest on."""
+    front = table[table["front"]].reset_index().sort_values(["model", "cost"])
+    keys = [key for key in varied if key in front]
+    cells = []
+    for _, row in front.iterrows():
+        numbers = number(row["cost"]), number(row["value"])
+        cells.append((model_name(str(row["model"])), *numbers, *map(text, row[keys])))
+    return Rows(("model", cost, metric, *keys), cells)
 
 
 def _single_ones_together(tables: dict[str, Rows]) -> dict[str, Rows]:

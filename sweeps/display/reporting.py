@@ -16,6 +16,7 @@ from rich.console import Console
 
 from pinn_core.records.trajectory import TrajectoryError
 from sweeps.errors import StudyError
+from sweeps.search.cost import costs_of
 from sweeps.store.blob_store import beside_of, blob_store_at
 from sweeps.store.folder import StudyFolder, write_whole
 from sweeps.store.store import Store
@@ -61,7 +62,8 @@ def write_report_of(
     beside = beside_of(folder.report)
     try:
         with writing(folder.report):
-            page = _make_report(study, data_of(study, folder), beside, missing, animated=animated)
+            costs, data = costs_of(study, Store(folder.store).manifests()), data_of(study, folder)
+            page = _make_report(study, data, beside, missing, costs, animated=animated)
         _put_in_place(beside, folder.report, last=page.name)
     except TrajectoryError as error:
         raise StudyError(str(error)) from None
@@ -71,7 +73,13 @@ def write_report_of(
 
 
 def _make_report(
-    study: Study, data: StudyData, directory: Path, missing: Mapping[str, str], *, animated: bool
+    study: Study,
+    data: StudyData,
+    directory: Path,
+    missing: Mapping[str, str],
+    costs: Mapping[str, float],
+    *,
+    animated: bool,
 ) -> Path:
     from analysis.report import write_report
 
@@ -88,6 +96,8 @@ def _make_report(
         question=study.question,
         draws_at_random=study.search.draws_at_random,
         phase_keys=study.analysis.phase_diagram,
+        costs=costs,
+        cost=study.search.cost or "",
     )
 
 

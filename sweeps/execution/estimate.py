@@ -21,17 +21,19 @@ from sweeps.study.plugins import loaded_for
 from sweeps.study.schedule import latest_first
 from sweeps.study.study import Resources, Study
 
-# Of the demo on two idle cores with AVX-512; what MLflow and reports take by a run is from
-# benchmarks.driver.
-START = 9.0
+# From the demo and plateaus-small (200 steps, two seeds), each run once or twice on two cores with
+# AVX-512 that had little else to do; what MLflow and reports take by a run, from benchmarks.driver.
+START = 10.0
 """Seconds from the command to the first update: imports, Ray, its workers."""
 BETWEEN = 0.15
 """Seconds from a pack's end to the next one's start on a slot."""
+BESIDE = 1.08
+"""How much longer a pack takes in a study, where Ray and the driver share the cores."""
 COMMIT = 0.02
 """Seconds that a worker takes to write a run down."""
 PUBLISH = 0.1
 """Seconds that MLflow takes for a run, of one core, beside the training."""
-REPORT, REPORT_RUN = 8.0, 0.03
+REPORT, REPORT_RUN = 10.0, 0.03
 """Seconds that the report takes, and a run more in it."""
 ERROR = 0.15
 """What the time of a study whose packs were all measured is off by, as part of it."""
@@ -176,7 +178,7 @@ def _span(packs: Sequence[PackPlan], speeds: Speeds, slots: int) -> float:
     """Seconds until the last of the packs is done, begun together."""
     if not packs:
         return 0.0
-    each = [speeds.seconds(pack) + len(pack.runs) * COMMIT + BETWEEN for pack in packs]
+    each = [BESIDE * speeds.seconds(pack) + len(pack.runs) * COMMIT + BETWEEN for pack in packs]
     return latest_first(each, slots)[0]
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from sweeps.display import reporting
 from sweeps.display.catalogue import known
+from sweeps.execution import launch as launch_module
 from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotWrite
 from sweeps.study.plan import Run
 from sweeps.study.study import load_study
 from tests.sweeps.command import pinn_sweep
+from tests.sweeps.launching import sample
 from tests.sweeps.samples import STUDY, VERIFIED, pinn_run
 
 
@@ -124,6 +128,21 @@ def test_verbs_for_a_study_that_has_not_run(verb: str, folder: Path) -> None:
     code, _, message = pinn_sweep(verb, "../../etc")
     assert code == 2
     assert "no study '../../etc'" in message
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runs folder in which the sample study has run, with an MLflow of its own."""
+    folder = tmp_path_factory.mktemp("done")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch_module, "bring_report_up_to_date", lambda *_: None)
+        launch_module.run_study(
+            sample(folder),
+            runs_dir=folder / "runs",
+            executor="inline",
+            console=Console(file=StringIO()),
+        )
+    return folder / "runs"
 
 
 def some_run(runs: Path) -> tuple[Store, Run]:

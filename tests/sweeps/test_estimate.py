@@ -164,7 +164,7 @@ def test_an_estimate_adds_up_packs_and_what_is_beside_them(sample: Study) -> Non
     assert known_estimate(sample, sizes(sample), 1) is None
     small, large = estimated(sample, 1.0), estimated(sample, 2.0)
     updates = sum(pack.runs[0].configuration.steps for pack in look_ahead(sample, 1).packs)
-    assert large.seconds - small.seconds == pytest.approx(updates)
+    assert large.seconds - small.seconds == pytest.approx(estimate_module.BESIDE * updates)
     assert small.low < small.seconds < small.high
     assert small.runs == 4 + 2 + 2 * 2
     assert small.packs == len(look_ahead(sample, 1).packs)

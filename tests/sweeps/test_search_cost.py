@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from analysis.front import with_costs
+from analysis.load import from_store
 from pinn_core.training.operations import parameters, update_flops
 from sweeps.errors import StudyError
-from sweeps.search.cost import cost_of
+from sweeps.search.cost import cost_of, costs_of
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
+from sweeps.store.folder import StudyFolder
+from sweeps.store.store import Store
 from sweeps.study.plan import Run, search_run
 from sweeps.study.study import Study
+from tests.sweeps.launching import few_figures, launch
 from tests.sweeps.samples import sample_study
 
 WIDTHS = "models.pinn.space={network.width: [4, 8, 16, 32], phases.0.learning_rate: [1e-3, 1e-2]}"
@@ -82,3 +87,23 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(StudyError, match=named):
         sample_study(tmp_path, *change)
+
+
+def test_the_report_shows_what_is_not_beaten(tmp_path: Path) -> None:
+    study = sample_study(
+        tmp_path, WIDTHS, COST, "base.phases.0.steps=6", "rerun.top=2", "rerun.seeds=1"
+    )
+    with few_figures():
+        assert launch(study, tmp_path)[0] == 0
+    files = StudyFolder.of(tmp_path / "runs", study.name)
+    page = (files.report / "index.html").read_text()
+    assert "Not beaten in both metric and cost" in page
+    assert (files.report / "figures" / "front.png").is_file()
+    store = Store(files.store)
+    costs = costs_of(study, store.manifests())
+    table = with_costs(from_store(files.store, study.name), study.metric, costs)
+    front = table[table["front"]].loc["pinn"]
+    reruns = [one for one in store.manifests() if (one.stage, one.model) == ("rerun", "pinn")]
+    assert {one.varied["network.width"] for one in reruns} == set(front["network.width"][:2])
+    assert front["cost"].is_monotonic_decreasing
+    assert front["value"].is_monotonic_increasing
