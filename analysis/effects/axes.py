@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from math import ceil, isqrt
 from typing import Any
@@ -78,11 +79,13 @@ def axis_of(key: str, values: pd.Series[Any]) -> Axis:
 
 
 def _is_number(value: object) -> bool:
-    return (
-        isinstance(value, int | float | np.number)
-        and not isinstance(value, bool | np.bool_)
-        and bool(np.isfinite(value))
-    )
+    """Whether it is one that has a place on an axis."""
+    if not isinstance(value, int | float | np.number) or isinstance(value, bool | np.bool_):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floating point numbers
+        return False
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

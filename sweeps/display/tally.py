@@ -116,8 +116,8 @@ def in_words(seconds: float) -> str:
 def reached_in_words(reached: Reached) -> str:
     """What a run reached by the metric.
 
-    >>> reached_in_words(0.012345), reached_in_words(Unreached(1000.0, 1500.0))
-    ('0.01234', 'not reached, >= 1000')
+    >>> reached_in_words(0.0123), reached_in_words(Unreached(1000.0, 1500.0))
+    ('0.0123', 'not reached, >= 1000')
     """
     if reached is None:
         return "diverged"

@@ -153,9 +153,7 @@ def test_a_full_disk_stops_the_study_and_names_the_file(
     assert digests(study, tmp_path) == digests(study, done)
 
 
-def small_report(
-    study: Study, data: StudyData, directory: Path, missing: object, *, animated: bool
-) -> Path:
+def small_report(study: Study, data: StudyData, directory: Path, *_: object, **__: object) -> Path:
     """As many kinds of files as the report has; drawing them all takes seconds."""
     (directory / "figures").mkdir(parents=True)
     for name in ("claims.json", "figures/1.png", "index.html"):
