@@ -58,6 +58,7 @@ def write_report(
     phase_keys: Sequence[str] = (),
     costs: Mapping[str, float] | None = None,
     cost: str = "",
+    reload: int = 0,
 ) -> Path:
     """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
 
@@ -69,7 +70,7 @@ def write_report(
     `draws_at_random` tells that no draw of the search depended on the values of earlier runs, and
     `phase_keys` are the two hyperparameters of the phase diagram, if not the most important ones.
     `costs` are by run id what each configuration costs, where the search looked for cheap ones,
-    too, and `cost` is their name.
+    too, and `cost` is their name. The page loads itself again every `reload` seconds, if not 0.
     `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
     written beside and renamed, so that a reader never sees half of it. Returns its path.
     """
@@ -100,6 +101,7 @@ def write_report(
     page = PAGE.get_template("template.html.j2").render(
         study=data.name,
         made=now(),
+        reload=reload,
         question=question,
         metric=metric,
         headline=headline(table, contrast, judged, remedies, matters),

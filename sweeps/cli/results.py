@@ -30,6 +30,9 @@ def report(
     animate: Annotated[
         bool, typer.Option("--animate", help="Animate the solutions, too: figures/*.gif.")
     ] = False,
+    watched: Annotated[
+        bool, typer.Option("--watch", help="Write it again while runs arrive, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Write the report anew from the runs there are."""
     load(plugins)
@@ -37,6 +40,11 @@ def report(
     from sweeps.store.locate import study_that_ran
 
     found, folder = study_that_ran(study, runs_dir, store)
+    if watched:
+        from sweeps.display.watching import watch
+
+        watch(found, folder, typer.echo)
+        return
     page = write_report_of(found, folder, missing={}, animated=animate)
     typer.echo(f"report: {page}")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -52,9 +52,16 @@ def bring_report_up_to_date(
 
 
 def write_report_of(
-    study: Study, folder: StudyFolder, missing: Mapping[str, str], *, animated: bool = False
+    study: Study,
+    folder: StudyFolder,
+    missing: Mapping[str, str],
+    *,
+    animated: bool = False,
+    reload: int = 0,
 ) -> Path:
     """Write the report anew, if asked with animations of the solutions; returns its page.
+
+    The page loads itself again after ``reload`` seconds, if that is not 0.
 
     It is made beside, so that one that cannot be finished takes nothing from the one that is there.
     Raises ``StudyError`` if there is no run, or a damaged one, and ``CannotWrite``.
@@ -63,7 +70,9 @@ def write_report_of(
     try:
         with writing(folder.report):
             costs, data = costs_of(study, Store(folder.store).manifests()), data_of(study, folder)
-            page = _make_report(study, data, beside, missing, costs, animated=animated)
+            page = _make_report(
+                study, data, beside, missing, costs, animated=animated, reload=reload
+            )
         _put_in_place(beside, folder.report, last=page.name)
     except TrajectoryError as error:
         raise StudyError(str(error)) from None
@@ -78,8 +87,7 @@ def _make_report(
     directory: Path,
     missing: Mapping[str, str],
     costs: Mapping[str, float],
-    *,
-    animated: bool,
+    **how: Any,  # noqa: ANN401
 ) -> Path:
     from analysis.report import write_report
 
@@ -92,12 +100,12 @@ def _make_report(
         expected=study.expected,
         baseline=study.analysis.baseline,
         wrong_solution=study.analysis.wrong_solution,
-        animated=animated,
         question=study.question,
         draws_at_random=study.search.draws_at_random,
         phase_keys=study.analysis.phase_diagram,
         costs=costs,
         cost=study.search.cost or "",
+        **how,
     )
 
 
