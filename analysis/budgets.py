@@ -20,11 +20,11 @@ def unequal_budgets(data: StudyData, runs: Sequence[str]) -> list[str]:
     by_model = compared["model"].map(str)
     searched = data.runs[(data.runs["stage"] == "search") & data.runs["model"].isin(set(by_model))]
     tried = searched["model"].map(str).value_counts().reindex(by_model.unique(), fill_value=0)
-    spent = pd.Series([_evaluations(data, str(run_id)) for run_id in runs], compared.index)
-    evaluations = spent.groupby(by_model, sort=False).median().dropna()
+    work = pd.Series([_evaluations(data, str(run_id)) for run_id in runs], compared.index)
+    evaluations = work.groupby(by_model, sort=False).median().dropna()
     found = {
         "steps of training": compared.groupby(by_model, sort=False)["steps"].median(),
-        "evaluations of loss and gradient": evaluations if _differ(evaluations) else spent[:0],
+        "evaluations of loss and gradient": evaluations if _differ(evaluations) else work[:0],
         "configurations in the search": tried,
         "seeds": by_model.value_counts(sort=False),
     }

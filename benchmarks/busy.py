@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.command import Measured, Result, Row, main, say
 from benchmarks.markdown import markdown_table
 from benchmarks.plotting import PALETTE, saved, subplots
-from benchmarks.study import ELSEWHERE
+from benchmarks.study import surroundings
 from benchmarks.targets import Target, targets_table
 from pinn_core.records.trajectory import Manifest
 from sweeps.store.store import Store
@@ -145,7 +145,7 @@ def _row(runs: int, steps: int) -> Row:
         subprocess.run(
             [Path(sys.executable).with_name("pinn-sweep"), "run", "study.yaml"],
             cwd=folder,
-            env={name: value for name, value in os.environ.items() if name not in ELSEWHERE},
+            env=surroundings(),
             stdout=subprocess.DEVNULL,
             check=True,
         )

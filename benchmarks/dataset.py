@@ -12,6 +12,7 @@ axis; before the first recorded value null, later the last recorded one.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,11 @@ LOSSES = ("loss/", "error/", "full/")
 
 def table_of(data: StudyData, rule: PlateauRule) -> pa.Table:
     """The rows of a study."""
+    runs = data.runs.copy()
     for key in data.varied:
-        if any(isinstance(value, str) for value in data.runs[key]):
-            data.runs[key] = data.runs[key].map(str, na_action="ignore")
+        if any(isinstance(value, str) for value in runs[key]):
+            runs[key] = runs[key].map(str, na_action="ignore")
+    data = replace(data, runs=runs)
     return pa.Table.from_pylist([_row(data, str(run_id), rule) for run_id in data.runs.index])
 
 

@@ -15,7 +15,6 @@ plateau_is_bound.
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -32,7 +31,7 @@ from analysis.ranking import reached_of
 from benchmarks.command import Measured, Result, Row, main, say
 from benchmarks.markdown import markdown_table
 from benchmarks.plotting import PALETTE, saved, subplots
-from benchmarks.study import ELSEWHERE
+from benchmarks.study import surroundings
 from pinn_core.training.operations import update_flops
 from sweeps.store.store import Store
 from sweeps.study.study import configuration_of
@@ -175,7 +174,7 @@ def _row(goal: str, repetition: int, quick: bool) -> Row:
         subprocess.run(
             [Path(sys.executable).with_name("pinn-sweep"), "run", "study.yaml"],
             cwd=folder,
-            env={name: value for name, value in os.environ.items() if name not in ELSEWHERE},
+            env=surroundings(),
             stdout=subprocess.DEVNULL,
             check=True,
         )

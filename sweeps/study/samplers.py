@@ -92,7 +92,7 @@ class TreeParzen(SearchSampler):
 @SAMPLERS.register("gp")
 @dataclass(frozen=True, kw_only=True)
 class GaussianProcess(SearchSampler):
-    """Bayesian optimization with a Gaussian process; for some hundred runs in small generations."""
+    """Bayesian optimization with a Gaussian process; learns from one generation to the next."""
 
     learns: ClassVar[bool] = True
 

@@ -127,6 +127,7 @@ def test_later_generations_are_compared_with_the_best_of_earlier_ones(tmp_path: 
         found.tell({run.run_id: value(run) for run in runs})
         runs = found.ask()
         later += [run for run in runs if canonical_json(run.varied) not in quality]
+    assert later
     assert Counter(canonical_json(run.varied) for run in later) == Counter(
         {canonical_json(run.varied): 4 for run in later}
     )
