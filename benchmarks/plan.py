@@ -89,7 +89,8 @@ def figure(result: Result, file: Path) -> None:
             axis.errorbar(row["planned"], place, xerr=reach, fmt="o", color=PALETTE[0], capsize=3)
             axis.plot(row["seconds"], place, "D", color=PALETTE[3])
         axis.set_yticks(range(len(rows)), [row["study"] for row in rows])
-        axis.set(xscale="log", xlabel="seconds: planned with its reach (dots), taken (diamonds)")
+        axis.set(xlim=(0, None), ylim=(-0.5, len(rows) - 0.5))
+        axis.set_xlabel("seconds: planned with its reach (dots), taken (diamonds)")
         saved(canvas, file)
 
 

@@ -5,10 +5,9 @@ of second order in x, backward differentiation formulas in t.
 """
 
 import numpy as np
+import scipy  # its parts are imported where they are used: not by every worker
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.integrate import solve_ivp
-from scipy.sparse import diags
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """Tolerances of the integration in time, far below the differences' error."""
@@ -30,9 +29,9 @@ def react_and_diffuse(
             change[row, 1:-1] = diffusion * bend - factor * reaction[1:-1]
         return change.ravel()
 
-    near = diags([1.0, 1.0, 1.0], [-1, 0, 1], shape=(count, count)).toarray()
+    near = scipy.sparse.diags([1.0, 1.0, 1.0], [-1, 0, 1], shape=(count, count)).toarray()
     pattern = np.block([[near, np.eye(count)], [np.eye(count), near]])
-    solved = solve_ivp(
+    solved = scipy.integrate.solve_ivp(
         slope,
         (times[0], times[-1]),
         start.ravel(),

@@ -35,8 +35,11 @@ PUBLISH = 0.1
 """Seconds that MLflow takes for a run, of one core, beside the training."""
 REPORT, REPORT_RUN = 10.0, 0.03
 """Seconds that the report takes, and a run more in it."""
-ERROR = 0.15
-"""What the time of a study whose packs were all measured is off by, as part of it."""
+ERROR = 0.25
+"""What the time of a study whose packs were all measured is off by, as part of it.
+
+``benchmarks.plan``: of four studies the farthest took 1.23 times less than planned.
+"""
 UNKNOWN = 1.0
 """Logarithm of the factor by which it may be off where one measurement is all there is."""
 GLANCE = 400
