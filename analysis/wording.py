@@ -19,11 +19,15 @@ def model_name(model: object) -> str:
 
 
 def number(value: float | None) -> str:
-    """To three significant digits; a dash for what is not there."""
+    """To three significant digits, or the next whole number of up to six; a dash for none.
+
+    >>> number(0.12345), number(1052.5), number(2.5e6)
+    ('0.123', '1052', '2.5e+06')
+    """
     if value is None or not math.isfinite(value):
         return NONE
-    whole = float(value).is_integer() and abs(value) < 1e6
-    return f"{value:.0f}" if whole else f"{value:.3g}"
+    whole = float(value).is_integer() or abs(value) >= 1e3
+    return f"{value:.0f}" if whole and abs(value) < 1e6 else f"{value:.3g}"
 
 
 def plus_minus(mean: float, sd: float) -> str:

@@ -32,7 +32,7 @@ from analysis.figures.panels import (
 from analysis.figures.remedies import draw_remedies
 from analysis.figures.saved import Drawn, save
 from analysis.figures.sheets import SHEETS, Sheet
-from analysis.figures.style import DPI, STYLE, colours
+from analysis.figures.style import DPI, DPI_OF_MANY, STYLE, colours
 from analysis.load import StudyData
 from analysis.rules import PlateauRule
 from analysis.unknowns import unknown_names
@@ -146,7 +146,7 @@ def _draw_many(rows: list[Row], lines: list[list[str]], pair: Sequence[str]) -> 
     """More models than fit side by side: each quantity has lines of panels, then its parts."""
     height = 0.4 + len(rows) * (1.75 * len(lines) + 2.0 + room_for_names(rows[0][1]))
     width = 2.4 + 2.4 * len(lines[0])
-    canvas = Canvas(figsize=(width, height), dpi=DPI, layout="constrained")
+    canvas = Canvas(figsize=(width, height), dpi=DPI_OF_MANY, layout="constrained")
     for block, (quantity, curves) in zip(
         canvas.subfigures(len(rows), 1, squeeze=False)[:, 0], rows, strict=True
     ):

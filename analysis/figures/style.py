@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
 DPI = 200  # of the PNG; the PDF has vectors, but for the many faint curves
+DPI_OF_MANY = 100  # of sheets of many models, which made pages of 19 MB
 
 PLATEAU = "#c1121f"
 INK = "#222222"

@@ -28,9 +28,15 @@ def file(tmp_path: Path) -> Path:
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the sample study ran undisturbed; to be copied, not changed."""
     folder = tmp_path_factory.mktemp("done")
-    with few_figures():
-        assert launch(sample(folder), folder)[0] == 0
+    assert launch(sample(folder), folder)[0] == 0
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_reports() -> Iterator[None]:
+    """Drawing every figure takes seconds: test_fields makes a whole report."""
+    with few_figures():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -43,13 +49,6 @@ def no_fault_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports have tests of their own and take seconds."""
     monkeypatch.setattr(launch_module, "bring_report_up_to_date", lambda *_: None)
-
-
-@pytest.fixture
-def small_reports() -> Iterator[None]:
-    """Reports have few figures; test_fields makes a whole one."""
-    with few_figures():
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from analysis import figures
-from analysis.figures import fields
+from analysis.figures import Figure, Sheet, fields
 from sweeps.execution.launch import run_study
 from sweeps.search.planned import planned_ids
 from sweeps.store.folder import StudyFolder
@@ -40,12 +40,28 @@ def launch(study: Study, folder: Path, screen: StringIO | None = None) -> tuple[
     return code, screen.getvalue()
 
 
+FIGURES, SHEETS, MOST = figures.FIGURES, figures.SHEETS, fields.MOST
+
+
 @contextmanager
 def few_figures(solutions: int = 0) -> Iterator[None]:
     """Reports with one figure of trajectories and few solutions: drawing all takes seconds."""
+    with _figures(FIGURES[1:2], (), solutions):
+        yield
+
+
+@contextmanager
+def all_figures() -> Iterator[None]:
+    """Reports as they are for users."""
+    with _figures(FIGURES, SHEETS, MOST):
+        yield
+
+
+@contextmanager
+def _figures(drawn: Sequence[Figure], sheets: Sequence[Sheet], solutions: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "FIGURES", figures.FIGURES[1:2])
-        patch.setattr(figures, "SHEETS", ())
+        patch.setattr(figures, "FIGURES", drawn)
+        patch.setattr(figures, "SHEETS", sheets)
         patch.setattr(fields, "MOST", solutions)
         yield
 

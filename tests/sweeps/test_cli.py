@@ -212,7 +212,6 @@ def test_sync_twice_writes_nothing_new(done: Path) -> None:
     assert "0 runs written, 10 were there" in said
 
 
-@pytest.mark.usefixtures("small_reports")
 def test_report_of_a_study(done: Path) -> None:
     code, said, _ = pinn_sweep("report", "sample", "--runs-dir", done)
     assert code == 0

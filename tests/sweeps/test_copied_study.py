@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from sweeps.cli import app
 from sweeps.execution.launch import run_study
-from tests.sweeps.launching import few_figures
 from tests.sweeps.samples import VERIFIED, sample_study
 
 SMALL = ("base.phases.0.steps=6", "rerun.seeds=2")
@@ -25,8 +24,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     before, after = tmp_path_factory.mktemp("before"), tmp_path_factory.mktemp("after") / "runs"
     study = sample_study(before, *SMALL)
     console = Console(file=StringIO())
-    with few_figures():
-        assert run_study(study, runs_dir=before / "runs", executor="inline", console=console) == 0
+    assert run_study(study, runs_dir=before / "runs", executor="inline", console=console) == 0
     shutil.copytree(before / "runs" / "sample", after / "sample")
     shutil.rmtree(before)
     return before, after
@@ -46,7 +44,6 @@ def test_nothing_in_it_names_where_it_was(copied: tuple[Path, Path]) -> None:
     assert not [file for file in files if place in file.read_bytes()]
 
 
-@pytest.mark.usefixtures("small_reports")
 def test_every_verb_works_on_the_copy(copied: tuple[Path, Path]) -> None:
     before, after = copied
     here = ("sample", "--runs-dir", after)

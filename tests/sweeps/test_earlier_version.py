@@ -102,7 +102,6 @@ def test_runs_of_other_arithmetic_are_not_replayed_and_verify_says_so(
     assert (all(changes), sum(verification.replayed.values())) == (True, runs)
 
 
-@pytest.mark.usefixtures("small_reports")
 def test_a_complete_study_is_reported_and_no_run_is_added(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

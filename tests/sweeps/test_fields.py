@@ -23,7 +23,7 @@ from sweeps.store.folder import StudyFolder
 from sweeps.store.store import Store
 from sweeps.study.plan import FIELD_STEPS, rerun_runs, with_fields
 from sweeps.study.study import Study, configuration_of, load_study
-from tests.sweeps.launching import few_figures
+from tests.sweeps.launching import all_figures, few_figures
 from tests.sweeps.samples import commit, pinn_run, sample_study
 
 SMALL = ("base.phases.0.steps=6", "rerun.seeds=2")
@@ -44,7 +44,8 @@ def launched(study: Study, folder: Path) -> tuple[Store, str]:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("done")
-    _, said = launched(sample_study(folder, *SMALL, "rerun.top=2"), folder)
+    with all_figures():
+        _, said = launched(sample_study(folder, *SMALL, "rerun.top=2"), folder)
     return folder, said
 
 
@@ -143,8 +144,7 @@ def test_a_damaged_or_missing_file_is_named_and_the_run_done_again(
     ((name, where, message),) = findings(store, tmp_path)
     assert (name, where) == ("damaged", run_id)
     assert message.startswith(str(file))
-    with few_figures():
-        _, said = launched(sample_study(tmp_path, *SMALL, "rerun.top=2"), tmp_path)
+    _, said = launched(sample_study(tmp_path, *SMALL, "rerun.top=2"), tmp_path)
     assert f"set aside, will be done again: {file}" in said
     assert findings(store, tmp_path) == []
     again = store.fields(run_id)

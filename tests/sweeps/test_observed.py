@@ -98,7 +98,6 @@ def copy() -> Path:
     return file
 
 
-@pytest.mark.usefixtures("small_reports")
 def test_a_study_with_data_runs_verifies_replays_and_predicts(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

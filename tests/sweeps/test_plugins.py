@@ -77,7 +77,6 @@ def forget() -> None:
     plugins._loaded.clear()
 
 
-@pytest.mark.usefixtures("small_reports")
 def test_a_study_of_own_parts_runs_and_verifies(folder: Path) -> None:
     code, said = launched(folder)
     assert code == 0, said

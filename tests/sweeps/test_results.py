@@ -83,6 +83,12 @@ class Scaled(ps.Weighting):
         weights *= 0.5
         return {}
 """
+RUN = """
+import pinn_sweeps as ps
+from tests.sweeps.launching import few_figures
+with few_figures():
+    ps.run("sample.yaml", {small}, executor="inline")
+"""
 USER = """
 import sys, pinn_sweeps as ps
 from sweeps.errors import StudyError
@@ -115,7 +121,7 @@ def test_plugins_are_those_of_the_study_file_and_have_the_code_that_made_the_run
         )
         return done.stdout.strip()
 
-    user(f"import pinn_sweeps as ps; ps.run('sample.yaml', {small}, executor='inline')")
+    user(RUN.format(small=small))
     assert user(USER.format(study="'sample.yaml'", plugins=[])) == "(1, 1) True"
     assert user(USER.format(study="'sample'", plugins=["mine.py"])) == "(1, 1) True"
     said = user(USER.format(study="'sample'", plugins=[]))

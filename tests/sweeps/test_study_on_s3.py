@@ -103,7 +103,6 @@ def test_no_secret_is_written_anywhere(done: tuple[Path, str], s3: S3) -> None:
     assert not [file for file in files if secret in file.read_bytes()]
 
 
-@pytest.mark.usefixtures("small_reports")
 def test_every_verb_works_on_a_machine_that_has_nothing(
     done: tuple[Path, str], tmp_path: Path
 ) -> None:

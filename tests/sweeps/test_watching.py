@@ -24,7 +24,6 @@ def folder(done: Path, tmp_path: Path) -> StudyFolder:
     return StudyFolder.of(tmp_path / "runs", "sample")
 
 
-@pytest.mark.usefixtures("small_reports")
 def test_the_page_loads_itself_again_as_long_as_a_command_works(
     folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
