@@ -128,7 +128,9 @@ CASES = {
         stages=Curriculum(values=(1.0,)),
         phases=(Adam(steps=20),),
     ),
-    "the Hessian now and then": _of(record=replace(SPARSE, curvature_every=20)),
+    "the Hessian now and then": _of(
+        record=replace(SPARSE, curvature_every=20), phases=(Adam(steps=30),)
+    ),
 }
 
 

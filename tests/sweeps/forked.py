@@ -84,6 +84,9 @@ def serve() -> None:
     with TemporaryDirectory() as folder:
         Path(folder, "sample.yaml").write_text(STUDY)
         assert _drive(Path(folder)) == 0
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread.join(60)  # what imports the report beside the reruns
     assert threading.active_count() == 1, threading.enumerate()
     gc.collect()
     gc.freeze()
