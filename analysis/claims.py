@@ -18,7 +18,6 @@ from analysis.load import StudyData
 from analysis.plateau import plateau_of
 from analysis.remedies import Remedies, remedies_json
 from analysis.rules import SCALES, PlateauRule
-from analysis.statistics import per_run
 from analysis.verdicts import (
     Claim,
     Range,
@@ -236,24 +235,25 @@ def _plateau_in_words(data: StudyData, rule: PlateauRule, run_id: str) -> str:
 def as_json(
     data: StudyData,
     rule: PlateauRule,
-    runs: Sequence[str],
+    table: pd.DataFrame,
     expected: Iterable[Judged] = (),
     remedies: Remedies | None = None,
     baseline: str | None = None,
 ) -> dict[str, Any]:
     """Claims with their verdicts, readings, note, what else was compared; plain, without NaN.
 
-    The paper's claims are there where the study compares a PINN with a regression model.
+    `table` is that of `per_run`, of the runs that are judged. The paper's claims are there where
+    the study compares a PINN with a regression model.
     """
-    table = per_run(data, rule, runs)
-    contrast = contrast_of(data.runs.loc[list(runs)], baseline)
+    runs = list(table.index)
+    contrast = contrast_of(data.runs.loc[runs], baseline)
     verdicts = judge(table, contrast) if contrast and contrast.is_papers else {}
     claims = CLAIMS if verdicts else ()
     short = compare_readings(readings(data, rule, runs), contrast).reset_index()
     return {
         "study": data.name,
         "rule": asdict(rule),
-        "runs": list(runs),
+        "runs": runs,
         "claims": [
             {
                 "id": claim.id,

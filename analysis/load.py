@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
+from cachetools import LRUCache, cached
 from pyarrow import fs
 
 from pinn_core.messages import closest
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 READERS = 16  # manifests read at a time
-CACHED = 256  # trajectories kept in memory, about 0.3 MB each
+CACHED = 2**28  # bytes of trajectories kept in memory; one of 1 000 rows has some 300 kB
 ENDS = ("diverged_at", "pruned_at")
 PLAIN = ("run_id", "model", "stage", "seed", "steps", *ENDS, "seconds", "started")
 PLACE = ("device", "threads", "pack_size", "digest")
@@ -168,6 +168,10 @@ def _published(
         token = page.token or ""
 
 
+def _bytes(frame: pd.DataFrame) -> int:
+    return int(frame.memory_usage().sum())
+
+
 def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> StudyData:
     """A study whose files (`<run_id>.json`, `<run_id>.parquet`, ...) are got by `fetch`."""
     names = sorted(run_ids)
@@ -182,7 +186,7 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
         frame: pd.DataFrame = read.table.to_pandas()
         return frame
 
-    @lru_cache(maxsize=CACHED)
+    @cached(LRUCache(CACHED, _bytes))
     def read(run_id: str) -> pd.DataFrame:
         return table(run_id).set_index("step")
 

@@ -84,11 +84,11 @@ def write_report(
     ends = outcomes(data, wrong)
     searched = searches(data, rule, ends, metric, draws_at_random=draws_at_random)
     matters = [what_matters(each, phase_keys) for each in searched]
-    document = as_json(data, rule, runs, judged, remedies, baseline)
+    table = per_run(data, rule, runs)
+    document = as_json(data, rule, table, judged, remedies, baseline)
     document["wrong_solutions"] = wrong_json(ends, wrong)
     document["searches"] = [matters_json(each) for each in matters]
     write_claims(folder / "claims.json", document)
-    table = per_run(data, rule, runs)
     solutions = draw_fields(
         data,
         figures,

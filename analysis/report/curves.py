@@ -51,7 +51,7 @@ def _chart(
     pair: Sequence[str],
 ) -> dict[str, Any]:
     words = quantity.label.replace("\n", " ")
-    figure = go.Figure()
+    figure, edges = go.Figure(), list[dict[str, Any]]()
     palette, turn = colours(models, pair), turns(models, pair)
     for model, curves in models.items():
         shown = curves[: max(1, CURVES // len(models))]
@@ -59,7 +59,9 @@ def _chart(
             figure.add_traces(list(_band(model, curves, palette[model])))
         dash = DASHES[turn[model] % len(DASHES)]
         figure.add_traces(list(_lines(model, shown, seeds, palette[model], dash)))
-        _mark_plateau(figure, model, curves[0].line.plateau, named=len(models) <= FEW)
+        plateau = curves[0].line.plateau
+        edges += _edges_of_plateau(model, plateau, named=len(models) <= FEW)
+    figure.update_layout(shapes=edges)
     figure.update_xaxes(title="step (updates)")
     figure.update_yaxes(title=words)
     if quantity.log:
@@ -67,16 +69,17 @@ def _chart(
     return {"name": words, **figure.to_dict()}
 
 
-def _mark_plateau(figure: go.Figure, model: str, plateau: Plateau, *, named: bool) -> None:
+def _edges_of_plateau(model: str, plateau: Plateau, *, named: bool) -> Iterator[dict[str, Any]]:
     """Red dashed lines for the bold run, which come and go with its model."""
     name = _name(model)
-    line = {"color": RED, "width": 1.2, "dash": "dash"}
+    upright = {"type": "line", "yref": "y domain", "y0": 0, "y1": 1, "legendgroup": name}
+    upright["line"] = {"color": RED, "width": 1.2, "dash": "dash"}
     if plateau.start is not None:
-        figure.add_vline(plateau.start, legendgroup=name, line=line)
+        yield {**upright, "x0": plateau.start, "x1": plateau.start}
     if plateau.end is not None:
         words = {"text": f"{name} leaves", "textposition": "start", "xanchor": "left"}
-        label = {"font": {"color": RED}, **words} if named else None
-        figure.add_vline(plateau.end, legendgroup=name, line=line, label=label)
+        label = {"label": {"font": {"color": RED}, **words}} if named else {}
+        yield {**upright, **label, "x0": plateau.end, "x1": plateau.end}
 
 
 def _name(model: str) -> str:

@@ -25,6 +25,7 @@ from analysis.contrast import Contrast
 from analysis.estimates import median
 from analysis.load import StudyData
 from analysis.rules import SCALES, PlateauRule
+from analysis.statistics import per_run
 from analysis.verdicts import Measured, Range, decide
 
 RULE = PlateauRule(spans=())
@@ -216,7 +217,7 @@ def test_mean_losses_are_said_to_be_our_reading(study: StudyData) -> None:
 
 def test_the_file_is_plain_json(study: StudyData, tmp_path: Path) -> None:
     runs = list(study.runs.index)
-    write_claims(tmp_path / "claims.json", as_json(study, RULE, runs))
+    write_claims(tmp_path / "claims.json", as_json(study, RULE, per_run(study, RULE, runs)))
     document: dict[str, Any] = json.loads((tmp_path / "claims.json").read_text())
     assert [claim["id"] for claim in document["claims"]] == [claim.id for claim in CLAIMS]
     assert document["rule"]["scale"] == "ln"
@@ -230,7 +231,7 @@ def test_the_file_is_plain_json(study: StudyData, tmp_path: Path) -> None:
 
 
 def test_the_file_of_a_single_run_has_nulls_and_no_nans(study: StudyData) -> None:
-    document = as_json(study, RULE, ["pinn0"])
+    document = as_json(study, RULE, per_run(study, RULE, ["pinn0"]))
     json.dumps(document, allow_nan=False)
     assert document["readings"][0]["ratio"] is None
     assert (document["claims"], document["note"]) == ([], None)
