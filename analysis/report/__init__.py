@@ -34,7 +34,7 @@ from analysis.report.citations import citations
 from analysis.report.conflicts import conflict_rows
 from analysis.report.curves import charts
 from analysis.report.explorer import explorer
-from analysis.report.headline import headline
+from analysis.report.headline import by_metric, headline
 from analysis.report.page import PAGE, now, written
 from analysis.report.unknowns import unknown_rows
 from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
@@ -104,7 +104,14 @@ def write_report(
         reload=reload,
         question=question,
         metric=metric,
-        headline=headline(table, contrast, judged, remedies, matters),
+        headline=headline(
+            table,
+            contrast,
+            judged,
+            remedies,
+            matters,
+            "" if metric.heading == f"final {rule.curve}" else by_metric(data, runs, metric),
+        ),
         unequal=unequal_budgets(data, runs),
         expected=compared.expected_rows(judged),
         settings=compared.by_setting(data, rule),

@@ -19,6 +19,7 @@ from analysis.rules import PlateauRule
 from analysis.wording import model_name
 
 CURVES = 40  # of a chart, all models together; the others are in the band
+MARKED = 8  # models, up to which their plateaus are marked
 FEW = 3  # models whose plateaus have their names at the line
 POINTS = 300  # of a curve, at most
 RED = "#e5484d"  # of the plateau; legible on light and dark
@@ -60,7 +61,8 @@ def _chart(
         dash = DASHES[turn[model] % len(DASHES)]
         figure.add_traces(list(_lines(model, shown, seeds, palette[model], dash)))
         plateau = curves[0].line.plateau
-        edges += _edges_of_plateau(model, plateau, named=len(models) <= FEW)
+        if len(models) <= MARKED:
+            edges += _edges_of_plateau(model, plateau, named=len(models) <= FEW)
     figure.update_layout(shapes=edges)
     figure.update_xaxes(title="step (updates)")
     figure.update_yaxes(title=words)

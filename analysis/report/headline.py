@@ -15,6 +15,9 @@ from analysis.early_ends import early_ends, ended_early
 from analysis.effects.matters import Matters
 from analysis.effects.searched import END
 from analysis.expected import OUTCOMES, Judged
+from analysis.load import StudyData
+from analysis.metric import Metric, Reached, Unreached
+from analysis.ranking import reached_of
 from analysis.remedies import Effect, Remedies, Remedy
 from analysis.report.effects import share_in_words
 from analysis.statistics import LENGTH, compare_ratio, median_of
@@ -22,6 +25,7 @@ from analysis.verdicts import in_words, ratio_in_words, span_in_words
 from analysis.wording import count, model_name, number, plus_minus
 
 FEW = 3  # models, or expected numbers, that a sentence can name
+RANKED = 8  # models that one can list with a number each
 
 
 def headline(
@@ -30,16 +34,19 @@ def headline(
     judged: Sequence[Judged] = (),
     remedies: Remedies | None = None,
     matters: Sequence[Matters] = (),
+    metric: str = "",
 ) -> str:
     """The result in a few sentences, what the study asks for first.
 
-    That is the comparison with a baseline where it names one, else its expected numbers, else the
-    ratio of the two models it compares, else what is left: for how long the models stay on their
-    plateaus. `table` is that of `statistics.per_run`.
+    That is the comparison with a baseline where it names one, else `metric`, which ranks the models
+    (`by_metric`) where the study goes by another number than the last of the plateau's curve, else
+    its expected numbers, else the ratio of the two models it compares, else what is left: for how
+    long the models stay on their plateaus. `table` is that of `statistics.per_run`.
     """
     seen = table[~ended_early(table)]
     sentences = [
         *([earliest(remedies), _others(remedies)] if remedies else []),
+        metric,
         *([_expected(judged)] if judged else []),
         *([] if seen.empty else [_lengths(seen, contrast)]),
         early_ends(table),
@@ -109,6 +116,32 @@ def _expected(judged: Sequence[Judged]) -> str:
         for one in measured
     )
     return f"{words} {named}."
+
+
+def by_metric(data: StudyData, runs: Sequence[str], metric: Metric) -> str:
+    """The models by their medians over these runs, the best first; empty for a single model."""
+    models = data.runs.loc[list(runs), "model"].map(str)
+    reached = {
+        model: [reached_of(data, str(run_id), metric) for run_id in of_model.index]
+        for model, of_model in models.groupby(models)
+    }
+    if len(reached) < 2:
+        return ""
+    ranked = sorted(reached, key=lambda model: metric.rank(metric.median(reached[model])))
+    words = [f"{model_name(model)} {_median(reached[model], metric)}" for model in ranked]
+    if len(words) > RANKED:
+        words = [*words[:FEW], f"the worst, {words[-1]}"]
+    return f"Median {metric.heading}: {', '.join(words)}."
+
+
+def _median(reached: Sequence[Reached], metric: Metric) -> str:
+    found = metric.median(reached)
+    if isinstance(found, Unreached):
+        return f"≥ {number(found.at_least)}"
+    known = [value for value in reached if isinstance(value, float)]
+    if found is None or len(known) < len(reached):
+        return number(found)
+    return number(found) + span_in_words(estimates.median(known).interval)
 
 
 def _lengths(table: pd.DataFrame, contrast: Contrast | None) -> str:

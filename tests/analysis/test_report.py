@@ -18,11 +18,12 @@ from analysis.contrast import contrast_of
 from analysis.figures import FIGURES
 from analysis.figures.catalogue import losses
 from analysis.load import StudyData
+from analysis.metric import Metric
 from analysis.ranking import LAST_LOSS
 from analysis.report import compared, findings, setting, write_report
 from analysis.report.citations import citations
 from analysis.report.curves import CURVES, POINTS, charts
-from analysis.report.headline import headline
+from analysis.report.headline import by_metric, headline
 from analysis.rules import Expectation, PlateauRule
 from analysis.statistics import per_run
 
@@ -167,6 +168,22 @@ def test_the_headline(study: Study) -> None:
     both = of(study("pinn", "regression", seeds=5))
     assert re.match(r"The plateau of PINN lasts 1 \[[\d.]+, [\d.]+\] times as long as that", both)
     assert re.search(r"ratio of the geometric means\); steps: PINN \d+ ± \d+ \(5 runs\), r", both)
+
+
+def test_the_headline_ranks_the_models_by_the_studys_metric(study: Study) -> None:
+    data = study("M1", "M2", seeds=5)
+    runs = list(data.runs.index)
+    ended = by_metric(data, runs, Metric("final", "error/relative_l2"))
+    models = re.fullmatch(
+        r"Median final error/relative_l2: (M\d) [\d.e-]+ \[[\d.e-]+, [\d.e-]+\], (M\d) [\d.e-]+ \[.*\]\.",
+        ended,
+    )
+    assert models is not None
+    assert set(models.groups()) == {"M1", "M2"}
+    never = by_metric(data, runs, Metric("steps_to", "error/relative_l2", 1e-30))
+    assert re.fullmatch(r"Median steps_to\(.*\): M\d ≥ \d+, M\d ≥ \d+\.", never)
+    assert by_metric(data, runs[:1], Metric("final", "error/relative_l2")) == ""
+    assert headline(per_run(data, RULE, runs), None, metric=ended).startswith(ended)
 
 
 def test_a_study_of_four_pinns_is_judged_by_its_own_numbers(
