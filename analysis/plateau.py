@@ -157,8 +157,8 @@ def conflict_rate(trajectory: pd.DataFrame) -> float | None:
 def summary_metrics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, float]:
     """The few numbers that stand for a run, as MLflow shows them.
 
-    `final.<column>` is the last row's value and `best.<column>` the smallest one, of every loss and
-    error; `plateau.start`, `plateau.length`, `plateau.censored` (0 or 1); `conflict.rate`;
+    `final.<column>` is the last row's value and `lowest.<column>` the smallest one, of every loss
+    and error; `plateau.start`, `plateau.length`, `plateau.censored` (0 or 1); `conflict.rate`;
     `final.work/...`, how much was evaluated and (a number) why the run had stopped, at its last row
     or where it diverged.
     What a run does not have (the final values of a diverged run, the start of no plateau) is left
@@ -167,7 +167,7 @@ def summary_metrics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, fl
     names = [str(name) for name in trajectory if str(name).startswith(SUMMARISED)]
     errors = trajectory[names].to_numpy(dtype=float)
     errors = np.where(np.isfinite(errors), errors, np.nan)
-    summary = _there("final", names, errors[-1]) | _there("best", names, np.fmin.reduce(errors))
+    summary = _there("final", names, errors[-1]) | _there("lowest", names, np.fmin.reduce(errors))
     rate = conflict_rate(trajectory)
     if rate is not None:
         summary["conflict.rate"] = rate

@@ -2,7 +2,7 @@
 
 Quantities are columns of one wide table, a row per run:
 
-- `plateau.start`, `plateau.length`, `plateau.censored`, `final.<column>`, `best.<column>`
+- `plateau.start`, `plateau.length`, `plateau.censored`, `final.<column>`, `lowest.<column>`
 - `inside.mean.<column>`, `inside.sd.<column>` over the plateau's steps, `after.mean.<column>`,
   `after.sd.<column>` over those after it, for every recorded column
 - `inside.distance`, `after.distance`: from the parameters at the part's first step to those at its

@@ -32,8 +32,8 @@ def runs_table(data: StudyData, rule: PlateauRule) -> pd.DataFrame:
     the plateau by the rule: `plateau.start`, `plateau.length` (steps), `plateau.end` (the first
     step after it) and `plateau.ended` ("left", "never left", "diverged", "stopped early", "none",
     or "unknown" where the curve is too short; unless it was left, the length is a lower bound);
-    `final.<column>` and `best.<column>` of every loss and error, `final.work/...`; `conflict.rate`;
-    `seconds` of training, and of device, threads, size of the pack and versions what is not the
+    `final.<column>` and `lowest.<column>` of every loss and error, `final.work/...`;
+    `conflict.rate`; `seconds` of training, and of device, threads, size of the pack and versions what is not the
     same in all runs.
     Final losses and errors of runs that diverged or were stopped early are null.
     Raises ValueError where the rule's curve was not recorded.

@@ -16,7 +16,7 @@ from sweeps.study.study import Study
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-SUMMARISED = ("final.", "best.", "conflict.", "plateau.")
+SUMMARISED = ("final.", "lowest.", "conflict.", "plateau.")
 """How the keys begin of the numbers that stand for a run."""
 
 OPENING = "Study "

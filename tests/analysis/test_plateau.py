@@ -147,7 +147,7 @@ def test_the_summary_of_a_run(trajectory: Any) -> None:
     final = np.exp(-3.0 - 0.04 * 170)
     assert summary == {
         "final.loss/regression": pytest.approx(final),
-        "best.loss/regression": pytest.approx(final),
+        "lowest.loss/regression": pytest.approx(final),
         "plateau.start": 29,
         "plateau.length": 185,
         "plateau.censored": 0,
@@ -160,5 +160,5 @@ def test_a_diverged_run_has_no_final_value_but_a_best_one(trajectory: Any) -> No
     diverged.loc[100:] = None
     summary = summary_metrics(diverged, UNSMOOTHED)
     assert "final.loss/regression" not in summary
-    assert summary["best.loss/regression"] == pytest.approx(np.exp(-3.0))
+    assert summary["lowest.loss/regression"] == pytest.approx(np.exp(-3.0))
     assert summary["plateau.censored"] == 1

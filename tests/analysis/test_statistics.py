@@ -95,7 +95,7 @@ def test_a_run_that_diverged_at_once_has_next_to_nothing(trajectory: Make) -> No
     run.loc[1:] = None
     found = run_statistics(run, RULE)
     assert set(found) == {
-        "best.loss/regression",
+        "lowest.loss/regression",
         "plateau.length",
         "plateau.censored",
         "conflict.rate",

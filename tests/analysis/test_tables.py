@@ -42,7 +42,7 @@ def test_a_row_for_each_run_says_what_it_was_and_how_it_ended(data: StudyData) -
     assert pd.isna(stopped["final.loss/regression"])
     last = data.trajectory(str(whole.name))["loss/regression"].iloc[-1]
     assert whole["final.loss/regression"] == last
-    assert whole["best.loss/regression"] <= last
+    assert whole["lowest.loss/regression"] <= last
 
 
 def test_settings_are_what_was_varied_and_what_differs(data: StudyData) -> None:
