@@ -33,8 +33,8 @@ def runs_table(data: StudyData, rule: PlateauRule) -> pd.DataFrame:
     step after it) and `plateau.ended` ("left", "never left", "diverged", "stopped early", "none",
     or "unknown" where the curve is too short; unless it was left, the length is a lower bound);
     `final.<column>` and `lowest.<column>` of every loss and error, `final.work/...`;
-    `conflict.rate`; `seconds` of training, and of device, threads, size of the pack and versions what is not the
-    same in all runs.
+    `conflict.rate`; `seconds` of training, and of device, threads, size of the pack and versions
+    what is not the same in all runs.
     Final losses and errors of runs that diverged or were stopped early are null.
     Raises ValueError where the rule's curve was not recorded.
     """
