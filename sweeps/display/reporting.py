@@ -37,17 +37,18 @@ def bring_report_up_to_date(
     missing: Mapping[str, str],
     say: Callable[[str], None],
 ) -> None:
-    """Write the report unless there is one of these very runs; it goes to MLflow too.
+    """Write the report unless there is one of these very runs; MLflow gets what it lacks of it.
 
     ``missing`` says why planned runs are not in it. Without any run there is nothing to report.
     """
+    if not store.committed():
+        return
     mark = _mark(study, store, missing)
     made_from = folder.report / "made-from.txt"
-    if not store.committed() or (made_from.is_file() and made_from.read_text() == mark):
-        return
-    say("writing the report")
-    write_report_of(study, folder, missing)
-    write_whole(made_from, mark)
+    if not made_from.is_file() or made_from.read_text() != mark:
+        say("writing the report")
+        write_report_of(study, folder, missing)
+        write_whole(made_from, mark)
     publisher.log_report(folder.report)
 
 

@@ -10,6 +10,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,10 @@ KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 NOTE = "mlflow.note.content"
 """Tag that MLflow's pages show as the description of a run or an experiment, in Markdown."""
+
+
+PAGE = "page"
+"""Tag of the report's run with the hash of the page, set when all of the report is there."""
 
 
 def make_database(file: Path) -> None:
@@ -112,11 +117,18 @@ class Experiment:
             log_files(published.info.artifact_uri, manifest, files, self._uri)
         return True
 
-    def log_report(self, folder: Path) -> None:
-        """Put the report on a run of its own, which descriptions lead to, under ``report``."""
+    def log_report(self, folder: Path, *, again: bool = True) -> None:
+        """Put the report on a run of its own, which descriptions lead to, under ``report``.
+
+        Unless ``again``, one whose page is there whole already stays as it is.
+        """
+        page = blake2b((folder / "index.html").read_bytes(), digest_size=16).hexdigest()
         found = self._search("tags.role = 'report'")
+        if found and not again and found[0].data.tags.get(PAGE) == page:
+            return
         report = found[0].info.run_id if found else self._make_report()
         self._client.log_artifacts(report, str(folder), "report")
+        self._client.set_tag(report, PAGE, page)
 
     def finish(self, status: str = "FINISHED") -> None:
         """End the parent runs, with what stands for their children, and describe the study.

@@ -95,8 +95,8 @@ class Publisher:
         self._queue.put(run_id)
 
     def log_report(self, folder: Path) -> None:
-        """Put the report on a run of its own, after the runs submitted so far."""
-        self._queue.put(("report", lambda found: found.log_report(folder)))
+        """Put the report, unless it is there, on a run of its own, after the runs submitted."""
+        self._queue.put(("report", lambda found: found.log_report(folder, again=False)))
 
     def finish(self, status: str = "FINISHED") -> None:
         """End the parent runs, after the runs submitted so far."""

@@ -18,6 +18,8 @@ from sweeps.execution.stage import Stage
 from sweeps.store.checkpoints import StoredCheckpoint, begun
 from sweeps.study.plan import model_points, search_run
 from sweeps.study.study import Study
+from sweeps.tracking.mlflow_client import open_client, search_runs
+from sweeps.tracking.publishing import Experiment
 from tests.sweeps.forked import Drivers
 from tests.sweeps.launching import digests, launch, planned, sample, store_of
 from tests.sweeps.samples import pinn_run
@@ -201,6 +203,33 @@ class CtrlC(StringIO):
             self.pressed = True
             raise KeyboardInterrupt
         return super().write(text)
+
+
+def test_a_report_that_no_driver_lived_to_publish_is_published_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = sample(tmp_path, "name=unreported")  # all share one MLflow
+    with monkeypatch.context() as patch:
+        patch.setattr(Experiment, "log_report", lambda *_, **__: None)
+        assert launch(study, tmp_path)[0] == 0
+    client = open_client(f"sqlite:///{tmp_path.parent}/mlflow.db")
+
+    def reports() -> list[str]:
+        experiment = client.get_experiment_by_name(study.name)
+        assert experiment is not None
+        runs = search_runs(client, experiment.experiment_id, "tags.role = 'report'")
+        return [run.info.run_id for run in runs]
+
+    assert reports() == []
+    _, said = launch(study, tmp_path)
+    assert "writing the report" not in said
+    (report,) = reports()
+    assert client.list_artifacts(report, "report/index.html") == []  # a file, not a folder
+    assert "report/index.html" in [file.path for file in client.list_artifacts(report, "report")]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(client), "log_artifacts", None)  # it is there: nothing is written
+        assert launch(study, tmp_path)[0] == 0
+    assert reports() == [report]
 
 
 @pytest.mark.usefixtures("no_report")
