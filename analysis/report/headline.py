@@ -40,17 +40,21 @@ def headline(
 
     That is the comparison with a baseline where it names one, else `metric`, which ranks the models
     (`by_metric`) where the study goes by another number than the last of the plateau's curve, else
-    its expected numbers, else the ratio of the two models it compares, else what is left: for how
-    long the models stay on their plateaus. `table` is that of `statistics.per_run`.
+    its expected numbers, else the ratio of the two models it compares, else what matters in the
+    search of its only model, else for how long the models stay on their plateaus. `table` is that
+    of `statistics.per_run`.
     """
     seen = table[~ended_early(table)]
+    lengths = "" if seen.empty else _lengths(seen, contrast)
+    searched = _most_important(matters[:FEW])
+    last = [lengths, early_ends(table), searched]
+    if table["model"].nunique() == 1:  # nothing is compared: the search is what it was for
+        last = [searched, lengths, early_ends(table)]
     sentences = [
         *([earliest(remedies), _others(remedies)] if remedies else []),
         metric,
         *([_expected(judged)] if judged else []),
-        *([] if seen.empty else [_lengths(seen, contrast)]),
-        early_ends(table),
-        _most_important(matters[:FEW]),
+        *last,
     ]
     return " ".join(filter(None, sentences))
 
