@@ -18,7 +18,7 @@ from analysis.figures.style import DPI
 from analysis.wording import number
 
 SHADES = "viridis"
-NARROW = 30  # ratio of the ends of an axis on which 1, 2 and 5 times a power of ten have names
+NARROW = 30  # ratio of an axis's ends, up to which 1, 2 and 5 times powers of ten have names
 ACROSS = 3  # panels side by side
 LONG = 22  # letters of all ticks, from which they are set at an angle
 ESCAPE = str.maketrans({"$": r"\$"})
@@ -67,9 +67,7 @@ def scale(axes: Axes, axis: Axis) -> None:
         axes.grid(visible=False, axis="x")
     elif axis.log:
         axes.set_xscale("log")
-        if (
-            axis.numbers.max() < NARROW * axis.numbers.min()
-        ):  # matplotlib's names of all minor ticks would collide
+        if axis.numbers.max() < NARROW * axis.numbers.min():
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter(lambda value, _: number(value))
         axes.xaxis.set_minor_formatter(NullFormatter())
