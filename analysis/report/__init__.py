@@ -15,9 +15,9 @@ from analysis.claims import as_json, note_on_losses, readings, write_claims
 from analysis.comparison import PARTS, comparison_table
 from analysis.conditioning import conditions
 from analysis.contrast import Contrast, contrast_of, models_of
-from analysis.effects.matters import matters_json, what_matters
+from analysis.effects.matters import Matters, matters_json, what_matters
 from analysis.effects.searched import searches
-from analysis.expected import judge_expected
+from analysis.expected import Judged, judge_expected
 from analysis.figures import READING, draw_figures, draw_remedies
 from analysis.figures.animation import animate
 from analysis.figures.fields import draw_fields
@@ -25,11 +25,11 @@ from analysis.figures.front import draw_front
 from analysis.figures.outcomes import draw_outcomes
 from analysis.front import with_costs
 from analysis.load import StudyData
-from analysis.metric import Metric
 from analysis.outcomes import outcomes, wrong_json
-from analysis.ranking import LAST_LOSS, compared_runs
+from analysis.ranking import compared_runs
 from analysis.remedies import Remedies, compare_remedies
 from analysis.report import compared, effects, endings, findings, setting
+from analysis.report.asked import Asked
 from analysis.report.citations import citations
 from analysis.report.conflicts import conflict_rows
 from analysis.report.curves import charts
@@ -37,7 +37,7 @@ from analysis.report.explorer import explorer
 from analysis.report.headline import by_metric, headline
 from analysis.report.page import PAGE, now, written
 from analysis.report.unknowns import unknown_rows
-from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
+from analysis.rules import PlateauRule, WrongSolutionRule
 from analysis.statistics import per_run
 from analysis.unknowns import unknown_values
 
@@ -45,81 +45,49 @@ from analysis.unknowns import unknown_values
 def write_report(
     data: StudyData,
     directory: str | Path,
-    rule: PlateauRule | None = None,
+    asked: Asked | None = None,
     *,
-    metric: Metric = LAST_LOSS,
     missing: Mapping[str, str] | None = None,
-    expected: Sequence[Expectation] = (),
-    baseline: str | None = None,
-    wrong_solution: WrongSolutionRule | None = None,
     animated: bool = False,
-    question: str = "",
-    draws_at_random: bool = True,
-    phase_keys: Sequence[str] = (),
-    costs: Mapping[str, float] | None = None,
-    cost: str = "",
     reload: int = 0,
 ) -> Path:
     """Write index.html, claims.json and figures/*.png|pdf into the directory, which is made.
 
-    `metric` is what the search went by, `expected` are published numbers and thresholds to be
-    judged, `baseline` the model that the others are compared with as remedies, `wrong_solution`
-    what counts as a low loss with one.
-    With `animated` the solutions are drawn at every stored step, too (figures/*.gif).
-    `question` is what the study is to find out, the page's title.
-    `draws_at_random` tells that no draw of the search depended on the values of earlier runs, and
-    `phase_keys` are the two hyperparameters of the phase diagram, if not the most important ones.
-    `costs` are by run id what each configuration costs, where the search looked for cheap ones,
-    too, and `cost` is their name. The page loads itself again every `reload` seconds, if not 0.
-    `missing` says of planned runs that are not in `data` why (failed, not run yet). The page is
-    written beside and renamed, so that a reader never sees half of it. Returns its path.
+    `missing` says of planned runs that are not in `data` why (failed, not run yet).
+    With `animated` the solutions are drawn at every stored step, too (figures/*.gif). The page
+    loads itself again every `reload` seconds, if not 0. It is written beside and renamed, so that a
+    reader never sees half of it. Returns its path.
     """
-    rule, wrong = rule or PlateauRule(), wrong_solution or WrongSolutionRule()
+    asked = asked or Asked()
+    rule, metric, wrong = asked.rule, asked.metric, asked.wrong_solution
     folder, figures = Path(directory), Path(directory, "figures")
     figures.mkdir(parents=True, exist_ok=True)
     runs = compared_runs(data, metric)
-    judged = judge_expected(data, rule, expected)
-    remedies = compare_remedies(data, rule, runs, baseline) if baseline else None
-    contrast = contrast_of(data.runs.loc[runs], baseline)
-    ends = outcomes(data, wrong)
-    searched = searches(data, rule, ends, metric, draws_at_random=draws_at_random)
-    matters = [what_matters(each, phase_keys) for each in searched]
     table = per_run(data, rule, runs)
-    document = as_json(data, rule, table, judged, remedies, baseline)
+    judged = judge_expected(data, rule, asked.expected)
+    remedies = compare_remedies(data, rule, runs, asked.baseline) if asked.baseline else None
+    contrast = contrast_of(data.runs.loc[runs], asked.baseline)
+    ends = outcomes(data, wrong)
+    searched = searches(data, rule, ends, metric, draws_at_random=asked.draws_at_random)
+    matters = [what_matters(each, asked.phase_keys) for each in searched]
+    document = as_json(data, rule, table, judged, remedies, asked.baseline)
     document["wrong_solutions"] = wrong_json(ends, wrong)
     document["searches"] = [matters_json(each) for each in matters]
     write_claims(folder / "claims.json", document)
-    solutions = draw_fields(
-        data,
-        figures,
-        rule,
-        runs,
-        models_of(contrast),
-        metric=metric,
-        baseline=baseline,
-    )
     page = PAGE.get_template("template.html.j2").render(
         study=data.name,
         made=now(),
         reload=reload,
-        question=question,
+        question=asked.question,
         metric=metric,
-        headline=headline(
-            table,
-            contrast,
-            judged,
-            remedies,
-            matters,
-            "" if metric.heading == f"final {rule.curve}" else by_metric(data, runs, metric),
-        ),
+        headline=_headline(data, asked, table, contrast, judged, remedies, matters),
         unequal=unequal_budgets(data, runs),
         expected=compared.expected_rows(judged),
         settings=compared.by_setting(data, rule),
         best=findings.best(data, metric),
-        **_front(data, metric, costs or {}, cost, figures, contrast),
+        **_front(data, asked, figures, contrast),
         missing=missing or {},
-        solutions=solutions,
-        animations=animate(solutions.shown, figures) if animated else {},
+        **_solutions(data, asked, runs, figures, contrast, animated=animated),
         citations=list(citations(data.runs, remedies=remedies is not None, searches=bool(matters))),
         **_what_ran(data, rule, runs),
         **_plateaus(data, rule, runs, table, contrast),
@@ -131,6 +99,39 @@ def write_report(
         **_curves(data, rule, runs, figures, contrast),
     )
     return written(page, folder / "index.html")
+
+
+def _headline(
+    data: StudyData,
+    asked: Asked,
+    table: pd.DataFrame,
+    contrast: Contrast | None,
+    judged: Sequence[Judged],
+    remedies: Remedies | None,
+    matters: Sequence[Matters],
+) -> str:
+    """The result in a few sentences; of the curve's last value those on plateaus say enough."""
+    plain = asked.metric.heading == f"final {asked.rule.curve}"
+    ranked = "" if plain else by_metric(data, list(table.index), asked.metric)
+    return headline(table, contrast, judged, remedies, matters, ranked)
+
+
+def _solutions(
+    data: StudyData,
+    asked: Asked,
+    runs: Sequence[str],
+    figures: Path,
+    contrast: Contrast | None,
+    *,
+    animated: bool,
+) -> dict[str, Any]:
+    """Pictures of the solutions, and if asked how they were learned."""
+    models, metric = models_of(contrast), asked.metric
+    solutions = draw_fields(
+        data, figures, asked.rule, runs, models, metric=metric, baseline=asked.baseline
+    )
+    animations = animate(solutions.shown, figures) if animated else {}
+    return {"solutions": solutions, "animations": animations}
 
 
 def _what_ran(data: StudyData, rule: PlateauRule, runs: Sequence[str]) -> dict[str, Any]:
@@ -193,20 +194,15 @@ def _ends(
 
 
 def _front(
-    data: StudyData,
-    metric: Metric,
-    costs: Mapping[str, float],
-    cost: str,
-    figures: Path,
-    contrast: Contrast | None,
+    data: StudyData, asked: Asked, figures: Path, contrast: Contrast | None
 ) -> dict[str, Any]:
     """What no other configuration beats in metric and cost, where the search asked for both."""
-    if not costs:
+    if not asked.costs:
         return {"front": None, "front_rows": None}
-    table = with_costs(data, metric, costs)
+    table, metric = with_costs(data, asked.metric, asked.costs), str(asked.metric)
     return {
-        "front": draw_front(table, str(metric), cost, figures, models_of(contrast)),
-        "front_rows": findings.front_rows(table, data.varied, str(metric), cost),
+        "front": draw_front(table, metric, asked.cost, figures, models_of(contrast)),
+        "front_rows": findings.front_rows(table, data.varied, metric, asked.cost),
     }
 
 

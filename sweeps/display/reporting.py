@@ -91,23 +91,21 @@ def _make_report(
     **how: Any,  # noqa: ANN401
 ) -> Path:
     from analysis.report import write_report
+    from analysis.report.asked import Asked
 
-    return write_report(
-        data,
-        directory,
-        study.analysis.plateau,
+    asked = Asked(
+        rule=study.analysis.plateau,
+        wrong_solution=study.analysis.wrong_solution,
         metric=study.metric,
-        missing=missing,
         expected=study.expected,
         baseline=study.analysis.baseline,
-        wrong_solution=study.analysis.wrong_solution,
         question=study.question,
         draws_at_random=study.search.draws_at_random,
         phase_keys=study.analysis.phase_diagram,
         costs=costs,
         cost=study.search.cost or "",
-        **how,
     )
+    return write_report(data, directory, asked, missing=missing, **how)
 
 
 def _put_in_place(made: Path, folder: Path, last: str) -> None:

@@ -16,6 +16,7 @@ from analysis.contrast import Contrast, contrast_of
 from analysis.load import StudyData
 from analysis.remedies import compare_remedies
 from analysis.report import write_report
+from analysis.report.asked import Asked
 from analysis.rules import PlateauRule
 from analysis.statistics import per_run
 
@@ -30,7 +31,7 @@ def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def claims_of(data: StudyData, folder: Path, baseline: str | None = None) -> dict[str, Any]:
-    write_report(data, folder, RULE, baseline=baseline)
+    write_report(data, folder, Asked(rule=RULE, baseline=baseline))
     document: dict[str, Any] = json.loads((folder / "claims.json").read_text())
     return document
 

@@ -16,6 +16,7 @@ from analysis.figures.outcomes import draw_outcomes
 from analysis.load import StudyData
 from analysis.outcomes import outcomes, wrong_json
 from analysis.report import endings, write_report
+from analysis.report.asked import Asked
 from analysis.rules import WrongSolutionRule
 from tests.analysis.test_report import Page
 
@@ -104,5 +105,5 @@ def test_the_report_lists_and_counts_them(
     assert len(endings.wrong_runs(table).cells) == 2
     document = json.loads((tmp_path / "claims.json").read_text())
     assert document["wrong_solutions"]["models"] == {"plain": 2, "cured": 0}
-    strict = Page(write_report(data, tmp_path, wrong_solution=WrongSolutionRule(error=0.99)))
+    strict = Page(write_report(data, tmp_path, Asked(wrong_solution=WrongSolutionRule(error=0.99))))
     assert "Of 4 runs none ended" in strict.text

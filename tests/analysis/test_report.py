@@ -21,6 +21,7 @@ from analysis.load import StudyData
 from analysis.metric import Metric
 from analysis.ranking import LAST_LOSS
 from analysis.report import compared, findings, setting, write_report
+from analysis.report.asked import Asked
 from analysis.report.citations import citations
 from analysis.report.curves import CURVES, POINTS, charts
 from analysis.report.headline import by_metric, headline
@@ -57,7 +58,7 @@ def report(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("analysis.figures.FIGURES", FIGURES[:2])
         missing = {"0123456789abcdef": "failed: out of memory"}
-        return write_report(data, folder, RULE, missing=missing)
+        return write_report(data, folder, Asked(rule=RULE), missing=missing)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,7 @@ def test_its_title_is_the_studys_question(
     study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("analysis.figures.FIGURES", FIGURES[2:3])
-    asked = write_report(study("M1", seeds=1), tmp_path, question="Why <so> long?")
+    asked = write_report(study("M1", seeds=1), tmp_path, Asked(question="Why <so> long?"))
     written = asked.read_text(encoding="utf-8")
     assert "<h1>Why &lt;so&gt; long?</h1>" in written
     assert "<title>rest: Why &lt;so&gt; long?</title>" in written
@@ -193,7 +194,7 @@ def test_a_study_of_four_pinns_is_judged_by_its_own_numbers(
         Expectation(model="M1", value=1.94e-1, spread=0.04, source="a paper, Table 2"),
         Expectation(model="M2", where={"network.width": 50}, below=0.1),
     ]
-    page = Page(write_report(data, tmp_path, expected=expected, baseline="M1"))
+    page = Page(write_report(data, tmp_path, Asked(expected=expected, baseline="M1")))
     lead = re.search(r"No remedy is significantly earlier off the plateau of M1; .*", page.text)
     assert lead is not None
     assert re.search(r"the earliest, M\d, takes [\d.]+ \[[\d.]+, [\d.]+\] times its steps", lead[0])
