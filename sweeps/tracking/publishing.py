@@ -9,7 +9,7 @@ import logging
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +50,16 @@ def make_database(file: Path) -> None:
     folder = blob_store_at(str(file.parent))
     with folder.alone(file.name):
         if not folder.exists(file.name):
+            _set_journal_aside(file)
             folder.write(file.name, empty_database())
+
+
+def _set_journal_aside(file: Path) -> None:
+    """The last changes of a database that was renamed or removed must not get into the new one."""
+    with suppress(FileNotFoundError):
+        journal = file.with_name(f"{file.name}-wal")
+        journal.replace(journal.with_name(f"{journal.name}.of-another"))
+    file.with_name(f"{file.name}-shm").unlink(missing_ok=True)
 
 
 class Experiment:
