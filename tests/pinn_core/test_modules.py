@@ -46,7 +46,7 @@ class Plain(ModuleNetwork):
 
 def configuration(network: Any = None, curvature_every: int = 0, **parts: Any) -> Configuration:
     return Configuration(
-        problem=Burgers(points_x=8, points_t=8),
+        problem=Burgers(points_x=5, points_t=5),
         network=network or ResidualMlp(width=6, blocks=1),
         objective=parts.pop("objective", Pinn(lambda_b=10.0)),
         phases=parts.pop("phases", (Adam(steps=3, learning_rate=1e-2),)),
