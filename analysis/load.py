@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -186,7 +187,7 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
         frame: pd.DataFrame = read.table.to_pandas()
         return frame
 
-    @cached(LRUCache(CACHED, _bytes))
+    @cached(LRUCache(CACHED, _bytes), lock=Lock())
     def read(run_id: str) -> pd.DataFrame:
         return table(run_id).set_index("step")
 

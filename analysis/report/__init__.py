@@ -25,6 +25,7 @@ from analysis.figures.front import draw_front
 from analysis.figures.outcomes import draw_outcomes
 from analysis.front import with_costs
 from analysis.load import StudyData
+from analysis.metric import FINAL
 from analysis.outcomes import outcomes, wrong_json
 from analysis.ranking import compared_runs
 from analysis.remedies import Remedies, compare_remedies
@@ -111,7 +112,7 @@ def _headline(
     matters: Sequence[Matters],
 ) -> str:
     """The result in a few sentences; of the curve's last value those on plateaus say enough."""
-    plain = asked.metric.heading == f"final {asked.rule.curve}"
+    plain = (asked.metric.kind, asked.metric.column) == (FINAL, asked.rule.curve)
     ranked = "" if plain else by_metric(data, list(table.index), asked.metric)
     return headline(table, contrast, judged, remedies, matters, ranked)
 

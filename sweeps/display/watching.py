@@ -1,4 +1,4 @@
-"""A report that is written anew while runs arrive, on a page that loads itself again."""
+"""A report that is written again while runs arrive, on a page that reloads itself."""
 
 from __future__ import annotations
 

@@ -129,8 +129,11 @@ class Experiment:
     def log_report(self, folder: Path, *, again: bool = True) -> None:
         """Put the report on a run of its own, which descriptions lead to, under ``report``.
 
-        Unless ``again``, one whose page is there whole already stays as it is.
+        Unless ``again``, one whose page is there whole already stays as it is. A report whose page
+        was not written yet, or was removed, is left out.
         """
+        if not (folder / "index.html").is_file():
+            return
         page = blake2b((folder / "index.html").read_bytes(), digest_size=16).hexdigest()
         found = self._search("tags.role = 'report'")
         if found and not again and found[0].data.tags.get(PAGE) == page:
