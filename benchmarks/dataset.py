@@ -1,12 +1,13 @@
 """``python -m benchmarks.dataset STORE FILE.parquet``: a study's runs and curves in one file.
 
 A row for each run: ``run_id``, ``model``, ``stage``, ``seed``, what the search varied (by dotted
-key; as text where one of its values is text), ``steps``, ``diverged_at``, ``seconds`` (of its pack,
-its share), the last value of each loss and error (``final.<column>``), the first plateau of
-loss/regression (``plateau.start``, ``plateau.length`` in steps, ``plateau.censored`` where it was
-not left), ``digest`` of the whole trajectory, and ``curve.step`` with ``curve.<column>``: at most
-POINTS values of each of CURVES, float32, at steps that are about equally far apart on a logarithmic
-axis; before the first recorded value null, later the last recorded one.
+key; as text where one of its values is text), ``steps``, ``diverged_at``, ``device`` (cpu or cuda),
+``seconds`` (of its pack, its share), the last value of each loss and error (``final.<column>``),
+the first plateau of loss/regression (``plateau.start``, ``plateau.length`` in steps,
+``plateau.censored`` where it was not left), ``digest`` of the whole trajectory, and ``curve.step``
+with ``curve.<column>``: at most POINTS values of each of CURVES, float32; before the first recorded
+value null, later the last recorded one. The steps are about equally far apart on a logarithmic axis
+in the first DENSE part of the training, and on a linear one after it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from analysis.rules import PlateauRule
 
 CURVES = ("loss/total", "loss/regression", "update/cosine", "gradient/cosine")
 POINTS = 64
+DENSE, EARLY = 0.1, 28
+"""Part of the training that is shown on a logarithmic axis, and by how many points at most."""
 LOSSES = ("loss/", "error/", "full/")
 
 
@@ -47,7 +50,17 @@ def _row(data: StudyData, run_id: str, rule: PlateauRule) -> dict[str, Any]:
     whole = run.isna()["diverged_at"]
     losses = [name for name in map(str, trajectory) if name.startswith(LOSSES)]
     last = {f"final.{name}": float(trajectory[name].iloc[-1]) for name in losses if whole}
-    about = ("model", "stage", "seed", *data.varied, "steps", "diverged_at", "seconds", "digest")
+    about = (
+        "model",
+        "stage",
+        "seed",
+        *data.varied,
+        "steps",
+        "diverged_at",
+        "device",
+        "seconds",
+        "digest",
+    )
     return {
         "run_id": run_id,
         **{name: _plain(run[name]) for name in about if name in run},
@@ -72,8 +85,10 @@ def _curves(trajectory: pd.DataFrame) -> dict[str, list[float] | list[int]]:
 
 def _thinned(end: int) -> npt.NDArray[np.int64]:
     """At most POINTS steps from 0 to the end; the first ones are too close to differ."""
-    tried = (np.geomspace(1, end + 1, count).round().astype(int) - 1 for count in range(2, 200))
-    return max((found for one in tried if len(found := np.unique(one)) <= POINTS), key=len)
+    bend = min(max(1, round(DENSE * end)), end)
+    early = np.geomspace(1, bend + 1, EARLY).round().astype(int) - 1
+    late = np.linspace(bend, end, POINTS - EARLY + 1).round().astype(int)
+    return np.unique(np.concatenate([early, late]))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
