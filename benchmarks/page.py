@@ -1,8 +1,9 @@
 """``python -m benchmarks.page``: docs/benchmarks.md, its figures and the README's numbers.
 
-Every benchmark is a module with ``section(result)`` (Markdown) and ``figure(result, file)``. What
-its ``targets(result)``, where there is such a function, says comes first on the page; what its
-``readme(result)`` says stands in the README, between two comments that name the benchmark.
+Every benchmark is a module with ``section(result)`` (Markdown) and, where a picture helps,
+``figure(result, file)``. What its ``targets(result)``, where there is such a function, says comes
+first on the page; what its ``readme(result)`` says stands in the README, between two comments that
+name the benchmark.
 """
 
 import importlib
@@ -17,8 +18,8 @@ from benchmarks.command import Result
 from benchmarks.targets import Target, targets_table
 
 ORDER = (
-    *("step", "problems", "packs", "diagnostics", "study", "plan", "busy", "driver", "tracking"),
-    *("limits", "faults", "goals", "calibration"),
+    *("step", "problems", "packs", "gpu", "diagnostics", "study", "plan", "busy", "driver"),
+    *("tracking", "limits", "faults", "goals", "calibration"),
 )
 ENDS = ("from", "end of")
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +44,9 @@ def write(results: Path, docs: Path) -> Path:
     images = docs / "images"
     images.mkdir(parents=True, exist_ok=True)
     for name, result in found.items():
-        _module(result).figure(result, images / f"benchmark-{name}.png")
+        module = _module(result)
+        if hasattr(module, "figure"):
+            module.figure(result, images / f"benchmark-{name}.png")
     page = docs / "benchmarks.md"
     page.write_text(text(found), encoding="utf-8")
     return page
@@ -85,7 +88,7 @@ def _section(name: str, result: Result) -> Sequence[str]:
     heading = (module.__doc__ or name).splitlines()[0].rstrip(".")
     return [
         f"## {heading}" + (f" ({gpu})" if gpu else ""),
-        f"![{heading}](images/benchmark-{name}.png)",
+        *[f"![{heading}](images/benchmark-{name}.png)"] * hasattr(module, "figure"),
         module.section(result),
         *result["notes"],
         _origin(result),
@@ -101,10 +104,11 @@ def _origin(result: Result) -> str:
     bits = machine.get("vector_bits")
     width = f"vectors of {bits} bits, " if bits else ""
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
+    load = "" if machine["load"] is None else f", load {machine['load']} at the start"
     return (
         f"`{result['command']}`, {result['date']}: {machine['processor']}, "
-        f"{width}{machine['cores']} cores ({caches}), {machine['memory_gib']} GiB, "
-        f"load {machine['load']} at the start; {versions}."
+        f"{width}{machine['cores']} cores{f' ({caches})' * bool(caches)}, "
+        f"{machine['memory_gib']} GiB{load}; {versions}."
     )
 
 

@@ -1,10 +1,11 @@
 """The parts of ``python -m benchmarks.gpu``: each makes its rows one by one.
 
-``tests``: the tests that need a GPU; a row with their numbers, one for each that failed.
 ``step``: both gradients and a complete step in ms a run, as in ``benchmarks.step``, against nested
 autograd and JAX on the same device. ``packs``: seconds a run of 1 000 steps over the size of the
 pack. ``reference``: packs of the shipped study ``plateaus`` as it has them, a few steps of each.
-``study``: a whole study through Ray, from its file to its report.
+``study``: a whole study through Ray, from its file to its report. ``tests``: the tests that need a
+GPU; a row with their numbers, one for each that failed. They come last and have what time is left:
+most make kernels of their own, which is slow.
 """
 
 from __future__ import annotations
@@ -58,26 +59,6 @@ models:
 rerun: {{seeds: 2}}
 resources: {{gpus: {gpus}}}
 """
-
-
-def tests(device: str, small: bool) -> Iterator[Row]:  # noqa: ARG001
-    """Those that need a GPU; on a machine without one they are all skipped."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder, "found.xml")
-        options = [f"--rootdir={ROOT}", "-c", "/dev/null", "-p", "no:cacheprovider"]
-        words = [*options, "--import-mode=importlib", "-m", "gpu", f"--junitxml={found}", *TESTS]
-        run([sys.executable, "-m", "pytest", *words], cwd=ROOT, stdout=sys.stderr, check=False)
-        if not found.exists():
-            yield {"ended": "pytest could not run: it needs pytest and hypothesis"}
-            return
-        (suite,) = ElementTree.parse(found).iter("testsuite")
-    counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
-    yield {**counts, "seconds": float(suite.attrib["time"])}
-    for case in suite.iter("testcase"):
-        for kind in ("failure", "error"):
-            if (wrong := case.find(kind)) is not None:
-                why = wrong.attrib["message"].partition("\n")[0]
-                yield {"test": f"{case.attrib['classname']}.{case.attrib['name']}", "why": why}
 
 
 def step(device: str, small: bool) -> Iterator[Row]:
@@ -184,11 +165,31 @@ def study(device: str, small: bool) -> Iterator[Row]:
         }
 
 
+def tests(device: str, small: bool) -> Iterator[Row]:  # noqa: ARG001
+    """Those that need a GPU; on a machine without one they are all skipped."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder, "found.xml")
+        options = [f"--rootdir={ROOT}", "-c", "/dev/null", "-p", "no:cacheprovider"]
+        words = [*options, "--import-mode=importlib", "-m", "gpu", f"--junitxml={found}", *TESTS]
+        run([sys.executable, "-m", "pytest", *words], cwd=ROOT, stdout=sys.stderr, check=False)
+        if not found.exists():
+            yield {"ended": "pytest could not run: it needs pytest and hypothesis"}
+            return
+        (suite,) = ElementTree.parse(found).iter("testsuite")
+    counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
+    yield {**counts, "seconds": float(suite.attrib["time"])}
+    for case in suite.iter("testcase"):
+        for kind in ("failure", "error"):
+            if (wrong := case.find(kind)) is not None:
+                why = wrong.attrib["message"].partition("\n")[0]
+                yield {"test": f"{case.attrib['classname']}.{case.attrib['name']}", "why": why}
+
+
 def _finish(device: str) -> Callable[[], Any] | None:
     return None if device == "cpu" else torch.cuda.synchronize
 
 
-PARTS = {one.__name__: one for one in (tests, step, packs, reference, study)}
+PARTS = {one.__name__: one for one in (step, packs, reference, study, tests)}
 
 
 def main() -> None:

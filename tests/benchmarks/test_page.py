@@ -163,6 +163,16 @@ def test_a_gpus_result_stands_beside_the_cpus(tmp_path: Path) -> None:
     assert "images/benchmark-packs-gpu.png" in page
 
 
+def test_what_is_not_known_of_a_machine_is_left_out(tmp_path: Path) -> None:
+    machine = RESULTS["packs"]["machine"] | {"caches": {}, "load": None, "gpu": "Some GPU"}
+    rows = [{"part": "tests", "tests": 3, "failures": 0, "errors": 0, "skipped": 0}]
+    results = {"gpu": result("gpu", rows, machine=machine)}
+    page = write(keep(tmp_path / "results", results), tmp_path / "docs").read_text()
+    assert "## On a GPU (Some GPU)\n\nOf 3 tests" in page  # and no picture
+    assert "Some CPU, 2 cores, 4.0 GiB; pinn-sweeps 0.2.0" in page
+    assert "None" not in page
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

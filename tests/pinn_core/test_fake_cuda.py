@@ -1,4 +1,4 @@
-"""The steps of a training with fake tensors of a CUDA device; nothing of this ran on a GPU."""
+"""The steps of a training with fake tensors of a CUDA device: no GPU is needed."""
 
 from __future__ import annotations
 
