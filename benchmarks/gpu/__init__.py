@@ -82,11 +82,11 @@ def _worst(steps: Sequence[Row], packs: Sequence[Row]) -> str:
     whole = ", ".join(f"{row['ms_step']:.3g} ms for {row['network']}" for row in full)
     return f"""\
 **A complete step of ours takes {worst["slower"]:.2g} times as long as the best JAX script on the
-same card** ({_case(worst)}), and at best {best["slower"]:.2g} times ({_case(best)}). Such a step is
-bound by the launches of its many small kernels, although it is one CUDA graph: it uses
-{100 * worst["busy"]:.2g} % and {100 * best["busy"]:.2g} % of the card's arithmetic. A full batch
-gives the card more to do: of the reference study a step of a whole pack takes
-{whole}. JAX was not measured there."""
+same card** ({_case(worst)}), and at best {best["slower"]:.2g} times ({_case(best)}). Such a step
+uses {100 * worst["busy"]:.2g} % and {100 * best["busy"]:.2g} % of the card's arithmetic: what takes
+the time is most likely the launches of its many small kernels and Python between them, which no
+profile has shown yet. A full batch gives the card more to do: of the reference study a step of a
+whole pack takes {whole}. JAX was not measured there."""
 
 
 def _sizes(steps: Sequence[Row]) -> str:
