@@ -9,6 +9,9 @@ from pinn_core.probes.preconditioning import keeps_pairs
 from pinn_core.problems import Problem
 from pinn_core.records.trajectory import LANDSCAPE, PRECONDITIONED, columns
 
+NO_LAST = ("update/norm", "update/cosine")
+"""Columns that the last row lacks, for no update leaves it."""
+
 
 def gradients_are_free(configuration: Configuration) -> bool:
     """Whether a step has the gradients that are recorded, on all points."""

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pinn_core.configuration import Configuration
-from pinn_core.training.cadences import recorded_columns, recorded_every
+from pinn_core.training.cadences import NO_LAST, recorded_columns, recorded_every
 from pinn_core.training.described import described_columns
 from sweeps.study.study import Study
-
-NO_LAST = ("update/norm", "update/cosine")
-"""Columns that the last row lacks, for no update leaves it."""
 
 
 @dataclass(frozen=True)

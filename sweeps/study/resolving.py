@@ -10,7 +10,7 @@ from analysis.metric import FINAL
 from analysis.rules import Expectation
 from pinn_core.configuration import Configuration
 from pinn_core.records.trajectory import COMPARED, CONFLICT, landscape_columns
-from pinn_core.training.cadences import recorded_columns, recorded_every
+from pinn_core.training.cadences import NO_LAST, recorded_columns, recorded_every
 from sweeps.errors import closest, quoted
 from sweeps.study.parts import configuration_with, value_under
 from sweeps.study.plain_yaml import Keys
@@ -93,6 +93,9 @@ def check_last_row(study: Study) -> None:
 
 
 def _check_last_row(metric: str, configuration: Configuration) -> None:
+    if metric in NO_LAST:
+        message = f"found {metric!r}, which the last row does not have: no update follows it"
+        raise Wrong(("search", "metric"), f"{message}; allowed: best({metric}), another column")
     every, steps = recorded_every(configuration, metric), configuration.steps
     if every and steps % every == 0:
         return

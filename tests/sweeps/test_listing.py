@@ -75,6 +75,8 @@ def test_metrics_say_which_of_them_may_decide(tmp_path: Path) -> None:
                                                        f"search.metric={name}"])  # fmt: skip
         except Exception:
             assert not metric.decides, name
+        else:
+            assert metric.decides, name
     code, said, _ = pinn_sweep("list", "metrics", tmp_path / "sample.yaml")
     assert code == 0
     assert "* loss/regression" in said
