@@ -87,11 +87,13 @@ def important(runs: pd.DataFrame) -> list[Row]:
 
 
 def pairs(runs: pd.DataFrame) -> pd.DataFrame:
-    """PINNs and regression models of the same network and rate that both came below LEFT.
+    """PINNs and regression models of the same network and rate, both of whose plateaus ended.
 
-    The PINN's batch is full and its weight 100, the regression model's batch 512.
+    Both came below LEFT, so that it was not left for a moment only. The PINN's batch is full and
+    its weight 100, the regression model's batch 512.
     """
-    search = runs[(runs["stage"] == "search") & (runs[LAST] < LEFT)]
+    ended = (runs[LAST] < LEFT) & ~runs["plateau.censored"].astype(bool)
+    search = runs[(runs["stage"] == "search") & ended]
     keys = [key for key in VARIED if not key.startswith("objective")]
     chosen = {
         "pinn": search[(search["objective.batch"] == "full") & (search["model"] == "pinn")],
@@ -159,6 +161,7 @@ def seeds_figure(runs: pd.DataFrame, file: Path) -> None:
         curves.set_yscale("log")
         curves.set(xlabel="step", ylabel="mean squared error")
         lengths.set(xlabel="steps on the plateau", ylabel="seeds")
+        lengths.margins(y=0.4)
         lengths.legend()
         saved(canvas, file)
 
