@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.effects.axes import axis_of
-from analysis.effects.importance import importances
+from analysis.effects.importance import most_important
 from analysis.metric import Metric
 from benchmarks.command import Measured, Result, Row, main, say
 from benchmarks.markdown import markdown_table
@@ -253,7 +253,7 @@ def _same_importance(
 def three_of(table: pd.DataFrame, target: pd.Series[float]) -> frozenset[str]:
     """The three most important of the table's columns for a small target; none if unknown."""
     axes = [axis_of(str(key), table[key]) for key in table]
-    return frozenset(one.key for one in importances(axes, target)[:3])
+    return frozenset(most_important(axes, target, 3))
 
 
 def summary(rows: Sequence[Row]) -> list[Row]:

@@ -60,9 +60,8 @@ def importances(axes: Sequence[Axis], target: pd.Series[float]) -> list[Importan
     Empty where that cannot be told: with fewer than FEWEST runs, or where so many have the worst
     value that the best BEST of them are not known.
     """
-    count = len(target)
     ranks = target.rank(method="max").to_numpy()
-    if count < FEWEST or np.quantile(ranks, BEST, method="inverted_cdf") == count:
+    if not _can_be_told(ranks):
         return []
     measure, random = _Measure(axes, target.index), np.random.default_rng(0)
     whole = measure(ranks)
@@ -79,6 +78,21 @@ def importances(axes: Sequence[Axis], target: pd.Series[float]) -> list[Importan
         for axis, *numbers in zip(axes, whole / total, low, high, chance, strict=True)
     ]
     return sorted(found, key=lambda one: -one.share)
+
+
+def most_important(axes: Sequence[Axis], target: pd.Series[float], count: int) -> list[str]:
+    """The keys of the most important axes, the first first; empty where that cannot be told."""
+    ranks = target.rank(method="max").to_numpy()
+    if not _can_be_told(ranks):
+        return []
+    shares = _Measure(axes, target.index)(ranks)
+    return [axes[place].key for place in np.argsort(-shares, kind="stable")[:count]]
+
+
+def _can_be_told(ranks: Values) -> bool:
+    """Whether there are runs enough, and the best of them are known."""
+    count = len(ranks)
+    return bool(count >= FEWEST and np.quantile(ranks, BEST, method="inverted_cdf") < count)
 
 
 def _half(ranks: Values, random: np.random.Generator) -> Values:
