@@ -152,8 +152,10 @@ class Configuration:
         if not self.phases:
             raise ValueError("phases must hold at least one optimizer, found none")
         self._check_size(self.size)
+        stack = self.stack()
         for phase in self.phases:
             phase.check(self.precision, self.size)
+            phase.check_stack(stack)
         if self.constraints == "hard" and self.problem.hard is None:
             raise ValueError(
                 f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "

@@ -104,6 +104,10 @@ class Stack:
             for (weights, _), (fan_in, fan_out) in zip(_places(shapes, 0), shapes, strict=True)
         ]
 
+    def hidden_matrices(self) -> list[tuple[slice, tuple[int, int]]]:
+        """Those between two hidden layers: no first, no last, no encoder's."""
+        return self.matrices()[1 : len(self.shapes) - 1]
+
 
 def _size(shapes: Iterable[tuple[int, int]]) -> int:
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in shapes)

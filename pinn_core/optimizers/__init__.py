@@ -5,6 +5,7 @@ from pinn_core.optimizers.adamw import AdamW
 from pinn_core.optimizers.gradient_descent import GradientDescent
 from pinn_core.optimizers.gradient_descent_armijo import GradientDescentArmijo
 from pinn_core.optimizers.lbfgs import LBFGS
+from pinn_core.optimizers.muon import Muon
 from pinn_core.optimizers.nncg import NNCG
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Optimizer, State, StepContext
 from pinn_core.optimizers.soap import Soap
@@ -21,6 +22,7 @@ __all__ = [
     "AdamW",
     "GradientDescent",
     "GradientDescentArmijo",
+    "Muon",
     "Optimizer",
     "SSBroyden",
     "Soap",

@@ -36,7 +36,7 @@ class StepContext:
     named members at other parameters, on the same points with the same weights; a member's numbers
     do not depend on the members evaluated with it. ``products(vectors (k, P), members)`` gives H v
     (k, P) with the Hessian of what is optimised, at ``parameters``. ``seeds`` are the members',
-    ``matrices`` the parameters that form matrices.
+    ``matrices`` the parameters that form matrices, ``hidden_matrices`` those between hidden layers.
     """
 
     parameters: Float[Tensor, "m p"]
@@ -44,6 +44,7 @@ class StepContext:
     gradient: Float[Tensor, "m p"]
     evaluate: Evaluate
     matrices: Sequence[Matrix] = ()
+    hidden_matrices: Sequence[Matrix] = ()
     products: Products = no_products
     seeds: Sequence[int] = ()
 
@@ -105,6 +106,10 @@ class Optimizer(Part):
 
     def check(self, precision: str, size: int) -> None:  # noqa: ARG002
         """Raise ``ValueError`` where it cannot serve this precision or so many parameters."""
+        return
+
+    def check_stack(self, stack: Stack) -> None:  # noqa: ARG002
+        """Raise ``ValueError`` where it has nothing to do on these layers."""
         return
 
     def cost(self, stack: Stack) -> StepCost:  # noqa: ARG002

@@ -153,7 +153,7 @@ class Soap(Optimizer):
     def _remember(self, state: State, gradient: Tensor, matrices: Sequence[Matrix]) -> None:
         """The gradient's squares in the running means L and R, which begin at zero."""
         for place, (where, shape) in enumerate(matrices):
-            squares = _apart(_squares, gradient[:, where].unflatten(1, shape))
+            squares = apart(_squares, gradient[:, where].unflatten(1, shape))
             for side, square in zip(SIDES, squares, strict=True):
                 mean = state.setdefault(f"{side}/{place}", torch.zeros_like(square))
                 mean.mul_(self.beta2).add_(square, alpha=1 - self.beta2)
@@ -167,7 +167,7 @@ def numbers_of(matrices: Sequence[Matrix]) -> int:
 def _set_bases(state: State, matrices: int) -> None:
     for place in range(matrices):
         for side in SIDES:
-            (basis,) = _apart(_eigenvectors, state[f"{side}/{place}"])
+            (basis,) = apart(_eigenvectors, state[f"{side}/{place}"])
             state[f"{side}_basis/{place}"] = basis
 
 
@@ -178,7 +178,7 @@ def _renew_bases(state: State, matrices: Sequence[Matrix]) -> None:
         second = state["second"][:, where].unflatten(1, shape)
         for axis, side in enumerate(SIDES, start=1):
             name = f"{side}_basis/{place}"
-            state[name], order = _apart(_nearer, state[f"{side}/{place}"], state[name])
+            state[name], order = apart(_nearer, state[f"{side}/{place}"], state[name])
             second = second.take_along_dim(order.unsqueeze(3 - axis), axis)
         state["second"][:, where] = second.flatten(1)
     state["first"].copy_(_turned(state, first, matrices))
@@ -191,14 +191,14 @@ def _turned(
     turned = table.clone()
     for place, (where, shape) in enumerate(matrices):
         left, right = (state[f"{side}_basis/{place}"].to(table.dtype) for side in SIDES)
-        (found,) = _apart(
+        (found,) = apart(
             _from_bases if back else _to_bases, left, table[:, where].unflatten(1, shape), right
         )
         turned[:, where] = found.flatten(1)
     return turned
 
 
-def _apart(function: Callable[..., tuple[Tensor, ...]], *tables: Tensor) -> list[Tensor]:
+def apart(function: Callable[..., tuple[Tensor, ...]], *tables: Tensor) -> list[Tensor]:
     """The function's results for all members; on a CPU each member is computed alone.
 
     Matrix routines round by how many there are and by where they lie.

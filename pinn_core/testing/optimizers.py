@@ -19,7 +19,7 @@ CURVATURE = (1.0, 10.0, 100.0)
 def check_optimizer(optimizer: Optimizer) -> None:
     """Its updates lower a quadratic loss, its state has a row for each member, its cost is said.
 
-    The learning rate is 0.01 where it is not the first trial of a search.
+    Learning rates are 0.01 where they are not the first trial of a search.
     """
     name = optimizer.kind
     cost = optimizer.cost(Stack((2, 8, 1), ACTIVATIONS["tanh"]))
@@ -39,8 +39,9 @@ def check_optimizer(optimizer: Optimizer) -> None:
         field: torch.full((2, 1), float(getattr(optimizer, field)))
         for field in optimizer.per_member
     }
-    if "learning_rate" in settings and not optimizer.searches:
-        settings["learning_rate"].fill_(1e-2)
+    for field in settings:
+        if field.endswith("learning_rate") and not optimizer.searches:
+            settings[field].fill_(1e-2)
     if "weight_decay" in settings:
         settings["weight_decay"].zero_()
     state = optimizer.start(theta)

@@ -26,6 +26,10 @@ TRIED = (
     {"problem": Heat(points_per_axis=6)},
     {"problem": Poisson(points_per_axis=20)},
     {"problem": Burgers(points_x=8, points_t=12), "precision": "float64"},
+    {
+        "problem": Burgers(points_x=8, points_t=12),
+        "network": Mlp(width=8, depth=2, activation="tanh"),
+    },
     {"problem": Burgers(points_x=8, points_t=12), "objective": Pinn(lambda_b=10.0, batch=12)},
 )
 """With which of these a part is tried: the first that it goes together with."""

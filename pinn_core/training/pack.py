@@ -48,6 +48,7 @@ class Pack:
         self.objective = self.configuration.objective
         self.disc = self._discretization(0)
         self.matrices = self.disc.stack.matrices()
+        self.hidden_matrices = self.disc.stack.hidden_matrices()
         self.disc.set_observed([member.data for member in configurations], seeds)
         self.recorder = Recorder(self.disc, self.configuration, configurations)
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
@@ -294,6 +295,7 @@ class Pack:
             products=HessianProducts(self.disc, self.loss_weights, self.batch, state.parameters),
             seeds=self._seeds,
             matrices=self.matrices,
+            hidden_matrices=self.hidden_matrices,
         )
         update = self._update(evaluation, context, phase_step)
         self.recorder.record_row(state, self.row, due, evaluation, update)

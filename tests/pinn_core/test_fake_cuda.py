@@ -12,7 +12,7 @@ from pinn_core import Configuration, Pinn, Record, Regression
 from pinn_core.engine.backends.fused import Fused
 from pinn_core.inputs import Fourier
 from pinn_core.networks import ModifiedMlp
-from pinn_core.optimizers import AdamW, GradientDescent
+from pinn_core.optimizers import AdamW, GradientDescent, Muon
 from pinn_core.problems import Wave
 from pinn_core.training.cuda_graphs import CudaGraphs
 from pinn_core.training.pack import Pack
@@ -32,6 +32,7 @@ TRAINED: dict[str, dict[str, Any]] = {
             GradientDescent(steps=3, learning_rate=1e-4),
         )
     },
+    "matrices": {"phases": (Muon(steps=6, decay=0.5, decay_steps=3),)},
     "gates and features": {"network": ModifiedMlp(width=8, depth=2), "inputs": Fourier()},
 }
 

@@ -9,7 +9,7 @@ import pytest
 from torch.profiler import ProfilerActivity, profile
 
 from pinn_core import Adam, Configuration, Heat, Marching, Member, Record, train
-from pinn_core.optimizers import LBFGS, GradientDescent, Soap
+from pinn_core.optimizers import LBFGS, GradientDescent, Muon, Soap
 from pinn_core.problems import Convection
 from pinn_core.training.footprint import (
     MARGIN,
@@ -97,7 +97,7 @@ def test_a_small_network_fits_many_times_on_this_machine() -> None:
 
 def test_what_an_optimizer_keeps_is_what_its_state_holds() -> None:
     one = configuration(width=32, depth=3)
-    for optimizer in (Adam(), GradientDescent(), LBFGS(history=7), Soap()):
+    for optimizer in (Adam(), GradientDescent(), LBFGS(history=7), Soap(), Muon()):
         pack = Pack([replace(one, phases=(optimizer,))], [0], "cpu", 1, "eager")
         pack.advance(0)
         held = sum(tensor.nbytes for tensor in pack.state.optimizer.values())

@@ -15,7 +15,7 @@ from pinn_core.engine.operators import Derivatives
 from pinn_core.engine.propagation import differentiable_channels, forward
 from pinn_core.inputs import Fourier, Scaled
 from pinn_core.networks import ModuleNetwork, ResidualMlp
-from pinn_core.optimizers import LBFGS, NNCG, Soap
+from pinn_core.optimizers import LBFGS, NNCG, Muon, Soap
 from pinn_core.problems import Burgers
 from pinn_core.weightings import Annealing, Ntk
 
@@ -102,6 +102,7 @@ def test_a_pack_of_modules_trains_as_the_same_layers_do(inputs: Any) -> None:
         {"weighting": Ntk(period=2)},
         {"phases": (LBFGS(steps=3),)},
         {"phases": (Soap(steps=3),)},
+        {"phases": (Muon(steps=3),)},
         {"phases": (NNCG(steps=2, rank=4),), "precision": "float64"},
     ],
 )
