@@ -36,8 +36,8 @@ from pinn_core.optimizers.optimizer import (
     StepCost,
 )
 from pinn_core.optimizers.schedule import check_decay, decayed
-from pinn_core.optimizers.soap import apart
 from pinn_core.tensors import Tensor, torch
+from pinn_core.vectors.apart import apart
 from pinn_core.vectors.rows import adam
 
 Coefficients = Literal["jordan", "convergent"]

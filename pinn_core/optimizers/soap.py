@@ -8,7 +8,7 @@ basis has its columns by falling eigenvalue. A step ends in the bases that its u
 so that the state says what the metric of that update was; new ones are the next step's first work.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +28,7 @@ from pinn_core.optimizers.optimizer import (
 )
 from pinn_core.optimizers.schedule import check_decay, decayed
 from pinn_core.tensors import Tensor, torch
+from pinn_core.vectors.apart import apart
 from pinn_core.vectors.rows import adam
 
 SIDES = ("left", "right")
@@ -196,21 +197,6 @@ def _turned(
         )
         turned[:, where] = found.flatten(1)
     return turned
-
-
-def apart(function: Callable[..., tuple[Tensor, ...]], *tables: Tensor) -> list[Tensor]:
-    """The function's results for all members; on a CPU each member is computed alone.
-
-    Matrix routines round by how many there are and by where they lie.
-    """
-    if not tables[0].is_cpu:
-        return list(function(*tables))
-    members = zip(*(table.unbind() for table in tables), strict=True)
-    found = [
-        function(*(own.clone(memory_format=torch.contiguous_format) for own in each))
-        for each in members
-    ]
-    return [torch.stack(parts) for parts in zip(*found, strict=True)]
 
 
 def _to_bases(left: Tensor, table: Tensor, right: Tensor) -> tuple[Tensor, ...]:

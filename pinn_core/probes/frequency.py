@@ -9,7 +9,7 @@ high frequencies more, and the order may be another (Wang, Wang, Perdikaris, CMA
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 
 import numpy as np
@@ -21,6 +21,7 @@ from pinn_core.engine.stack import Stack
 from pinn_core.probes.probe import PROBES, Column, Moment, Probe, ProbeCost, Setup
 from pinn_core.problems import Problem
 from pinn_core.tensors import Tensor, torch
+from pinn_core.vectors.apart import apart
 
 TIME = "t"
 UNEVEN = 1e-6
@@ -109,13 +110,18 @@ class Axis:
 
     def parts(self, errors: Float[Tensor, "m *shape k"]) -> dict[str, Float[Tensor, " m"]]:
         """The relative size of every band of the errors."""
-        waves = torch.from_numpy(self.waves).to(errors.device)
-        amplitudes = torch.tensordot(errors.movedim(self.place + 1, -1), waves.T, dims=1)
-        squares = amplitudes.square().flatten(1, -2).sum(1)
+        (squares,) = apart(partial(self._squares, errors.ndim - 1), errors)
         return {
             band: squares[:, torch.from_numpy(rows).to(errors.device)].sum(1).sqrt() / self.size
             for band, rows in self.bands.items()
         }
+
+    def _squares(self, inner: int, errors: Tensor) -> tuple[Tensor]:
+        """Squared amplitudes of the waves (q), of one member or all: the last ``inner`` axes."""
+        waves = torch.from_numpy(self.waves).to(errors.device)
+        along = errors.movedim(self.place - inner, -1)
+        amplitudes = torch.tensordot(along, waves.T, dims=1)
+        return (amplitudes.square().flatten(-inner, -2).sum(-2),)
 
 
 def _band(octave: int) -> str:
