@@ -7,6 +7,7 @@ from pinn_core.weightings.fixed import Fixed
 from pinn_core.weightings.gradient_adaptive import GradientAdaptive
 from pinn_core.weightings.gradient_norm import GradientNorm
 from pinn_core.weightings.ntk import Ntk
+from pinn_core.weightings.relobralo import Relobralo
 from pinn_core.weightings.residual_attention import ResidualAttention
 from pinn_core.weightings.self_adaptive import SelfAdaptive
 from pinn_core.weightings.weighting import WEIGHTINGS, View, Weighting
@@ -21,6 +22,7 @@ __all__ = [
     "GradientAdaptive",
     "GradientNorm",
     "Ntk",
+    "Relobralo",
     "ResidualAttention",
     "SelfAdaptive",
     "View",

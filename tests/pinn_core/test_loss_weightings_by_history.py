@@ -1,0 +1,186 @@
+"""Weightings that remember earlier losses, against their formulas in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pinn_core.randomness import generator
+from pinn_core.testing import check
+from pinn_core.weightings import Relobralo, View
+from tests.pinn_core.weighing import random
+
+STEPS, TERMS, SEEDS = 12, 3, (11, 12, 13, 14, 15)
+ALL = range(len(SEEDS))
+MATRICES, BIASES = (slice(0, 6), slice(8, 12)), (slice(6, 8), slice(12, 13))
+SIZE = 15
+Numbers = NDArray[np.float64]
+
+
+def losses() -> Tensor:
+    """Of all steps, terms and members: they fall, each in its own time."""
+    rates = random(TERMS, len(SEEDS), seed=1).abs() / 5
+    noise = random(STEPS, TERMS, len(SEEDS), seed=2) / 4
+    times = torch.arange(STEPS, dtype=torch.float64)[:, None, None]
+    return (noise - rates * times).exp() * torch.tensor([[100.0], [1.0], [0.01]])
+
+
+def gradients() -> Tensor:
+    """Of all steps, terms and members, with padding."""
+    found = random(STEPS, TERMS, len(SEEDS), SIZE, seed=3)
+    found *= torch.tensor([50.0, 1.0, 0.1], dtype=torch.float64)[:, None, None]
+    return torch.nn.functional.pad(found, (0, 17))
+
+
+def no_traces(probes: int | None) -> Tensor:
+    raise AssertionError("nobody asked for traces")
+
+
+def begun(members: Sequence[int] = ALL) -> Tensor:
+    return (1 + 9 * random(TERMS, len(SEEDS), seed=4).abs())[:, list(members)]
+
+
+def walk(
+    weighting: Any,
+    members: Sequence[int] = ALL,
+    steps: Sequence[int] = range(STEPS),
+    before: tuple[dict[str, Tensor], Tensor] | None = None,
+    nan: int | None = None,
+) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """The weights (t, m) after every update, and the state in the end."""
+    chosen, found = list(members), []
+    table, slopes = losses(), gradients()
+    if nan is not None:
+        table[3:, 1, nan], slopes[3:, 1, nan] = float("nan"), float("nan")
+    sizes = dict.fromkeys(("residual", "boundary", "initial"), 8)
+    state, weights = before or (weighting.start(sizes, begun(chosen)), begun(chosen))
+    for step in steps:
+        view = View(
+            tuple(sizes),
+            table[step][:, chosen],
+            list(slopes[step][:, chosen]),
+            weights,
+            MATRICES,
+            BIASES,
+            SIZE,
+            no_traces,
+            [SEEDS[member] for member in chosen],
+            step,
+        )
+        weights = weighting.update(state, view)
+        assert weights.shape == (TERMS, len(chosen))
+        assert weights.dtype == torch.float64
+        found.append(weights)
+    return found, state
+
+
+def softmax(x: Numbers) -> Numbers:
+    found: Numbers = np.exp(x - x.max())
+    return found / found.sum()
+
+
+def relobralo(
+    part: Relobralo, seed: int, table: Numbers, slopes: Numbers, old: Numbers
+) -> list[Numbers]:
+    found = []
+    for step, now in enumerate(table):
+        if step == 1:
+            old = 3 * softmax(now / (part.temperature * table[0] + 1e-12))
+        elif step > 1:
+            share = 3 * softmax(now / (part.temperature * table[step - 1] + 1e-12))
+            first = 3 * softmax(now / (part.temperature * table[0] + 1e-12))
+            rho = generator(seed, "weighting/relobralo", step).random() < part.rho
+            kept = rho * old + (1 - rho) * first
+            old = part.alpha * kept + (1 - part.alpha) * share
+        found.append(old)
+    return found
+
+
+Formula = Callable[[Any, int, Numbers, Numbers, Numbers], list[Numbers]]
+KINDS: list[tuple[Any, Formula]] = [
+    (Relobralo(), relobralo),
+    (Relobralo(alpha=0.7, temperature=0.3, rho=0.5), relobralo),
+    (Relobralo(alpha=0.9, rho=1.0), relobralo),
+    (Relobralo(alpha=0.9, rho=0.0), relobralo),
+]
+PARTS = [part for part, _ in KINDS]
+
+
+@pytest.mark.parametrize(("weighting", "formula"), KINDS)
+def test_weights_are_those_of_the_formula(weighting: Any, formula: Formula) -> None:
+    found = torch.stack(walk(weighting)[0]).numpy()
+    table, slopes = losses().numpy(), gradients()[..., :SIZE].numpy()
+    for member, seed in enumerate(SEEDS):
+        expected = formula(
+            weighting, seed, table[..., member], slopes[:, :, member], begun().numpy()[:, member]
+        )
+        assert np.allclose(found[..., member], expected, rtol=1e-12, atol=0)
+    assert not np.allclose(found[-1], found[-2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("weighting", PARTS)
+def test_weights_by_history_do_not_depend_on_the_pack(weighting: Any) -> None:
+    together, state = walk(weighting)
+    beside, _ = walk(weighting, nan=1)
+    assert torch.equal(beside[-1][:, [0, 2, 3, 4]], together[-1][:, [0, 2, 3, 4]])
+    assert torch.isfinite(beside[-1]).all()
+    assert all(len(tensor) == len(SEEDS) for tensor in state.values())
+    turned, _ = walk(weighting, members=[3, 0])
+    assert torch.equal(turned[-1], together[-1][:, [3, 0]])
+    for member in ALL:
+        alone, own = walk(weighting, members=[member])
+        assert torch.equal(torch.stack(alone)[..., 0], torch.stack(together)[..., member])
+        assert all(torch.equal(own[name][0], state[name][member]) for name in own)
+
+
+@pytest.mark.parametrize("weighting", PARTS)
+@pytest.mark.parametrize("stop", [1, 2, 5])
+def test_a_resumed_history_goes_on_to_the_bit(weighting: Any, stop: int) -> None:
+    whole, end = walk(weighting)
+    first, state = walk(weighting, steps=range(stop))
+    kept = {name: state[name].clone() for name in sorted(state)}
+    rest, again = walk(weighting, steps=range(stop, STEPS), before=(kept, first[-1].clone()))
+    assert torch.equal(torch.stack([*first, *rest]), torch.stack(whole))
+    assert all(torch.equal(again[name], end[name]) for name in end)
+
+
+@pytest.mark.parametrize("weighting", [Relobralo(rho=0.5)])
+def test_settings_that_are_no_defaults_keep_the_contract(weighting: Any) -> None:
+    check(weighting)
+
+
+def test_relobralos_weights_sum_to_the_number_of_terms() -> None:
+    for weights in walk(Relobralo(alpha=0.5, rho=0.5))[0][1:]:
+        assert torch.allclose(weights.sum(0), torch.full((5,), 3.0, dtype=torch.float64))
+
+
+def test_relobralo_draws_by_seed_and_step() -> None:
+    """Where alpha is 1 the weights change at a look-back alone."""
+    found = torch.stack(walk(Relobralo(alpha=1.0, rho=0.5))[0])
+    changed = (found[2:] != found[1:-1]).all(1).tolist()
+    drawn = [
+        [generator(seed, "weighting/relobralo", step).random() >= 0.5 for seed in SEEDS]
+        for step in range(2, STEPS)
+    ]
+    assert changed == drawn
+
+
+@pytest.mark.parametrize(
+    ("part", "settings", "message"),
+    [
+        (Relobralo, {"alpha": 1.1}, r"alpha must lie in \[0, 1\], found 1.1"),
+        (Relobralo, {"rho": -0.1}, r"rho must lie in \[0, 1\], found -0.1"),
+        (Relobralo, {"rho": float("nan")}, r"rho must lie in \[0, 1\], found nan"),
+        (Relobralo, {"temperature": 0.0}, "temperature must be > 0, found 0.0"),
+        (Relobralo, {"period": 0}, "period must be >= 1, found 0"),
+    ],
+)
+def test_bad_fields_are_refused(part: Any, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        part(**settings)
