@@ -10,6 +10,7 @@ from pinn_core.weightings.ntk import Ntk
 from pinn_core.weightings.relobralo import Relobralo
 from pinn_core.weightings.residual_attention import ResidualAttention
 from pinn_core.weightings.self_adaptive import SelfAdaptive
+from pinn_core.weightings.softadapt import SoftAdapt
 from pinn_core.weightings.weighting import WEIGHTINGS, View, Weighting
 
 import_parts(__name__, __path__)
@@ -25,6 +26,7 @@ __all__ = [
     "Relobralo",
     "ResidualAttention",
     "SelfAdaptive",
+    "SoftAdapt",
     "View",
     "Weighting",
 ]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pinn_core.randomness import generator
 from pinn_core.testing import check
-from pinn_core.weightings import Relobralo, View
+from pinn_core.weightings import Relobralo, SoftAdapt, View
 from tests.pinn_core.weighing import random
 
 STEPS, TERMS, SEEDS = 12, 3, (11, 12, 13, 14, 15)
@@ -102,12 +102,36 @@ def relobralo(
     return found
 
 
+def softadapt(
+    part: SoftAdapt, seed: int, table: Numbers, slopes: Numbers, old: Numbers
+) -> list[Numbers]:
+    """With the slope at the oldest loss as that of the polynomial through all of them."""
+    found = []
+    for step in range(len(table)):
+        if step >= part.order:
+            last = table[step - part.order : step + 1]
+            places = np.arange(part.order + 1)
+            powers = np.vander(places, increasing=True).astype(float)
+            slope = np.linalg.solve(powers, last)[1]
+            if part.variant == "normalized":
+                slope = slope / slope.sum()
+            old = softmax(part.beta * slope)
+            if part.variant == "loss_weighted":
+                old = last.mean(0) * old / (last.mean(0) * old).sum()
+            old = old * (3 if part.total == "terms" else 1)
+        found.append(old)
+    return found
+
+
 Formula = Callable[[Any, int, Numbers, Numbers, Numbers], list[Numbers]]
 KINDS: list[tuple[Any, Formula]] = [
     (Relobralo(), relobralo),
     (Relobralo(alpha=0.7, temperature=0.3, rho=0.5), relobralo),
     (Relobralo(alpha=0.9, rho=1.0), relobralo),
     (Relobralo(alpha=0.9, rho=0.0), relobralo),
+    (SoftAdapt(), softadapt),
+    (SoftAdapt(beta=-0.3, order=3, variant="loss_weighted", total="terms"), softadapt),
+    (SoftAdapt(beta=2.0, order=5, variant="normalized"), softadapt),
 ]
 PARTS = [part for part, _ in KINDS]
 
@@ -150,7 +174,9 @@ def test_a_resumed_history_goes_on_to_the_bit(weighting: Any, stop: int) -> None
     assert all(torch.equal(again[name], end[name]) for name in end)
 
 
-@pytest.mark.parametrize("weighting", [Relobralo(rho=0.5)])
+@pytest.mark.parametrize(
+    "weighting", [Relobralo(rho=0.5), SoftAdapt(order=3, variant="loss_weighted")]
+)
 def test_settings_that_are_no_defaults_keep_the_contract(weighting: Any) -> None:
     check(weighting)
 
@@ -171,6 +197,20 @@ def test_relobralo_draws_by_seed_and_step() -> None:
     assert changed == drawn
 
 
+def test_softadapt_begins_with_the_objectives_weights() -> None:
+    found, _ = walk(SoftAdapt(order=5))
+    assert all(torch.equal(each, begun()) for each in found[:5])
+    assert torch.allclose(found[5].sum(0), torch.ones(5, dtype=torch.float64))
+
+
+def test_softadapt_goes_on_after_losses_that_are_no_numbers() -> None:
+    weighting = SoftAdapt()
+    first, state = walk(weighting, steps=range(4), nan=1)
+    assert torch.equal(first[3][:, 1], first[2][:, 1])
+    rest, _ = walk(weighting, steps=range(4, STEPS), before=(state, first[-1]))
+    assert torch.equal(rest[-1], walk(weighting)[0][-1])
+
+
 @pytest.mark.parametrize(
     ("part", "settings", "message"),
     [
@@ -179,6 +219,9 @@ def test_relobralo_draws_by_seed_and_step() -> None:
         (Relobralo, {"rho": float("nan")}, r"rho must lie in \[0, 1\], found nan"),
         (Relobralo, {"temperature": 0.0}, "temperature must be > 0, found 0.0"),
         (Relobralo, {"period": 0}, "period must be >= 1, found 0"),
+        (SoftAdapt, {"order": 2}, "order must be 1, 3 or 5, found 2"),
+        (SoftAdapt, {"beta": float("inf")}, "beta must be finite, found inf"),
+        (SoftAdapt, {"period": 0}, "period must be >= 1, found 0"),
     ],
 )
 def test_bad_fields_are_refused(part: Any, settings: dict[str, Any], message: str) -> None:
