@@ -3,6 +3,7 @@
 from pinn_core.parts import import_parts
 from pinn_core.weightings.annealing import Annealing
 from pinn_core.weightings.causal import Causal
+from pinn_core.weightings.db_pinn import DbPinn
 from pinn_core.weightings.fixed import Fixed
 from pinn_core.weightings.gradient_adaptive import GradientAdaptive
 from pinn_core.weightings.gradient_norm import GradientNorm
@@ -19,6 +20,7 @@ __all__ = [
     "WEIGHTINGS",
     "Annealing",
     "Causal",
+    "DbPinn",
     "Fixed",
     "GradientAdaptive",
     "GradientNorm",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pinn_core.randomness import generator
 from pinn_core.testing import check
-from pinn_core.weightings import Relobralo, SoftAdapt, View
+from pinn_core.weightings import DbPinn, Relobralo, SoftAdapt, View
 from tests.pinn_core.weighing import random
 
 STEPS, TERMS, SEEDS = 12, 3, (11, 12, 13, 14, 15)
@@ -123,6 +123,39 @@ def softadapt(
     return found
 
 
+def layers(gradient: Numbers) -> Numbers:
+    """Weights and biases of all layers, without what lies beside them."""
+    places = [*MATRICES, *BIASES]
+    return np.concatenate([gradient[place] for place in places])
+
+
+def kurtosis(numbers: Numbers) -> float:
+    scores = (numbers - numbers.mean()) / numbers.std(ddof=1)
+    return float((scores**4).mean())
+
+
+def db_pinn(
+    part: DbPinn, seed: int, table: Numbers, slopes: Numbers, old: Numbers
+) -> list[Numbers]:
+    """Of whole histories: means of all losses and targets so far."""
+    found: list[Numbers] = []
+    targets = []
+    for step, (now, gradient) in enumerate(zip(table, slopes, strict=True)):
+        residual, *conditions = (layers(each) for each in gradient)
+        if part.statistic == "mean":
+            sizes = [abs(w * g).mean() for w, g in zip(old[1:], conditions, strict=True)]
+            ratios = [abs(old[0] * residual).max() / size for size in sizes]
+        else:
+            power = part.statistic == "kurtosis"
+            whole, *sizes = (g.std(ddof=1) / kurtosis(g) ** power for g in (residual, *conditions))
+            ratios = [old[0] * whole / size for size in sizes]
+        difficulty = now[1:] / table[: step + 1, 1:].mean(0)
+        targets.append(sum(ratios) * difficulty / difficulty.sum())
+        old = np.array([old[0], *np.mean(targets, axis=0)])
+        found.append(old)
+    return found
+
+
 Formula = Callable[[Any, int, Numbers, Numbers, Numbers], list[Numbers]]
 KINDS: list[tuple[Any, Formula]] = [
     (Relobralo(), relobralo),
@@ -132,6 +165,9 @@ KINDS: list[tuple[Any, Formula]] = [
     (SoftAdapt(), softadapt),
     (SoftAdapt(beta=-0.3, order=3, variant="loss_weighted", total="terms"), softadapt),
     (SoftAdapt(beta=2.0, order=5, variant="normalized"), softadapt),
+    (DbPinn(), db_pinn),
+    (DbPinn(statistic="std"), db_pinn),
+    (DbPinn(statistic="kurtosis"), db_pinn),
 ]
 PARTS = [part for part, _ in KINDS]
 
@@ -211,6 +247,32 @@ def test_softadapt_goes_on_after_losses_that_are_no_numbers() -> None:
     assert torch.equal(rest[-1], walk(weighting)[0][-1])
 
 
+@pytest.mark.parametrize("statistic", ["mean", "std", "kurtosis"])
+def test_db_pinn_leaves_out_an_update_without_a_gradient(statistic: Any) -> None:
+    """A condition whose gradient is zero once leaves its weight, and the average of the rest."""
+    weighting, weights = DbPinn(statistic=statistic), begun([0])
+    state = weighting.start(dict.fromkeys("abc", 8), weights)
+    tables = [weights]
+    for step, times in ((0, 1.0), (1, 0.0), (2, 1.0)):
+        now = [gradients()[0, 0, :1], times * gradients()[0, 1, :1], gradients()[0, 2, :1]]
+        table = losses()[0][:, :1]
+        seen = View(
+            tuple("abc"), table, now, weights, MATRICES, BIASES, SIZE, no_traces, [11], step
+        )
+        tables.append(weighting.update(state, seen))
+    assert torch.equal(tables[2], weights)
+    assert torch.equal(tables[3], tables[1])
+    assert state["target/count"].tolist() == [[2.0, 2.0]]
+
+
+def test_db_pinn_leaves_an_objective_of_one_term() -> None:
+    one = torch.ones(1, 2, dtype=torch.float64)
+    state = DbPinn().start({"residual": 8}, one)
+    slopes = [gradients()[0, 0, :2]]
+    seen = View(("residual",), one, slopes, one, MATRICES, BIASES, SIZE, no_traces)
+    assert torch.equal(DbPinn().update(state, seen), one)
+
+
 @pytest.mark.parametrize(
     ("part", "settings", "message"),
     [
@@ -222,6 +284,7 @@ def test_softadapt_goes_on_after_losses_that_are_no_numbers() -> None:
         (SoftAdapt, {"order": 2}, "order must be 1, 3 or 5, found 2"),
         (SoftAdapt, {"beta": float("inf")}, "beta must be finite, found inf"),
         (SoftAdapt, {"period": 0}, "period must be >= 1, found 0"),
+        (DbPinn, {"period": -1}, "period must be >= 1, found -1"),
     ],
 )
 def test_bad_fields_are_refused(part: Any, settings: dict[str, Any], message: str) -> None:
