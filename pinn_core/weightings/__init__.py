@@ -2,6 +2,7 @@
 
 from pinn_core.parts import import_parts
 from pinn_core.weightings.annealing import Annealing
+from pinn_core.weightings.brdr import Brdr
 from pinn_core.weightings.causal import Causal
 from pinn_core.weightings.db_pinn import DbPinn
 from pinn_core.weightings.fixed import Fixed
@@ -19,6 +20,7 @@ import_parts(__name__, __path__)
 __all__ = [
     "WEIGHTINGS",
     "Annealing",
+    "Brdr",
     "Causal",
     "DbPinn",
     "Fixed",

@@ -265,6 +265,28 @@ def test_db_pinn_leaves_out_an_update_without_a_gradient(statistic: Any) -> None
     assert state["target/count"].tolist() == [[2.0, 2.0]]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("statistic", ["mean", "std", "kurtosis"])
+def test_db_pinn_sums_long_gradients_alike_in_every_pack(statistic: Any, dtype: Any) -> None:
+    p, weighting = 5301, DbPinn(statistic=statistic)
+    matrices = (slice(0, 100), slice(150, 2650), slice(2700, 5200), slice(5250, 5300))
+    biases = (slice(100, 150), slice(2650, 2700), slice(5200, 5250), slice(5300, 5301))
+    slopes = [random(5, p, dtype=dtype, seed=seed) for seed in range(4)]
+    table, weights = random(4, 5, seed=5).abs(), random(4, 5, seed=6).abs()
+
+    def update(members: list[int]) -> Tensor:
+        now = [each[members] for each in slopes]
+        old = weights[:, members]
+        seen = View(tuple("abcd"), table[:, members], now, old, matrices, biases, p, no_traces)
+        found: Tensor = weighting.update(weighting.start(dict.fromkeys("abcd", 8), old), seen)
+        return found
+
+    together = update([0, 1, 2, 3, 4])
+    assert torch.equal(update([4, 2, 0]), together[:, [4, 2, 0]])
+    for member in range(5):
+        assert torch.equal(update([member])[:, 0], together[:, member])
+
+
 def test_db_pinn_leaves_an_objective_of_one_term() -> None:
     one = torch.ones(1, 2, dtype=torch.float64)
     state = DbPinn().start({"residual": 8}, one)
