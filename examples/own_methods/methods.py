@@ -15,10 +15,10 @@ def snake(z):
     return z + torch.sin(z) ** 2
 
 
-@ps.WEIGHTINGS.register("softadapt")
+@ps.WEIGHTINGS.register("loss_rates")
 @dataclass(frozen=True, kw_only=True)
-class SoftAdapt(ps.Weighting):
-    """SoftAdapt: weights grow with the relative change of the losses (Heydari et al. 2019).
+class LossRates(ps.Weighting):
+    """Weights grow with the relative change of the losses, as in SoftAdapt (Heydari et al. 2019).
 
     ``beta`` says how much; the mean of the weights stays that of the objective's.
     """

@@ -21,15 +21,20 @@ class LossWeights:
 
     ``State.weights`` holds the weights, in the order of ``terms``, ``State.weighting``
     what the weighting remembers; both are read and set here. It serves one state: where another
-    takes its place, another ``LossWeights`` does.
+    takes its place, another ``LossWeights`` does. ``seeds`` are the members'.
     """
 
     def __init__(
-        self, disc: Discretization, weighting: Weighting, terms: Sequence[Term], state: State
+        self,
+        disc: Discretization,
+        weighting: Weighting,
+        terms: Sequence[Term],
+        state: State,
+        seeds: Sequence[int] = (),
     ) -> None:
         self.terms = terms
         self.names = tuple(term.name for term in terms)
-        self._disc, self._state = disc, state
+        self._disc, self._state, self._seeds = disc, state, seeds
         weighed = any(term.origin == "equation" for term in terms)
         self._weighting = weighting if weighed else Fixed()
         self._asked: dict[str, Tensor | None] = {}
@@ -129,5 +134,7 @@ class LossWeights:
             biases,
             self._disc.size,
             partial(traces, self._disc, parameters, batch, self.terms),
+            self._seeds,
+            self._state.step,
         )
         self._set(self._weighting.update(self._state.weighting, view).double())

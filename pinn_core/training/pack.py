@@ -118,7 +118,9 @@ class Pack:
         self.batches = self.objective.batches(self.disc, self._seeds, state.sampler)
         self.batch: dict[str, PointSet] = {}
         self.terms = self.objective.terms(self.disc)
-        self.loss_weights = LossWeights(self.disc, self.configuration.weighting, self.terms, state)
+        self.loss_weights = LossWeights(
+            self.disc, self.configuration.weighting, self.terms, state, self._seeds
+        )
         self.line_searches = self._line_search_cache()
         looks = self.configuration.looks_at_conflicts
         self.conflict = Conflict(self._configurations, self._seeds, self.disc) if looks else None

@@ -34,6 +34,10 @@ class View:
     """Traces of the neural tangent kernel's diagonal blocks, one per term: the sum over the term's
     quantities of the squared length of their gradient by all parameters. Exact for None, else
     estimated with so many random probes (Hutchinson)."""
+    seeds: Sequence[int] = ()
+    """The members' seeds: with ``step`` what a random choice is drawn by (pinn_core.randomness)."""
+    step: int = 0
+    """The row that the update has left."""
 
 
 class Weighting(Part):

@@ -81,7 +81,7 @@ def test_a_study_of_own_parts_runs_and_verifies(folder: Path) -> None:
     code, said = launched(folder)
     assert code == 0, said
     own = {part for manifest in manifests() for part in manifest["plugins"]}
-    families = "problem/fisher_kpp activation/snake weighting/softadapt optimizer/lion"
+    families = "problem/fisher_kpp activation/snake weighting/loss_rates optimizer/lion"
     assert own == {*families.split(), "network/gated_sum", "probe/length"}
     assert {file.name for file in Path("runs/fisher/plugins").iterdir()} == {
         "fisher_kpp.py",
