@@ -54,7 +54,7 @@ def test_a_search_that_learns_can_be_repeated(regression: Known) -> None:
 def test_the_values_are_those_of_the_curve(regression: Known) -> None:
     for key, curve in list(regression.curves.items())[:20]:
         values = regression.values[key]
-        assert len(values) == 1000
+        assert len(values) == 1001
         assert values[curve.index].tolist() == curve[COLUMN].tolist()
 
 
