@@ -1,7 +1,7 @@
 """The first steps of committed runs, computed again: a swapped or altered run does not agree."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from pinn_core.configuration import Configuration
 from pinn_core.numerics import changed, numerics, sources
 from pinn_core.records.trajectory import Manifest, Trajectory
 from pinn_core.training.trainer import Member, environment, train
+from sweeps.execution.machines import usable_cores
 from sweeps.store.observed import load_observations
 from sweeps.store.store import Store
 from sweeps.study.study import configuration_of
@@ -45,8 +46,12 @@ class Replay:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def replay(store: Store, manifests: Iterable[Manifest]) -> Replay:
-    """Compute steps 0 to 2 of runs again and compare them with what is stored.
+Tell = Callable[[int, int], None]
+"""Hears how many of how many runs are computed again."""
+
+
+def replay(store: Store, manifests: Iterable[Manifest], tell: Tell | None = None) -> Replay:
+    """Compute steps 0 to 2 of runs again, on all cores, and compare them with what is stored.
 
     To the bit where numerics, environment and device are those of the manifest; within
     ``TOLERANCE`` where only the environment or the device differs; a run of other numerics, which
@@ -60,10 +65,14 @@ def replay(store: Store, manifests: Iterable[Manifest]) -> Replay:
         if not manner.startswith(LEFT_OUT):
             shape = configuration_of(manifest.configuration).shape_key()
             packs[shape, manifest.device, manner].append(manifest)
+    done, total = 0, sum(map(len, packs.values()))
     for (_, _, manner), pack in packs.items():
         for start in range(0, len(pack), PACK):
             part = pack[start : start + PACK]
             result.differences.update(_replay_pack(store, part, exact=manner == EXACTLY))
+            done += len(part)
+            if tell:
+                tell(done, total)
     return result
 
 
@@ -111,7 +120,8 @@ def _replay_pack(store: Store, pack: list[Manifest], *, exact: bool) -> dict[str
         Member(without_fields(configuration_of(one.configuration)), one.seed) for one in pack
     ]
     load_observations(store.root, (member.configuration for member in members))
-    replayed = train(members, device=device_of(pack[0]), stop_after=LAST_STEP)
+    device, threads = device_of(pack[0]), usable_cores()  # threads change no bit
+    replayed = train(members, device=device, threads=threads, stop_after=LAST_STEP)
     differences = {
         manifest.run_id: first_difference(store.read(manifest.run_id), again, exact=exact)
         for manifest, again in zip(pack, replayed, strict=True)

@@ -12,7 +12,7 @@ from pinn_core.observations.table import known
 from pinn_core.records.trajectory import LANDSCAPE, Manifest, Trajectory, TrajectoryError
 from sweeps.checking.fields import field_problems
 from sweeps.checking.parameters import parameter_problems
-from sweeps.checking.replay import LEFT_OUT, replay
+from sweeps.checking.replay import LEFT_OUT, Tell, replay
 from sweeps.checking.verify_tracking import tracking_problems
 from sweeps.errors import StudyError
 from sweeps.store.observed import damaged_observations
@@ -47,12 +47,16 @@ class Verification:
 
 
 def verify(
-    study: Study, store: Store, planned: Collection[str], tracking_uri: str | None = None
+    study: Study,
+    store: Store,
+    planned: Collection[str],
+    tracking_uri: str | None = None,
+    tell: Tell | None = None,
 ) -> Verification:
     """Check a study's store against its plan, against itself, against new training, and MLflow.
 
     ``planned`` are the ids of the runs that the study asks for; without ``tracking_uri`` MLflow is
-    left out. Nothing is changed.
+    left out. Nothing is changed. ``tell`` hears how far the new training is.
     """
     findings = list(_against_plan(store, planned))
     pruner = study.search.pruner
@@ -67,7 +71,7 @@ def verify(
     findings += [Finding("data", None, problem) for problem in damaged.values()]
     lost = {content for content in damaged if known(content) is None}
     whole = [manifest for manifest in sound if lost.isdisjoint(_tables(manifest))]
-    replayed = replay(store, whole)
+    replayed = replay(store, whole, tell)
     if lost:
         replayed.counts[f"{LEFT_OUT}: their data cannot be read"] = len(sound) - len(whole)
     findings += [Finding("replay", *difference) for difference in replayed.differences.items()]

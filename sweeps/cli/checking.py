@@ -33,6 +33,8 @@ def verify(
 ) -> None:
     """Prove that nothing is lost, twice, swapped or altered; exit code 1 if anything is."""
     load(plugins)
+    from rich.console import Console
+
     from sweeps.checking.verify import verify as find_problems
     from sweeps.search.planned import planned_ids
     from sweeps.store.locate import study_that_ran
@@ -46,7 +48,14 @@ def verify(
     trajectories = Store(folder.store)
     results = Results.sound(trajectories, found.metric, folder.passed_over)
     planned = planned_ids(found, trajectories, results)
-    verification = find_problems(found, trajectories, planned, uri)
+    with Console(stderr=True).status("reading the runs") as shown:
+        verification = find_problems(
+            found,
+            trajectories,
+            planned,
+            uri,
+            lambda done, runs: shown.update(f"first steps of {done} of {runs} runs made again"),
+        )
     findings = verification.findings
     if as_json:
         print_json(asdict(verification))

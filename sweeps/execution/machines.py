@@ -53,7 +53,7 @@ def this_machine(*, with_gpus: bool) -> Machine:
         devices = [torch.cuda.get_device_properties(device) for device in range(gpus)]
         on_gpu = min((each.total_memory for each in devices), default=None)
     memory = memory_of("cpu")
-    return Machine("this machine", _cores(), gpus, memory.total if memory else None, on_gpu)
+    return Machine("this machine", usable_cores(), gpus, memory.total if memory else None, on_gpu)
 
 
 def with_room(machines: Sequence[Machine], resources: Resources) -> list[Machine]:
@@ -182,7 +182,7 @@ def _slots_on(machine: Machine, resources: Resources) -> int:
     return min(by_cpus, math.floor(1 / resources.gpus + 1e-9) * int(machine.gpus))
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Cores this process may use: its affinity, and its container's share where that is less."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
