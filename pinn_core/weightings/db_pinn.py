@@ -1,7 +1,8 @@
 """Dual balancing: conditions against the residual by gradients, among each other by losses.
 
 Zhou, Chen, Yang, Png, Dual-Balancing for Physics-Informed Neural Networks, IJCAI 2025, arXiv
-2505.11117, as in the authors' code. In the N-th update, with the sums over the conditions' terms:
+2505.11117, as in the code that is published for its cases. In the N-th update, with the sums over
+the conditions' terms:
 
     S = sum_j G_r / G_j
     d_i = L_i / (mean of L_i over all updates so far, this one among them)
@@ -30,7 +31,7 @@ from pinn_core.weightings.weighting import WEIGHTINGS, State, View, Weighting
 @WEIGHTINGS.register("db_pinn")
 @dataclass(frozen=True, kw_only=True)
 class DbPinn(Weighting):
-    """DB-PINN (Zhou, Chen, Yang, Png 2025), in the three forms of the authors' code.
+    """DB-PINN (Zhou, Chen, Yang, Png 2025), in the three forms of its published code.
 
     ``statistic`` says what is compared of the gradients by all layers' weights and biases, taken as
     one; a gated network's encoders are left out. Standard deviations have n - 1 in the denominator.
