@@ -352,17 +352,28 @@ def test_a_shipped_library_serves_where_none_can_be_built_the_widest_first(
 def test_of_a_wheels_levels_the_one_of_this_cpu_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: Path
 ) -> None:
-    """What the compiler was asked stands at the end of what it makes."""
+    """What the compiler was asked stands at the end of what it makes.
+
+    Where this CPU has no AVX-512, what is made for that says of itself that it does not run here.
+    """
+    wide = "avx512f" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    compiler, foreign = build._compiler()[0], tmp_path / "foreign.c"
+    foreign.write_text(
+        f'const char *pinn_source(void) {{ return "{build.source_key()}"; }}\n'
+        "int pinn_runs_here(void) { return 0; }\n"
+    )
+    other = "never" if wide else build.LEVELS[1]
     noting = script(
         tmp_path / "c++",
         f'asked="$*"\ncase "$*" in *native.cpp*) while [ "$1" != -o ]; do shift; done\n'
-        f'cp {library} "$2"; echo "$asked" >> "$2";;\n*) exec {build._compiler()[0]} "$@";; esac\n',
+        f'case "$asked" in *{other}*) {compiler} -x c -shared -fPIC {foreign} -o "$2";;\n'
+        f'*) cp {library} "$2";; esac\necho "$asked" >> "$2";;\n'
+        f'*) exec {compiler} "$@";; esac\n',
     )
     monkeypatch.setenv("CXX", str(noting))
     build.ship(tmp_path)
     monkeypatch.setattr(build, "SHIPPED", tmp_path)
     monkeypatch.setenv("CXX", str(tmp_path / "absent"))
-    wide = "avx512f" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     best = tmp_path / f"_native-{build.LEVELS[wide]}.so"
     others = [file for file in tmp_path.glob("_native-*.so") if file != best]
     assert others
