@@ -29,7 +29,7 @@ VARIED = {
     "network.width": "width",
     "network.depth": "depth",
     "objective.batch": "batch",
-    "objective.lambda_b": "lambda_b",
+    "objective.lambda_b": "boundary weight",
     "phases.0.learning_rate": "learning rate",
 }
 
@@ -61,7 +61,8 @@ def leaving(runs: pd.DataFrame) -> list[Row]:
             f"rate {rate:g}": f"{(below['phases.0.learning_rate'] == rate).sum()} of {len(part)}"
             for rate, part in group.groupby("phases.0.learning_rate")
         }
-        about = {"model": model, "batch": batch, "lambda_b": weight if model == "pinn" else None}
+        its_weight = weight if model == "pinn" else None
+        about = {"model": model, "batch": batch, VARIED["objective.lambda_b"]: its_weight}
         rows.append({**about, **rates, "lowest last loss": group[LAST].min()})
     return rows
 
@@ -171,7 +172,8 @@ def main() -> None:
     folder, runs = Path(sys.argv[1]), plateaus()
     for rows in (best(runs), leaving(runs), important(runs)):
         print(markdown_table(rows), end="\n\n")
-    print(markdown_table([dict(row) for _, row in pairs(runs).reset_index().iterrows()]))
+    both = pairs(runs).reset_index().rename(columns=VARIED)
+    print(markdown_table([dict(row) for _, row in both.iterrows()]))
     grid_figure(runs, folder / "plateaus-grid.png")
     seeds_figure(runs, folder / "plateaus-seeds.png")
 

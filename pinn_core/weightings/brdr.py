@@ -83,9 +83,9 @@ class Brdr(Weighting):
         points: Float[Tensor, "#m n d"],
         problem: Problem,
     ) -> Float[Tensor, "m n"] | None:
-        """The term's w, by the q of all terms in the step before; its q is made anew.
+        """The weights w of this term's points; and its q, which the next step's weights need.
 
-        The residual, which is the first term asked for in a step, moves the w of all terms.
+        The residual is the first term asked for in a step: with it the w of all terms are changed.
         """
         if name == "residual":
             self._move(state)

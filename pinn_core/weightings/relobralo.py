@@ -87,7 +87,7 @@ class Relobralo(Weighting):
         return averaged(view.weights, torch.where(begins, old, new).T)
 
     def _shares(self, losses: Tensor, reference: Tensor) -> Float[Tensor, "m t"]:
-        """s(ref): 1 for every term where all fell alike."""
+        """The weights s(ref); all are 1 where every loss has changed by the same factor."""
         ratios = losses / (self.temperature * reference + FLOOR)
         return ratios.softmax(1) * losses.shape[1]
 

@@ -26,7 +26,7 @@ SHA256 = "b7ccbe2ffd284f6722cf6b7b8ef40cc26afc09a9a4ec53a7e89e059eae4ca550"
 def plateaus() -> pd.DataFrame:
     """A row for each of the study's 1 980 search runs and 100 reruns.
 
-    ``curve.step`` holds the steps (60 to 64 of them) at which ``curve.<column>`` gives the losses
+    ``curve.step`` holds the steps (59 of them) at which ``curve.<column>`` gives the losses
     and cosines of that run; numbers without a unit, except ``seconds``. Raises ``ValueError`` where
     the file is not the one that was published.
 

@@ -8,15 +8,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.search import COLUMN, GOALS, SIZES, WAYS, Known, figure, searched, section
+from benchmarks.replay import COLUMN, GOALS, Grid
+from benchmarks.search import SIZES, WAYS, figure, searched, section
 from pinn_sweeps.data import plateaus
 from sweeps.study.plan import model_points, search_run
 from sweeps.study.study import load_study
 
 
 @pytest.fixture(scope="module")
-def regression() -> Known:
-    return Known.of(plateaus(), "regression")
+def regression() -> Grid:
+    return Grid.of(plateaus(), "regression")
 
 
 def test_the_data_set_holds_the_whole_grid() -> None:
@@ -26,14 +27,14 @@ def test_the_data_set_holds_the_whole_grid() -> None:
         assert set(runs[(runs["model"] == model) & (runs["stage"] == "search")]["run_id"]) == asked
 
 
-def test_a_search_for_everything_costs_the_grid_and_finds_its_best(regression: Known) -> None:
+def test_a_search_for_everything_costs_the_grid_and_finds_its_best(regression: Grid) -> None:
     row = searched(regression, "regression", "last loss", "random", "none", 540, 0)
     assert (row["runs"], row["place"], row["over"]) == (540, 1, 1.0)
     assert row["cost"] == pytest.approx(1.0)
     assert row["important"]
 
 
-def test_pruning_costs_less_and_keeps_good_runs(regression: Known) -> None:
+def test_pruning_costs_less_and_keeps_good_runs(regression: Grid) -> None:
     whole, halved = (
         searched(regression, "regression", "last loss", "random", pruner, 48, 0)
         for pruner in ("none", "halving")
@@ -43,7 +44,7 @@ def test_pruning_costs_less_and_keeps_good_runs(regression: Known) -> None:
     assert halved["runs"] == whole["runs"] == 48
 
 
-def test_a_search_that_learns_can_be_repeated(regression: Known) -> None:
+def test_a_search_that_learns_can_be_repeated(regression: Grid) -> None:
     one, two, other = (
         searched(regression, "regression", "steps to the level", "tpe", "none", 24, repetition)
         for repetition in (3, 3, 4)
@@ -51,7 +52,7 @@ def test_a_search_that_learns_can_be_repeated(regression: Known) -> None:
     assert one == two != other
 
 
-def test_the_values_are_those_of_the_curve(regression: Known) -> None:
+def test_the_values_are_those_of_the_curve(regression: Grid) -> None:
     for key, curve in list(regression.curves.items())[:20]:
         values = regression.values[key]
         assert len(values) == 1001
