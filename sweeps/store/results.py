@@ -78,7 +78,8 @@ class Results:
         if run_id not in self.committed:
             return None
         if run_id not in self._values:
-            self._values[run_id] = outcome_of(self._store.read(run_id), self._metric)
+            names = ["step", self._metric.column, *self._metric.columns]
+            self._values[run_id] = outcome_of(self._store.columns(run_id, names), self._metric)
         return self._values[run_id]
 
     def begun(self) -> list[list[str]]:

@@ -53,6 +53,16 @@ def test_what_was_committed_comes_back(store: Store, run: Run) -> None:
     assert (manifest.steps, manifest.started) == (40, 12.5)
 
 
+def test_some_columns_of_a_run_are_read_and_those_that_it_lacks_left_out(
+    store: Store, run: Run
+) -> None:
+    trajectory = trajectory_of(run, diverged_at=7)
+    commit(store, run, trajectory)
+    read = store.columns(run.run_id, ["step", "loss/total", "no/such"])
+    assert read.table.equals(trajectory.table.select(["step", "loss/total"]))
+    assert read.diverged_at == 7
+
+
 def test_a_diverged_run_is_committed_with_its_step(store: Store, run: Run) -> None:
     assert commit(store, run, trajectory_of(run, diverged_at=7)).diverged_at == 7
     assert store.read(run.run_id).diverged_at == 7
@@ -125,6 +135,8 @@ def test_a_damaged_trajectory_is_never_used(tmp_path: Path, run: Run, harm) -> N
     harm(file)
     with pytest.raises(TrajectoryError, match=str(file)):
         store.read(run.run_id)
+    with pytest.raises(TrajectoryError, match=str(file)):
+        store.columns(run.run_id, ["loss/total"])
 
 
 def test_a_truncated_manifest_is_named(tmp_path: Path, run: Run) -> None:
