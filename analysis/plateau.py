@@ -27,12 +27,15 @@ class Plateau:
 
     A plateau that lasts to the end of the curve is `censored`: its length is a lower bound. No
     plateau at all is `start` None and `length` 0; a curve too short to be judged (not longer than
-    the rule's window, a run that diverged at once) is that, and censored.
+    the rule's window, a run that diverged at once) is that, and censored. A curve that left its
+    first plateau may be flat `again` at the last step that can be judged: it converged, or it is on
+    another plateau.
     """
 
     start: int | None
     length: int
     censored: bool
+    again: bool = False
 
     @property
     def end(self) -> int | None:
@@ -78,7 +81,8 @@ def find_plateau(curve: pd.Series[float], rule: PlateauRule) -> Plateau:
     since = flat[begin:]
     left = not since.all()
     length = int(since.argmin()) if left else len(since)
-    return Plateau(int(values.index.to_numpy()[begin]), length, censored=not left)
+    start = int(values.index.to_numpy()[begin])
+    return Plateau(start, length, censored=not left, again=left and bool(flat[-1]))
 
 
 def smoothed(curve: pd.Series[float], rule: PlateauRule) -> pd.Series[float]:

@@ -30,7 +30,8 @@ class Searched:
     a run that has none, as it diverged), `end` (the first step after the plateau; infinite for a
     run that never left it or diverged, null where there was no plateau), `stays` (how long it is
     known to stay there: to its last step, of a run that diverged for ever), `last` (the last
-    recorded step) and `regime` (one of REGIMES). `axes` are the keys that took more than one value.
+    recorded step), `regime` (one of REGIMES) and `again` (whether a run that left its first plateau
+    is flat again at its end). `axes` are the keys that took more than one value.
     `draws_at_random` tells that no draw depended on the value of an earlier one: importances and
     tests need that.
     """
@@ -125,6 +126,7 @@ def _table(
                 "stays": inf if diverged else float(curve.index[-1]),
                 "last": float(curve.index[-1]),
                 "regime": _regime(plateau, diverged=diverged, wrong=bool(ends.at[run_id, "wrong"])),
+                "again": plateau.again,
             }
         )
     return pd.DataFrame(rows, index=runs.index).assign(setting=runs["setting"])

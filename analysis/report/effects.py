@@ -117,14 +117,23 @@ def _survival(found: Matters) -> str:
         return ""
     named = ", ".join(f"{key} (p {p_in_words(p)})" for key, p in tested if p <= LEVEL)
     if not named:
-        return "How long runs stay on their plateaus differs significantly by no hyperparameter."
-    return f"How long runs stay on their plateaus differs significantly by {named}."
+        return (
+            "How long runs stay on their first plateau differs significantly by no hyperparameter."
+        )
+    return f"How long runs stay on their first plateau differs significantly by {named}."
 
 
 def _regimes(found: Matters) -> str:
-    counts = found.searched.runs["regime"].value_counts()
+    runs = found.searched.runs
+    counts = runs["regime"].value_counts()
     named = ", ".join(f"{counts[regime]} {regime}" for regime in REGIMES if regime in counts)
-    return f"How they ended: {named}."
+    again = int(runs.loc[runs["regime"] == "left", "again"].sum())
+    if not again:
+        return f"How they ended: {named}."
+    return (
+        f"How they ended: {named}. Left means the first plateau that the rule finds: {again} of "
+        f"those {counts['left']} are flat again at their end, converged or on another plateau."
+    )
 
 
 def importance_rows(found: Sequence[Matters]) -> Rows:

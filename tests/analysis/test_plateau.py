@@ -45,7 +45,9 @@ def test_the_first_of_two_plateaus_counts(curve: Curve) -> None:
     first = curve(200, 300)
     second = pd.Series([first.iloc[-1]] * 300, range(301, 601))
     both = pd.concat([first, second])
-    assert find_plateau(both, RULE) == find_plateau(first, RULE)
+    once, twice = find_plateau(first, RULE), find_plateau(both, RULE)
+    assert (twice.start, twice.length) == (once.start, once.length)
+    assert (once.again, twice.again) == (False, True)
 
 
 def test_a_plateau_that_is_never_left_is_censored(curve: Curve) -> None:

@@ -15,6 +15,7 @@ from analysis.effects.searched import END, REGIMES, Searched, searches
 from analysis.load import StudyData
 from analysis.metric import Metric
 from analysis.outcomes import outcomes
+from analysis.report.effects import matters_in_words
 from analysis.rules import PlateauRule, WrongSolutionRule
 from tests.analysis.effects.conftest import Search
 
@@ -46,6 +47,14 @@ def test_what_a_search_has(found: list[Searched]) -> None:
     assert pinn.runs["end"].iloc[0] == inf
     assert isnan(pinn.runs["value"].iloc[0])
     assert (pinn.runs["end"].iloc[1:] < 300).all()
+
+
+def test_the_report_says_how_many_that_left_are_flat_again(found: list[Searched]) -> None:
+    (pinn,) = found
+    one = replace(pinn, runs=pinn.runs.assign(again=[True, True, False, False]))
+    assert "1 of those 3 are flat again" in matters_in_words(what_matters(one))
+    none = replace(pinn, runs=pinn.runs.assign(again=False))
+    assert "flat again" not in matters_in_words(what_matters(none))
 
 
 def test_a_run_without_a_value_is_the_worst_whatever_is_sought(found: list[Searched]) -> None:
