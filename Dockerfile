@@ -6,8 +6,8 @@
 #     --volume "$PWD/my-study.yaml:/home/researcher/my-study.yaml:ro" pinn-sweeps run my-study.yaml
 #
 # Results stay in the volume. Ray keeps its objects in /dev/shm, for which Docker's 64 MB are too few.
-# Torch's usual build for Linux brings CUDA's libraries, 3 GB or more: the build argument
-# PIP_EXTRA_INDEX_URL may name an index with torch's builds for CPUs.
+# Torch's usual build for Linux brings CUDA's libraries: what pip installs is 6.6 GB then, and 2.1 GB
+# with a build for CPUs. The build argument PIP_EXTRA_INDEX_URL may name an index that has these.
 FROM python:3.11.14-slim-bookworm AS wheel
 COPY . /source
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels /source
