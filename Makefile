@@ -19,6 +19,7 @@ lint: .venv/.installed
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/codespell
 
 .venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing into .venv, once: 2 GB or more, a few minutes."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,15 @@ from hypothesis import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from ruamel.yaml import YAML
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.checkout import ROOT, tracked
+
 ROOMS = ("pinn_core", "sweeps", "analysis")
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(PYPROJECT)["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-REQUIREMENTS = [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["benchmarks"]]
+REQUIREMENTS = sorted({*PROJECT["dependencies"], *chain.from_iterable(EXTRAS.values())})
 
 
 def text(name: str) -> str:
@@ -73,20 +76,23 @@ def test_ci_draws_a_seed_for_property_tests_and_says_it() -> None:
     assert re.search(r'^echo ".*PYTEST_ADDOPTS=\$PYTEST_ADDOPTS make test"$', text(".ci/run"), re.M)
 
 
+def test_the_citation_names_the_version_that_the_package_has() -> None:
+    citation = YAML(typ="safe", pure=True).load(text("CITATION.cff"))
+    assert citation["version"] == PROJECT["version"]
+    assert citation["license"] == PROJECT["license"]
+
+
+def test_every_python_that_ci_tries_is_a_classifier_and_the_other_way_round() -> None:
+    workflow = YAML(typ="safe", pure=True).load(text(".github/workflows/ci.yml"))
+    for job in ("test", "installed"):
+        tried = workflow["jobs"][job]["strategy"]["matrix"]["python"]
+        said = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python ::" in line]
+        assert said == tried
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_package_says_that_it_is_typed(room: str) -> None:
     assert (ROOT / room / "py.typed").exists()
-
-
-def tracked(checkout: Path) -> list[Path]:
-    """The files that git tracks; what else lies in a checkout belongs to its user."""
-    try:
-        listed = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=checkout, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("needs git and a checkout")
-    return [checkout / name for name in listed.stdout.split("\0") if (checkout / name).is_file()]
 
 
 def with_a_place(files: list[Path]) -> dict[str, list[bytes]]:
@@ -97,7 +103,7 @@ def with_a_place(files: list[Path]) -> dict[str, list[bytes]]:
 
 
 def test_no_file_names_a_place_on_somebodys_machine() -> None:
-    assert with_a_place(tracked(ROOT)) == {}
+    assert with_a_place(tracked()) == {}
 
 
 def test_what_a_user_left_in_a_checkout_is_not_looked_at(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def examine(runs_dir: Path, tracking_uri: str, store: str | None = None) -> Iter
         )
     yield attempt(
         f"tracking at {masked(tracking_uri)}",
-        lambda: check_tracking(tracking_uri),
+        lambda: check_tracking(tracking_uri, store=store),
         "start the server, or see MLFLOW_TRACKING_URI, _USERNAME and _PASSWORD",
     )
 

@@ -125,11 +125,13 @@ def doctor(
 ) -> None:
     """Check this machine and, with an address, every node of a cluster; exit code 2 if one fails.
 
-    Versions, cores, GPUs, memory, disk, write access, clocks, the store, the tracking address.
+    Versions, cores, GPUs, memory, disk, write access, clocks, the store, the tracking address, and
+    what makes the training steps on the CPU: backend, compiler, cache.
     """
     from itertools import chain
 
     from sweeps.checking.doctor import duration, examine, room, size
+    from sweeps.checking.doctor_backend import examine_backend
     from sweeps.checking.doctor_cluster import examine_cluster
     from sweeps.execution.machines import this_machine
     from sweeps.store.address import below
@@ -149,7 +151,7 @@ def doctor(
     else:
         further = iter(())
     checks = []
-    for check in chain(here, further):
+    for check in chain(here, examine_backend(), further):
         checks.append(check)
         if not as_json:
             advice = f" ({check.advice})" if check.advice and not check.ok else ""

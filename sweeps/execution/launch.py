@@ -80,7 +80,7 @@ def run_study(
     check_folder(Path(runs_dir))
     folder = StudyFolder.of(runs_dir, study.name, store)
     tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
-    check_tracking(tracking_uri)
+    check_tracking(tracking_uri, store=folder.home)
     check_store(folder.home)
     if trainer != TRAINER:
         trainer_at(trainer)  # ours is there; importing it takes the seconds that torch does

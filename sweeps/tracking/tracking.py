@@ -207,7 +207,7 @@ def sync(study: Study, store: Store, tracking_uri: str, report: Path | None = No
     ``StudyError`` if MLflow cannot be reached or has records that it cannot read, and
     ``CannotReach`` if the store cannot be; the same call continues then.
     """
-    check_tracking(tracking_uri, thoroughly=True)
+    check_tracking(tracking_uri, thoroughly=True, store=store.root)
     synced = Synced()
     try:
         experiment = Experiment(tracking_uri, store, study)

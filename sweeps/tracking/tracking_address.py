@@ -2,6 +2,7 @@
 
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+EXTRAS = {"psycopg": "postgresql", "boto3": "s3"}
+"""Modules that only some addresses need, and the extra of pinn-sweeps that brings each."""
+
 DEADLINE = 8.0
 """Seconds that a server has to answer, before any training."""
 
@@ -46,12 +50,14 @@ def masked(text: str) -> str:
     return re.sub(r"(?i)([?&](?:password|token)=)[^&\s]*", r"\1***", text)
 
 
-def check_tracking(uri: str, *, thoroughly: bool = False) -> None:
+def check_tracking(uri: str, *, thoroughly: bool = False, store: str | None = None) -> None:
     """See that MLflow's records can be written at ``uri``; nothing is created.
 
-    Raises ``StudyError`` within ten seconds: unknown scheme, no answer, not MLflow's database. An
-    SQLite file must be sound, for as long as it takes to read it; ``thoroughly`` compares its
-    indices with its tables, too, which takes ten times longer: six seconds for a million rows.
+    Raises ``StudyError`` within ten seconds: unknown scheme, no answer, not MLflow's database, a
+    module that is not installed. An SQLite file must be sound, for as long as it takes to read it;
+    ``thoroughly`` compares its indices with its tables, too, which takes ten times longer: six
+    seconds for a million rows. ``store`` is where the trajectories are: the files that belong to
+    the records of a database server lie beside it.
     """
     address = f"tracking address {quoted(masked(uri))}"
     scheme = uri.partition(":")[0].partition("+")[0] if ":" in uri else ""
@@ -63,6 +69,9 @@ def check_tracking(uri: str, *, thoroughly: bool = False) -> None:
         raise StudyError(f"{address}: found scheme {quoted(scheme)}, allowed: {allowed}{hint}")
     if scheme != "sqlite":
         import mlflow  # noqa: F401  # takes seconds that are not the server's
+    in_a_bucket = scheme not in ("sqlite", *SERVERS) and (store or "").startswith("s3://")
+    if in_a_bucket and not find_spec("boto3"):
+        raise StudyError(f"{address}: MLflow's files go beside the store, and {_missing('boto3')}")
     deadline = None if scheme == "sqlite" else DEADLINE
     problem = problem_within(deadline, lambda: _ask(scheme, uri, thoroughly), reason)
     if problem:
@@ -95,7 +104,10 @@ def _ask_database(uri: str, thoroughly: bool) -> None:
     """
     from sqlalchemy import create_engine, inspect
 
-    engine = create_engine(uri)
+    try:
+        engine = create_engine(uri)
+    except ModuleNotFoundError as error:
+        raise OSError(_missing(str(error.name))) from None
     try:
         if file := sqlite_file(uri):
             _refuse_damage(engine, file, "integrity_check" if thoroughly else "quick_check")
@@ -104,6 +116,13 @@ def _ask_database(uri: str, thoroughly: bool) -> None:
         engine.dispose()
     if has_tables:
         open_client(uri).search_experiments(max_results=1)
+
+
+def _missing(module: str) -> str:
+    """That a module is not installed, and how to install it."""
+    extra = EXTRAS.get(module)
+    how = f": pip install 'pinn-sweeps[{extra}]'" if extra else ""
+    return f"the Python module {module} for this is not installed{how}"
 
 
 def _refuse_damage(engine: "Engine", file: Path, check: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +84,32 @@ def test_an_address_that_cannot_be_used_is_refused(
         check_tracking(address)
     assert "lovelace" not in str(refused.value)
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("module", "address", "store", "complaint"),
+    [
+        ("psycopg", "postgresql://127.0.0.1/mlflow", None, "[postgresql]'"),
+        ("boto3", "postgresql://127.0.0.1/mlflow", "s3://bucket/studies", "[s3]'"),
+    ],
+)
+def test_an_address_that_needs_an_optional_module_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, module: str, address: str, store: str | None, complaint: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(StudyError) as refused:
+        check_tracking(address, store=store)
+    said = f"the Python module {module} for this is not installed: pip install 'pinn-sweeps"
+    assert str(refused.value).endswith(said + complaint)
+
+
+@pytest.mark.parametrize("store", [None, "s3://bucket/studies"])
+def test_an_sqlite_database_needs_no_optional_module(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: str | None
+) -> None:
+    for module in ("psycopg", "boto3"):
+        monkeypatch.setitem(sys.modules, module, None)
+    check_tracking(default_tracking_uri(tmp_path / "runs"), store=store)
 
 
 def test_a_server_that_does_not_answer_is_refused_in_time(

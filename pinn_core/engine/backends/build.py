@@ -67,6 +67,7 @@ class Built:
 
     functions: ctypes.CDLL
     key: str
+    file: Path
 
 
 def load() -> Built:
@@ -97,7 +98,7 @@ def _built_here() -> Built:
             continue
         if complaints:
             logger.warning("The compiled library is in %s: %s", file.parent, "; ".join(complaints))
-        return Built(library, key)
+        return Built(library, key, file)
     raise BuildError(f"no folder to build in and load from: {'; '.join(complaints)}")
 
 
@@ -108,7 +109,7 @@ def _shipped() -> Built | None:
             library = ctypes.CDLL(str(file))
             library.pinn_source.restype = ctypes.c_char_p
             if library.pinn_source() == source_key().encode() and library.pinn_runs_here():
-                return Built(library, f"shipped {_hash(file)[:16]}")
+                return Built(library, f"shipped {_hash(file)[:16]}", file)
     return None
 
 
@@ -149,6 +150,13 @@ def cache_obstacle() -> str | None:
     except (OSError, RuntimeError) as error:
         return str(error)
     return None if os.access(folder, os.W_OK) else f"{folder} cannot be written"
+
+
+def compiler_in_words() -> str:
+    """The compiler's command and the first line of its version. Raises ``BuildError``."""
+    command = _compiler()
+    said = _run([*command, "--version"]).strip()
+    return f"{shlex.join(command)}: {said.partition(chr(10))[0] or 'it names no version'}"
 
 
 def _compiler() -> list[str]:

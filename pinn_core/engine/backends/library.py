@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pinn_core.engine.backends import build
@@ -65,6 +66,11 @@ def obstacle(like: Tensor) -> str | None:
 def identity() -> str:
     """What the library's bits depend on: source, flags, compiler and CPU."""
     return f"native {_built().key}"
+
+
+def file() -> Path:
+    """Where the library lies. Raises ``build.BuildError``."""
+    return _built().file
 
 
 @cache
