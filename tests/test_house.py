@@ -18,7 +18,7 @@ ROOMS = ("pinn_core", "sweeps", "analysis")
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(PYPROJECT)["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-REQUIREMENTS = [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["benchmarks"]]
+REQUIREMENTS = [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["benchmarks"], *EXTRAS["docs"]]
 
 
 def text(name: str) -> str:
