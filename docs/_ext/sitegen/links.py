@@ -1,7 +1,7 @@
 """Links to files outside the documentation, which GitHub follows and a site cannot.
 
-With an address of the repository (``repository_url``) they lead there. Without one, a Markdown file
-that is a page of the site is linked, any other file is offered as a download, and a folder is named.
+With an address of the repository (``repository_url``) they lead there. Without one, a Markdown
+file that is a page of the site is linked, any other file is a download, and a folder is named.
 """
 
 import re
@@ -21,16 +21,16 @@ PAGES = {
 """Markdown files of the repository that the site shows, and the page of each."""
 
 _CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"(?P<image>!?)\[(?P<words>[^\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+_LINK = re.compile(
+    r"(?P<image>!?)\[(?P<words>[^\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)"
+)
 
 
 def turn(app: "Sphinx", page: str, source: list[str]) -> None:
     """Turn the links of a page that Sphinx has read."""
     docs = Path(app.srcdir)
     if not page.startswith("reference/"):
-        source[0] = turned(
-            source[0], docs / page, docs / page, docs, app.config.repository_url
-        )
+        source[0] = turned(source[0], docs / page, docs / page, docs, app.config.repository_url)
 
 
 def turned(text: str, file: Path, page: Path, docs: Path, url: str) -> str:

@@ -26,7 +26,12 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "how-to/index": ("resume", "compare", "export", "prune", "replay", "mlflow", "slurm"),
     "explanation/index": ("plateaus", "intervals", "packs", "derivatives"),
     "results/index": ("plateaus-search", "remedies", "best-pair", "plateaus-small"),
-    "reference/index": ("study-file", "command-line", "columns", "python", "families/index"),
+    "reference/families/index": (
+        *("problems", "objectives", "networks", "activations", "inputs", "points", "optimizers"),
+        *("weightings", "aggregations", "alignments", "stages", "probes", "samplers", "pruners"),
+    ),
+    "reference/python/index": ("studies", "one-run", "plateaus", "problems", "geometry"),
+    "reference/index": ("study-file", "command-line", "columns", "families/index", "gallery/index"),
 }
 """The first pages of each section."""
 
@@ -41,7 +46,7 @@ def add_contents(app: "Sphinx", page: str, source: list[str]) -> None:
             _contents(_there(docs, names), caption=caption, hidden=True)
             for caption, names in HOME.items()
         )
-    elif page in SECTIONS or page.startswith("reference/") and page.endswith("/index"):
+    elif page in SECTIONS or (page.startswith("reference/") and page.endswith("/index")):
         folder = docs / page.removesuffix("index")
         first = _there(folder, SECTIONS.get(page, ()))
         depth = 1

@@ -3,8 +3,15 @@
 import shutil
 from pathlib import Path
 
-from sitegen.reference import columns, command_line, families, gallery, python_api, study_file
-from sitegen.reference import repository
+from sitegen.reference import (
+    columns,
+    command_line,
+    families,
+    gallery,
+    python_api,
+    repository,
+    study_file,
+)
 
 
 def write_reference(docs: Path) -> None:

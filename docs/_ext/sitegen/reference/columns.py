@@ -56,11 +56,7 @@ def pages() -> dict[str, str]:
         record=Record(probes=tuple(PROBES[kind]() for kind in PROBES.names())),
     )
     every = described_columns(configuration)
-    probes = {
-        name: every[name].meaning
-        for name in every
-        if name.partition("/")[0] in PROBES
-    }
+    probes = {name: every[name].meaning for name in every if name.partition("/")[0] in PROBES}
     text = page(
         "# Columns of a trajectory",
         "A run of N updates has the rows 0 to N. Row k describes the parameters after k updates; "
@@ -93,7 +89,8 @@ def pages() -> dict[str, str]:
 
 def _table(found: Mapping[str, str]) -> str:
     rows: Iterable[list[str]] = (
-        [code(name), escaped(meaning), unit_of(name), _often(name)] for name, meaning in found.items()
+        [code(name), escaped(meaning), unit_of(name), _often(name)]
+        for name, meaning in found.items()
     )
     return table(["column", "meaning", "unit", "recorded"], rows)
 

@@ -48,9 +48,9 @@ def _verb(name: str, verb: Any) -> Iterator[str]:  # noqa: ANN401
     usage = [COMMAND, name, *(["[OPTIONS]"] if options else [])]
     yield fence(" ".join([*usage, *(_metavar(each) for each in arguments)]), "console")
     yield from paragraphs((verb.help or "").replace("\b\n", ""))
-    rows = [
-        [code(_metavar(each)), *_meaning(each)] for each in arguments
-    ] + [[_names(each), *_meaning(each)] for each in options]
+    rows = [[code(_metavar(each)), *_meaning(each)] for each in arguments] + [
+        [_names(each), *_meaning(each)] for each in options
+    ]
     yield table(["argument or option", "meaning", "default"], rows)
 
 

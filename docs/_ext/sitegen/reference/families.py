@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 import sys
 import tomllib
 from collections import Counter
@@ -9,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pinn_core.configuration
 import sweeps.study.pruners
 import sweeps.study.samplers  # noqa: F401 - every family enters itself
 from pinn_core.parts import FAMILIES, Family
@@ -40,6 +40,9 @@ KEYS = {
     "pruner": "search.pruner",
 }
 """Where a study file names a part of each family, in the order of the site."""
+
+_WHAT = re.compile(r"What (.+?) (is|are): (.*)", re.DOTALL)
+"""How the docstring of a contract's module begins."""
 
 NAMED = ("activation", "point sampler", "sampler")
 """Families whose parts a study file names by their kind alone."""
@@ -108,7 +111,9 @@ def _introduction(family: Family[Any]) -> list[str]:
         module = sys.modules[family[family.names()[0]].__module__]
     else:
         module = importlib.import_module(family.contract.__module__)
-    return paragraphs(inspect.getdoc(module))
+    first, *others = paragraphs(inspect.getdoc(module))
+    what = _WHAT.fullmatch(first)
+    return [f"{what[1][0].upper()}{what[1][1:]} {what[2]} {what[3]}" if what else first, *others]
 
 
 def _entry(family: Family[Any], kind: str) -> Iterator[str]:
@@ -138,12 +143,16 @@ def _entry(family: Family[Any], kind: str) -> Iterator[str]:
 def _said(family: Family[Any], part: Any) -> tuple[list[str], str]:  # noqa: ANN401
     """What the docstrings say, and what they say of its use.
 
-    The docstring of the module counts if the part is the only one in it.
+    The docstring of the module counts if the part is the only one in it. Examples in Python are
+    left out.
     """
     held = Counter(family[kind].__module__ for kind in family.names())
     module = sys.modules[part.__module__]
     texts = [inspect.getdoc(module)] if held[part.__module__] == 1 else []
-    blocks = [block for text in (*texts, inspect.getdoc(part)) for block in paragraphs(text)]
+    texts += [inspect.getdoc(part)]
+    blocks = [
+        block for text in texts for block in paragraphs(text) if not block.startswith("```pycon")
+    ]
     use = [block.removeprefix(WHEN) for block in blocks if block.startswith(WHEN)]
     return [block for block in blocks if not block.startswith(WHEN)], " ".join(use)
 

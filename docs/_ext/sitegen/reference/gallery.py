@@ -1,4 +1,4 @@
-"""The studies that come with the package: a page for each, with its file and the file's comments."""
+"""The studies that come with the package: a page for each, with its file and its comments."""
 
 import itertools
 

@@ -25,7 +25,16 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "problems": (
         "Problems",
         (
-            *("Problem", "Grid", "Points", "Box", "Conditions", "Condition", "Segment", "Combination"),
+            *(
+                "Problem",
+                "Grid",
+                "Points",
+                "Box",
+                "Conditions",
+                "Condition",
+                "Segment",
+                "Combination",
+            ),
             *("neumann", "robin", "Hard", "Unknown", "lattice", "mesh", "scattered"),
             *("Operator", "Derivatives"),
         ),
@@ -75,7 +84,10 @@ def _index(shipped: Sequence[str], tables: Sequence[str]) -> str:
         table(
             ["name", "holds"],
             [
-                [code(name), held.plural if isinstance(held := _value(name), Family) else "all families"]
+                [
+                    code(name),
+                    held.plural if isinstance(held := _value(name), Family) else "all families",
+                ]
                 for name in tables
             ],
         ),

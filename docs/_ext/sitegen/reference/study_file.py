@@ -53,13 +53,16 @@ def sections() -> dict[str, list[Key]]:
     return found
 
 
-def _keys(section: str, cls: type) -> Iterator[Key]:
+def _keys(section: str, cls: Any) -> Iterator[Key]:  # noqa: ANN401
     prefix = f"{section}." if section else ""
     docs = field_docs(cls) | (field_docs(Configuration) if section == "base" else {})
     if issubclass(cls, Section):
         for name, field in cls.model_fields.items():
-            kind = Annotated[field.annotation, *field.metadata] if field.metadata else None
-            kind = _configured(section, name) or kind or field.annotation
+            kind: Any = field.annotation
+            if field.metadata:
+                kind = Annotated[kind, *field.metadata]
+            if section == "base" and name in _types(Configuration):
+                kind = _types(Configuration)[name]
             default = field.get_default(call_default_factory=True)
             yield Key(prefix + name, kind, default, field.description or docs.get(name, ""))
         return
@@ -67,11 +70,6 @@ def _keys(section: str, cls: type) -> Iterator[Key]:
         if each.name != "content":  # the hash of a table, which no file says
             default = default_of(each) if has_default(each) else PydanticUndefined
             yield Key(prefix + each.name, _types(cls)[each.name], default, docs.get(each.name, ""))
-
-
-def _configured(section: str, name: str) -> Any:  # noqa: ANN401
-    """The type that ``Configuration`` gives a key of ``base``."""
-    return _types(Configuration).get(name) if section == "base" else None
 
 
 def _types(cls: type) -> dict[str, Any]:
@@ -122,7 +120,9 @@ def _explained(name: str) -> list[str]:
     if name == "base.record":
         return paragraphs(inspect.getdoc(Configuration.__dataclass_fields__["record"].type))
     if name.endswith(".space.NAME"):
-        return [f"A key of the space has a list of values, or a range: {escaped(Range.__doc__ or '')}"]
+        return [
+            f"A key of the space has a list of values, or a range: {escaped(Range.__doc__ or '')}"
+        ]
     return []
 
 
@@ -146,7 +146,7 @@ def _words(kind: Any, name: str) -> str:  # noqa: ANN401
     if kind in contracts:
         return f"[{contracts[kind].name}]({_to(contracts[kind])})"
     if _is_section(kind):
-        return "[a mapping](#{})".format(_anchor(name))
+        return f"[a mapping](#{_anchor(name)})"
     if origin is Literal:
         return " or ".join(code(each) for each in inner)
     if origin is tuple:
@@ -162,8 +162,15 @@ def _words(kind: Any, name: str) -> str:  # noqa: ANN401
 
 def _bounds(metadata: tuple[Any, ...]) -> str:
     """The limits that annotations give."""
-    marks = [m for each in metadata for m in (each.metadata if isinstance(each, FieldInfo) else [each])]
-    words = [f"{sign} {getattr(m, at):g}" for m in marks for kind, (at, sign) in BOUNDS.items() if isinstance(m, kind)]
+    marks = [
+        m for each in metadata for m in (each.metadata if isinstance(each, FieldInfo) else [each])
+    ]
+    words = [
+        f"{sign} {getattr(m, at):g}"
+        for m in marks
+        for kind, (at, sign) in BOUNDS.items()
+        if isinstance(m, kind)
+    ]
     words += [f"at least {m.min_length}" for m in marks if isinstance(m, MinLen)]
     return f", {' and '.join(words)}" if words else ""
 
