@@ -41,5 +41,6 @@ html_title = f"{project} {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_show_search_summary = False  # it reads pages again, which no browser does from a folder
 html_show_copyright = False
 highlight_language = "text"

@@ -7,22 +7,23 @@ on GitHub, and those that leave the documentation are turned here.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sitegen import links, mathml, navigation
-from sitegen.reference import write_reference
-
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Sphinx's entry."""
+    from sitegen import links, mathml, navigation
+
     app.add_config_value("repository_url", "", "env")
-    app.connect("builder-inited", _write)
+    app.connect("builder-inited", _write_reference)
     app.connect("source-read", links.turn)
     app.connect("source-read", navigation.add_contents)
     mathml.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _write(app: "Sphinx") -> None:
-    write_reference(Path(app.srcdir))
+def _write_reference(app: "Sphinx") -> None:
+    from sitegen.reference import write_reference
+
+    write_reference(Path(app.srcdir), app.config.repository_url)

@@ -35,6 +35,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 """The first pages of each section."""
 
+LISTED = ("results/index", "reference/families/index", "reference/gallery/index")
+"""Sections whose page lists the others itself."""
+
 
 def add_contents(app: "Sphinx", page: str, source: list[str]) -> None:
     """Append the contents to the home page and to the page of a section."""
@@ -49,8 +52,8 @@ def add_contents(app: "Sphinx", page: str, source: list[str]) -> None:
     elif page in SECTIONS or (page.startswith("reference/") and page.endswith("/index")):
         folder = docs / page.removesuffix("index")
         first = _there(folder, SECTIONS.get(page, ()))
-        depth = 1
-        source[0] += _contents([*first, *_others(folder, first)], depth=depth)
+        every = [*first, *_others(folder, first)]
+        source[0] += _contents(every, hidden=page in LISTED, depth=1)
 
 
 def _there(folder: Path, names: Sequence[str]) -> list[str]:

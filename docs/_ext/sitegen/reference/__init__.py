@@ -14,8 +14,11 @@ from sitegen.reference import (
 )
 
 
-def write_reference(docs: Path) -> None:
-    """Write every page of ``docs/reference``; pages that are no longer made are removed."""
+def write_reference(docs: Path, url: str = "") -> None:
+    """Write every page of ``docs/reference``; pages that are no longer made are removed.
+
+    ``url`` is the address of the repository, if there is one.
+    """
     folder = docs / "reference"
     made = {
         "index.md": _INDEX,
@@ -25,7 +28,7 @@ def write_reference(docs: Path) -> None:
         **columns.pages(),
         **python_api.pages(),
         **gallery.pages(),
-        **repository.pages(docs),
+        **repository.pages(docs, url),
     }
     for name, text in made.items():
         _write(folder / name, text)

@@ -5,7 +5,6 @@ import inspect
 import re
 import sys
 import tomllib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,10 +91,7 @@ def title(family: Family[Any]) -> str:
 def _page(family: Family[Any]) -> str:
     where = KEYS.get(family.name)
     chosen = f"A study file chooses one under `{where}`." if where else ""
-    rows = [
-        [f"[`{kind}`](#{kind})", escaped(part_named(family.plural, kind).summary)]
-        for kind in family.names()
-    ]
+    rows = [[f"[`{kind}`](#{kind})", _said(family, kind)[0][0]] for kind in family.names()]
     return page(
         f"# {title(family)}",
         *_introduction(family),
@@ -119,7 +115,7 @@ def _introduction(family: Family[Any]) -> list[str]:
 def _entry(family: Family[Any], kind: str) -> Iterator[str]:
     part, told = family[kind], part_named(family.plural, kind)
     yield f"({slug(family)}-{kind})=\n## {kind}"
-    said, when = _said(family, part)
+    said, when = _said(family, kind)
     equation = EQUATIONS.get(family.name, {}).get(kind)
     head, *rest = said
     yield head
@@ -140,18 +136,20 @@ def _entry(family: Family[Any], kind: str) -> Iterator[str]:
     yield f"In Python: `{part.__module__}.{part.__qualname__}`"
 
 
-def _said(family: Family[Any], part: Any) -> tuple[list[str], str]:  # noqa: ANN401
+def _said(family: Family[Any], kind: str) -> tuple[list[str], str]:
     """What the docstrings say, and what they say of its use.
 
-    The docstring of the module counts if the part is the only one in it. Examples in Python are
-    left out.
+    The docstring of the module comes first if the part is the only one in it. Examples in Python
+    are left out.
     """
-    held = Counter(family[kind].__module__ for kind in family.names())
-    module = sys.modules[part.__module__]
-    texts = [inspect.getdoc(module)] if held[part.__module__] == 1 else []
-    texts += [inspect.getdoc(part)]
+    part = family[kind]
+    alone = [family[other].__module__ for other in family.names()].count(part.__module__) == 1
+    texts = [inspect.getdoc(sys.modules[part.__module__])] if alone else []
     blocks = [
-        block for text in texts for block in paragraphs(text) if not block.startswith("```pycon")
+        block
+        for text in (*texts, inspect.getdoc(part))
+        for block in paragraphs(text)
+        if not block.startswith("```pycon")
     ]
     use = [block.removeprefix(WHEN) for block in blocks if block.startswith(WHEN)]
     return [block for block in blocks if not block.startswith(WHEN)], " ".join(use)
