@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Sphinx's entry."""
-    from sitegen import links, mathml, navigation
+    from sitegen import links, mathml, navigation, signatures
 
     app.add_config_value("repository_url", "", "env")
     app.connect("builder-inited", _write_reference)
     app.connect("source-read", links.turn)
     app.connect("source-read", navigation.add_contents)
+    app.connect("autodoc-process-signature", signatures.shortened)
     mathml.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 

@@ -118,7 +118,8 @@ def _module(module: Any) -> list[str]:  # noqa: ANN401
 def _entry(module: str, name: str, value: object) -> Iterator[str]:
     """Autodoc's directive for a name; what a class inherits is said by its base."""
     if inspect.isclass(value):
-        kind, options = "class", ["   :members:", "   :show-inheritance:"]
+        kind, options = "class", ["   :members:"]
+        options += ["   :show-inheritance:"] if value.__bases__ != (object,) else []
     elif inspect.isfunction(value):
         kind, options = "function", []
     else:
