@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 # .venv is made once, from constraints.txt, and again only when it or pyproject.toml changes.
 
-.PHONY: demo test test-all lint
+.PHONY: demo test test-all lint docs
 
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -20,6 +20,15 @@ lint: .venv/.installed
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/codespell
+
+docs: .venv/.installed-docs
+	.venv/bin/python -m sphinx -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
+	@echo "Open docs/_build/html/index.html in a browser."
+
+.venv/.installed-docs: .venv/.installed
+	.venv/bin/python -m pip install --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[docs]'
+	@touch $@
 
 .venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing into .venv, once: 2 GB or more, a few minutes."

@@ -30,10 +30,15 @@ class PlateauRule:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     curve: str = "loss/regression"
+    """The column that is looked at."""
     scale: Scale = "ln"
+    """Whether a fall is in natural logarithms, in parts of the value, or in the curve's unit."""
     spans: tuple[int, ...] = (10, 20)
+    """Spans of the moving averages, one after the other, in steps."""
     drop: float = 0.15
+    """A step is flat if the smoothed curve falls by at most this over the window."""
     window: int = 20
+    """Steps that the fall is taken over."""
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
@@ -57,7 +62,9 @@ class WrongSolutionRule:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     loss: float = 1e-3
+    """The final loss is at most so many times that of the first row."""
     error: float = 0.5
+    """And the final relative L2 error is above this."""
 
     def __post_init__(self) -> None:
         if not self.loss > 0:
@@ -77,8 +84,11 @@ class TimesBelow:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     model: str
+    """The other model."""
     where: Where = field(default_factory=dict)
+    """Values that the configurations of its runs have, by dotted key."""
     factor: float = 1.0
+    """How many times smaller the number is to be."""
 
     def __post_init__(self) -> None:
         if not self.factor > 0:
@@ -98,16 +108,27 @@ class Expectation:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     model: str
+    """The model whose runs are looked at."""
     where: Where = field(default_factory=dict)
+    """Values that the configurations of these runs have, by dotted key."""
     metric: str = "error/relative_l2"
+    """The column."""
     of: Of = "final"
+    """Its last value, its smallest one, or its mean inside or after the plateau."""
     value: float | None = None
+    """The published number."""
     spread: float | None = None
+    """Its published spread, which is shown only."""
     within: float = 2.0
+    """The factor within which the published value is to be met."""
     above: float | None = None
+    """What the number is to exceed."""
     below: float | None = None
+    """What it is to stay below."""
     times_below: TimesBelow | None = None
+    """Other runs that it is to be smaller than."""
     source: str = ""
+    """Where the number is published."""
 
     def __post_init__(self) -> None:
         if self.of not in get_args(Of):

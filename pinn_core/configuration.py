@@ -68,24 +68,41 @@ class Record:
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "arbitrary_types_allowed": True}
 
     points: int = 1024
+    """Grid points for losses that need values alone, where no full batch gives them."""
     gradients_every: int = 25
+    """Residual and gradients, where the step does not have them for free."""
     gradient_points: int = 600
+    """Interior points of these gradients and of the Hessians."""
     full_every: int = 100
+    """Losses and error on the whole grid."""
     held_out_points: int = field(default=256, metadata={"since": 2})
+    """Points that no run trains on."""
     held_out_every: int = field(default=200, metadata={"since": 2})
+    """The residual at these."""
     sketch_every: int = 20
+    """A random projection of the parameters, for distances between them."""
     histograms_every: int = 0
+    """Histograms of the gradients' entries, layer by layer."""
     curvature_every: int = 0
+    """The largest eigenvalue of the Hessian."""
     spectrum_every: int = 0
+    """The spectral density of the Hessian."""
     kernel_every: int = 0
+    """The eigenvalues of the neural tangent kernel."""
     conflict: bool = False
+    """Whether conflicts between loss terms are recorded in every step."""
     probes: tuple[Probe, ...] = field(default=(), metadata={"since": 2})
+    """Further diagnostics."""
     parameters: int | Literal["final", "none"] = field(
         default="final", metadata={"since": 2, "identity": False}
     )
+    """Of which rows the network's parameters are kept: the last, every N-th and the last, or
+    none."""
     fields: int | Literal["auto", "none"] = field(
         default="auto", metadata={"since": 2, "identity": False}
     )
+    """At how many steps the solution is kept for pictures; auto: of the first rerun of each model's
+    best."""
 
     def __post_init__(self) -> None:
         at_least(2, points=self.points)

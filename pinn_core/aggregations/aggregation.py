@@ -15,7 +15,7 @@ Settings = Mapping[str, Float[ndarray, "m 1"]]
 
 
 class Aggregation(Part):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
+    """The base of every aggregation: a frozen dataclass whose fields are its hyperparameters.
 
     The gradients are the terms' own times the weights of the run's weighting. The direction, which
     the optimizer is given in place of their sum, is a combination of them, whose weights depend on

@@ -27,12 +27,18 @@ class CAGrad(Aggregation):
 
     ``c`` in [0, 1): at 0 it is the mean gradient. The paper takes 0.5 for its toy example, and 0.2
     to 0.5 elsewhere. Solved exactly, over all sets of terms that are served least.
+
+    When to use: Where the mean gradient should be followed, but no term be left behind; ``c`` sets
+    how far from the mean it may go.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"c"})
 
     terms: Terms = "each"
+    """What counts as one term: ``each`` of them, or ``two``, the residual and the sum of all
+    others."""
     c: float = 0.5
+    """Radius of the ball around the mean gradient, in parts of its length, in [0, 1)."""
 
     def __post_init__(self) -> None:
         at_least(0, c=self.c)

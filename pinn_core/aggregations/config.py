@@ -24,9 +24,13 @@ class ConFIG(Aggregation):
 
     Its length is the sum of the gradients' projections, so that conflicts make small steps. Where
     the unit gradients add to zero (two that are opposite) the formula has no direction: it is zero.
+
+    When to use: The direction made for PINNs: try it first where ``conflict/raw`` is often 1.
     """
 
     terms: Terms = "each"
+    """What counts as one term: ``each`` of them, or ``two``, the residual and the sum of all
+    others."""
 
     def weights(
         self,

@@ -24,9 +24,13 @@ class IMTLG(Aggregation):
     where they would add to a negative number, it points against all gradients alike, as the paper's
     formula does. A gradient of length zero takes no part. Where the gradients depend on each other
     linearly so that no direction projects on all of them alike, it is zero.
+
+    When to use: With two terms, whose bisector it is; with more its weights may be negative.
     """
 
     terms: Terms = "each"
+    """What counts as one term: ``each`` of them, or ``two``, the residual and the sum of all
+    others."""
 
     def weights(
         self,

@@ -25,9 +25,13 @@ class PCGrad(Aggregation):
 
     The random order is drawn by seed and step, for every gradient anew; of two gradients there is
     one order only. With three or more the direction may conflict all the same.
+
+    When to use: As the simple, well-known reference for the other rules.
     """
 
     terms: Terms = "each"
+    """What counts as one term: ``each`` of them, or ``two``, the residual and the sum of all
+    others."""
 
     def weights(
         self,

@@ -16,9 +16,13 @@ class Sum(Aggregation):
     """The gradient of the weighted sum of the losses, conflicts or not.
 
     ``terms`` says what counts as one term where conflicts are recorded or an alignment asks.
+
+    When to use: The default. Every other rule costs the gradients of the terms, one by one.
     """
 
     terms: Terms = "each"
+    """What counts as one term: ``each`` of them, or ``two``, the residual and the sum of all
+    others."""
 
     def weights(
         self,

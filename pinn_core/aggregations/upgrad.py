@@ -23,9 +23,13 @@ class UPGrad(Aggregation):
 
     Each gradient goes to the nearest point of the cone {d: g_i . d >= 0}, which is exact here (the
     authors' library adds a little to the Gramian's diagonal). Without conflicts it is the mean.
+
+    When to use: Where a direction must conflict with no term, whatever their number.
     """
 
     terms: Terms = "each"
+    """What counts as one term: ``each`` of them, or ``two``, the residual and the sum of all
+    others."""
 
     def weights(
         self,

@@ -26,7 +26,7 @@ class Proposal:
 
 
 class Alignment(Part):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
+    """The base of every alignment: a frozen dataclass whose fields are its hyperparameters.
 
     Nothing in it may make one member's numbers depend on another's.
     """

@@ -44,12 +44,17 @@ class GUA(Alignment):
     and for SOAP the same with m, v, g and c in its bases, while the means of G G^T and G^T G that
     the bases come from stay those of the gradients.
     A member without conflict keeps its update and moments to the bit.
+
+    When to use: With Adam, AdamW or SOAP, where ``conflict/proposal`` stays high although
+    ``conflict/direction`` is low.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"rho_m", "rho_v"})
 
     rho_m: float = 0.1
+    """How far the first moment moves towards that of the applied update, from 0 to 1."""
     rho_v: float = 0.03
+    """How far the second moment moves, from 0 to 1."""
 
     def __post_init__(self) -> None:
         within(0, 1, rho_m=self.rho_m, rho_v=self.rho_v)

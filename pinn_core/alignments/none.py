@@ -13,7 +13,10 @@ from pinn_core.tensors import Tensor
 @ALIGNMENTS.register("none")
 @dataclass(frozen=True, kw_only=True)
 class Unaligned(Alignment):
-    """The optimizer's update is applied as it is."""
+    """The optimizer's update is applied as it is.
+
+    When to use: The default, and the baseline of ``gua``.
+    """
 
     def check(self, phases: Sequence[Optimizer]) -> None:
         """Nothing to refuse."""

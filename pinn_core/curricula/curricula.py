@@ -9,7 +9,7 @@ from pinn_core.problems import Problem
 
 
 class Stages(Part):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
+    """The base of all stages: a frozen dataclass whose fields are their hyperparameters.
 
     Every stage begins with the parameters that the one before ended with, a new state of the
     optimizer and of the weighting, and runs through all phases. Its losses and errors are those of

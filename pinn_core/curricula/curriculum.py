@@ -22,6 +22,9 @@ class Curriculum(Stages):
 
     A regression is trained on each stage's own reference.
 
+    When to use: Where the plain training fails at the wanted coefficient and succeeds at a smaller
+    one.
+
         >>> from pinn_core.problems import Convection
         >>> stages = Curriculum(coefficient="beta", values=(10.0, 20.0))
         >>> [stages.problem(Convection(beta=30.0), stage).beta for stage in range(stages.count)]
@@ -31,7 +34,9 @@ class Curriculum(Stages):
     continues: ClassVar[bool] = False
 
     coefficient: str = "beta"
+    """The option of the problem that changes from stage to stage."""
     values: tuple[float, ...] = (5.0, 10.0, 15.0, 20.0, 25.0)
+    """Its values, in order; the problem's own value comes last."""
 
     def __post_init__(self) -> None:
         if not self.values:

@@ -25,11 +25,14 @@ class Marching(Stages):
     The paper's are of length 0.05 and 0.1 on a time from 0 to 1. A window keeps the conditions on
     its part of the sides; conditions at the first time (value, velocity) become, from the second
     window on, what each member's network was there.
+
+    When to use: For long times, where a network over the whole time finds a wrong solution.
     """
 
     continues: ClassVar[bool] = True
 
     windows: int = 10
+    """How many parts of equal length the time is cut into."""
 
     def __post_init__(self) -> None:
         at_least(2, windows=self.windows)

@@ -11,7 +11,10 @@ from pinn_core.problems import Problem
 @STAGES.register("none")
 @dataclass(frozen=True, kw_only=True)
 class Unstaged(Stages):
-    """The phases run once, on the problem."""
+    """The phases run once, on the problem.
+
+    When to use: The default.
+    """
 
     continues: ClassVar[bool] = False
 

@@ -22,7 +22,10 @@ _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 @ACTIVATIONS.register("tanh")
 def tanh(z: Tensor, order: int) -> Jet:
-    """Value and derivatives up to ``order`` (0 to 3) of the hyperbolic tangent."""
+    """Value and derivatives up to ``order`` (0 to 3) of the hyperbolic tangent.
+
+    When to use: The activation of most papers on PINNs; bounded and smooth.
+    """
     h = torch.tanh(z)
     if order == 0:
         return (h,)
@@ -37,7 +40,10 @@ def tanh(z: Tensor, order: int) -> Jet:
 
 @ACTIVATIONS.register("sin")
 def sin(z: Tensor, order: int) -> Jet:
-    """Value and derivatives up to ``order`` (0 to 3) of the sine."""
+    """Value and derivatives up to ``order`` (0 to 3) of the sine.
+
+    When to use: For oscillating solutions.
+    """
     s = torch.sin(z)
     if order == 0:
         return (s,)
@@ -47,7 +53,10 @@ def sin(z: Tensor, order: int) -> Jet:
 
 @ACTIVATIONS.register("gelu")
 def gelu(z: Tensor, order: int) -> Jet:
-    """Value and derivatives up to ``order`` (0 to 3) of z Phi(z), Phi the normal distribution."""
+    """Value and derivatives up to ``order`` (0 to 3) of z Phi(z), Phi the normal distribution.
+
+    When to use: The default, and that of the plateau paper.
+    """
     cumulative = 0.5 * (1.0 + torch.erf(z * _INV_SQRT_2))
     if order == 0:
         return (z * cumulative,)
@@ -62,7 +71,10 @@ def gelu(z: Tensor, order: int) -> Jet:
 
 @ACTIVATIONS.register("silu")
 def silu(z: Tensor, order: int) -> Jet:
-    """Value and derivatives up to ``order`` (0 to 3) of z sigma(z), sigma the logistic function."""
+    """Value and derivatives up to ``order`` (0 to 3) of z sigma(z), sigma the logistic function.
+
+    When to use: A smooth activation of the same shape as ``gelu``.
+    """
     s = torch.sigmoid(z)
     if order == 0:
         return (z * s,)
@@ -78,7 +90,10 @@ def silu(z: Tensor, order: int) -> Jet:
 
 @ACTIVATIONS.register("softplus")
 def softplus(z: Tensor, order: int) -> Jet:
-    """Value and derivatives up to ``order`` (0 to 3) of log(1 + exp z)."""
+    """Value and derivatives up to ``order`` (0 to 3) of log(1 + exp z).
+
+    When to use: A smooth counterpart of the rectifier.
+    """
     h = torch.nn.functional.softplus(z, threshold=50.0)
     if order == 0:
         return (h,)

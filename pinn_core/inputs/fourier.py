@@ -19,15 +19,20 @@ SEED = 0
 @INPUTS.register("fourier", numerics=2)
 @dataclass(frozen=True, kw_only=True)
 class Fourier(Inputs):
-    """``features`` numbers, half of them cosines, half sines, of random directions.
+    """``count`` numbers, half of them cosines, half sines, of random directions.
 
     ``scale`` is the standard deviation of an entry of B, in radians per unit of the coordinate.
     All runs have the same B up to ``scale``: members of a pack share their input, and seeds differ
     in the network alone.
+
+    When to use: Where the solution has high frequencies that a plain network learns late. ``scale``
+    must fit them: too large a one fits noise between the points.
     """
 
     count: int = 64
+    """How many numbers the network is given, even: half cosines, half sines."""
     scale: float = 1.0
+    """Standard deviation of an entry of B, in radians per unit of the coordinate."""
 
     def __post_init__(self) -> None:
         at_least(2, count=self.count)

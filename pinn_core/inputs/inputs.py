@@ -11,7 +11,7 @@ MOST_FEATURES = 100_000
 
 
 class Inputs(Part):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
+    """The base of every kind of input: a frozen dataclass whose fields are its hyperparameters."""
 
     @abstractmethod
     def features(self, problem: Problem) -> Features | None:

@@ -19,9 +19,13 @@ class Periodic(Inputs):
 
     Those are the coordinates along which a condition of the problem shifts, by their period; the
     others pass as they are.
+
+    When to use: Where a condition asks for periodicity: it is then kept exactly and is no loss
+    term.
     """
 
     frequencies: int = 1
+    """How many multiples of the base frequency the network is given."""
 
     def __post_init__(self) -> None:
         at_least(1, frequencies=self.frequencies)

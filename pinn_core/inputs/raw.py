@@ -9,7 +9,10 @@ from pinn_core.problems import Problem
 @INPUTS.register("raw")
 @dataclass(frozen=True, kw_only=True)
 class Raw(Inputs):
-    """No features."""
+    """No features.
+
+    When to use: The default, and right for domains of about unit size.
+    """
 
     def features(self, problem: Problem) -> None:
         """None."""

@@ -26,12 +26,16 @@ class Scaled(Inputs):
     is extent / sqrt(12)), ``symmetric`` the interval [-1, 1], ``unit`` [0, 1]. Of a shape its
     bounding box is taken.
 
+    When to use: Where axes have different lengths or do not lie around 0; a cheap remedy to try
+    early.
+
         >>> from pinn_core.problems import Heat
         >>> Scaled(to="symmetric").features(Heat()).phases
         (-1.0, -1.0, -1.0)
     """
 
     to: Literal["standard", "symmetric", "unit"] = "standard"
+    """Where every axis is brought: mean 0 and standard deviation 1, [-1, 1], or [0, 1]."""
 
     def features(self, problem: Problem) -> Features:
         """One per coordinate, affine: derivatives are rescaled and the network stays plain."""

@@ -26,6 +26,9 @@ class Mlp(Network):
     diag(exp(s)) V (random weight factorisation, Wang et al. 2022); ``ntk`` trains W of W /
     sqrt(fan_in) and draws all from N(0, 1), whatever ``init`` says (Jacot et al. 2018).
 
+    When to use: The default. Choose ``glorot`` with ``tanh`` to repeat papers, ``factorised`` as a
+    cheap remedy for slow training.
+
         >>> Mlp(width=8, depth=2).stack(3, 1).size
         113
     """
@@ -33,10 +36,15 @@ class Mlp(Network):
     named: ClassVar[Mapping[str, str]] = {"activation": "activation"}
 
     width: int = 256
+    """Units of a hidden layer."""
     depth: int = 4
+    """Hidden layers."""
     activation: str = "gelu"
+    """The function of the hidden layers."""
     init: Literal["torch", "glorot"] = "torch"
+    """How weights and biases are drawn."""
     parametrization: Literal["plain", "factorised", "ntk"] = "plain"
+    """What is trained of a weight matrix."""
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width, depth=self.depth)

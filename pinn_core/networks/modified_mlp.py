@@ -29,6 +29,9 @@ class ModifiedMlp(Network):
     layers at least). ``init`` as in ``Mlp``, and ``glorot`` also draws the encoders' biases.
     ``parametrization`` as in ``Mlp``.
 
+    When to use: Where a plain network trains slowly on a solution of several scales; a step costs
+    more.
+
         >>> ModifiedMlp(width=50, depth=3).stack(2, 1).size
         5601
     """
@@ -36,11 +39,17 @@ class ModifiedMlp(Network):
     named: ClassVar[Mapping[str, str]] = {"activation": "activation"}
 
     width: int = 50
+    """Units of a hidden layer, and of both encoders."""
     depth: int = 3
+    """Hidden layers."""
     activation: str = "tanh"
+    """The function of the hidden layers."""
     init: Literal["torch", "glorot"] = "glorot"
+    """How weights and biases are drawn, as in ``mlp``."""
     variant: Literal["paper", "code"] = "code"
+    """How the encoders gate the layers."""
     parametrization: Literal["plain", "factorised", "ntk"] = "plain"
+    """What is trained of a weight matrix, as in ``mlp``."""
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width)

@@ -14,7 +14,7 @@ MOST_LAYERS, MOST_UNITS = 10_000, 1_000_000
 
 
 class Network(Part):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
+    """The base of every network: a frozen dataclass whose fields are its hyperparameters."""
 
     @abstractmethod
     def stack(self, inputs: int, outputs: int) -> Stack:

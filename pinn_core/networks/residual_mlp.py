@@ -18,6 +18,9 @@ class ResidualMlp(ModuleNetwork):
     He, Zhang, Ren, Sun 2016 (pre-activation), without normalisation. Drawn as PyTorch draws linear
     layers.
 
+    When to use: Where a network shall be deep; also as the example of a network of your own that is
+    a torch module.
+
         >>> ResidualMlp(width=8, blocks=2).stack(2, 1).size
         321
     """
@@ -25,8 +28,11 @@ class ResidualMlp(ModuleNetwork):
     named: ClassVar[Mapping[str, str]] = {"activation": "activation"}
 
     width: int = 64
+    """Units of a layer."""
     blocks: int = 2
+    """Number of residual blocks, of two layers each."""
     activation: str = "tanh"
+    """The function in the blocks."""
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width, blocks=self.blocks)

@@ -42,7 +42,7 @@ def evaluate(
 
 
 class Objective(Part):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
+    """The base of every objective: a frozen dataclass whose fields are its hyperparameters."""
 
     solves: ClassVar[bool] = True
     """Whether the equation and the conditions are among its terms, which then are weighed."""

@@ -30,19 +30,29 @@ class Pinn(Objective):
     domain and ``condition_batch`` (null: as many) on each segment of each condition, every
     ``resample`` steps; 0 keeps the first. ``sampling`` are the sampler's own fields, if not their
     defaults.
+
+    When to use: For every model that solves the equation.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"lambda_b", "lambdas"})
     named: ClassVar[Mapping[str, str]] = {"points": "point sampler"}
 
     lambda_b: float = 100.0
+    """Weight of every condition that ``lambdas`` does not name."""
     lambdas: dict[str, float] = field(default_factory=dict)
+    """Weights of single conditions, by name."""
     batch: int | Literal["full"] = "full"
+    """How many collocation points a step takes; ``full``: all of the grid."""
     condition_batch: int | None = None
+    """How many points on each segment of a condition; null: as many as ``batch``."""
     points: str = "grid"
+    """Where the points come from."""
     sampling: dict[str, int | float] = field(default_factory=dict, metadata={"since": 2})
+    """Options of that point sampler, if not its defaults."""
     resample: int = 1
+    """Points are drawn anew in every so many steps; 0 keeps the first."""
     reduction: Literal["mean", "sum"] = "mean"
+    """Whether a term is the mean over its points, or the sum."""
 
     def __post_init__(self) -> None:
         at_least(0, lambda_b=self.lambda_b, resample=self.resample)

@@ -44,12 +44,18 @@ class _GridBatches:
 @OBJECTIVES.register("regression")
 @dataclass(frozen=True, kw_only=True)
 class Regression(Objective):
-    """L = mean (or sum) over the grid of squared differences from the numerical solution."""
+    """L = mean (or sum) over the grid of squared differences from the numerical solution.
+
+    When to use: Beside a PINN of the same shape: what it learns slowly, too, is not the equation's
+    fault.
+    """
 
     solves: ClassVar[bool] = False
 
     batch: int | Literal["full"] = 512
+    """How many points of the grid a step takes; ``full``: all."""
     reduction: Literal["mean", "sum"] = "mean"
+    """Whether the loss is the mean over the points, or the sum."""
 
     def __post_init__(self) -> None:
         if self.batch != "full":

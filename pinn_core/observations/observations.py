@@ -58,12 +58,19 @@ class Observations:
     """Fields in which members of one pack may differ."""
 
     name: str
+    """The loss term's name."""
     file: str = field(default="", metadata={"identity": False})
+    """The table, relative to the study file."""
     columns: dict[str, str] = field(default_factory=dict, metadata={"identity": False})
+    """The file's column of every coordinate and component."""
     weight: float = 1.0
+    """The term's weight."""
     noise: float = 0.0
+    """Standard deviation of added noise, in parts of that of the component."""
     batch: int | Literal["full"] = "full"
+    """How many observations a step takes; ``full``: all."""
     content: str
+    """The hash of the table's numbers."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,63}", self.name):

@@ -26,6 +26,9 @@ class Adam(Optimizer):
     """theta <- theta - lr m_hat / (sqrt(v_hat) + epsilon), with bias-corrected moments.
 
     The learning rate at a step is learning_rate * decay^(step / decay_steps).
+
+    When to use: The default for every first phase. It also serves where points are drawn anew in
+    every step.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
@@ -33,12 +36,19 @@ class Adam(Optimizer):
     synchronizes: ClassVar[bool] = False
 
     steps: int = 1000
+    """Number of updates of the phase."""
     learning_rate: float = 1e-3
+    """Size of a step, before the decay."""
     beta1: float = 0.9
+    """Share of the old running mean of the gradient in the new one."""
     beta2: float = 0.999
+    """Share of the old running mean of the squared gradient in the new one."""
     epsilon: float = 1e-8
+    """Added to the root in the denominator, so that it is never zero."""
     decay: float = 1.0
+    """Factor of the learning rate after every ``decay_steps`` updates; 1 keeps it constant."""
     decay_steps: int = 1000
+    """How many updates it takes until the learning rate has been multiplied by ``decay``."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps)

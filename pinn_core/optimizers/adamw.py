@@ -19,11 +19,14 @@ class AdamW(Adam):
     The decay is no part of the gradient, so the moments do not see it. The learning rate at a step
     is learning_rate * decay^(step / decay_steps), for both parts, as in ``torch.optim.AdamW`` with
     a scheduler.
+
+    When to use: Where weights shall stay small.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate", "weight_decay"})
 
     weight_decay: float = 0.01
+    """The share of itself that a parameter loses in a step, times the learning rate."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

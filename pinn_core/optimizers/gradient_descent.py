@@ -17,15 +17,22 @@ class GradientDescent(Optimizer):
     """theta <- theta - lr grad; on a quadratic it is stable while lr < 2 / (largest eigenvalue).
 
     The learning rate at a step is learning_rate * decay^(step / decay_steps).
+
+    When to use: To compare a training with theory: its stability limit shows the largest eigenvalue
+    of the Hessian.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     synchronizes: ClassVar[bool] = False
 
     steps: int = 1000
+    """Number of updates of the phase."""
     learning_rate: float = 1e-3
+    """Size of a step, before the decay."""
     decay: float = 1.0
+    """Factor of the learning rate after every ``decay_steps`` updates; 1 keeps it constant."""
     decay_steps: int = 1000
+    """How many updates it takes until the learning rate has been multiplied by ``decay``."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps)

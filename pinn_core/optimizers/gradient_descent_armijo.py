@@ -34,6 +34,9 @@ class GradientDescentArmijo(Optimizer):
     Enough is ``slope_fraction`` of t |grad|^2. A member stops for good, its updates zero from then
     on, where its gradient vanishes, where no t lowers its loss, or where loss or gradient are not
     finite.
+
+    When to use: As the counterpart of ``nncg`` at the end of a run: the same line search without
+    the curvature.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
@@ -41,9 +44,13 @@ class GradientDescentArmijo(Optimizer):
     searches: ClassVar[bool] = True
 
     steps: int = 1000
+    """Number of updates of the phase."""
     learning_rate: float = 1.0
+    """The first step length that each line search tries."""
     slope_fraction: float = 0.1
+    """Share of the fall that the slope promises which a step length must bring to be accepted."""
     shrink: float = 0.5
+    """Factor of the step length after each one that was not accepted."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps)

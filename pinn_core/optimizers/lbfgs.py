@@ -37,6 +37,9 @@ class LBFGS(Optimizer):
     or loss by less than ``tolerance_change``; where the search finds no step or the slope is above
     -``tolerance_change``; or where loss or gradient are not finite. Inner products are made in
     float64, whatever the parameters are in.
+
+    When to use: After a phase of Adam on fixed points, for many digits at the end of a run. It does
+    not suit points that are drawn anew in every step.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
@@ -45,10 +48,15 @@ class LBFGS(Optimizer):
     searches: ClassVar[bool] = True
 
     steps: int = 1000
+    """Number of updates of the phase."""
     learning_rate: float = 1.0
+    """The first step length that each line search tries."""
     history: int = 100
+    """How many pairs of steps and gradients the inverse Hessian is made of."""
     tolerance_gradient: float = 1e-7
+    """A member stops where the largest entry of its gradient is at most this."""
     tolerance_change: float = 1e-9
+    """A member stops where parameters or loss change by less than this in an update."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, history=self.history)

@@ -72,6 +72,9 @@ class Muon(Optimizer):
     times 0.9 every 2000 steps. A network of fewer than two hidden layers has no such matrix:
     ``ValueError``, when its configuration is made.
 
+    When to use: For networks with several hidden layers, as an alternative to Adam; compare it at
+    equal seconds, since a step costs more.
+
         >>> from pinn_core.networks import Mlp
         >>> Mlp(width=50, depth=3).stack(2, 1).hidden_matrices()
         [(slice(150, 2650, None), (50, 50)), (slice(2700, 5200, None), (50, 50))]
@@ -85,16 +88,27 @@ class Muon(Optimizer):
     synchronizes: ClassVar[bool] = False
 
     steps: int = 1000
+    """Number of updates of the phase."""
     learning_rate: float = 0.02
+    """That of the matrices between hidden layers."""
     momentum: float = 0.95
+    """Share mu of the old running mean of a matrix' gradient in the new one."""
     nesterov: bool = True
+    """Whether the update looks ahead, mu M + (1 - mu) grad, or takes M itself."""
     coefficients: Coefficients = "jordan"
+    """The polynomial of the iteration: ``jordan``, 5 times, or ``convergent``, 10 times."""
     adam_learning_rate: float = 3e-4
+    """That of all other parameters, which are Adam's."""
     beta1: float = 0.9
+    """Adam's share of the old mean gradient."""
     beta2: float = 0.95
+    """Adam's share of the old mean squared gradient."""
     epsilon: float = 1e-10
+    """Adam's number in the denominator."""
     decay: float = 1.0
+    """Factor of both learning rates after every ``decay_steps`` updates."""
     decay_steps: int = 1000
+    """How many updates it takes until both rates have been multiplied by ``decay``."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps)

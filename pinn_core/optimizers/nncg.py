@@ -49,6 +49,9 @@ class NNCG(Optimizer):
     A member stops for good, its updates zero from then on, where its gradient vanishes, where no t
     is found, or where loss or gradient are not finite. ``products`` in its state counts the
     products with H.
+
+    When to use: For the last tens of updates of a run that L-BFGS no longer improves. An update
+    costs tens to hundreds of products with the Hessian.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate", "mu"})
@@ -56,14 +59,23 @@ class NNCG(Optimizer):
     searches: ClassVar[bool] = True
 
     steps: int = 1000
+    """Number of updates of the phase."""
     learning_rate: float = 1.0
+    """The first step length that each line search tries."""
     mu: float = 1e-2
+    """What is added to the Hessian's diagonal."""
     rank: int = 60
+    """Rank of the approximated Hessian in the preconditioner."""
     update_every: int = 20
+    """The approximation is made anew in every so many updates."""
     cg_tolerance: float = 1e-16
+    """Conjugate gradients end where their residual is at most so long."""
     cg_iterations: int = 1000
+    """They end after so many products at the latest."""
     slope_fraction: float = 0.1
+    """Share of the fall that the slope promises which a step length must bring to be accepted."""
     shrink: float = 0.5
+    """Factor of the step length after each one that was not accepted."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, rank=self.rank, update_every=self.update_every)

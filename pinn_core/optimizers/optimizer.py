@@ -83,7 +83,7 @@ class AdamAhead:
 
 
 class Optimizer(Part):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
+    """The base of every optimizer: a frozen dataclass whose fields are its hyperparameters."""
 
     searches: ClassVar[bool] = False
     """Whether it evaluates the loss at other parameters: its direction must be a loss's."""

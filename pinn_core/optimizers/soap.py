@@ -45,19 +45,30 @@ class Soap(Optimizer):
     Every ``update_every`` steps the bases are brought nearer to the eigenvectors, by one step of
     power iteration and a QR decomposition. The learning rate at a step is learning_rate *
     decay^(step / decay_steps). Without weight decay. A step waits for the device.
+
+    When to use: Where Adam's progress stalls on an ill-conditioned loss and a second-order method
+    is too dear; small and medium widths, since bases are as large as the layers.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
     has_metric: ClassVar[bool] = True
 
     steps: int = 1000
+    """Number of updates of the phase."""
     learning_rate: float = 3e-3
+    """Size of a step, before the decay."""
     beta1: float = 0.95
+    """Share of the old running mean of the gradient in the new one."""
     beta2: float = 0.95
+    """Share of the old running mean of the squared gradient in the new one."""
     epsilon: float = 1e-8
+    """Added to the root in the denominator, so that it is never zero."""
     update_every: int = 10
+    """The bases are brought nearer to the eigenvectors in every so many updates."""
     decay: float = 1.0
+    """Factor of the learning rate after every ``decay_steps`` updates; 1 keeps it constant."""
     decay_steps: int = 1000
+    """How many updates it takes until the learning rate has been multiplied by ``decay``."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, update_every=self.update_every)

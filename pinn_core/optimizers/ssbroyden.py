@@ -51,6 +51,9 @@ class SSBroyden(Optimizer):
     1 / |grad|_1 of it). H stays when points or weights of the loss change, only the pair across the
     change is left out; and so is one with y.s <= 0. A member stops for good as in ``lbfgs``; the
     authors' codes stop at no tolerance. Needs ``precision: float64``.
+
+    When to use: For the smallest errors of small networks in float64. The inverse Hessian is dense:
+    memory grows with the square of the number of parameters.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
@@ -58,10 +61,17 @@ class SSBroyden(Optimizer):
     searches: ClassVar[bool] = True
 
     steps: int = 1000
+    """Number of updates of the phase."""
     learning_rate: float = 1.0
+    """The first step length that each line search tries."""
     rule: Rule = "ssbroyden"
+    """How the inverse Hessian is scaled and mixed."""
     tolerance_gradient: float = 0.0
+    """A member stops where the largest entry of its gradient is at most this. 0: only where it
+    vanishes."""
     tolerance_change: float = 0.0
+    """A member stops where parameters or loss change by less than this in an update. 0: never for
+    that."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps)

@@ -42,9 +42,12 @@ class Frequency(Probe):
     time alone is looked at along time.
 
     The problem must know its solution on an evenly spaced lattice.
+
+    When to use: To see whether a plateau is the wait for the next band of frequencies.
     """
 
     every: int = 50
+    """It is recorded in every so many steps; 0 is never."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

@@ -18,9 +18,13 @@ from pinn_core.vectors.rows import dots
 @PROBES.register("layer_gradients")
 @dataclass(frozen=True, kw_only=True)
 class LayerGradients(Probe):
-    """Length of every loss term's gradient in the weights of every layer, on the step's points."""
+    """Length of every loss term's gradient in the weights of every layer, on the step's points.
+
+    When to use: To see in which layers a term's gradient vanishes while a run stalls.
+    """
 
     every: int = 20
+    """It is recorded in every so many steps; 0 is never."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

@@ -18,9 +18,13 @@ from pinn_core.vectors.rows import dots
 @PROBES.register("pairwise_cosine")
 @dataclass(frozen=True, kw_only=True)
 class PairwiseCosine(Probe):
-    """Cosine between the gradients of every two loss terms, on the step's points."""
+    """Cosine between the gradients of every two loss terms, on the step's points.
+
+    When to use: With three terms or more, to see which pair conflicts.
+    """
 
     every: int = 10
+    """It is recorded in every so many steps; 0 is never."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

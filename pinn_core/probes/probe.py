@@ -67,7 +67,7 @@ class ProbeCost:
 
 
 class Probe(Part):
-    """The contract of every diagnostic in a file of its own: a frozen dataclass of hyperparameters.
+    """The base of every probe: a frozen dataclass whose fields are its hyperparameters.
 
     Its columns are called ``kind/name``. Nothing in it may make one member's numbers depend on
     another's, nor change what a step trains.

@@ -36,6 +36,9 @@ class AllenCahn(Problem):
 
     The grid has no points at x = 1, which is x = -1 again.
 
+    When to use: A stiff problem with sharp interfaces, on which plain PINNs violate causality in
+    time; try causal weights on it.
+
     >>> grid = AllenCahn().grid()
     >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
     (25245, 355)
@@ -47,10 +50,16 @@ class AllenCahn(Problem):
     linear: ClassVar[bool] = False
 
     points_x: int = 256
+    """Points of the grid along x; the far end, which is the near one again, is left out."""
     points_t: int = 100
+    """Time levels of the grid, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     diffusion: float = 1e-4
+    """The coefficient d of u_xx."""
     rate: float = 5.0
+    """The coefficient r of the reaction."""
 
     def __post_init__(self) -> None:
         at_least(4, points_x=self.points_x, points_t=self.points_t)

@@ -30,13 +30,19 @@ class BurgersInverse(Burgers):
     ``nu`` is the true viscosity. ``rate`` is how much faster than the network the unknowns are
     trained.
 
+    When to use: The standard test of an identification: two coefficients from observations of a
+    field with a front. It needs ``data``.
+
     >>> BurgersInverse().unknowns["advection"].true
     1.0
     """
 
     start_advection: float = 0.0
+    """Where the training of l1 begins."""
     start_viscosity: float = exp(-6)
+    """Where the training of l2 begins."""
     rate: float = 1.0
+    """How much faster than the network the unknowns are trained."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

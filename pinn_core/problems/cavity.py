@@ -40,6 +40,9 @@ _D = Derivatives("x", "y")
 class Cavity(Problem):
     """Lid-driven cavity with the outputs u, v and p; ``re`` is the Reynolds number.
 
+    When to use: A system of three equations whose pressure has no condition; use ``cavity_stream``
+    beside it to see what the formulation changes.
+
     >>> grid = Cavity().grid()
     >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
     (9604, 396)
@@ -50,8 +53,12 @@ class Cavity(Problem):
     linear: ClassVar[bool] = False
 
     points_per_axis: int = 100
+    """Points of the grid along each axis, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     re: float = 100.0
+    """The Reynolds number."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

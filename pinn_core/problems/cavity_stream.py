@@ -32,6 +32,9 @@ _D = Derivatives("x", "y")
 class CavityStream(Problem):
     """Lid-driven cavity with the outputs psi and p; ``re`` is the Reynolds number.
 
+    When to use: The formulation with which the paper's networks find the flow, at the price of
+    third derivatives.
+
     >>> grid = CavityStream().grid()
     >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
     (9604, 396)
@@ -44,8 +47,12 @@ class CavityStream(Problem):
     error_names: ClassVar[tuple[str, ...]] = ("u", "v")
 
     points_per_axis: int = 100
+    """Points of the grid along each axis, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     re: float = 100.0
+    """The Reynolds number."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

@@ -36,6 +36,8 @@ class ConductivityInverse(Problem):
 
     ``rate`` is how much faster than the network its logarithm is trained.
 
+    When to use: The smallest identification: one coefficient from a few sensors. It needs ``data``.
+
     >>> ConductivityInverse(start=2.0).unknowns["conductivity"].error(1.5)
     0.5
     """
@@ -47,11 +49,18 @@ class ConductivityInverse(Problem):
     linear: ClassVar[bool] = False
 
     points_x: int = 41
+    """Points of the grid along x, both ends counted."""
     points_t: int = 21
+    """Time levels of the grid, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     conductivity: float = 1.0
+    """The true conductivity C."""
     start: float = 2.0
+    """Where the training of C begins."""
     rate: float = 1.0
+    """How much faster than the network the logarithm of C is trained."""
 
     def __post_init__(self) -> None:
         at_least(4, points_x=self.points_x, points_t=self.points_t)

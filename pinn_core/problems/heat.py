@@ -45,6 +45,9 @@ class Heat(Problem):
 
     ``interior_points`` thins the collocation points: that many, drawn once, the same for every run.
 
+    When to use: The problem of the plateau study: a PINN and a regression model of one shape can be
+    compared step by step.
+
         >>> grid = Heat().grid()
         >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
         (14400, 3176)
@@ -56,10 +59,16 @@ class Heat(Problem):
     linear: ClassVar[bool] = True
 
     points_per_axis: int = 26
+    """Points of the grid along each axis, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     a1: float = 0.0
+    """The temperature on x = 0."""
     a2: float = 5.0
+    """The temperature on x = 1."""
     freq: int = 2
+    """Whole waves of the temperature along y = 0 and y = 1."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

@@ -39,6 +39,9 @@ class HeatDisc(Problem):
 
     ``points_per_axis`` are those of the grid of the square around the disc, and of the times.
 
+    When to use: A curved boundary with time; to compare conditions as loss terms with conditions
+    kept by the form.
+
         >>> grid = HeatDisc().grid()
         >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
         (6100, 1639)
@@ -51,8 +54,12 @@ class HeatDisc(Problem):
     linear: ClassVar[bool] = True
 
     points_per_axis: int = 21
+    """Points along x and y of the grid around the disc, and time levels."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     alpha: float = 0.1
+    """The diffusivity."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

@@ -35,6 +35,9 @@ class Helmholtz(Problem):
     ``a1`` and ``a2`` are half waves per unit length along x and y: whole, so that the wave is zero
     on the boundary. ``k`` is the wave number of the equation.
 
+    When to use: The standard test of loss weights: the gradients of equation and boundary differ by
+    orders of magnitude.
+
         >>> grid = Helmholtz().grid()
         >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
         (9604, 396)
@@ -46,10 +49,16 @@ class Helmholtz(Problem):
     linear: ClassVar[bool] = True
 
     points_per_axis: int = 100
+    """Points of the grid along each axis, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     a1: int = 1
+    """Half waves of the solution per unit length along x."""
     a2: int = 4
+    """Half waves of the solution per unit length along y."""
     k: float = 1.0
+    """The wave number in the equation."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

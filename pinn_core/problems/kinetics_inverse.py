@@ -44,6 +44,9 @@ class KineticsInverse(Problem):
     The fields of these names are the true values, ``rate`` is how much faster than the network the
     unknowns are trained.
 
+    When to use: An identification with two equations and coefficients of different size. It needs
+    ``data``.
+
     >>> sorted(KineticsInverse().unknowns)
     ['diffusion', 'reaction']
     """
@@ -54,13 +57,22 @@ class KineticsInverse(Problem):
     linear: ClassVar[bool] = False
 
     points_x: int = 51
+    """Points of the grid along x, both ends counted."""
     points_t: int = 51
+    """Time levels of the grid, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     diffusion: float = 2.0
+    """The true D."""
     reaction: float = 0.1
+    """The true k."""
     start_diffusion: float = 1.0
+    """Where the training of D begins."""
     start_reaction: float = 0.05
+    """Where the training of k begins."""
     rate: float = 1.0
+    """How much faster than the network the unknowns are trained."""
 
     def __post_init__(self) -> None:
         at_least(4, points_x=self.points_x, points_t=self.points_t)

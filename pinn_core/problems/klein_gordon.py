@@ -38,6 +38,9 @@ _D = Derivatives("t", "x")
 class KleinGordon(Problem):
     """Nonlinear Klein-Gordon equation; its coefficients change the source, not the solution.
 
+    When to use: A nonlinear problem with second derivatives in time and a fast oscillation; it
+    tests loss weights and gated networks.
+
     >>> grid = KleinGordon().grid()
     >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
     (9702, 298)
@@ -50,11 +53,18 @@ class KleinGordon(Problem):
     linear: ClassVar[bool] = False
 
     points_per_axis: int = 100
+    """Points of the grid along each axis, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     alpha: float = -1.0
+    """The coefficient of u_xx."""
     beta: float = 0.0
+    """The coefficient of u."""
     gamma: float = 1.0
+    """The coefficient of u^k."""
     k: int = 3
+    """The power of the nonlinear term."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

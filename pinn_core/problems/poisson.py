@@ -34,6 +34,9 @@ _D = Derivatives("x")
 class Poisson(Problem):
     """Poisson equation on a line; ``c`` is the solution's wave number in radians per unit length.
 
+    When to use: The smallest problem with the stiffness of PINNs: one coordinate, one parameter
+    that makes it harder. It trains in seconds.
+
     >>> len(Poisson(c=8.0).grid().interior.coordinates)
     998
     """
@@ -44,8 +47,12 @@ class Poisson(Problem):
     linear: ClassVar[bool] = True
 
     points_per_axis: int = 1000
+    """Points of the grid, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     c: float = 4.0
+    """The solution's wave number, in radians per unit length."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

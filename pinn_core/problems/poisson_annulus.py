@@ -36,6 +36,8 @@ class PoissonAnnulus(Problem):
     ``alpha`` is what the value counts in a Robin condition. ``points_per_axis`` are those of the
     grid of the square around both circles.
 
+    When to use: To compare Dirichlet, Neumann and Robin conditions on one domain with one solution.
+
         >>> grid = PoissonAnnulus().grid()
         >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
         (928, 189)
@@ -47,11 +49,18 @@ class PoissonAnnulus(Problem):
     linear: ClassVar[bool] = True
 
     points_per_axis: int = 41
+    """Points along each axis of the grid around the domain; those inside are kept."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     a: float = 0.5
+    """The inner radius."""
     b: float = 1.0
+    """The outer radius."""
     outer: Literal["dirichlet", "neumann", "robin"] = "dirichlet"
+    """The condition on the outer circle."""
     alpha: float = 1.0
+    """What the value counts in the Robin condition."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

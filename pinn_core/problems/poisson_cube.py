@@ -35,6 +35,9 @@ class PoissonCube(Problem):
     ``points_inside`` collocation points and ``points_outside`` supervised ones on the faces, of low
     discrepancy, the same in every run.
 
+    When to use: To see what the number of dimensions costs: the solution keeps its size while they
+    grow.
+
         >>> PoissonCube(dimensions=3).grid().interior.coordinates.shape
         (2048, 3)
     """
@@ -44,9 +47,13 @@ class PoissonCube(Problem):
     linear: ClassVar[bool] = True
 
     dimensions: int = 5
+    """Number of coordinates."""
     points_inside: int = 2048
+    """Collocation points."""
     points_outside: int = 1024
+    """Supervised points on the faces."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the collocation points are trained on, drawn once, the same in every run."""
 
     def __post_init__(self) -> None:
         within(1, len(LETTERS), dimensions=self.dimensions)

@@ -31,6 +31,9 @@ class PoissonDisc(Problem):
 
     ``points_per_axis`` are those of the grid of the square around the disc.
 
+    When to use: The simplest curved boundary; its solution is a polynomial, so that errors come
+    from the training alone.
+
         >>> grid = PoissonDisc().grid()
         >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
         (1245, 126)
@@ -42,7 +45,10 @@ class PoissonDisc(Problem):
     linear: ClassVar[bool] = True
 
     points_per_axis: int = 41
+    """Points along each axis of the grid around the domain; those inside are kept."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

@@ -36,6 +36,9 @@ class PoissonLShape(Problem):
 
     ``points_per_axis`` are those of the grid of the square, of which the L-shape has its part.
 
+    When to use: A solution with a singular corner; it tests whether point samplers find the place
+    that needs points.
+
         >>> grid = PoissonLShape().grid()
         >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
         (1121, 160)
@@ -47,7 +50,10 @@ class PoissonLShape(Problem):
     linear: ClassVar[bool] = True
 
     points_per_axis: int = 41
+    """Points along each axis of the grid around the domain; those inside are kept."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

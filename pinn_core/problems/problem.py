@@ -80,7 +80,7 @@ class Grid:
 
 
 class Problem(Part):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters."""
+    """The base of every problem: a frozen dataclass; its fields are coefficients and points."""
 
     coordinates: ClassVar[tuple[str, ...]]
     outputs: ClassVar[int] = 1

@@ -39,6 +39,9 @@ _D = Derivatives("x", "t")
 class ReactionDiffusion(Problem):
     """Logistic reaction at the rate ``rho``, diffusion at the rate ``nu``; x = 2 pi is no point.
 
+    When to use: The reaction with smoothing; to see whether a remedy for ``reaction`` survives a
+    second derivative.
+
     >>> grid = ReactionDiffusion().grid()
     >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
     (25245, 355)
@@ -50,10 +53,16 @@ class ReactionDiffusion(Problem):
     linear: ClassVar[bool] = False
 
     points_x: int = 256
+    """Points of the grid along x; the far end, which is the near one again, is left out."""
     points_t: int = 100
+    """Time levels of the grid, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     nu: float = 3.0
+    """The diffusivity."""
     rho: float = 5.0
+    """The rate of the growth."""
 
     def __post_init__(self) -> None:
         at_least(4, points_x=self.points_x, points_t=self.points_t)

@@ -36,6 +36,9 @@ class Wave(Problem):
 
     Where ``beta`` is not whole, the end x = 1 is moved as the solution asks, not held at zero.
 
+    When to use: A solution of two modes of different frequency; it tests the tangent kernel's
+    weights and Fourier features.
+
         >>> grid = Wave(beta=5.0).grid()
         >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
         (9702, 298)
@@ -48,9 +51,14 @@ class Wave(Problem):
     linear: ClassVar[bool] = True
 
     points_per_axis: int = 100
+    """Points of the grid along each axis, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     c: float = 2.0
+    """The speed of the wave."""
     beta: float = 4.0
+    """Half waves of the second mode on the string."""
 
     def __post_init__(self) -> None:
         at_least(4, points_per_axis=self.points_per_axis)

@@ -14,7 +14,10 @@ from pinn_core.tensors import Tensor
 @SAMPLERS.register("uniform")
 @dataclass(frozen=True, kw_only=True)
 class Uniform(Sampler):
-    """Independent points, uniform in the domain and on each segment."""
+    """Independent points, uniform in the domain and on each segment.
+
+    When to use: As the plain reference, and in many dimensions.
+    """
 
     def batches(
         self,
@@ -30,7 +33,11 @@ class Uniform(Sampler):
 @SAMPLERS.register("latin")
 @dataclass(frozen=True, kw_only=True)
 class Latin(Sampler):
-    """A Latin hypercube in the domain and on each segment (McKay, Beckman, Conover 1979)."""
+    """A Latin hypercube in the domain and on each segment (McKay, Beckman, Conover 1979).
+
+    When to use: For points that fill every axis evenly; the usual choice of papers with fixed
+    random points.
+    """
 
     def batches(
         self,
@@ -46,7 +53,11 @@ class Latin(Sampler):
 @SAMPLERS.register("sobol")
 @dataclass(frozen=True, kw_only=True)
 class SobolPoints(Sampler):
-    """A scrambled Sobol sequence: points of low discrepancy in the domain and on each segment."""
+    """A scrambled Sobol sequence: points of low discrepancy in the domain and on each segment.
+
+    When to use: For points that fill the domain more evenly than a Latin hypercube does, above all
+    in few dimensions.
+    """
 
     def batches(
         self,

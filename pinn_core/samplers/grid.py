@@ -23,7 +23,11 @@ from pinn_core.tensors import Tensor
 @SAMPLERS.register("grid")
 @dataclass(frozen=True, kw_only=True)
 class GridPoints(Sampler):
-    """The grid's points: all that are trained on, or a batch of them in their proportion."""
+    """The grid's points: all that are trained on, or a batch of them in their proportion.
+
+    When to use: The default: with a full batch the loss is one function of the parameters, as line
+    searches and plateau lengths need it.
+    """
 
     on_grid: ClassVar[bool] = True
 

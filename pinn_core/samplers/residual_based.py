@@ -29,11 +29,17 @@ class ResidualBased(Sampler):
     They are drawn without replacement among ``candidates`` uniform points, every ``resample``
     steps. The paper takes k = c = 1 unless the solution is sharp. Points of conditions are
     uniform. Drawing waits for the device.
+
+    When to use: Where the residual is large in small places, such as fronts and layers, with
+    ``resample`` of about a hundred steps or more.
     """
 
     k: float = 1.0
+    """Power of the residual: larger ones gather the points."""
     c: float = 1.0
+    """What every point has at least: larger ones spread the points."""
     candidates: int = 10_000
+    """Uniform points that the density is evaluated at."""
 
     def __post_init__(self) -> None:
         at_least(0, k=self.k, c=self.c)

@@ -83,7 +83,7 @@ def foresees(batches: Batches) -> TypeGuard[Foreseeing]:
 
 
 class Sampler(Part):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
+    """The base of every point sampler: a frozen dataclass whose fields are its hyperparameters.
 
     What is drawn is keyed by seed, purpose and step; nothing in it may make one member's points
     depend on another's.

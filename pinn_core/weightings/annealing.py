@@ -33,16 +33,25 @@ class Annealing(Weighting):
 
     A weight whose new value is not finite (a gradient is NaN, or zero in the denominator) stays.
 
+    When to use: Where the residual's gradient outweighs that of the conditions. The weights may
+    grow without limit where a term's gradient vanishes: look at ``weight/NAME``.
+
         >>> [step for step in range(25) if Annealing().due(step)]
         [0, 10, 20]
     """
 
     weighted_denominator: bool = True
+    """Whether lambda_i stands in the denominator: the journal's rule, else the preprint's."""
     statistic: Literal["global", "per_layer_max"] = "global"
+    """Maximum and mean over all layers, or the largest ratio of a single layer."""
     mean: Literal["layers", "all"] = "layers"
+    """Whether every layer counts alike in the mean, or every weight."""
     biases: bool = False
+    """Whether biases count, too."""
     ema: float = 0.1
+    """Share of the new value in the moving average."""
     period: int = 10
+    """The weights are set anew after every so many updates."""
 
     def __post_init__(self) -> None:
         check_average(self.ema, self.period)

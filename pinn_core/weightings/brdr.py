@@ -38,6 +38,9 @@ class Brdr(Weighting):
     which Adam's update hardly feels, and its rule for batches: the points must stay the same ones.
     Where all mismatches are zero the weights decay. A member's NaN stays its own.
 
+    When to use: Where some points lag behind all others and the points are fixed; it looks at every
+    term.
+
         >>> Brdr(beta_w=1.0)
         Traceback (most recent call last):
             ...
@@ -47,7 +50,9 @@ class Brdr(Weighting):
     weighs_points: ClassVar[bool] = True
 
     beta_c: float = 0.999
+    """Share of the old value in the running mean of R^4."""
     beta_w: float = 0.999
+    """Share of the old weight in the new one."""
 
     def __post_init__(self) -> None:
         at_least(0, beta_c=self.beta_c, beta_w=self.beta_w)

@@ -33,15 +33,23 @@ class Causal(Weighting):
     which count alike: a chunk's points share the part w_i / c of the loss. The
     conditions keep their weights (the paper advises 100 to 1000 for the initial one). A member
     whose residual is NaN keeps its epsilon.
+
+    When to use: For problems in time whose solution is wrong late although the residual is small
+    everywhere.
     """
 
     weighs_points: ClassVar[bool] = True
 
     epsilon: float = 1e-2
+    """How strictly early times come first, at the start."""
     epsilon_factor: float = 10.0
+    """Factor of epsilon when all chunks are nearly learnt."""
     epsilon_last: float = 100.0
+    """Where epsilon stops growing."""
     threshold: float = 0.99
+    """Epsilon grows when the weight of every chunk is above this."""
     chunks: int = 32
+    """Parts of equally many points that the time is cut into."""
 
     def __post_init__(self) -> None:
         above(0, epsilon=self.epsilon, threshold=self.threshold)

@@ -42,12 +42,17 @@ class DbPinn(Weighting):
     A weight whose new value is not finite (any term's loss or gradient is NaN, a condition's
     gradient or mean loss is zero) stays, and that update does not count in its average.
 
+    When to use: With several conditions of different difficulty; its weights are averages and
+    change slowly.
+
         >>> [step for step in range(250) if DbPinn().due(step)]
         [0, 100, 200]
     """
 
     statistic: Literal["mean", "std", "kurtosis"] = "mean"
+    """What is compared of the gradients."""
     period: int = 100
+    """The weights are set anew after every so many updates."""
 
     def __post_init__(self) -> None:
         at_least(1, period=self.period)

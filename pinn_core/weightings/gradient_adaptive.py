@@ -27,10 +27,14 @@ class GradientAdaptive(Weighting):
 
     A term without gradient gets a weight of about ema 1e10 max|grad L_r|, as in the blog's code;
     one whose new weight is not finite keeps the old one.
+
+    When to use: To repeat the blog; ``annealing`` is the published rule.
     """
 
     ema: float = 0.1
+    """Share of the new value in the moving average."""
     period: int = 10
+    """The weights are set anew after every so many updates."""
 
     def __post_init__(self) -> None:
         check_average(self.ema, self.period)

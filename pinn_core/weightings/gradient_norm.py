@@ -25,10 +25,15 @@ class GradientNorm(Weighting):
     """jaxpi's gradient norms; ``ema`` is the share of the new value.
 
     A weight whose new value is not finite (its gradient is zero, any term's is NaN) stays.
+
+    When to use: As the first adaptive rule to try: it looks at the lengths of the terms' gradients
+    alone.
     """
 
     ema: float = 0.1
+    """Share of the new value in the moving average."""
     period: int = 1000
+    """The weights are set anew after every so many updates."""
 
     def __post_init__(self) -> None:
         check_average(self.ema, self.period)

@@ -27,10 +27,15 @@ class Ntk(Weighting):
     all points, a number that many random probes (Hutchinson). The traces are sums over a term's
     points, as published, also where its loss is a mean. A weight whose new value is not finite (a
     trace is NaN, or zero) stays.
+
+    When to use: Where terms converge at different rates by the analysis of the tangent kernel.
+    Exact traces take the gradient of every point: choose a long period or ``probes``.
     """
 
     period: int = 1000
+    """The weights are set anew after every so many updates."""
     probes: int | None = None
+    """Random vectors that estimate the traces; null: exact."""
 
     def __post_init__(self) -> None:
         at_least(1, period=self.period)

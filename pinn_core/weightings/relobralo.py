@@ -42,6 +42,8 @@ class Relobralo(Weighting):
     authors update in every step) the last losses are those of the update before. A weight whose new
     value is not finite (any term's loss is NaN) stays.
 
+    When to use: With many terms, without extra gradients: it looks at the losses alone.
+
         >>> Relobralo(rho=0.5, period=2).due(4)
         True
         >>> Relobralo(rho=1.5)
@@ -51,9 +53,13 @@ class Relobralo(Weighting):
     """
 
     alpha: float = 0.999
+    """Share of the old weights in the new ones."""
     temperature: float = 1.0
+    """How evenly the weights are spread: large ones make all alike."""
     rho: float = 0.999
+    """Probability that an update looks at the last losses, not at the first."""
     period: int = 1
+    """The weights are set anew after every so many updates."""
 
     def __post_init__(self) -> None:
         within(0, 1, alpha=self.alpha, rho=self.rho)

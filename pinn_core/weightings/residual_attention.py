@@ -29,13 +29,19 @@ class ResidualAttention(Weighting):
     ``terms: all`` gives the conditions' points such factors too, each term with a maximum of its
     own. Where all of a term's mismatches are zero the factors decay. The points must stay the same
     ones. A member's NaN stays its own.
+
+    When to use: On fixed points, where the residual stays large in places; it needs no gradient of
+    its own.
     """
 
     weighs_points: ClassVar[bool] = True
 
     gamma: float = 0.999
+    """Share of the old factor in the new one."""
     eta: float = 0.001
+    """What a point with the largest residual gains in a step."""
     terms: Literal["residual", "all"] = "residual"
+    """Whether the residual's points have factors, or those of all terms."""
 
     def __post_init__(self) -> None:
         at_least(0, gamma=self.gamma)

@@ -28,13 +28,19 @@ class SelfAdaptive(Weighting):
 
     All lambdas start at ``initial``. ``terms: all`` gives the conditions' points lambdas too. The
     points must stay the same ones. A member's NaN stays its own.
+
+    When to use: On fixed points, where the network shall be forced to learn the hardest places;
+    factors only grow.
     """
 
     weighs_points: ClassVar[bool] = True
 
     learning_rate: float = 5e-3
+    """That of Adam's ascent."""
     initial: float = 1.0
+    """Every factor at the start."""
     terms: Literal["residual", "all"] = "residual"
+    """Whether the residual's points have factors, or those of all terms."""
 
     def __post_init__(self) -> None:
         above(0, learning_rate=self.learning_rate, initial=self.initial)

@@ -47,6 +47,8 @@ class SoftAdapt(Weighting):
     denominator is left out. Every update takes an evaluation, after the step. A weight whose new
     value is not finite (any term's loss is NaN, the slopes of ``normalized`` sum to zero) stays.
 
+    When to use: With losses of similar size; it looks at how they change alone.
+
         >>> SoftAdapt(period=5).due(10)
         True
         >>> SoftAdapt(order=2)
@@ -56,10 +58,15 @@ class SoftAdapt(Weighting):
     """
 
     beta: float = 0.1
+    """How much a slope counts; above 0, terms that rise get more weight."""
     order: int = 1
+    """Order of the finite difference: 1, 3 or 5."""
     variant: Literal["original", "loss_weighted", "normalized"] = "original"
+    """Which of the published formulas is taken."""
     total: Literal["one", "terms"] = "one"
+    """What the weights sum to."""
     period: int = 1
+    """The weights are set anew after every so many updates."""
 
     def __post_init__(self) -> None:
         finite(beta=self.beta)

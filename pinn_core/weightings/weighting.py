@@ -41,7 +41,7 @@ class View:
 
 
 class Weighting(Part):
-    """The contract of every file in this folder: a frozen dataclass of hyperparameters.
+    """The base of every weighting: a frozen dataclass whose fields are its hyperparameters.
 
     Nothing in it may make one member's numbers depend on another's.
     """

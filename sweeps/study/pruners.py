@@ -80,7 +80,11 @@ PRUNERS: Family[type[Pruner]] = Family("pruner", Pruner)
 @PRUNERS.register("none")
 @dataclass(frozen=True, kw_only=True)
 class NoPruner(Pruner):
-    """Every run is trained to its end."""
+    """Every run is trained to its end.
+
+    When to use: The default, and needed where all runs shall be analysed: importances and survival
+    leave stopped runs out.
+    """
 
     complete: ClassVar[bool] = False
 
@@ -107,14 +111,21 @@ class Median(Pruner):
     ``interval_steps``. There is no stopping with fewer than ``n_startup_trials`` others, or with
     fewer than ``n_min_trials`` that have a value at the step. Committed runs that were stopped
     early or diverged do not count.
+
+    When to use: To save time in a search of many runs, where early values tell the late ones. A
+    plateau hides the winner: let ``n_warmup_steps`` be longer than it.
     """
 
     complete: ClassVar[bool] = True
 
     n_startup_trials: int = 5
+    """Others there must be before a run may stop."""
     n_warmup_steps: int = 0
+    """The first step at which runs are judged."""
     interval_steps: int = 1
+    """Steps between two judgements."""
     n_min_trials: int = 1
+    """Others that must have a value at the step."""
 
     def __post_init__(self) -> None:
         at_least(0, n_startup_trials=self.n_startup_trials, n_warmup_steps=self.n_warmup_steps)
@@ -149,13 +160,18 @@ class SuccessiveHalving(Pruner):
     The rungs are at min_resource * reduction_factor^(min_early_stopping_rate + 0, 1, 2 ...) steps;
     ``min_resource: auto`` is a hundredth of a run's steps. Committed runs that reached the step
     count, those that were stopped there too. The best of a rung always goes on.
+
+    When to use: For large searches under a fixed budget.
     """
 
     complete: ClassVar[bool] = False
 
     min_resource: int | Literal["auto"] = "auto"
+    """Steps to the first rung; auto: a hundredth of a run."""
     reduction_factor: int = 4
+    """Of so many runs at a rung one goes on."""
     min_early_stopping_rate: int = 0
+    """How many of the first rungs are skipped."""
 
     def __post_init__(self) -> None:
         if self.min_resource != "auto":
@@ -194,10 +210,15 @@ class Wilcoxon(SeedPruner):
     Optuna's ``WilcoxonPruner``: the one-sided signed-rank test of the differences at equal seeds
     has a p-value below ``p_threshold``. Tests follow the first ``first_seeds`` seeds, and then each
     doubling. With four seeds, all of them worse, the p-value is 1/16.
+
+    When to use: With ``search.seeds`` above 1: seeds are spent on configurations that may still be
+    the best.
     """
 
     p_threshold: float = 0.1
+    """The p-value below which a configuration gets no further seeds."""
     first_seeds: int = 4
+    """Seeds that every configuration gets."""
 
     def __post_init__(self) -> None:
         within(0.0, 1.0, p_threshold=self.p_threshold)

@@ -39,7 +39,10 @@ SAMPLERS: Family[type[SearchSampler]] = Family("sampler", SearchSampler)
 @SAMPLERS.register("grid")
 @dataclass(frozen=True, kw_only=True)
 class Grid(SearchSampler):
-    """Every point of the space, or search.runs of them, drawn by seed."""
+    """Every point of the space, or search.runs of them, drawn by seed.
+
+    When to use: For a few values of each key, where every combination counts.
+    """
 
     enumerates: ClassVar[bool] = True
 
@@ -53,7 +56,10 @@ class Grid(SearchSampler):
 @SAMPLERS.register("random")
 @dataclass(frozen=True, kw_only=True)
 class Random(SearchSampler):
-    """Independent draws; all runs are laid out before the first."""
+    """Independent draws; all runs are laid out before the first.
+
+    When to use: For importances and tests, which need draws that depend on no earlier value.
+    """
 
     def of_optuna(self, seed: int) -> BaseSampler:
         """Optuna's random sampler."""
@@ -65,7 +71,10 @@ class Random(SearchSampler):
 @SAMPLERS.register("qmc")
 @dataclass(frozen=True, kw_only=True)
 class QuasiMonteCarlo(SearchSampler):
-    """A scrambled Sobol sequence; all runs are laid out before the first."""
+    """A scrambled Sobol sequence; all runs are laid out before the first.
+
+    When to use: As ``random``, but the draws cover ranges more evenly.
+    """
 
     def of_optuna(self, seed: int) -> BaseSampler:
         """Optuna's sampler of that name."""
@@ -78,7 +87,10 @@ class QuasiMonteCarlo(SearchSampler):
 @SAMPLERS.register("tpe")
 @dataclass(frozen=True, kw_only=True)
 class TreeParzen(SearchSampler):
-    """Tree-structured Parzen estimator; learns from one generation to the next."""
+    """Tree-structured Parzen estimator; learns from one generation to the next.
+
+    When to use: To find a good configuration with few runs; lists and ranges alike.
+    """
 
     learns: ClassVar[bool] = True
 
@@ -92,7 +104,10 @@ class TreeParzen(SearchSampler):
 @SAMPLERS.register("gp")
 @dataclass(frozen=True, kw_only=True)
 class GaussianProcess(SearchSampler):
-    """Bayesian optimization with a Gaussian process; learns from one generation to the next."""
+    """Bayesian optimization with a Gaussian process; learns from one generation to the next.
+
+    When to use: With up to a few hundred runs and mostly ranges.
+    """
 
     learns: ClassVar[bool] = True
 
@@ -107,7 +122,10 @@ class GaussianProcess(SearchSampler):
 @SAMPLERS.register("cmaes")
 @dataclass(frozen=True, kw_only=True)
 class CovarianceMatrixAdaptation(SearchSampler):
-    """CMA-ES, for ranges; values of lists are drawn independently."""
+    """CMA-ES, for ranges; values of lists are drawn independently.
+
+    When to use: With ranges only and several hundred runs.
+    """
 
     learns: ClassVar[bool] = True
     takes_costs: ClassVar[bool] = False
@@ -122,7 +140,10 @@ class CovarianceMatrixAdaptation(SearchSampler):
 @SAMPLERS.register("nsgaii")
 @dataclass(frozen=True, kw_only=True)
 class NonDominatedSorting(SearchSampler):
-    """The genetic algorithm NSGA-II, with populations of 50."""
+    """The genetic algorithm NSGA-II, with populations of 50.
+
+    When to use: With a ``cost`` beside the metric and many runs.
+    """
 
     learns: ClassVar[bool] = True
 
