@@ -21,6 +21,7 @@ from analysis.wording import model_name
 
 POINTS = 64  # of a curve
 STEPS = 65534  # between the lowest and the highest value of a curve; 0 is none
+ENDING = "how it ended"  # the axis that every study has
 
 
 def explorer(
@@ -40,7 +41,7 @@ def explorer(
     axes = [
         *([_listed("model", models)] if models.nunique() > 1 else []),
         *(_varied(key, data.runs.loc[runs.index, key]) for key in varied),
-        _listed("how it ended", runs["regime"]),
+        _listed(ENDING, runs["regime"]),
         *_results(runs, metric, ends.loc[runs.index, "error"]),
     ]
     names = list(dict.fromkeys((rule.curve, metric.column)))
@@ -51,7 +52,7 @@ def explorer(
         "last": _base64(runs["last"].to_numpy("<f4")),
         "curves": list(_curves(data, runs, names)),
         "across": by_name.index(next(iter(varied))),
-        "up": by_name.index(metric.heading),
+        "up": by_name.index(metric.heading if metric.heading in by_name else ENDING),
     }
 
 

@@ -80,7 +80,10 @@ def replay_run(
     _check_step(manifest, step)
     manner = manner_of(manifest)
     if manner.startswith(LEFT_OUT):
-        raise StudyError(f"run {manifest.run_id} cannot be replayed{manner.removeprefix(LEFT_OUT)}")
+        raise StudyError(
+            f"run {manifest.run_id} cannot be replayed{manner.removeprefix(LEFT_OUT)}",
+            topic="other-arithmetic",
+        )
     record = replace(configuration.record, parameters="final", fields="none")
     member = Member(replace(configuration, record=record), manifest.seed)
     files, seldom = StepFiles(keep, step), every_seconds(CHECKPOINT_EVERY)
@@ -136,7 +139,8 @@ def trained_configuration(manifest: Manifest) -> Configuration:
         if now != made_by:
             raise StudyError(
                 f"run {manifest.run_id} was made by other code of a plugin: {part} was {made_by}, "
-                f"is {now}; undo the change"
+                f"is {now}; undo the change",
+                topic="plugin-code-changed",
             )
     return configuration_of(manifest.configuration)
 

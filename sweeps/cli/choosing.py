@@ -1,4 +1,4 @@
-"""Verbs for what is there to choose from."""
+"""Verbs for what there is to choose from and to read."""
 
 from __future__ import annotations
 
@@ -91,6 +91,19 @@ def list_(
         _list_one(family, name, as_json=as_json)
     else:
         _list_all(family, as_json=as_json)
+
+
+@app.command()
+def explain(
+    topic: Annotated[
+        str | None,
+        typer.Argument(metavar="TOPIC", help="As a message names it. [default: list them all]"),
+    ] = None,
+) -> None:
+    """What a message means and what to do: a section of docs/faq.md."""
+    from sweeps.display.explaining import explained, topics
+
+    typer.echo(explained(topic) if topic else "\n".join(topics()))
 
 
 def _list_all(family: str, *, as_json: bool) -> None:

@@ -27,7 +27,8 @@ class Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except StudyError as error:
-            typer.echo(f"pinn-sweep: {error}", err=True)
+            said = (f"pinn-sweep: {error}", *getattr(error, "__notes__", ()))
+            typer.echo("\n".join(said), err=True)
             raise typer.Exit(2) from None
         except CannotWrite as error:
             typer.echo(f"pinn-sweep: {error}", err=True)

@@ -73,7 +73,8 @@ def pack_slots(resources: Resources, machines: Sequence[Machine], advice: str = 
     there = "; ".join(f"{one.name}: {one.cpus:g} CPUs, {one.gpus:g} GPUs" for one in machines)
     raise StudyError(
         f"resources: each pack asks for {asked} on one node, which no node has; "
-        f"available are: {there or 'no nodes'}; change resources.cpus or resources.gpus{advice}"
+        f"available are: {there or 'no nodes'}; change resources.cpus or resources.gpus{advice}",
+        topic="no-such-node",
     )
 
 

@@ -132,7 +132,8 @@ def _refuse_memory(size: Size, machines: Sequence[Machine], *, gpus: bool) -> No
     raise StudyError(
         f"models.{size.model}: one run takes about {shown(size.memory)} of memory "
         f"({_described(size.configuration)}), {name} has {shown(there)}{' on a GPU' * gpus}; "
-        f"most is for the {most}: change {SMALLER[most]}"
+        f"most is for the {most}: change {SMALLER[most]}",
+        topic="too-little-memory",
     )
 
 
@@ -149,7 +150,8 @@ def _refuse_store(models: Sequence[Size], missing: int, home: str) -> None:
             f"{missing} runs leave about {shown(asked)} in the store, {folder} has {shown(free)} "
             "free; change the steps of phases, record.sketch_every, record.parameters, "
             "record.fields, search.runs or rerun.seeds, or say with --runs-dir or --store where "
-            "there is more room"
+            "there is more room",
+            topic="no-room-on-the-disk",
         )
 
 

@@ -46,7 +46,8 @@ def refuse_to_mix(study: Study, folder: StudyFolder, store: Store) -> None:
         f"study {study.name!r} began under an earlier version of this program ({older}): new runs "
         f"would not be comparable with the {len(results.committed)} that are there, which status, "
         f"report, verify and sync still read; to train it anew, give it another name "
-        f"(name={study.name}-2)"
+        f"(name={study.name}-2)",
+        topic="earlier-version",
     )
 
 
@@ -62,7 +63,8 @@ def _refuse_other_code(study: Study, store: Store) -> None:
         raise StudyError(
             f"study {study.name!r} has runs that were made by other code of a plugin: {parts}; "
             f"they would all be made again by the code as it is now: undo the change, or give the "
-            f"study another name (name={study.name}-2)"
+            f"study another name (name={study.name}-2)",
+            topic="plugin-code-changed",
         )
 
 
@@ -107,7 +109,8 @@ def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> str:
     raise StudyError(
         f"study {study.name!r} has changed since it ran ({folder.study_file}): {len(lost)} of "
         f"its planned runs would change or vanish\n{listed}{more}\n"
-        f"give the changed study another name (name={study.name}-2) or undo the change"
+        f"give the changed study another name (name={study.name}-2) or undo the change",
+        topic="other-plan",
     )
 
 
@@ -126,7 +129,8 @@ def _refuse_orphans(study: Study, folder: StudyFolder, store: Store) -> None:
         raise StudyError(
             f"study {study.name!r}: {folder.study_file} is damaged or missing, and {len(orphans)} "
             f"runs in {store.root} are not planned by the study given now, {min(orphans)} the "
-            f"first; give it as it was, or another name (name={study.name}-2)"
+            f"first; give it as it was, or another name (name={study.name}-2)",
+            topic="damaged-study-file",
         )
 
 

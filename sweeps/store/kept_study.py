@@ -44,7 +44,10 @@ def load_sealed(file: Document) -> Study:
         return study_that_began(text, str(file))
     seal = _SEAL.fullmatch(first)
     if seal is None or seal[1] != _checksum(others):
-        raise StudyError(f"{file}: damaged or edited: its checksum is not the one written")
+        raise StudyError(
+            f"{file}: damaged or edited: its checksum is not the one written",
+            topic="damaged-study-file",
+        )
     rule = int(seal[2] or _FIRST_RULE)
     if rule > RULE:
         raise LaterVersion(

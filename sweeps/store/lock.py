@@ -64,7 +64,7 @@ def _flock(directory: Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "another driver"
             raise StudyError(
-                f"study {directory.name!r} is locked by {holder} ({file.name})"
+                f"study {directory.name!r} is locked by {holder} ({file.name})", topic="locked"
             ) from None
         with writing(file.name):
             _write(file.fileno(), f"{socket.gethostname()}:{os.getpid()} since {_now()}\n")
@@ -82,7 +82,8 @@ def _lease(bucket: Bucket, home: str) -> Iterator[None]:
     except Taken as taken:
         raise StudyError(
             f"{bucket.where('')} is locked by {taken}, whose last sign of life is "
-            f"{taken.idle:.0f} s old; should it be dead, the lock ends {LIFE:.0f} s after that"
+            f"{taken.idle:.0f} s old; should it be dead, the lock ends {LIFE:.0f} s after that",
+            topic="locked",
         ) from None
     except OSError as error:
         raise StudyError(f"store {home} cannot be written: {reason(error)}") from None

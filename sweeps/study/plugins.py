@@ -33,7 +33,9 @@ def load_plugins_of(file: StudyFile, source: str) -> None:
         try:
             plugins.load(name, Path(source).parent)
         except PluginError as error:
-            raise StudyError(f"{file.place((KEY, place))}: {error}") from error
+            raise StudyError(
+                f"{file.place((KEY, place))}: {error}", topic="plugin-cannot-be-imported"
+            ) from error
     load_plugins([], Path())
 
 

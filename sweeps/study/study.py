@@ -57,7 +57,7 @@ def study_that_began(text: str, source: str) -> Study:
     try:
         loaded_for(plugin_names(file))
     except StudyError as error:
-        raise StudyError(f"{source}: {error}") from None
+        raise StudyError(f"{source}: {error}", topic="plugin-is-needed") from None
     return _study(file, lambda _: None)
 
 

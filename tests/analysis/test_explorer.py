@@ -68,6 +68,22 @@ def test_axes_are_models_keys_and_results(unpacked: tuple[StudyData, dict[str, A
     assert found["axes"][found["up"]]["name"] == "final loss/regression"
 
 
+def test_where_every_run_diverged_the_upward_axis_is_how_they_ended(
+    study: Callable[..., StudyData],
+) -> None:
+    data = study("pinn", seeds=4)
+    data.runs[["stage", "diverged_at"]] = ["search", 60]
+    data.runs["network.width"] = [16, 32, 64, 16]
+    data = replace(data, varied=["network.width"])
+    ends = outcomes(data, WrongSolutionRule())
+    found = searches(data, RULE, ends, Metric.read("loss/regression"))
+    made = explorer(data, RULE, [what_matters(each) for each in found], ends)
+    assert made is not None
+    names = [each["name"] for each in made["axes"]]
+    assert "final loss/regression" not in names
+    assert names[made["up"]] == "how it ended"
+
+
 def test_what_a_run_lacks_is_null(unpacked: tuple[StudyData, dict[str, Any]]) -> None:
     _, found = unpacked
     weights = axis(found, "objective.lambda_b")["values"]
