@@ -1,0 +1,78 @@
+"""The README, the tutorials and the how-to pages, followed to the letter in an empty folder."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+import typer.main
+from click import Command, Group
+
+from sweeps.cli import app
+from sweeps.study.study import load_study
+from tests.docs.pages import ROOT, Page
+
+PAGES = [
+    Page(path)
+    for path in (
+        ROOT / "README.md",
+        *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+        *sorted((ROOT / "docs" / "how-to").glob("*.md")),
+    )
+]
+ALONE = {"cluster.md"}
+"""Pages that start Ray as a service: they are followed in a network and processes of their own."""
+CONTAINED = ("unshare", "--net", "--pid", "--fork", "--mount-proc", "--kill-child")
+
+
+def marks(page: Page) -> list[pytest.MarkDecorator]:
+    if page.path.name in ALONE:
+        return [pytest.mark.hosts, pytest.mark.timeout(900)]
+    return [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def named(pages: list[Page]) -> list[object]:
+    return [pytest.param(page, id=page.path.stem) for page in pages]
+
+
+@pytest.mark.parametrize("page", named(PAGES))
+def test_every_command_of_a_page_is_one_that_there_is(page: Page) -> None:
+    verbs = typer.main.get_command(app)
+    assert isinstance(verbs, Group)
+    for words in page.commands:
+        if words[0].startswith("--"):
+            continue
+        verb = verbs.commands[words[0]]
+        assert isinstance(verb, Command)
+        if "--help" not in words:
+            verb.make_context(words[0], words[1:])
+
+
+@pytest.mark.parametrize("page", named([page for page in PAGES if page.blocks]))
+def test_every_study_file_of_a_page_is_valid(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts_restored: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file in page.write_files(tmp_path):
+        if file.suffix == ".yaml":
+            assert load_study(str(file)).models
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.path.stem, marks=marks(page))
+        for page in PAGES
+        if any(block.what == "run" for block in page.blocks)
+    ],
+)
+def test_a_page_can_be_followed_to_the_letter(page: Page, tmp_path: Path) -> None:
+    before: tuple[str, ...] = ()
+    if page.path.name in ALONE:
+        if subprocess.run([*CONTAINED, "true"], check=False).returncode or not shutil.which("ip"):
+            pytest.skip("needs root, unshare and ip")
+        before = (*CONTAINED, "bash", "-c", 'ip link set lo up && exec "$@"', "-")
+    page.follow(tmp_path, *before)
