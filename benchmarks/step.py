@@ -138,11 +138,13 @@ def readme(result: Result) -> str:
     worst = min(rows, key=_step_ratio)
     where = result["machine"]
     bits = f" with vectors of {where['vector_bits']} bits" if where.get("vector_bits") else ""
+    version, least = result["versions"]["pinn-sweeps"], shown(worst["step_vs_ours"])
+    case = f"{worst['size']} network, {worst['activation']}, packs of {worst['pack']}"
     return f"""\
 On one core of a CPU ({where["processor"]}{bits}), a complete training step of version
-{result["versions"]["pinn-sweeps"]} with everything recorded is {_span(ratios)} times as fast as the same step
-in DeepXDE, jinns, nested `autograd.grad` in PyTorch, or a JAX script. The smallest ratio, {shown(worst["step_vs_ours"])},
-is that of {worst["code"]} ({worst["size"]} network, {worst["activation"]}, packs of {worst["pack"]})."""
+{version} with everything recorded is {_span(ratios)} times as fast as the same step in
+DeepXDE, jinns, nested `autograd.grad` in PyTorch, or a JAX script. The smallest ratio, {least},
+is that of {worst["code"]} ({case})."""
 
 
 def _gains(result: Result) -> str:

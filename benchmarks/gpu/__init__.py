@@ -56,8 +56,9 @@ def readme(result: Result) -> str:
     if not ratios:
         return "How fast it is on a GPU was not measured."
     times = " to ".join(dict.fromkeys(shown(ratio) for ratio in (ratios[0], ratios[-1])))
+    card = result["machine"]["gpu"]
     return f"""\
-**On a GPU it is slower than JAX:** on one {result["machine"]["gpu"]}, a step of small networks in packs takes
+**On a GPU it is slower than JAX:** on one {card}, a step of small networks in packs takes
 {times} times as long as in the best JAX script."""
 
 

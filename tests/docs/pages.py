@@ -1,13 +1,15 @@
 """Pages whose files and commands are tried: what stands in their marked blocks.
 
-A comment before a block says what it is: ``<!-- file: NAME -->`` a file of that name, ``<!-- run -->``
-shell commands, ``<!-- output -->`` what these commands say. All other blocks are only read.
+A comment before a block says what it is: ``<!-- file: NAME -->`` a file of that name,
+``<!-- run -->`` shell commands, ``<!-- output -->`` what these commands say. All other blocks are
+only read.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,8 +54,6 @@ class Page:
     @property
     def commands(self) -> Iterator[list[str]]:
         """The words of every ``pinn-sweep`` command in its shell blocks, tried or not."""
-        import shlex
-
         for block in SHELL.findall(self.text):
             for line in block.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
