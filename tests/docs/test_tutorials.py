@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,15 +20,8 @@ PAGES = [
         *sorted((ROOT / "docs" / "how-to").glob("*.md")),
     )
 ]
-ALONE = {"cluster.md"}
-"""Pages that start Ray as a service: they are followed in a network and processes of their own."""
-CONTAINED = ("unshare", "--net", "--pid", "--fork", "--mount-proc", "--kill-child")
-
-
-def marks(page: Page) -> list[pytest.MarkDecorator]:
-    if page.path.name in ALONE:
-        return [pytest.mark.hosts, pytest.mark.timeout(900)]
-    return [pytest.mark.slow, pytest.mark.timeout(900)]
+ELSEWHERE = {"cluster.md"}
+"""Pages that tests/hosts follows, because they start Ray as a service."""
 
 
 def named(pages: list[Page]) -> list[object]:
@@ -58,18 +49,17 @@ def test_every_study_file_of_a_page_is_valid(
             assert load_study(str(file)).models
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "page",
-    [
-        pytest.param(page, id=page.path.stem, marks=marks(page))
-        for page in PAGES
-        if any(block.what == "run" for block in page.blocks)
-    ],
+    named(
+        [
+            page
+            for page in PAGES
+            if page.path.name not in ELSEWHERE and any(block.what == "run" for block in page.blocks)
+        ]
+    ),
 )
 def test_a_page_can_be_followed_to_the_letter(page: Page, tmp_path: Path) -> None:
-    before: tuple[str, ...] = ()
-    if page.path.name in ALONE:
-        if subprocess.run([*CONTAINED, "true"], check=False).returncode or not shutil.which("ip"):
-            pytest.skip("needs root, unshare and ip")
-        before = (*CONTAINED, "bash", "-c", 'ip link set lo up && exec "$@"', "-")
-    page.follow(tmp_path, *before)
+    page.follow(tmp_path)
