@@ -1,4 +1,4 @@
-"""The tutorial of the cluster, followed to the letter on a host with a home and a Ray of its own."""
+"""The tutorial of the cluster, followed to the letter on a host with its own home and Ray."""
 
 from __future__ import annotations
 
