@@ -41,7 +41,7 @@ def export(
     """Write `runs.<to>` and `curves.<to>` into the folder, which is made if need be.
 
     `analysis.tables` says what is in them. JSON is an array with an object for each row.
-    Both files appear together, or none does. Raises FileExistsError for one that is there already,
+    Both files appear together, or none does. Raises FileExistsError for one that already exists,
     NotADirectoryError, and ValueError where the rule's curve was not recorded.
     """
     folder = Path(folder)
@@ -73,7 +73,7 @@ def _refuse_existing(files: Sequence[Path]) -> None:
         raise NotADirectoryError(f"{folder} is not a folder")
     for file in files:
         if file.exists():
-            raise FileExistsError(f"{file} is there already")
+            raise FileExistsError(f"{file} already exists")
 
 
 def _put_in_place(beside: Path, files: Sequence[Path]) -> None:

@@ -55,8 +55,8 @@ def matters_in_words(found: Matters) -> str:
         )
     if searched.pruned:
         sentences.append(
-            f"{count(searched.pruned, 'run')} that the pruner stopped early are left out, for they "
-            "are no random choice."
+            f"{count(searched.pruned, 'run')} that the pruner stopped early are left out, because "
+            "they are not a random choice."
         )
     if not searched.draws_at_random:
         sentences.append(
@@ -92,7 +92,7 @@ def _importances(target: str, known: Sequence[Importance], runs: int) -> str:
             if runs < FEWEST
             else "too many share the worst value"
         )
-        return f"Importances for {target} cannot be told: {few}."
+        return f"Importances for {target} cannot be computed: {few}."
     beyond = [one for one in known if one.beyond_chance]
     if not beyond:
         return f"For {target} no hyperparameter matters more than chance allows (of {runs})."
@@ -117,10 +117,8 @@ def _survival(found: Matters) -> str:
         return ""
     named = ", ".join(f"{key} (p {p_in_words(p)})" for key, p in tested if p <= LEVEL)
     if not named:
-        return (
-            "How long runs stay on their first plateau differs significantly by no hyperparameter."
-        )
-    return f"How long runs stay on their first plateau differs significantly by {named}."
+        return "No hyperparameter significantly changes how long runs stay on their first plateau."
+    return f"How long runs stay on their first plateau depends significantly on {named}."
 
 
 def _regimes(found: Matters) -> str:

@@ -68,9 +68,9 @@ def earliest(remedies: Remedies) -> str:
     best = min(known, key=lambda one: (not _shorter(one.steps), one.steps.ratio.number or 0.0))
     takes = f"{ratio_in_words(best.steps.ratio)} times its steps"
     if _shorter(best.steps):
-        return f"Off the plateau of {baseline} first: {model_name(best.model)}, in {takes}."
+        return f"{model_name(best.model)} leaves the plateau of {baseline} first, in {takes}."
     return (
-        f"No remedy is significantly earlier off the plateau of {baseline}; "
+        f"No remedy leaves the plateau of {baseline} significantly earlier; "
         f"the earliest, {model_name(best.model)}, takes {takes}."
     )
 
@@ -80,7 +80,9 @@ def shortened(remedies: Remedies) -> str:
     candidates = _candidates(remedies)
     shorter = _named([one for one in candidates if _shorter(one.steps)])
     remedy = "remedy" if len(candidates) == 1 else "remedies"
-    words = f"{len(candidates)} {remedy}; significantly earlier off the plateau in steps: {shorter}"
+    words = (
+        f"{len(candidates)} {remedy}; leaving the plateau significantly earlier in steps: {shorter}"
+    )
     for quantity in ("evaluations", "seconds"):
         found = [one for one in candidates if _shorter(getattr(one, quantity))]
         if any(getattr(one, quantity).ratio.p is not None for one in candidates):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.command import Result, Row
+from benchmarks.command import Result, Row, shown
 from benchmarks.markdown import markdown_table
 from benchmarks.sizes import LARGE, MID, SMALL
 
@@ -47,6 +47,19 @@ def section(result: Result) -> str:
         *[f"`{row['part']}` did not finish: {row['ended']}." for row in _ended(result)],
     ]
     return "\n\n".join(each for each in said if each)
+
+
+def readme(result: Result) -> str:
+    """How much slower a step of ours is than the best script in JAX, for the README."""
+    steps = [_against_jax(row) for row in _rows(result, "step")]
+    ratios = sorted(row["slower"] for row in steps if row["slower"] is not None)
+    if not ratios:
+        return "How fast it is on a GPU was not measured."
+    times = " to ".join(dict.fromkeys(shown(ratio) for ratio in (ratios[0], ratios[-1])))
+    card = result["machine"]["gpu"]
+    return f"""\
+**On a GPU it is slower than JAX:** on one {card}, a step of small networks in packs takes
+{times} times as long as in the best JAX script."""
 
 
 def _rows(result: Result, part: str) -> list[Row]:

@@ -31,7 +31,7 @@ def verify(
     as_json: AsJson = False,
     plugins: Plugins = None,
 ) -> None:
-    """Prove that nothing is lost, twice, swapped or altered; exit code 1 if anything is."""
+    """Prove that no run is lost, duplicated, swapped or altered; exit code 1 otherwise."""
     load(plugins)
     from rich.console import Console
 
@@ -73,7 +73,7 @@ def verify(
 def replay(
     study: StudyName,
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its beginning.")],
-    step: Annotated[int, typer.Option(help="After how many updates.")],
+    step: Annotated[int, typer.Option(help="The number of updates.")],
     output: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where to put the parameters. [default: in the study]"),
@@ -82,7 +82,7 @@ def replay(
     store: StoreAt = None,
     plugins: Plugins = None,
 ) -> None:
-    """Train a run again up to a step, for its parameters there; exit code 1 if it differs."""
+    """Retrain a run up to a step, for its parameters there; exit code 1 if it differs."""
     load(plugins)
     from rich.console import Console
 
@@ -114,7 +114,7 @@ def replay(
 
 @app.command()
 def doctor(
-    study: Annotated[str | None, typer.Argument(help="See that there is room for it.")] = None,
+    study: Annotated[str | None, typer.Argument(help="Also check that it fits.")] = None,
     overrides: Overrides = None,
     runs_dir: RunsDir = RUNS,
     tracking_uri: TrackingUri = None,
@@ -123,7 +123,7 @@ def doctor(
     as_json: AsJson = False,
     plugins: Plugins = None,
 ) -> None:
-    """Check this machine and, with an address, every node of a cluster; exit code 2 if one fails.
+    """Check this machine and, with an address, every node of a cluster; exit code 2 if any fails.
 
     Versions, cores, GPUs, memory, disk, write access, clocks, the store, the tracking address, and
     what makes the training steps on the CPU: backend, compiler, cache.

@@ -18,21 +18,29 @@ T = TypeVar("T", bool, int, str)
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The study's; also of its file.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the study and of its file.")],
     about: Annotated[
         str | None,
-        typer.Option("--about", metavar="PROBLEM", help="A shipped one. [default: heat]"),
+        typer.Option("--about", metavar="PROBLEM", help="A shipped problem. [default: heat]"),
     ] = None,
     problem: Annotated[
         bool | None,
-        typer.Option("--problem/--no-problem", help="Write a Python file for one of your own."),
+        typer.Option(
+            "--problem/--no-problem", help="Also write a Python file for your own problem."
+        ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Of every run. [default: 1000]")] = None,
-    runs: Annotated[int | None, typer.Option(min=1, help="Of each search. [default: 16]")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Of each rerun. [default: 5]")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of a run. [default: 1000]")
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option(min=1, help="Runs of each search. [default: 16]")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Seeds of each rerun. [default: 5]")
+    ] = None,
     folder: Annotated[Path, typer.Option(help="Where the files go.")] = Path(),
 ) -> None:
-    """Write a commented study file to begin with; on a terminal it asks what was left out."""
+    """Write a commented study file to start from; on a terminal it asks for what you omit."""
     from sweeps.display.starting import Beginning, begin_study
 
     own = _answer(problem, "A Python file for a problem of your own?", default=False)
@@ -77,7 +85,7 @@ def list_(
     as_json: AsJson = False,
     plugins: Plugins = None,
 ) -> None:
-    """What a study file can name, one of these in detail, or what a study's runs record."""
+    """List what a study file can name, describe one of these, or say what a study records."""
     load(plugins)
     from sweeps.display.catalogue import METRICS, STUDIES
 

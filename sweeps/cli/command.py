@@ -39,8 +39,8 @@ app = typer.Typer(
     cls=Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Hyperparameter studies of physics-informed neural networks: many small trainings, "
-    "every trajectory kept, plateaus compared over seeds.",
+    help="Hyperparameter studies of physics-informed neural networks: train many "
+    "small networks, keep every trajectory, compare plateaus over seeds.",
 )
 
 
@@ -56,7 +56,7 @@ def _say_version(asked: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version."),
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """What the command takes before a verb."""

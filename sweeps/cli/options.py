@@ -34,11 +34,11 @@ StudyName = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Changes, such as search.runs=200."),
+    typer.Argument(metavar="[KEY=VALUE]...", help="Keys to change, such as search.runs=200."),
 ]
 RunsDir = Annotated[
     Path,
-    typer.Option(envvar="PINN_SWEEP_RUNS", help="The folder with a folder for each study."),
+    typer.Option(envvar="PINN_SWEEP_RUNS", help="The folder that holds a folder for each study."),
 ]
 StoreAt = Annotated[
     str | None,
@@ -46,7 +46,7 @@ StoreAt = Annotated[
         "--store",
         envvar="PINN_SWEEP_STORE",
         metavar="FOLDER|s3://BUCKET/PREFIX",
-        help="What cannot be rebuilt lies there, where all machines reach it. [default: RUNS]",
+        help="Where trajectories and manifests go; all machines must reach it. [default: RUNS]",
     ),
 ]
 TrackingUri = Annotated[
@@ -57,8 +57,8 @@ Address = Annotated[
     str | None,
     typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster. [default: this machine]"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="On this machine only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The port, on this machine only.")]
 Family = Annotated[
     str,
     typer.Argument(
@@ -71,6 +71,6 @@ Plugins = Annotated[
     typer.Option(
         "--plugin",
         metavar="FILE.py|MODULE",
-        help="Parts of one's own, as the study file names them; may be given several times.",
+        help="A file or module with parts of your own; repeat the option for several.",
     ),
 ]

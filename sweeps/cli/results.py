@@ -28,13 +28,13 @@ def report(
     store: StoreAt = None,
     plugins: Plugins = None,
     animate: Annotated[
-        bool, typer.Option("--animate", help="Animate the solutions, too: figures/*.gif.")
+        bool, typer.Option("--animate", help="Also animate the solutions: figures/*.gif.")
     ] = False,
     watched: Annotated[
-        bool, typer.Option("--watch", help="Write it again while runs arrive, until Ctrl-C.")
+        bool, typer.Option("--watch", help="Rewrite it while runs arrive, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Write the report anew from the runs there are."""
+    """Write the report again from the runs that are there."""
     load(plugins)
     from sweeps.display.reporting import write_report_of
     from sweeps.store.locate import study_that_ran
@@ -68,7 +68,7 @@ def compare(
     as_json: AsJson = False,
     plugins: Plugins = None,
 ) -> None:
-    """Put studies beside each other: the models that all of them have, plateaus, final values."""
+    """Compare studies: plateaus and final values of the models that they have in common."""
     load(plugins)
     from sweeps.display.comparing import comparison_of_studies, page_of, show_comparison
 
@@ -119,7 +119,7 @@ def sync(
     tracking_uri: TrackingUri = None,
     plugins: Plugins = None,
 ) -> None:
-    """Write every run of the store that MLflow lacks; a second time changes nothing."""
+    """Copy every run that MLflow lacks from the store; repeating it changes nothing."""
     load(plugins)
     from sweeps.store.locate import study_that_ran
     from sweeps.store.store import Store
@@ -129,9 +129,9 @@ def sync(
     found, folder = study_that_ran(study, runs_dir, store)
     uri = tracking_uri or default_tracking_uri(runs_dir)
     synced = bring_up_to_date(found, Store(folder.store), uri, folder.report)
-    typer.echo(f"{masked(uri)}: {synced.published} runs written, {synced.present} were there")
+    typer.echo(f"{masked(uri)}: {synced.published} runs written, {synced.present} already there")
     if synced.moved_from:
-        typer.echo(f"artifacts: their addresses led to {synced.moved_from}, and lead here now")
+        typer.echo(f"artifacts: their paths pointed to {synced.moved_from} and point here now")
     for run_id, reason in synced.failed.items():
         typer.echo(f"not written: {run_id}: {reason}")
     raise typer.Exit(1 if synced.failed else 0)
@@ -146,7 +146,7 @@ def ui(
     port: Port = 5000,
     plugins: Plugins = None,
 ) -> None:
-    """Serve MLflow's pages on a study, on this machine, until Ctrl-C."""
+    """Serve MLflow's pages for a study, on this machine, until Ctrl-C."""
     load(plugins)
     from sweeps.store.locate import study_that_ran
     from sweeps.tracking.tracking import check_tracking, default_tracking_uri, masked

@@ -31,7 +31,7 @@ def demo(
     address: Address = None,
     store: StoreAt = None,
 ) -> None:
-    """A whole study in a few minutes: search, rerun over seeds, plateaus, report."""
+    """Run a whole study in a few minutes: search, rerun over seeds, plateaus, report."""
     run("demo", overrides, runs_dir, tracking_uri, address, store)
 
 
@@ -41,14 +41,14 @@ def plan(
     overrides: Overrides = None,
     slots: Annotated[
         int | None,
-        typer.Option(min=1, help="Packs at a time. [default: as this machine has room for]"),
+        typer.Option(min=1, help="Packs trained at a time. [default: as many as fit here]"),
     ] = None,
     runs_dir: RunsDir = RUNS,
     store: StoreAt = None,
     as_json: AsJson = False,
     plugins: Plugins = None,
 ) -> None:
-    """Say what a study would take: time, memory, space, money; some packs are trained a little."""
+    """Estimate a study's time, memory, disk space and cost, by training some packs briefly."""
     load(plugins)
     from rich.console import Console
 
@@ -81,12 +81,12 @@ def run(
     store: StoreAt = None,
     plugins: Plugins = None,
 ) -> None:
-    """Carry out a study; the same command again does what is missing."""
+    """Run a study; the same command again does what is missing."""
     from sweeps.process.interrupts import INTERRUPTED, Interrupts
     from sweeps.tracking.tracking_address import masked
 
     again = shlex.join(["pinn-sweep", *map(masked, sys.argv[1:])])
-    how_to_go_on = f"interrupted; what is committed is kept. To go on: {again}"
+    how_to_go_on = f"interrupted; committed runs are kept. To continue: {again}"
     try:
         with Interrupts(how_to_go_on) as interrupts:
             from sweeps.store.locate import study_to_run
@@ -125,7 +125,7 @@ def status(
     as_json: AsJson = False,
     plugins: Plugins = None,
 ) -> None:
-    """Where a study stands: what is done, and the best so far."""
+    """Show where a study stands: what is done, and the best run so far."""
     load(plugins)
     from rich.console import Console
 
@@ -138,6 +138,6 @@ def status(
         print_json(asdict(state))
         return
     Console(highlight=False).print(status_table(state, found.search.metric))
-    typer.echo(f"running: {state.running}" if state.running else "no command works on it now")
+    typer.echo(f"running: {state.running}" if state.running else "no command is working on it now")
     if not state.complete and not state.running:
-        typer.echo(f"to go on: pinn-sweep run {found.name}")
+        typer.echo(f"to continue: pinn-sweep run {found.name}")

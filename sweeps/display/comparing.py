@@ -62,12 +62,12 @@ def comparison_of_studies(
 
 
 def page_of(comparison: Comparison, runs_dir: Path, output: Path | None) -> Path:
-    """Where the page goes; raises ``StudyError`` for an ``output`` that is there already."""
+    """Where the page goes; raises ``StudyError`` for an ``output`` that already exists."""
     if output is None:
         name = "+".join(read.data.name for read in comparison.reads)
         return runs_dir.absolute() / "comparisons" / f"{name}.html"
     if output.exists():
-        raise StudyError(f"{output} is there already; nothing was written")
+        raise StudyError(f"{output} already exists; nothing was written")
     return output
 
 

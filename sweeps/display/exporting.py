@@ -21,7 +21,7 @@ def export_study(
 ) -> Exported:
     """Write the study's tables into ``output``, or into ``export`` in its folder.
 
-    Raises ``StudyError`` for a file that is there already, where there is no run and for a damaged
+    Raises ``StudyError`` for a file that already exists, where there is no run and for a damaged
     one, and ``CannotWrite``; then nothing is written.
     """
     from analysis.export import export

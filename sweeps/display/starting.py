@@ -52,7 +52,7 @@ def begin_study(asked: Beginning, folder: Path) -> list[Path]:
         study_from(next(iter(texts.values())), f"{asked.name}.yaml")
     for file in texts:
         if file.exists():
-            raise StudyError(f"{file} is there already; nothing was written")
+            raise StudyError(f"{file} already exists; nothing was written")
     for file, text in texts.items():
         write_whole(file, text)
     return list(texts)

@@ -39,4 +39,4 @@ def watch(study: Study, folder: StudyFolder, say: Callable[[str], None]) -> None
             say(f"{count(seen, 'run')}, in training by {running}: {page}")
         time.sleep(LOOK_EVERY)
     page = write_report_of(study, folder, missing={})
-    say(f"{count(len(store.committed()), 'run')}, no command works on the study now: {page}")
+    say(f"{count(len(store.committed()), 'run')}, no command is working on the study now: {page}")

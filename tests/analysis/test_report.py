@@ -93,7 +93,7 @@ def test_it_says_what_was_run_and_what_came_out(page: Page) -> None:
 
 def test_it_says_what_the_search_tells(report: Path, page: Page) -> None:
     assert "Which hyperparameters matter" in page.text
-    assert "3 runs of the search. Importances for loss/regression cannot be told" in page.text
+    assert "3 runs of the search. Importances for loss/regression cannot be computed" in page.text
     assert "All runs of the search" in page.text
     (search,) = json.loads((report.parent / "claims.json").read_text())["searches"]
     assert (search["model"], search["runs"], search["pruned"]) == ("pinn", 3, 0)
@@ -195,12 +195,12 @@ def test_a_study_of_four_pinns_is_judged_by_its_own_numbers(
         Expectation(model="M2", where={"network.width": 50}, below=0.1),
     ]
     page = Page(write_report(data, tmp_path, Asked(expected=expected, baseline="M1")))
-    lead = re.search(r"No remedy is significantly earlier off the plateau of M1; .*", page.text)
+    lead = re.search(r"No remedy leaves the plateau of M1 significantly earlier; .*", page.text)
     assert lead is not None
     assert re.search(r"the earliest, M\d, takes [\d.]+ \[[\d.]+, [\d.]+\] times its steps", lead[0])
     assert "Of 2 expected numbers: 1 not reproduced, 1 not run at this size. M1" in lead[0]
     assert "4 models. Median steps on the plateau" in lead[0]
-    assert "3 remedies; significantly earlier off the plateau in steps: none" in lead[0]
+    assert "3 remedies; leaving the plateau significantly earlier in steps: none" in lead[0]
     assert "that needs 7" in page.text
     assert "a paper, Table 2" in page.text
     assert "Wilcoxon (1945)" in page.text

@@ -98,7 +98,7 @@ def test_a_file_that_is_there_is_left_alone_and_nothing_is_written(
     data: StudyData, tmp_path: Path
 ) -> None:
     (tmp_path / "curves.csv").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"curves\.csv is there already"):
+    with pytest.raises(FileExistsError, match=r"curves\.csv already exists"):
         export(data, RULE, tmp_path)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [
         ("curves.csv", "mine")

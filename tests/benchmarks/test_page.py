@@ -126,7 +126,11 @@ README = (
 )
 
 
-def test_the_readme_has_what_each_kind_of_code_gains_and_the_least_of_all(tmp_path: Path) -> None:
+def test_the_page_has_what_each_kind_of_code_gains() -> None:
+    assert "| a JAX script, `grad` of `grad` |  | 7 |  |  | 3 |" in text(RESULTS)
+
+
+def test_the_readme_has_the_range_of_all_gains_and_names_the_smallest(tmp_path: Path) -> None:
     file = tmp_path / "README.md"
     file.write_text(README)
     write_readme(RESULTS, file)
@@ -134,10 +138,22 @@ def test_the_readme_has_what_each_kind_of_code_gains_and_the_least_of_all(tmp_pa
     assert found.startswith("# Name\n")
     assert found.endswith("\n\nThe rest.\n")
     assert "old" not in found
-    assert "| a JAX script, `grad` of `grad` |  | 7 |  |  | 3 |" in found
-    assert "The least of all that was measured is 1.5: JAX, four channels" in found
+    assert "is 1.5 to 26 times as fast" in found
+    assert "The smallest ratio, 1.5,\nis that of JAX, four channels (small" in found
     write_readme(RESULTS, file)
     assert file.read_text() == found
+
+
+def test_the_readme_says_how_slow_a_gpu_is(tmp_path: Path) -> None:
+    machine = RESULTS["step"]["machine"] | {"gpu": "Some GPU"}
+    step = {"part": "step", "ms_step": 0.1, "ms_both": 0.1, "peak_fraction": 0.1}
+    rows = [step | {"vs_best_jax_step": ratio} for ratio in (0.25, 0.5, None)]
+    file = tmp_path / "README.md"
+    file.write_text(README.replace("benchmarks.step", "benchmarks.gpu"))
+    write_readme({"gpu": result("gpu", rows, machine=machine)}, file)
+    assert "on one Some GPU, a step of small networks in packs takes\n2 to 4 times" in (
+        file.read_text()
+    )
 
 
 def test_a_readme_without_the_place_is_named(tmp_path: Path) -> None:

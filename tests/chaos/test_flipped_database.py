@@ -146,7 +146,7 @@ def test_the_advice_helps(done: Path, tmp_path: Path) -> None:
     database = folder / "runs" / "mlflow.db"
     database.rename(database.with_name("damaged.db"))
     code, said = ask(folder, "sync")
-    assert (code, said.endswith(": 10 runs written, 0 were there\n")) == (0, True)
+    assert (code, said.endswith(": 10 runs written, 0 already there\n")) == (0, True)
     assert ask(folder, "verify") == (0, VERIFIED)
 
 

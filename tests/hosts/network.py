@@ -46,7 +46,7 @@ class Host:
     ) -> AbstractContextManager[subprocess.Popen[str]]:
         """A command there, with stderr among stdout; it is killed if the block ends first."""
         named = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | environment
-        return running([*self._enter(), *command], env=named)
+        return running([*self.enter, *command], env=named)
 
     def run(self, *command: str | Path, seconds: float = 300, **environment: str) -> str:
         """What a command says that has to succeed."""
@@ -73,7 +73,8 @@ class Host:
         """Switch it off: all its processes are gone at once."""
         os.kill(self._first, signal.SIGKILL)
 
-    def _enter(self) -> list[str]:
+    @property
+    def enter(self) -> list[str]:
         """What makes a command run there."""
         return ["nsenter", f"--target={self._first}", "--mount", "--pid", "--net", f"--wd={ROOT}"]
 

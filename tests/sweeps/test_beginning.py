@@ -48,7 +48,7 @@ def test_nothing_is_overwritten(folder: Path) -> None:
     for words in (("init", "new"), ("init", "new", "--problem")):
         code, said, message = pinn_sweep(*words)
         assert (code, said) == (2, "")
-        assert "new.yaml is there already; nothing was written" in message
+        assert "new.yaml already exists; nothing was written" in message
     assert [(file.name, file.read_text()) for file in folder.iterdir()] == [("new.yaml", "mine")]
 
 

@@ -154,7 +154,7 @@ def test_status(done: Path) -> None:
     code, said, _ = pinn_sweep("status", "sample", "--runs-dir", done)
     assert code == 0
     assert "4/4" in said
-    assert "no command works on it" in said
+    assert "no command is working on it" in said
     state: dict[str, Any] = json.loads(
         pinn_sweep("status", "sample", "--runs-dir", done, "--json")[1]
     )
@@ -209,7 +209,7 @@ def test_verify_names_one_damaged_file_and_nothing_else(done: Path) -> None:
 def test_sync_twice_writes_nothing_new(done: Path) -> None:
     code, said, _ = pinn_sweep("sync", "sample", "--runs-dir", done)
     assert code == 0
-    assert "0 runs written, 10 were there" in said
+    assert "0 runs written, 10 already there" in said
 
 
 def test_report_of_a_study(done: Path) -> None:

@@ -49,7 +49,7 @@ def test_every_verb_works_on_the_copy(copied: tuple[Path, Path]) -> None:
     here = ("sample", "--runs-dir", after)
     assert json.loads(pinn_sweep("status", *here, "--json"))["complete"]
     assert "10 runs written" in pinn_sweep("sync", *here)
-    assert "0 runs written, 10 were there" in pinn_sweep("sync", *here)
+    assert "0 runs written, 10 already there" in pinn_sweep("sync", *here)
     assert pinn_sweep("verify", *here) == VERIFIED
     page = after / "sample" / "report" / "index.html"
     page.unlink()

@@ -68,7 +68,7 @@ def test_it_verifies(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "runs"), [("old-search", 13), ("old-mixed", 6)])
 def test_it_syncs(name: str, runs: int, tmp_path: Path) -> None:
     copytree(STORES / name, tmp_path / name)
-    for words in (f"{runs} runs written", f"{runs} were there"):
+    for words in (f"{runs} runs written", f"{runs} already there"):
         result = CliRunner().invoke(app, ["sync", name, "--runs-dir", str(tmp_path)])
         assert (result.exit_code, words in result.output) == (0, True), result.output
 

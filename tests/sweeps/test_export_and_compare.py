@@ -48,7 +48,7 @@ def test_an_export_onto_a_file_is_refused(runs: Path, tmp_path: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in output.iterdir()}
     code, said, message = pinn_sweep(*words)
     assert (code, said) == (2, "")
-    assert "runs.parquet is there already; nothing was written" in message
+    assert "runs.parquet already exists; nothing was written" in message
     assert {file: file.stat().st_mtime_ns for file in output.iterdir()} == before
     (tmp_path / "file").write_text("")
     code, _, message = pinn_sweep(*words[:5], tmp_path / "file", *words[6:])
@@ -67,7 +67,7 @@ def test_export_from_python(runs: Path, tmp_path: Path) -> None:
     files = ps.export("sample", "json", "whole", output=tmp_path / "new", runs_dir=runs)
     rows = json.loads(files.curves.read_text())
     assert len(rows) == 7 * len(ps.load("sample", runs).runs)
-    with pytest.raises(StudyError, match="is there already"):
+    with pytest.raises(StudyError, match="already exists"):
         ps.export("sample", "json", output=tmp_path / "new", runs_dir=runs)
 
 

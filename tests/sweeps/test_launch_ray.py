@@ -83,7 +83,7 @@ def test_interrupted_and_with_a_worker_killed_a_study_ends_with_the_same_bits(
     os.killpg(first.pid, number)
     rest, _ = first.communicate(timeout=100)
     assert first.returncode == 130, rest
-    assert f"To go on: pinn-sweep run sample.yaml {OVERRIDES[0]}" in rest.splitlines()[-1]
+    assert f"To continue: pinn-sweep run sample.yaml {OVERRIDES[0]}" in rest.splitlines()[-1]
     kept = digests(tmp_path)
     assert said[0].split()[3].rstrip(":") in {run_id[:8] for run_id in kept}
 
@@ -164,6 +164,6 @@ def test_the_end_of_one_of_rays_daemons_ends_the_study_soon(daemon: str, tmp_pat
     rest, _ = process.communicate(timeout=100)
     assert process.returncode == 130, rest
     assert f"Ray's {daemon} ended, status -9; logs: " in rest
-    assert "To go on: pinn-sweep run sample.yaml" in rest.splitlines()[-1]
+    assert "To continue: pinn-sweep run sample.yaml" in rest.splitlines()[-1]
     assert f"Ray's {daemon} ended" in (tmp_path / "runs" / "sample" / "log.txt").read_text()
     rmtree(re.search(r"logs: (\S+/ray-\w+)/", rest)[1])

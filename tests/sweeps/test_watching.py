@@ -43,7 +43,7 @@ def test_the_page_loads_itself_again_as_long_as_a_command_works(
     runs = len(Store(folder.store).committed())
     assert while_running == [True, True]
     assert [line.partition(",")[0] for line in said] == [f"{runs} runs"] * 2  # nothing new between
-    assert said[1].endswith(f"no command works on the study now: {page}")
+    assert said[1].endswith(f"no command is working on the study now: {page}")
     assert AGAIN not in page.read_text()
 
 
