@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
@@ -95,6 +96,11 @@ def test_messages_and_page_name_the_same_topics() -> None:
     said = {topic for topic in FAQ if f"\nmore: pinn-sweep explain {topic}\n```" in FAQ[topic]}
     assert said == set(named_in_code())
     assert sum(text.count("\nmore: ") for text in FAQ.values()) == len(said)
+
+
+def test_the_wheel_has_the_page_where_explain_looks_for_it() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    assert wheel["build"]["targets"]["wheel"]["force-include"]["docs/faq.md"] == "sweeps/faq.md"
 
 
 def test_a_heading_is_its_own_anchor() -> None:
