@@ -17,6 +17,7 @@ from pinn_core.configuration import Configuration, Record
 from pinn_core.networks import Mlp
 from pinn_core.objectives import Pinn
 from pinn_core.optimizers import Adam
+from pinn_core.parts import FAMILIES
 from pinn_core.problems import PROBLEMS
 from pinn_core.training.trainer import Member, train
 from sweeps.errors import StudyError
@@ -98,6 +99,24 @@ def test_every_benchmark_is_listed() -> None:
         name.removeprefix("python -m benchmarks.") for name in re.findall("`(.*?)`", sentence)
     }
     assert listed == commands
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        "problem",
+        "network",
+        "activation",
+        "inputs",
+        "weighting",
+        "aggregation",
+        "optimizer",
+        "probe",
+    ],
+)
+def test_the_page_of_choices_names_every_shipped_part(family: str) -> None:
+    page = (ROOT / "docs" / "choices.md").read_text(encoding="utf-8")
+    assert [kind for kind in FAMILIES[family].names() if not re.search(rf"\b{kind}\b", page)] == []
 
 
 def test_a_wrong_study_file_is_refused_in_the_words_shown(

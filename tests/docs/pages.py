@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^<!-- (file: \S+|run|output) -->\n+```\w*\n(.*?)^```$", re.M | re.S)
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
-VARIES = re.compile(r"\b[0-9a-f]{8,}\b|[-+]?\d[\d.]*(?:e[-+]?\d+)?|[─\s]+")
+VARIES = re.compile(r"(?:\b[0-9a-f]{8,}\b|[-+]?\d[\d.]*(?:e[-+]?\d+)?|[─\s])+")
 """What differs from one machine or moment to the next: ids, numbers, widths of columns."""
 
 
