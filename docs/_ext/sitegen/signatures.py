@@ -18,7 +18,7 @@ def shortened(
     returns: str | None,
 ) -> tuple[str | None, str | None]:
     """That of a dataclass without types: its fields follow, each with its own."""
-    if what != "class" or not is_dataclass(value):
+    if what != "class" or not (isinstance(value, type) and is_dataclass(value)):
         return signature, returns
     parameters = [
         each.replace(annotation=inspect.Parameter.empty)
