@@ -71,7 +71,9 @@ def check_tracking(uri: str, *, thoroughly: bool = False, store: str | None = No
         import mlflow  # noqa: F401  # takes seconds that are not the server's
     in_a_bucket = scheme not in ("sqlite", *SERVERS) and (store or "").startswith("s3://")
     if in_a_bucket and not find_spec("boto3"):
-        raise StudyError(f"{address}: MLflow's files go into the store's bucket, and {_missing('boto3')}")
+        raise StudyError(
+            f"{address}: MLflow's files go into the store's bucket, and {_missing('boto3')}"
+        )
     deadline = None if scheme == "sqlite" else DEADLINE
     problem = problem_within(deadline, lambda: _ask(scheme, uri, thoroughly), reason)
     if problem:
