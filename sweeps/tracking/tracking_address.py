@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 EXTRAS = {"psycopg": "postgresql", "boto3": "s3"}
-"""Modules that only some addresses need, and the extra of pinn-sweeps that brings each."""
+"""Modules that only some addresses need, each with the extra of pinn-sweeps that installs it."""
 
 DEADLINE = 8.0
 """Seconds that a server has to answer, before any training."""
@@ -71,7 +71,9 @@ def check_tracking(uri: str, *, thoroughly: bool = False, store: str | None = No
         import mlflow  # noqa: F401  # takes seconds that are not the server's
     in_a_bucket = scheme not in ("sqlite", *SERVERS) and (store or "").startswith("s3://")
     if in_a_bucket and not find_spec("boto3"):
-        raise StudyError(f"{address}: MLflow's files go beside the store, and {_missing('boto3')}")
+        raise StudyError(
+            f"{address}: MLflow's files go into the store's bucket, and {_missing('boto3')}"
+        )
     deadline = None if scheme == "sqlite" else DEADLINE
     problem = problem_within(deadline, lambda: _ask(scheme, uri, thoroughly), reason)
     if problem:
@@ -124,7 +126,7 @@ def _missing(module: str) -> str:
     """That a module is not installed, and how to install it."""
     extra = EXTRAS.get(module)
     how = f": pip install 'pinn-sweeps[{extra}]'" if extra else ""
-    return f"the Python module {module} for this is not installed{how}"
+    return f"the Python module {module} is not installed{how}"
 
 
 def _refuse_damage(engine: "Engine", file: Path, check: str) -> None:

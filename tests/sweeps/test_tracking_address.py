@@ -99,7 +99,7 @@ def test_an_address_that_needs_an_optional_module_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(StudyError) as refused:
         check_tracking(address, store=store)
-    said = f"the Python module {module} for this is not installed: pip install 'pinn-sweeps"
+    said = f"the Python module {module} is not installed: pip install 'pinn-sweeps"
     assert str(refused.value).endswith(said + complaint)
 
 
