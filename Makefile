@@ -21,7 +21,7 @@ lint: .venv/.installed
 	.venv/bin/mypy
 
 docs: .venv/.installed-docs
-	.venv/bin/python -m sphinx -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
+	.venv/bin/python -m sphinx -E -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
 	@echo "Open docs/_build/html/index.html in a browser."
 
 .venv/.installed-docs: .venv/.installed
