@@ -22,7 +22,7 @@ lint: .venv/.installed
 	.venv/bin/codespell
 
 docs: .venv/.installed-docs
-	.venv/bin/python -m sphinx -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
+	.venv/bin/python -m sphinx -E -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
 	@echo "Open docs/_build/html/index.html in a browser."
 
 .venv/.installed-docs: .venv/.installed

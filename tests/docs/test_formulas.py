@@ -26,3 +26,10 @@ def test_aligned_equations_are_a_table() -> None:
 
 def test_an_unknown_command_is_named() -> None:
     assert mathml(r"\nosuch u")[1] == [r"\nosuch"]
+
+
+def test_a_line_over_letters_covers_them() -> None:
+    made, _ = mathml(r"\overline{a b} + \bar c + \hat d")
+    assert '<mrow class="overline"><mrow><mi>a</mi><mi>b</mi></mrow></mrow>' in made
+    assert '<mrow class="overline"><mi>c</mi></mrow>' in made
+    assert made.count("<mover>") == 1

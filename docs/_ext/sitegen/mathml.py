@@ -2,6 +2,7 @@
 
 import re
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 _ALIGNED = re.compile(r"(\\(?:begin|end)\{)(?:aligned|gathered)\}")
 _UNKNOWN = re.compile(r"<m[io]>(\\\w+)")
+_BARS = ("\u2015", "\u00af")
+"""What the converter puts over the argument of an overline and of a bar."""
+NAMESPACE = "http://www.w3.org/1998/Math/MathML"
+ElementTree.register_namespace("", NAMESPACE)
 _log = logging.getLogger(__name__)
 
 
@@ -28,7 +33,18 @@ def mathml(formula: str, display: str = "inline") -> tuple[str, list[str]]:
     ['\\nosuch']
     """
     made: str = convert(_ALIGNED.sub(r"\1split}", formula), display=display)
-    return made, _UNKNOWN.findall(made)
+    return _with_overlines(made), _UNKNOWN.findall(made)
+
+
+def _with_overlines(made: str) -> str:
+    """Lines over letters as borders (site.css): fonts have them too short."""
+    root = ElementTree.fromstring(made)
+    for over in root.iter(f"{{{NAMESPACE}}}mover"):
+        if over[1].text in _BARS:
+            over.tag = f"{{{NAMESPACE}}}mrow"
+            over.set("class", "overline")
+            over.remove(over[1])
+    return ElementTree.tostring(root, "unicode")
 
 
 def _inline(translator: "HTML5Translator", node: nodes.math) -> None:

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 HOME = {
-    "Learn": ("tutorials/index", "how-to/index", "explanation/index", "faq"),
-    "Look up": ("studies", "tables", "cluster", "reference/index", "glossary"),
+    "Learn": ("install", "tutorials/index", "how-to/index", "explanation/index", "faq"),
+    "Look up": (
+        *("study-file", "choices", "command-line", "python", "store", "studies", "tables"),
+        *("cluster", "reference/index", "glossary", "*"),
+    ),
     "What was measured": ("results/index", "benchmarks"),
     "The project": ("architecture", "reference/repository/*"),
 }
-"""What the side bar has, by caption."""
+"""What the side bar has, by caption; ``*`` stands for the pages that are named nowhere."""
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "tutorials/index": (
@@ -47,13 +50,23 @@ def add_contents(app: "Sphinx", page: str, source: list[str]) -> None:
     if page == "index":
         source[0] += "".join(
             _contents(_there(docs, names), caption=caption, hidden=True)
-            for caption, names in HOME.items()
+            for caption, names in _home(docs).items()
         )
     elif page in SECTIONS or (page.startswith("reference/") and page.endswith("/index")):
         folder = docs / page.removesuffix("index")
         first = _there(folder, SECTIONS.get(page, ()))
         every = [*first, *_others(folder, first)]
         source[0] += _contents(every, hidden=page in LISTED, depth=1)
+
+
+def _home(docs: Path) -> dict[str, list[str]]:
+    """The entries of the side bar, those that are named nowhere among them."""
+    named = {name for names in HOME.values() for name in names}
+    rest = sorted(file.stem for file in docs.glob("*.md") if file.stem not in {*named, "index"})
+    return {
+        caption: [each for name in names for each in (rest if name == "*" else [name])]
+        for caption, names in HOME.items()
+    }
 
 
 def _there(folder: Path, names: Sequence[str]) -> list[str]:
