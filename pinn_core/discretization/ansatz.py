@@ -110,8 +110,7 @@ class Ansatz:
                 own.copy_(adjoint[:, count:].sum(3).mT * slopes[:, None])
                 return gradient
             sums = [
-                each.flatten(1).sum(1, dtype=torch.float64)
-                for each in adjoint[:, count:].unbind(1)
+                each.flatten(1).sum(1, dtype=torch.float64) for each in adjoint[:, count:].unbind(1)
             ]
             own.copy_(torch.stack(sums, 1).to(gradient.dtype) * slopes)
             return gradient

@@ -74,13 +74,14 @@ class Triangles(DampedSystem):
             basis, upper = torch.linalg.qr(table)
             right = self._residuals[..., None]
             solved = torch.linalg.solve_triangular(upper.mT, -right, upper=False)
-            return (basis[:, : self._jacobian.shape[2]] @ solved)[..., 0]
+            return _times(basis[:, : self._jacobian.shape[2]], solved[..., 0])
         below = root * self._identity(-1)
         nothing = torch.zeros_like(below[..., 0])
         upper, right = _triangle(
             torch.cat([self._triangle, below], dim=1), torch.cat([self._right, nothing], dim=1)
         )
-        return -torch.linalg.solve_triangular(upper, right[..., None], upper=True)[..., 0]
+        solved = torch.linalg.solve_triangular(upper, -right[..., None], upper=True)
+        return solved[..., 0]
 
     def _identity(self, axis: int) -> Float[Tensor, "1 _ _"]:
         size, like = self._jacobian.shape[axis], self._jacobian

@@ -34,7 +34,10 @@ from pinn_core.tensors import Tensor, torch
 MOST_PARAMETERS = 5_000
 """J of 15 000 residuals and the matrices made of it then take some 2 GB."""
 LEAST, POOR, GOOD = 1e-4, 0.25, 0.75
-"""Of the fall foreseen: below the first a step is rejected; what is poor and what is good."""
+"""Of the fall foreseen: below the first a step is rejected; what is poor and what is good.
+
+Bolder ones, 0.02 and 0.15, were ahead for 40 steps on Burgers' equation and behind after 60.
+"""
 LOWER, RAISE, REJECT = 1 / 3, 2.0, 4.0
 """Factors of the damping after a good step, a poor one and a rejected one."""
 DAMPINGS = (1e-16, 1e8)
@@ -172,7 +175,7 @@ def refuse_large(kind: str, size: int) -> None:
     if size > MOST_PARAMETERS:
         raise ValueError(
             f"phases: {kind} makes the Jacobian of all residuals by all parameters, found {size} "
-            f"parameters, allowed: up to {MOST_PARAMETERS}; lbfgs and ssbroyden take larger networks"
+            f"of these, allowed: up to {MOST_PARAMETERS}; lbfgs takes larger networks"
         )
 
 

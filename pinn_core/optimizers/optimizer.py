@@ -41,10 +41,11 @@ class StepContext:
     ``evaluate(parameters (k, P), members)`` gives loss (k, float64) and gradient (k, P) of the
     named members at other parameters, on the same points with the same weights; a member's numbers
     do not depend on the members evaluated with it. ``products(vectors (k, P), members)`` gives H v
-    (k, P) with the Hessian of what is optimised, at ``parameters``. ``residuals(members)`` gives what
-    the loss is the sum of squares of (k, n), at ``parameters``, and its derivatives (k, n, p) by the
-    first p parameters, beyond which all derivatives are zero. ``seeds`` are the members',
-    ``matrices`` the parameters that form matrices, ``hidden_matrices`` those between hidden layers.
+    (k, P) with the Hessian of what is optimised, at ``parameters``. ``residuals(members)`` gives
+    the numbers (k, n) whose squares the loss sums, at ``parameters``, and their derivatives
+    (k, n, p) by the first p parameters; by those after them all are zero. ``seeds`` are the
+    members', ``matrices`` the parameters that form matrices, ``hidden_matrices`` those between
+    hidden layers.
     """
 
     parameters: Float[Tensor, "m p"]
@@ -137,7 +138,7 @@ class Optimizer(Part):
     def cost_of_rows(self, rows: int, size: int) -> StepCost:  # noqa: ARG002
         """What it costs more where the Jacobian of so many residuals is asked for.
 
-        Its ``numbers`` are float64, whatever the precision.
+        Asked only where ``squares`` is true. Its ``numbers`` are float64, whatever the precision.
         """
         return StepCost(evaluations=0.0)
 

@@ -31,6 +31,7 @@ class SelfAdaptive(Weighting):
     """
 
     weighs_points: ClassVar[bool] = True
+    climbs: ClassVar[bool] = True
 
     learning_rate: float = 5e-3
     initial: float = 1.0

@@ -122,4 +122,5 @@ def _forward_modules(
 
 def _reverse_modules(saved: SavedModules, adjoint: Tensor) -> Tensor:
     alone = adjoint.transpose(1, 2).flatten(0, 1)[:, :, None]
-    return modules.reverse(saved.saved, alone).unflatten(0, (-1, saved.points))
+    rows = modules.reverse(saved.saved, alone)
+    return rows.view(-1, saved.points, rows.shape[1])

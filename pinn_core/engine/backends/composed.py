@@ -123,9 +123,7 @@ def reverse(
     gradients: list[Tensor] = []
     by_swing = by_base = adjoint
     for depth in range(last, -1, -1):
-        by_layer, back = _affine_reverse(
-            gather, layers[depth + 1][0], saved.after[depth], adjoint
-        )
+        by_layer, back = _affine_reverse(gather, layers[depth + 1][0], saved.after[depth], adjoint)
         gradients = [*by_layer, *gradients]
         if gated and depth == last:
             back = _with_slopes(back, channels)
