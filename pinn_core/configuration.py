@@ -188,6 +188,7 @@ class Configuration:
                 "constraints: a window of stages marching starts where the one before ended, which "
                 "no form keeps, found 'hard', allowed: 'soft'"
             )
+        self._check_squares()
 
     def _check_size(self, parameters: int) -> None:
         """Refuse what no machine takes, before anything is made of it."""
@@ -241,6 +242,46 @@ class Configuration:
                 f"loss, which the phase {searching[0]} would search along: found both"
             )
         self.alignment.check(self.phases)
+
+    def _check_squares(self) -> None:
+        """Refuse what has no meaning for an optimizer that takes the loss's squares apart."""
+        objective, size = self.objective, self.size
+        drawn = objective.batch != "full" and objective.points == "grid"
+        resampled = drawn or not objective.fixed_points
+        resampled = resampled or any(each.batch != "full" for each in self.data)
+        for phase in self.phases:
+            if not phase.squares:
+                continue
+            if objective.solves and self.weighting.climbs:
+                raise ValueError(
+                    f"weighting {self.weighting.kind} climbs the loss that the phase {phase.kind} "
+                    "takes for a sum of squares with known weights: found both"
+                )
+            phase.check_rows(self.residuals, size, resampled)
+
+    @property
+    def residuals(self) -> int:
+        """Number of residuals whose squares a step's loss sums, an equation for each output.
+
+        An estimate: a point at which several conditions hold counts once on a grid.
+        """
+        problem, objective = self.trained_problem, self.objective
+        interior, supervised = problem.grid_size
+        if not objective.solves:
+            points = interior + supervised if objective.batch == "full" else objective.batch
+            return points * problem.outputs
+        conditions = trained_conditions(problem, self.inputs, self.constraints).values()
+        asked = max((len(each.quantities) for each in conditions), default=0)
+        inside = interior if problem.interior_points == "all" else int(problem.interior_points)
+        outside = supervised
+        if objective.batch != "full":
+            share = objective.batch / (interior + supervised)
+            inside, outside = round(share * interior), round(share * supervised)
+        if objective.points != "grid":
+            segments = sum(len(each.segments) for each in conditions)
+            inside = int(objective.batch)
+            outside = segments * (objective.condition_batch or inside)
+        return inside * problem.outputs + outside * asked + self.observed
 
     @property
     def looks_at_conflicts(self) -> bool:

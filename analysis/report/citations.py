@@ -35,8 +35,16 @@ IF_USED = {
     "derivatives. Pacific Journal of Mathematics 16, 1-3.",
     ("kind", "lbfgs"): "Liu, Nocedal (1989): On the limited memory BFGS method for large scale "
     "optimization. Mathematical Programming 45, 503-528.",
+    (
+        "kind",
+        "levenberg_marquardt",
+    ): "Levenberg (1944): A method for the solution of certain non-linear problems in least "
+    "squares. Quarterly of Applied Mathematics 2, 164-168.",
     ("kind", "muon"): "Jordan et al. (2024): Muon: an optimizer for hidden layers in neural "
     "networks. https://kellerjordan.github.io/posts/muon.",
+    ("kind", "spring"): "Goldshlager, Abrahamsen, Lin (2024): A Kaczmarz-inspired approach to "
+    "accelerate the optimization of neural network wavefunctions. Journal of Computational "
+    "Physics 516, 113351.",
     ("kind", "soap"): "Vyas et al. (2024): SOAP: improving and stabilizing Shampoo using Adam. "
     "arXiv:2409.11321.",
     ("kind", "pcgrad"): "Yu et al. (2020): Gradient surgery for multi-task learning. NeurIPS.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from jaxtyping import Float
@@ -10,7 +11,7 @@ from pinn_core.discretization.hard_form import HardForm
 from pinn_core.engine.backends import settled
 from pinn_core.engine.operators import Operator
 from pinn_core.engine.precision import dtype_of
-from pinn_core.engine.propagation import differentiable_channels, forward
+from pinn_core.engine.propagation import differentiable_channels, forward, forward_by_points
 from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
@@ -28,7 +29,8 @@ RAW = Raw()
 class Linearization:
     """Channels (m, c, n, k) of a pack's networks: value, operators; and the way back.
 
-    ``reverse`` gives the gradient (m, P) of sum(channels * adjoint) by the trained parameters.
+    ``reverse`` gives the gradient (m, P) of sum(channels * adjoint) by the trained parameters; by
+    points the gradients (m, n, size) of every point's sum over channels.
     """
 
     channels: Tensor
@@ -88,22 +90,29 @@ class Ansatz:
         return parameters[:, self.parametrization.size : self.size]
 
     def linearize_equation(
-        self, parameters: Float[Tensor, "m p"], points: Float[Tensor, "#m n d"], keep: bool = True
+        self,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+        keep: bool = True,
+        by_points: bool = False,
     ) -> "Linearization":
         """All that the problem's residual needs: value, operators, then the unknowns."""
-        network = self.linearize(parameters, points, self.operators, keep)
+        network = self.linearize(parameters, points, self.operators, keep, by_points)
         if not self.coefficients.unknowns:
             return network
         trained, count = self._trained(parameters), network.channels.shape[1]
-        values = self.coefficients.values(trained)
+        values, slopes = self.coefficients.values(trained), self.coefficients.slopes(trained)
 
         def reverse(adjoint: Tensor) -> Tensor:
             gradient = network.reverse(adjoint[:, :count].contiguous())
+            own = gradient[..., self.parametrization.size : self.size]
+            if by_points:
+                own.copy_(adjoint[:, count:].sum(3).mT * slopes[:, None])
+                return gradient
             sums = [
-                own.flatten(1).sum(1, dtype=torch.float64) for own in adjoint[:, count:].unbind(1)
+                each.flatten(1).sum(1, dtype=torch.float64) for each in adjoint[:, count:].unbind(1)
             ]
-            slopes = torch.stack(sums, 1).to(gradient.dtype) * self.coefficients.slopes(trained)
-            gradient[:, self.parametrization.size : self.size] = slopes
+            own.copy_(torch.stack(sums, 1).to(gradient.dtype) * slopes)
             return gradient
 
         return Linearization(_with_unknowns(network.channels, values), reverse)
@@ -123,18 +132,50 @@ class Ansatz:
         points: Float[Tensor, "#m n d"],
         operators: Sequence[Operator] = (),
         keep: bool = True,
+        by_points: bool = False,
     ) -> "Linearization":
-        """Value and operators at the points and, if ``keep``, the way back."""
-        effective, pullback = self.parametrization.effective(parameters)
+        """Value and operators at the points and, if ``keep``, the way back.
+
+        ``by_points`` says that it is to give every point's own gradient.
+        """
         form = None if self._hard is None else HardForm(self._hard, tuple(operators))
         asked = tuple(operators) if form is None else form.asked
-        way = forward(self.stack, effective, points, asked, self.threads, self.backend, keep)
+        network = self._by_points if by_points else partial(self._summed, keep)
+        found = network(parameters, points, asked)
         if form is None:
-            return Linearization(way.channels, lambda adjoint: pullback(way.reverse(adjoint)))
+            return found
         kept = form.at(points)
         return Linearization(
-            kept(way.channels), lambda adjoint: pullback(way.reverse(kept.transpose(adjoint)))
+            kept(found.channels), lambda adjoint: found.reverse(kept.transpose(adjoint))
         )
+
+    def _summed(
+        self, keep: bool, parameters: Tensor, points: Tensor, operators: Sequence[Operator]
+    ) -> "Linearization":
+        """The networks without a form."""
+        effective, pullback = self.parametrization.effective(parameters)
+        way = forward(self.stack, effective, points, operators, self.threads, self.backend, keep)
+        return Linearization(way.channels, lambda adjoint: pullback(way.reverse(adjoint)))
+
+    def _by_points(
+        self, parameters: Tensor, points: Tensor, operators: Sequence[Operator]
+    ) -> "Linearization":
+        """The same with a way back by points."""
+        effective, _ = self.parametrization.effective(parameters)
+        way = forward_by_points(self.stack, effective, points, operators, self.backend)
+        size = self.parametrization.size
+        pullbacks = [self.parametrization.effective(own[None, :size])[1] for own in parameters]
+
+        def reverse(adjoint: Tensor) -> Tensor:
+            rows = way.reverse(adjoint)
+            if self.size == self.stack.size and self.parametrization.identical:
+                return rows
+            found = rows.new_zeros(*rows.shape[:2], self.size)
+            for own, pullback, into in zip(rows, pullbacks, found, strict=True):
+                into[:, :size] = pullback(own)
+            return found
+
+        return Linearization(way.channels, reverse)
 
     def differentiable(
         self,

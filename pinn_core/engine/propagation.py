@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxtyping import Float
 
-from pinn_core.engine.backends import Backend, choose, modules
+from pinn_core.engine.backends import Backend, by_points, choose, modules, settled
 from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.features import scaled
 from pinn_core.engine.operators import Channels, Operator
@@ -58,6 +58,41 @@ def forward(
     for index, factor in _zeroth(operators, serves):
         channels[:, index] += factor * channels[:, 0]
     return Propagation(channels, operators, serves, saved)
+
+
+@dataclass(frozen=True)
+class PointPropagation:
+    """One way forward, and the way back for every point apart."""
+
+    channels: Tensor
+    operators: tuple[Operator, ...]
+    saved: Any
+
+    def reverse(self, adjoint: Float[Tensor, "m c n k"]) -> Float[Tensor, "m n e"]:
+        """Gradients of every point's sum(channels * adjoint) by the parameters, without padding."""
+        for index, factor in _zeroth(self.operators):
+            adjoint = adjoint.clone()
+            adjoint[:, 0] += factor * adjoint[:, index]
+        return by_points.reverse(self.saved, adjoint)
+
+
+def forward_by_points(
+    stack: Stack,
+    parameters: Float[Tensor, "m p"],
+    points: Float[Tensor, "#m n d"],
+    operators: Sequence[Operator] = (),
+    backend: str = "auto",
+) -> PointPropagation:
+    """What ``forward`` gives, with a way back whose gradients are not summed over points."""
+    operators = tuple(operators)
+    native = settled(backend, stack, parameters) == "native"
+    stack, points, carried = straightened(stack, points, operators)
+    channels, saved = by_points.forward(
+        stack, Channels(carried, points.shape[2]), parameters.detach(), points, native
+    )
+    for index, factor in _zeroth(operators):
+        channels[:, index] += factor * channels[:, 0]
+    return PointPropagation(channels, operators, saved)
 
 
 def propagate(

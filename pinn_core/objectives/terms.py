@@ -11,7 +11,7 @@ from itertools import accumulate, pairwise
 from operator import add
 from typing import ClassVar, Literal
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from pinn_core.discretization.ansatz import Linearization
 from pinn_core.discretization.discretization import COEFFICIENTS, Discretization, PointSet
@@ -90,6 +90,10 @@ class Term(ABC):
         """What the quantities are compared with; None means zero."""
         return None
 
+    def known(self, point_set: PointSet) -> Bool[Tensor, "_ n q"] | None:  # noqa: ARG002
+        """Which quantities are compared with anything; None means all."""
+        return None
+
     def share(self, point_set: PointSet) -> Float[Tensor, "_ n 1"] | None:  # noqa: ARG002
         """Known factors of the points' squared mismatches; None means ones."""
         return None
@@ -103,9 +107,12 @@ class Term(ABC):
         disc: Discretization,
         parameters: Float[Tensor, "m p"],
         points: Float[Tensor, "#m n d"],
+        by_points: bool = False,
     ) -> Linearization:
         """The channels that the quantities are made of, and the way back."""
-        return disc.linearize(parameters, self.evaluated_at(points), self.operators)
+        return disc.linearize(
+            parameters, self.evaluated_at(points), self.operators, by_points=by_points
+        )
 
     def differentiable(
         self,
@@ -251,9 +258,10 @@ class EquationTerm(Term):
         disc: Discretization,
         parameters: Float[Tensor, "m p"],
         points: Float[Tensor, "#m n d"],
+        by_points: bool = False,
     ) -> Linearization:
         """With the problem's unknowns."""
-        return disc.linearize_equation(parameters, points)
+        return disc.linearize_equation(parameters, points, by_points=by_points)
 
     def differentiable(
         self,
@@ -451,6 +459,10 @@ class FitTerm(Term):
         if not self.partly_known:
             return reference
         return torch.where(reference.isnan(), quantities, reference)
+
+    def known(self, point_set: PointSet) -> Bool[Tensor, "_ n q"] | None:
+        """The components that the numerical solution has."""
+        return ~point_set["reference"].isnan() if self.partly_known else None
 
     def with_adjoint(
         self,

@@ -5,10 +5,12 @@ from pinn_core.optimizers.adamw import AdamW
 from pinn_core.optimizers.gradient_descent import GradientDescent
 from pinn_core.optimizers.gradient_descent_armijo import GradientDescentArmijo
 from pinn_core.optimizers.lbfgs import LBFGS
+from pinn_core.optimizers.levenberg_marquardt import LevenbergMarquardt
 from pinn_core.optimizers.muon import Muon
 from pinn_core.optimizers.nncg import NNCG
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Optimizer, State, StepContext
 from pinn_core.optimizers.soap import Soap
+from pinn_core.optimizers.spring import Spring
 from pinn_core.optimizers.ssbroyden import SSBroyden
 from pinn_core.parts import import_parts
 
@@ -22,10 +24,12 @@ __all__ = [
     "AdamW",
     "GradientDescent",
     "GradientDescentArmijo",
+    "LevenbergMarquardt",
     "Muon",
     "Optimizer",
     "SSBroyden",
     "Soap",
+    "Spring",
     "State",
     "StepContext",
 ]

@@ -18,6 +18,7 @@ Evaluate = Callable[[Tensor, Sequence[int]], tuple[Tensor, Tensor]]
 Matrix = tuple[slice, tuple[int, int]]
 """Where a layer's weights lie in the flat parameters, and their shape (fan_out, fan_in)."""
 Products = Callable[[Tensor, Sequence[int]], Tensor]
+Residuals = Callable[[Sequence[int]], tuple[Tensor, Tensor]]
 
 MOST_VECTORS = 10_000
 """Vectors as long as the parameters that any optimizer may keep of a member."""
@@ -28,6 +29,11 @@ def no_products(vectors: Tensor, members: Sequence[int]) -> Tensor:
     raise NotImplementedError(f"no Hessian for vectors {tuple(vectors.shape)} of {list(members)}")
 
 
+def no_residuals(members: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Where nobody knows what the loss squares."""
+    raise NotImplementedError(f"no residuals of {list(members)}")
+
+
 @dataclass(frozen=True)
 class StepContext:
     """What an optimizer sees of a step: where its members are and what they go down.
@@ -35,8 +41,11 @@ class StepContext:
     ``evaluate(parameters (k, P), members)`` gives loss (k, float64) and gradient (k, P) of the
     named members at other parameters, on the same points with the same weights; a member's numbers
     do not depend on the members evaluated with it. ``products(vectors (k, P), members)`` gives H v
-    (k, P) with the Hessian of what is optimised, at ``parameters``. ``seeds`` are the members',
-    ``matrices`` the parameters that form matrices, ``hidden_matrices`` those between hidden layers.
+    (k, P) with the Hessian of what is optimised, at ``parameters``. ``residuals(members)`` gives
+    the numbers (k, n) whose squares the loss sums, at ``parameters``, and their derivatives
+    (k, n, p) by the first p parameters; by those after them all are zero. ``seeds`` are the
+    members', ``matrices`` the parameters that form matrices, ``hidden_matrices`` those between
+    hidden layers.
     """
 
     parameters: Float[Tensor, "m p"]
@@ -46,6 +55,7 @@ class StepContext:
     matrices: Sequence[Matrix] = ()
     hidden_matrices: Sequence[Matrix] = ()
     products: Products = no_products
+    residuals: Residuals = no_residuals
     seeds: Sequence[int] = ()
 
 
@@ -94,6 +104,8 @@ class Optimizer(Part):
     beyond those at the phase's first parameters), ``products`` (with the Hessian) or ``stopped``
     (0, else the number of a reason in ``STOP_REASONS``). One that counts no evaluations makes one
     a step."""
+    squares: ClassVar[bool] = False
+    """Whether it asks for the residuals whose squares the loss sums, and their Jacobian."""
     keeps_pairs: ClassVar[bool] = False
     """Whether its state holds the pairs of L-BFGS, of which an inverse Hessian is made."""
     has_metric: ClassVar[bool] = False
@@ -112,9 +124,23 @@ class Optimizer(Part):
         """Raise ``ValueError`` where it has nothing to do on these layers."""
         return
 
+    def check_rows(self, rows: int, size: int, resampled: bool) -> None:  # noqa: ARG002
+        """Raise ``ValueError`` where so many residuals are too few for so many parameters.
+
+        ``resampled`` says that they are of other points in every step.
+        """
+        return
+
     def cost(self, stack: Stack) -> StepCost:  # noqa: ARG002
         """What a step costs a member whose network has these layers."""
         return StepCost()
+
+    def cost_of_rows(self, rows: int, size: int) -> StepCost:  # noqa: ARG002
+        """What it costs more where the Jacobian of so many residuals is asked for.
+
+        Asked only where ``squares`` is true. Its ``numbers`` are float64, whatever the precision.
+        """
+        return StepCost(evaluations=0.0)
 
     @abstractmethod
     def start(self, parameters: Float[Tensor, "m p"]) -> State:

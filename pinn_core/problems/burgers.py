@@ -1,6 +1,7 @@
 r"""Burgers' equation u_t + u u_x - nu u_xx = 0 for x in [-1, 1], t in [0, 1].
 
-It starts at u = -sin(pi x) and is held at u = 0 on both sides; with nu = 0.01 / pi the slope at
+It starts at u = -sin(pi x) and is held at u = 0 on both sides, or is periodic: the solution is the
+same, for it is odd in x and has the period 2 of its start. With nu = 0.01 / pi the slope at
 x = 0 steepens to about -150 (Raissi, Perdikaris, Karniadakis, Journal of Computational Physics
 378, 2019; Wang, Teng, Perdikaris, SISC 43, 2021, section 1). The solution is Cole's and Hopf's.
 """
@@ -17,7 +18,7 @@ from numpy import ndarray
 from pinn_core.checks import all_or_up_to, at_least, within
 from pinn_core.engine.operators import Derivatives, Operator
 from pinn_core.engine.taylor import sin
-from pinn_core.problems.conditions import Box, Condition, Conditions, Segment
+from pinn_core.problems.conditions import IDENTITY, Box, Condition, Conditions, Segment
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.lattice import lattice
 from pinn_core.problems.problem import PROBLEMS, Grid, Problem
@@ -33,7 +34,11 @@ _D = Derivatives("x", "t")
 @PROBLEMS.register("burgers")
 @dataclass(frozen=True, kw_only=True)
 class Burgers(Problem):
-    """Burgers' equation; ``nu`` is the viscosity, the grid has both ends of x and t.
+    """Burgers' equation; ``nu`` is the viscosity, the grid has both ends of t.
+
+    With ``sides: held`` u is 0 at x = -1 and x = 1; with ``periodic`` u and u_x are alike there,
+    which ``inputs: periodic`` keep exactly, and the grid has no points at x = 1, which is x = -1
+    again.
 
     When to use: The standard test of a solution that steepens to a front; it separates optimizers
     and point samplers.
@@ -57,6 +62,8 @@ class Burgers(Problem):
     run."""
     nu: float = 0.01 / pi
     """The viscosity."""
+    sides: Literal["held", "periodic"] = "held"
+    """Whether u is held at 0 at both ends of x, or periodic."""
 
     def __post_init__(self) -> None:
         at_least(4, points_x=self.points_x, points_t=self.points_t)
@@ -66,7 +73,7 @@ class Burgers(Problem):
     @property
     def grid_size(self) -> tuple[int, int]:
         """Interior and supervised points of the full grid."""
-        inside = (self.points_x - 2) * (self.points_t - 1)
+        inside = (self.points_x - (2 if self.sides == "held" else 1)) * (self.points_t - 1)
         return inside, self.points_x * self.points_t - inside
 
     @property
@@ -76,14 +83,24 @@ class Burgers(Problem):
 
     @cached_property
     def conditions(self) -> Conditions:
-        """The start, and the two sides held at 0."""
+        """The start, and the two sides held at 0 or alike."""
         start = Segment((STRIP.face(1, 0.0),), started)
+        if self.sides == "periodic":
+            side = Segment((STRIP.face(0, -1.0),), alike)
+            periodic = Condition((side,), ((IDENTITY, 0), (_D.x, 0)), shift=(2.0, 0.0))
+            return {"initial": Condition((start,)), "periodic": periodic}
         sides = tuple(Segment((STRIP.face(0, side),)) for side in (-1.0, 1.0))
         return {"initial": Condition((start,)), "boundary": Condition(sides)}
 
     @cached_property
     def hard(self) -> Hard:
-        """The form -sin(pi x) + t (1 - x^2) N keeps both."""
+        """The form -sin(pi x) + t (1 - x^2) N keeps both; periodic, that with t N the start."""
+        if self.sides == "periodic":
+            return Hard(
+                ("initial",),
+                factor=lambda x, t: t,  # noqa: ARG005
+                lift=lambda x, t: -sin(pi * x),  # noqa: ARG005
+            )
         return Hard(
             ("initial", "boundary"),
             factor=lambda x, t: t * (1.0 - x * x),
@@ -115,6 +132,11 @@ def started(points: Float[ndarray, "n 2"]) -> Float[ndarray, "n 1"]:
     return wave
 
 
+def alike(points: Float[ndarray, "n 2"]) -> Float[ndarray, "n 2"]:
+    """No difference in u, none in u_x."""
+    return np.zeros((len(points), 2))
+
+
 @lru_cache(maxsize=4)
 def _grid(problem: Burgers) -> Grid:
     def solution(points: ndarray) -> ndarray:
@@ -123,4 +145,5 @@ def _grid(problem: Burgers) -> Grid:
         )
 
     counts = (problem.points_x, problem.points_t)
-    return lattice(STRIP, problem.conditions, counts, solution)
+    open_ends = (0,) if problem.sides == "periodic" else ()
+    return lattice(STRIP, problem.conditions, counts, solution, open_ends)

@@ -34,6 +34,10 @@ def check_optimizer(optimizer: Optimizer) -> None:
     def products(vectors: Tensor, members: Sequence[int]) -> Tensor:
         return curvature[list(members)] * vectors
 
+    def residuals(members: Sequence[int]) -> tuple[Tensor, Tensor]:
+        roots = (curvature[list(members)] / 2).sqrt()
+        return roots * theta[list(members)], torch.diag_embed(roots)
+
     theta = torch.full((2, len(CURVATURE)), 0.3)
     settings = {
         field: torch.full((2, 1), float(getattr(optimizer, field)))
@@ -52,7 +56,12 @@ def check_optimizer(optimizer: Optimizer) -> None:
     before = evaluate(theta, (0, 1))[0]
     for step in range(STEPS):
         context = StepContext(
-            theta, *evaluate(theta, (0, 1)), evaluate, products=products, seeds=(0, 1)
+            theta,
+            *evaluate(theta, (0, 1)),
+            evaluate,
+            products=products,
+            residuals=residuals,
+            seeds=(0, 1),
         )
         theta = theta + optimizer.update(settings, state, context, step)
     after = evaluate(theta, (0, 1))[0]

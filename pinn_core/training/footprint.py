@@ -52,8 +52,8 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
     """Bytes of a member on a CPU by what they are for.
 
     ``layers`` kept for the way back, ``parameters`` with what the optimizer keeps of them, the
-    ``record`` of all rows, the ``snapshots`` of the parameters and the fields, what ``probes`` and
-    the loss ``landscape`` take.
+    ``jacobian`` of the residuals and matrices made of it, the ``record`` of all rows, the
+    ``snapshots`` of the parameters and the fields, what ``probes`` and the loss ``landscape`` take.
     """
     stack, itemsize = configuration.stack(), bytes_of(configuration.precision)
     curved = any(phase.cost(stack).curved for phase in configuration.phases)
@@ -66,11 +66,19 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
     return {
         "layers": units * itemsize,
         "parameters": (COPIES + apart) * stack.size * itemsize + states,
+        "jacobian": 8 * max(_jacobian_numbers(configuration), default=0),
         "record": (rows * len(COLUMNS) + sketches * SKETCH_SIZE) * itemsize,
         "snapshots": snapshot_bytes(configuration, in_memory=True) + field_bytes(configuration),
         "probes": 8 * sum(_probed_numbers(configuration)),
         "landscape": landscape_bytes(configuration, PER_HESSIAN),
     }
+
+
+def _jacobian_numbers(configuration: Configuration) -> list[int]:
+    """Numbers of every phase's Jacobian of the residuals, and of what is made of it."""
+    phases = [phase for phase in configuration.phases if phase.squares]
+    size = configuration.size
+    return [phase.cost_of_rows(configuration.residuals, size).numbers for phase in phases]
 
 
 def _probed_numbers(configuration: Configuration) -> list[int]:

@@ -18,10 +18,14 @@ def flops(configuration: Configuration, members: int = 1) -> float:
 def update_flops(configuration: Configuration) -> float:
     """Estimated operations of all updates alone, of every phase and stage."""
     stack, evaluation = configuration.stack(), step_flops(configuration)
-    return configuration.stages.count * sum(
-        phase.steps * (cost.evaluations * evaluation + cost.flops)
+    costs = [(phase, phase.cost(stack)) for phase in configuration.phases]
+    costs += [
+        (phase, phase.cost_of_rows(configuration.residuals, configuration.size))
         for phase in configuration.phases
-        for cost in [phase.cost(stack)]
+        if phase.squares
+    ]
+    return configuration.stages.count * sum(
+        phase.steps * (cost.evaluations * evaluation + cost.flops) for phase, cost in costs
     )
 
 

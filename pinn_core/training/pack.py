@@ -23,6 +23,7 @@ from pinn_core.training.line_search_cache import LineSearchCache, joined
 from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.native_steps import NativeSteps
 from pinn_core.training.recording import Recorder
+from pinn_core.training.residual_rows import ResidualRows
 from pinn_core.training.state import State, Tensors
 
 
@@ -295,6 +296,7 @@ class Pack:
             *self.loss_weights.total(evaluation),
             self._elsewhere,
             products=HessianProducts(self.disc, self.loss_weights, self.batch, state.parameters),
+            residuals=ResidualRows(self.disc, self.loss_weights, self.batch, state.parameters),
             seeds=self._seeds,
             matrices=self.matrices,
             hidden_matrices=self.hidden_matrices,

@@ -34,6 +34,7 @@ class SelfAdaptive(Weighting):
     """
 
     weighs_points: ClassVar[bool] = True
+    climbs: ClassVar[bool] = True
 
     learning_rate: float = 5e-3
     """That of Adam's ascent."""

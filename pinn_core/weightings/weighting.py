@@ -51,6 +51,9 @@ class Weighting(Part):
     weighs_points: ClassVar[bool] = False
     """Whether ``factors`` gives any."""
 
+    climbs: ClassVar[bool] = False
+    """Whether its weights are trained to raise the loss, which then has no lowest value."""
+
     def check(self, problem: Problem, batch: int | str, resampled: bool) -> None:
         """Raise ``ValueError`` where the problem or the way its points are drawn cannot serve."""
         return

@@ -254,3 +254,20 @@ def test_values_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         kind(**wrong)
+
+
+def test_periodic_burgers_has_the_solution_that_is_held_at_its_sides() -> None:
+    counts = {"points_x": 33, "points_t": 17, "nu": 0.02}
+    held, periodic = Burgers(**counts), Burgers(**{**counts, "points_x": 32}, sides="periodic")  # type: ignore[arg-type]
+    assert list(periodic.conditions) == ["initial", "periodic"]
+
+    def solution(problem: Burgers) -> dict[tuple[float, float], float]:
+        grid = problem.grid()
+        return {
+            (x, t): u
+            for part in (grid.interior, grid.supervised)
+            for (x, t), (u,) in zip(part.coordinates.tolist(), part.exact.tolist(), strict=True)
+        }
+
+    whole, open_ended = solution(held), solution(periodic)
+    assert open_ended == pytest.approx({at: whole[at] for at in whole if at[0] < 1}, abs=1e-12)

@@ -5,8 +5,9 @@ The encoders and the first layer have the same input: they go as one layer of th
 Gates are those of Wang, Teng, Perdikaris 2021, section 2.6.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from pinn_core.engine.backends import chunk
 from pinn_core.engine.backends.jets import Activation
@@ -49,6 +50,25 @@ class Saved:
     inside: list[Tensor] = field(default_factory=list)
     after: list[Tensor] = field(default_factory=list)
     swing: Tensor | None = None
+
+
+class Gather(NamedTuple):
+    """What a layer's gradients are made of, from adjoints (m, c, n, k) and inputs (m, c, n, w).
+
+    Those by the weights (g, k, w) and by the biases (g, k), where g are the members, over whose
+    points gradients are summed, or all their points (``by_points``).
+    """
+
+    weights: Callable[[Tensor, Tensor], Tensor]
+    biases: Callable[[Tensor], Tensor]
+
+
+def _summed(adjoint: Tensor, inputs: Tensor) -> Tensor:
+    rows = inputs.flatten(1, 2).expand(len(adjoint), -1, -1)
+    return chunk.outer(adjoint.flatten(1, 2), rows)
+
+
+SUMMED = Gather(_summed, lambda adjoint: chunk.over_points(adjoint[:, 0]))
 
 
 def forward(
@@ -94,15 +114,16 @@ def reverse(
     parameters: Tensor,
     saved: Saved,
     adjoint: Tensor,
+    gather: Gather = SUMMED,
 ) -> Tensor:
-    """Gradient (m, size) of sum(outputs * adjoint) with respect to the parameters."""
+    """Gradient (g, size) of sum(outputs * adjoint) with respect to the parameters."""
     layers = stack.layers(parameters)
     last = len(layers) - 2
     gated = stack.gates != "none"
     gradients: list[Tensor] = []
     by_swing = by_base = adjoint
     for depth in range(last, -1, -1):
-        by_layer, back = _affine_reverse(layers[depth + 1][0], saved.after[depth], adjoint)
+        by_layer, back = _affine_reverse(gather, layers[depth + 1][0], saved.after[depth], adjoint)
         gradients = [*by_layer, *gradients]
         if gated and depth == last:
             back = _with_slopes(back, channels)
@@ -117,7 +138,7 @@ def reverse(
         adjoint = kernels.activate_reverse(
             saved.before[depth], back, stack.activation, channels, slopes
         )
-    return _sorted(stack, _enter_reverse(channels, saved.inputs, adjoint), gradients)
+    return _sorted(stack, _enter_reverse(gather, channels, saved.inputs, adjoint), gradients)
 
 
 def _joined(stack: Stack, parameters: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,13 +188,13 @@ def _enter(layer: tuple[Tensor, Tensor], channels: Channels, inputs: Tensor) -> 
     return _affine(inputs.expand(layer[0].shape[0], -1, -1, -1), layer)
 
 
-def _enter_reverse(channels: Channels, inputs: Tensor, adjoint: Tensor) -> list[Tensor]:
+def _enter_reverse(
+    gather: Gather, channels: Channels, inputs: Tensor, adjoint: Tensor
+) -> list[Tensor]:
     if inputs.ndim == 3:
         biases, weights = chunk.first_reverse(channels, inputs, adjoint)
         return [weights.view(*biases.shape, inputs.shape[2]), biases]
-    flat = adjoint.flatten(1, 2)
-    rows = inputs.flatten(1, 2).expand(len(adjoint), -1, -1)
-    return [chunk.outer(flat, rows), chunk.over_points(adjoint[:, 0])]
+    return [gather.weights(adjoint, inputs), gather.biases(adjoint)]
 
 
 def _affine(h: Tensor, layer: tuple[Tensor, Tensor]) -> Tensor:
@@ -183,12 +204,13 @@ def _affine(h: Tensor, layer: tuple[Tensor, Tensor]) -> Tensor:
     return z
 
 
-def _affine_reverse(weights: Tensor, h: Tensor, adjoint: Tensor) -> tuple[list[Tensor], Tensor]:
+def _affine_reverse(
+    gather: Gather, weights: Tensor, h: Tensor, adjoint: Tensor
+) -> tuple[list[Tensor], Tensor]:
     """Gradients by weights and biases, flat, and the adjoint of the layer's input."""
-    flat = adjoint.flatten(1, 2)
-    by_weights = chunk.outer(flat, h.flatten(1, 2)).flatten(1)
-    back = chunk.product(flat, weights).view(h.shape)
-    return [by_weights, chunk.over_points(adjoint[:, 0])], back
+    by_weights = gather.weights(adjoint, h).flatten(1)
+    back = chunk.product(adjoint.flatten(1, 2), weights).view(h.shape)
+    return [by_weights, gather.biases(adjoint)], back
 
 
 def _without_slopes(h: Tensor, channels: Channels) -> Tensor:

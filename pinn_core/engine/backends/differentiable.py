@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinn_core.engine.activations import Activation
 from pinn_core.engine.backends import chunk
 from pinn_core.engine.backends.eager import CHUNK, groups
 from pinn_core.engine.operators import Channels
@@ -36,7 +37,7 @@ def _outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tenso
     """The channels of one chunk of points (m, n, d), n a multiple of ``LANES``."""
 
     def activated(z: Carried) -> Carried:
-        return _activated(stack, channels, z)
+        return chained(stack.activation, channels, z)
 
     layers = stack.layers(parameters)
     encoded = [
@@ -48,7 +49,7 @@ def _outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tenso
     for depth in range(1, len(layers)):
         if stack.has_gate(depth - 1):
             swing = [u - v for u, v in zip(*encoded, strict=True)]
-            product = _multiplied(channels, h, swing)
+            product = multiplied(channels, h, swing)
             h = [left + right for left, right in zip(product, encoded[1], strict=True)]
         h = _affine(h, layers[depth])
         if depth < len(layers) - 1:
@@ -80,10 +81,10 @@ def _affine(h: Carried, layer: tuple[Tensor, Tensor]) -> Carried:
     return [z[0] + _spread(biases, n), *z[1:]]
 
 
-def _activated(stack: Stack, channels: Channels, z: Carried) -> Carried:
+def chained(activation: Activation, channels: Channels, z: Carried) -> Carried:
     """The chain rule of every channel, as ``pinn_core.engine.operators`` has it."""
     cubes = channels.cubes()
-    value, slope, bend, *twist = stack.activation(z[0], 3 if any(cubes) else 2)
+    value, slope, bend, *twist = activation(z[0], 3 if any(cubes) else 2)
     h = [value, *(slope * channel for channel in z[1:])]
     for row, entries in enumerate(channels.bends(), start=1 + len(channels.slopes)):
         for left, right, coefficient in entries:
@@ -94,7 +95,7 @@ def _activated(stack: Stack, channels: Channels, z: Carried) -> Carried:
     return h
 
 
-def _multiplied(channels: Channels, f: Carried, g: Carried) -> Carried:
+def multiplied(channels: Channels, f: Carried, g: Carried) -> Carried:
     """fg, f g_i + g f_i, f Lg + g Lf + what both factors' derivatives have together."""
     pairs = list(zip(f, g, strict=True))
     h = [f[0] * g[0], *(f[0] * right + g[0] * left for left, right in pairs[1:])]

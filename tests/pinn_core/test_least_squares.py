@@ -1,0 +1,387 @@
+"""Levenberg-Marquardt and SPRING against dense Jacobians and their formulas in numpy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.func import grad, jacrev, vmap
+
+from pinn_core import Adam, Configuration, Member, Mlp, Pinn, Record, Regression, train
+from pinn_core.aggregations import PCGrad
+from pinn_core.alignments import GUA
+from pinn_core.inputs import Periodic
+from pinn_core.networks import ModifiedMlp, ResidualMlp
+from pinn_core.optimizers import LevenbergMarquardt, Spring, StepContext
+from pinn_core.optimizers.damped import SYSTEMS
+from pinn_core.optimizers.levenberg_marquardt import MOST_PARAMETERS
+from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
+from pinn_core.problems import AllenCahn, Burgers, BurgersInverse, Cavity, Heat, Poisson
+from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
+from pinn_core.training.footprint import member_needs
+from pinn_core.training.operations import update_flops
+from pinn_core.training.pack import Pack
+from pinn_core.weightings import Causal, SelfAdaptive
+
+NET = Mlp(width=6, depth=2, activation="tanh")
+BURGERS = Burgers(points_x=8, points_t=6)
+RECORD = Record(points=16, gradient_points=12, sketch_every=2)
+
+
+def configuration(**parts: Any) -> Configuration:
+    return Configuration(
+        **{
+            "problem": BURGERS,
+            "network": NET,
+            "objective": Pinn(lambda_b=10.0),
+            "phases": (LevenbergMarquardt(steps=4),),
+            "record": RECORD,
+            "precision": "float64",
+            **parts,
+        }
+    )
+
+
+def begun(one: Configuration, backend: str = "auto") -> tuple[Pack, list[StepContext]]:
+    """A pack of two members that has made a step, and the context of it."""
+    seen: list[StepContext] = []
+
+    class Seeing(type(one.phases[0])):  # type: ignore[misc]
+        def update(self, *arguments: Any) -> Tensor:
+            context = arguments[2]
+            seen.append(replace(context, parameters=context.parameters.clone()))
+            return torch.zeros_like(context.parameters)
+
+    phase = Seeing(**vars(one.phases[0]))
+    pack = Pack([one, one], [0, 1], "cpu", 1, backend)
+    pack.optimizer = phase
+    pack.advance(0)
+    return pack, seen
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "features": {
+        "problem": Burgers(points_x=8, points_t=6, sides="periodic"),
+        "inputs": Periodic(),
+    },
+    "hard": {"constraints": "hard"},
+    "gates": {"network": ModifiedMlp(width=6, depth=2)},
+    "factorised": {"network": Mlp(width=6, depth=2, parametrization="factorised")},
+    "ntk": {"network": Mlp(width=6, depth=2, parametrization="ntk")},
+    "partners": {"problem": AllenCahn(points_x=8, points_t=6)},
+    "unknowns": {"problem": BurgersInverse(points_x=8, points_t=6)},
+    "module": {"network": ResidualMlp(width=5, blocks=1)},
+    "several outputs": {"problem": Cavity(points_per_axis=7)},
+    "factors": {"weighting": Causal(chunks=4)},
+    "batch": {"objective": Pinn(lambda_b=3.0, batch=40), "phases": (Spring(steps=2),)},
+    "regression": {"objective": Regression(batch="full")},
+}
+
+
+@pytest.mark.parametrize("backend", ["eager", "auto"])
+@pytest.mark.parametrize("name", CASES)
+def test_residual_rows_square_to_the_loss_and_their_jacobian_to_its_gradient(
+    name: str, backend: str
+) -> None:
+    _, (context,) = begun(configuration(**CASES[name]), backend)
+    rows, jacobian = context.residuals([0, 1])
+    assert torch.allclose(rows.square().sum(1), context.loss, rtol=1e-12)
+    slopes = 2 * (jacobian.mT @ rows[..., None])[..., 0]
+    size = jacobian.shape[2]
+    assert torch.allclose(slopes, context.gradient[:, :size], rtol=1e-9, atol=1e-11)
+    assert (context.gradient[:, size:] == 0).all()
+    alone, its_own = context.residuals([1])
+    assert torch.equal(alone, rows[1:]) and torch.equal(its_own, jacobian[1:])
+
+
+def test_the_jacobian_is_that_of_torch_func() -> None:
+    one = configuration(**CASES["features"])
+    pack, (context,) = begun(one)
+    theta = context.parameters[0, : pack.disc.size]
+    inside, start = (pack.batch[name].coordinates[0] for name in ("interior", "initial"))
+    shapes, nu = [(3, 6), (6, 6), (6, 1)], BURGERS.nu
+
+    def network(own: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        h = torch.stack([(torch.pi * x).cos(), (torch.pi * x).sin(), t])
+        at = 0
+        for place, (fan_in, fan_out) in enumerate(shapes):
+            weights = own[at : at + fan_in * fan_out].reshape(fan_out, fan_in)
+            at += fan_in * fan_out
+            h = weights @ h + own[at : at + fan_out]
+            at += fan_out
+            h = h.tanh() if place < 2 else h
+        return h[0]
+
+    def residual(own: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        u, u_x = network(own, x, t), grad(network, 1)
+        terms = grad(network, 2)(own, x, t), u * u_x(own, x, t), -nu * grad(u_x, 1)(own, x, t)
+        return torch.stack(terms).sum()
+
+    def rows(own: Tensor) -> Tensor:
+        equation = vmap(residual, (None, 0, 0))(own, *inside.T)
+        condition = vmap(network, (None, 0, 0))(own, *start.T) + (torch.pi * start[:, 0]).sin()
+        roots = (1 / len(inside)) ** 0.5, (10.0 / len(start)) ** 0.5
+        return torch.cat([roots[0] * equation, roots[1] * condition])
+
+    found, jacobian = context.residuals([0])
+    assert torch.allclose(found[0], rows(theta), rtol=1e-10, atol=1e-12)
+    expected = jacrev(rows)(theta)
+    assert torch.allclose(jacobian[0], expected, rtol=1e-9, atol=1e-11)
+
+
+def system(rows: int, size: int, spread: float = 2.0) -> tuple[Tensor, Tensor]:
+    """Residuals and Jacobians of two members, with singular values over so many decades."""
+    rng = np.random.default_rng(rows)
+    left, _, right = np.linalg.svd(rng.standard_normal((2, rows, size)), full_matrices=False)
+    values = 10 ** -np.linspace(0, spread, left.shape[2])
+    return (
+        torch.from_numpy(rng.standard_normal((2, rows))),
+        torch.from_numpy((left * values) @ right),
+    )
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "qr", "svd"])
+@pytest.mark.parametrize(("rows", "size"), [(30, 12), (12, 30), (9, 9), (1, 5)])
+def test_every_solver_finds_the_formulas_step(solver: Any, rows: int, size: int) -> None:
+    residuals, jacobian = system(rows, size)
+    made = SYSTEMS[solver](residuals, jacobian)
+    for damping in (1.0, 1e-3):
+        found = made.step(torch.tensor([damping, 2 * damping], dtype=torch.float64))
+        for member, own in enumerate(found.numpy()):
+            j, r = jacobian[member].numpy(), residuals[member].numpy()
+            matrix = j.T @ j + (1 + member) * damping * np.eye(size)
+            assert np.allclose(own, -np.linalg.solve(matrix, j.T @ r), rtol=1e-10, atol=1e-12)
+    assert torch.allclose(made.gradient, (jacobian.mT @ residuals[..., None])[..., 0])
+    assert torch.allclose(made.largest, jacobian.square().sum(1).amax(1))
+
+
+@pytest.mark.parametrize("solver", ["qr", "svd"])
+def test_qr_and_svd_bear_a_condition_that_the_normal_equations_do_not(solver: Any) -> None:
+    residuals, jacobian = system(40, 20, spread=9.0)
+    solution = torch.linspace(-1, 1, 40).double().reshape(2, 20)
+    residuals = -(jacobian @ solution[..., None])[..., 0]
+    damping = torch.full((2,), 1e-26).double()
+    error = (SYSTEMS[solver](residuals, jacobian).step(damping) - solution).abs().max()
+    assert error < 1e-5
+    squared = (SYSTEMS["cholesky"](residuals, jacobian).step(damping) - solution).abs().max()
+    assert not squared < 1e-2
+
+
+class Residuals:
+    """Members that go down sums of squares of their own, by autograd's Jacobians."""
+
+    def __init__(self, optimizer: Any, functions: list[Any], theta: Tensor) -> None:
+        self.optimizer, self.functions, self.theta = optimizer, functions, theta
+        self.settings = {
+            name: theta.new_full((len(theta), 1), getattr(optimizer, name))
+            for name in optimizer.per_member
+        }
+        self.state = optimizer.start(theta)
+
+    def evaluate(self, points: Tensor, members: Any) -> tuple[Tensor, Tensor]:
+        losses, gradients = [], []
+        for point, member in zip(points, members, strict=True):
+            leaf = point.clone().requires_grad_()
+            loss = self.functions[member](leaf).square().sum()
+            losses.append(loss.detach().double())
+            gradients.append(torch.autograd.grad(loss, leaf)[0])
+        return torch.stack(losses), torch.stack(gradients)
+
+    def residuals(self, members: Any) -> tuple[Tensor, Tensor]:
+        found = [(self.functions[m](self.theta[m]), jacrev(self.functions[m])(self.theta[m]))
+                 for m in members]  # fmt: skip
+        rows, tables = zip(*found, strict=True)
+        return torch.stack(rows), torch.stack(tables)
+
+    def walk(self, steps: int) -> Tensor:
+        """Losses before every step and at the end: (steps + 1, m)."""
+        losses = []
+        for step in range(steps):
+            loss, gradient = self.evaluate(self.theta, range(len(self.theta)))
+            losses.append(loss)
+            context = StepContext(
+                self.theta, loss, gradient, self.evaluate, residuals=self.residuals
+            )
+            self.theta = self.theta + self.optimizer.update(
+                self.settings, self.state, context, step
+            )
+        return torch.stack([*losses, self.evaluate(self.theta, range(len(self.theta)))[0]])
+
+
+def valley(theta: Tensor) -> Tensor:
+    """Rosenbrock's function is the sum of its squares, with the minimum 0 at ones."""
+    return torch.cat([10 * (theta[1:] - theta[:-1] ** 2), 1 - theta[:-1]])
+
+
+def test_levenberg_marquardt_ends_in_rosenbrocks_minimum() -> None:
+    theta = torch.tensor([[-1.2, 1.0, 0.5], [2.0, -2.0, 2.0]]).double()
+    walk = Residuals(LevenbergMarquardt(), [valley, valley], theta)
+    losses = walk.walk(60)
+    assert (losses.diff(dim=0) <= 0).all()
+    assert (losses[-1] < 1e-20).all()
+    assert torch.allclose(walk.theta, torch.ones_like(theta), atol=1e-8)
+
+
+def test_the_damping_follows_what_was_gained_and_rejected_steps_keep_the_parameters() -> None:
+    line = lambda theta: theta - 1  # noqa: E731
+    walk = Residuals(LevenbergMarquardt(damping=1e-3), [line], torch.zeros(1, 2).double())
+    walk.walk(1)
+    assert torch.allclose(walk.theta, torch.full((1, 2), 1 / 1.001).double())
+    assert torch.allclose(walk.state["damping"], torch.tensor([1e-3 / 3]).double())
+
+    wall = lambda theta: 3 + theta + 1e6 * (theta < 0) * theta**2  # noqa: E731
+    walk = Residuals(LevenbergMarquardt(trials=3), [wall], torch.zeros(1, 1).double())
+    walk.walk(1)
+    assert walk.theta.item() == 0.0
+    assert torch.allclose(walk.state["damping"], torch.tensor([1e-3 * 4**3]).double())
+    assert walk.state["evaluations"].tolist() == [3]
+
+
+def test_members_stop_for_a_reason_and_their_bits_are_their_own() -> None:
+    flat = lambda theta: 1 + 0 * theta  # noqa: E731
+    broken = lambda theta: theta.log()  # noqa: E731
+    shut = lambda theta: 1 + theta - 1e12 * theta.abs().sqrt().detach()  # noqa: E731
+    functions = [valley, flat, broken, shut]
+    theta = torch.tensor([[-1.2, 1.0], [1.0, 1.0], [-1.0, 1.0], [0.0, 0.0]]).double()
+    walk = Residuals(LevenbergMarquardt(), functions, theta)
+    walk.walk(4)
+    assert walk.state["stopped"].tolist() == [RUNNING, GRADIENT, NOT_FINITE, NO_DESCENT]
+    alone = Residuals(LevenbergMarquardt(), [valley], theta[:1])
+    alone.walk(4)
+    assert torch.equal(alone.theta, walk.theta[:1])
+
+
+@pytest.mark.parametrize("problem", [BURGERS, Burgers(points_x=16, points_t=12)])
+def test_engd_w_spring_and_levenberg_marquardt_go_the_same_way(problem: Any) -> None:
+    _, (context,) = begun(configuration(problem=problem))
+    residuals, jacobian = context.residuals([0, 1])
+    damping = 1e-2 * jacobian.square().sum(1).amax(1)
+    ways = {
+        "gauss-newton": Spring(momentum=0.0, solver="qr"),
+        "engd-w": Spring(momentum=0.0),
+        "spring at its start": Spring(momentum=0.9),
+    }
+    step = SYSTEMS["cholesky"](residuals, jacobian).step(damping)
+    context = replace(context, evaluate=lambda at, _: (-torch.ones(len(at)), at))
+    for optimizer in ways.values():
+        settings = {
+            "damping": damping[:, None],
+            "momentum": damping.new_full((2, 1), optimizer.momentum),
+        }
+        state = optimizer.start(context.parameters)
+        moved = optimizer.update(settings, state, context, 0)
+        assert torch.allclose(moved[:, : jacobian.shape[2]], step, rtol=1e-10, atol=1e-10)
+    levenberg = LevenbergMarquardt(damping=1e-2)
+    state = levenberg.start(context.parameters)
+    settings = {"damping": damping.new_full((2, 1), 1e-2)}
+    moved = levenberg.update(settings, state, context, 0)
+    assert torch.allclose(moved[:, : jacobian.shape[2]], step, rtol=1e-10, atol=1e-10)
+
+
+def test_spring_is_its_formula_in_numpy() -> None:
+    optimizer = Spring(damping=1e-2, momentum=0.9)
+    theta = torch.tensor([[-1.2, 1.0, 0.5, 0.1]]).double()
+    walk = Residuals(optimizer, [valley], theta)
+    walk.walk(6)
+    at, phi = theta[0].numpy(), np.zeros(4)
+    of = lambda point: valley(torch.from_numpy(point)).numpy()  # noqa: E731
+    for _ in range(6):
+        r = of(at)
+        j: Any = jacrev(valley)(torch.from_numpy(at)).numpy()
+        kernel = j @ j.T + 1e-2 * np.eye(len(r))
+        phi = 0.9 * phi + j.T @ np.linalg.solve(kernel, -r - 0.9 * (j @ phi))
+        trials = [(np.square(of(at + 2.0**-k * phi)).sum(), 2.0**-k) for k in range(31)]
+        best, length = min(trials)
+        at = at + (length if best < np.square(r).sum() else 0.0) * phi
+    assert np.allclose(walk.theta[0].numpy(), at, rtol=1e-9, atol=1e-12)
+    assert walk.state["evaluations"].tolist() == [6 * 31]
+
+
+@pytest.mark.parametrize(
+    ("phase", "precision"),
+    [
+        (LevenbergMarquardt(steps=12), "float32"),
+        (LevenbergMarquardt(steps=12, solver="svd"), "float64"),
+        (Spring(steps=12, damping=1e-4, momentum=0.5), "float64"),
+    ],
+    ids=["float32", "svd", "spring"],
+)
+def test_a_small_pinn_learns_and_every_update_lowers_its_loss(phase: Any, precision: Any) -> None:
+    one = configuration(problem=Poisson(points_per_axis=24, c=2.0), phases=(phase,),
+                        precision=precision)  # fmt: skip
+    (run,) = train([Member(one, 1)])
+    losses = np.array(run.table["loss/batch"].to_pylist())
+    assert (np.diff(losses) <= 0).all()
+    assert losses[-1] < 1e-2 * losses[0]
+
+
+@pytest.mark.parametrize("kind", [LevenbergMarquardt, Spring])
+def test_trainings_are_the_same_alone_packed_and_resumed(kind: Any, tmp_path: Any) -> None:
+    one = configuration(phases=(kind(steps=4),), precision="float32")
+    other = configuration(phases=(kind(steps=4, damping=0.1),), precision="float32")
+    members = [Member(one, 0), Member(other, 0), Member(one, 5)]
+    together = train(members)
+    assert len({run.digest() for run in together}) == 3
+    for member, run in zip(members, together, strict=True):
+        assert train([member])[0].digest() == run.digest()
+    checkpointing = Checkpointing(Folder(tmp_path), every_steps(2))
+    train(members, checkpointing=checkpointing, stop_after=2)
+    resumed = train(members, checkpointing=checkpointing)
+    assert [run.digest() for run in resumed] == [run.digest() for run in together]
+
+
+@pytest.mark.parametrize("kind", [LevenbergMarquardt, Spring])
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"network": Mlp(width=80, depth=2)}, f"found 6801 of .*: up to {MOST_PARAMETERS}"),
+        ({"weighting": SelfAdaptive()}, "weighting self_adaptive climbs the loss that the phase"),
+        ({"aggregation": PCGrad()}, "makes a direction that is no gradient of a loss"),
+        ({"alignment": GUA()}, "metric, which .* does not offer"),
+        ({"network": Mlp(width=60, depth=2), "objective": Pinn(batch=20)},
+         "batches of 20 residuals, drawn anew in every step, for 3901 parameters"),
+        ({"network": Mlp(width=60, depth=2), "objective": Regression(batch=16)},
+         "batches of 16 residuals, drawn anew in every step, for 3901 parameters"),
+    ],
+    ids=["size", "weighting", "aggregation", "alignment", "batch", "regression"],
+)  # fmt: skip
+def test_what_has_no_meaning_is_refused(kind: Any, parts: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        configuration(phases=(kind(),), **parts)
+
+
+def test_fixed_points_may_be_few_and_fresh_ones_as_many_as_parameters() -> None:
+    few = Pinn(points="sobol", batch=20, condition_batch=4, resample=0)
+    assert configuration(objective=few).residuals == 20 + 3 * 4
+    with pytest.raises(ValueError, match=r"allowed: at least as many as parameters"):
+        configuration(objective=replace(few, resample=1))
+    configuration(objective=replace(few, batch=70, resample=1))
+    configuration(objective=replace(few, resample=1), phases=(Spring(),))
+
+
+@pytest.mark.parametrize("field", ["damping", "steps", "trials"])
+def test_settings_out_of_range_are_refused(field: str) -> None:
+    with pytest.raises(ValueError, match=f"^{field} must be"):
+        LevenbergMarquardt(**{field: 0})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"damping": 0.0}, {"momentum": 1.0}, {"momentum": -0.1}])
+def test_springs_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Spring(**wrong)  # type: ignore[arg-type]
+
+
+def test_memory_and_time_are_said_of_the_jacobian() -> None:
+    one = configuration(problem=Heat(points_per_axis=9), network=Mlp(width=32, depth=2))
+    assert one.residuals == 9**3 and one.size == 1217
+    assert member_needs(one)["jacobian"] == 8 * (4 * 9**3 * 1217 + 3 * 9**6)
+    adam = replace(one, phases=(Adam(steps=4),))
+    assert member_needs(adam)["jacobian"] == 0
+    assert update_flops(one) > update_flops(adam) + 4 * 9**6 * 1217
+    by = {s: LevenbergMarquardt(solver=s).cost_of_rows(5000, 1361).flops for s in SYSTEMS}
+    assert by["cholesky"] < by["qr"] < by["svd"]
