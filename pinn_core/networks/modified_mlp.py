@@ -40,7 +40,7 @@ class ModifiedMlp(Network):
     activation: str = "tanh"
     init: Literal["torch", "glorot"] = "glorot"
     variant: Literal["paper", "code"] = "code"
-    parametrization: Literal["plain", "factorised", "ntk"] = "plain"
+    parametrization: Literal["plain", "factorised", "ntk", "adaptive"] = "plain"
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width)
