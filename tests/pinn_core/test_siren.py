@@ -52,7 +52,7 @@ def test_weights_lie_within_the_papers_bounds_and_reach_them() -> None:
 
 
 def test_every_hidden_layers_arguments_have_a_spread_of_one() -> None:
-    """Theorem 1.8 of the supplement: the arguments of the sines are standard normal."""
+    """As the paper's supplement shows: the arguments of the sines are standard normal."""
     network = Siren(width=400, depth=4)
     theta = network.initial(2, 1, 1)
     h = 2 * torch.rand(500, 2, dtype=torch.float64) - 1
