@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from pinn_core.checks import all_or_up_to, at_least, within
 from pinn_core.engine.operators import Derivatives, Operator
+from pinn_core.engine.taylor import cos
 from pinn_core.problems.circle import circle_grid_size, started_on_circle
 from pinn_core.problems.conditions import IDENTITY, Box, Conditions
 from pinn_core.problems.hard import Hard
@@ -74,9 +75,13 @@ class KdV(Problem):
         return started_on_circle(self.domain, started, [u], [u, (_D.x, 0), (_D.xx, 0)])
 
     @cached_property
-    def hard(self) -> Hard | None:
-        """None: forms carry operators of order two at most."""
-        return None
+    def hard(self) -> Hard:
+        """The form cos(pi x) + t N keeps the start."""
+        return Hard(
+            ("initial",),
+            factor=lambda x, t: t,  # noqa: ARG005
+            lift=lambda x, t: cos(pi * x),  # noqa: ARG005
+        )
 
     @cached_property
     def operators(self) -> tuple[Operator, ...]:

@@ -222,9 +222,15 @@ def test_the_residual_is_traced_to_polynomials(kind: Any) -> None:
     assert len(form.polynomials.quantities) == kind.outputs
 
 
-@every_kind
-@pytest.mark.parametrize("inputs", [{}, {"inputs": Periodic(frequencies=2)}])
-def test_alone_or_packed_the_bits_are_the_same(kind: Any, inputs: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [
+        *((kind, {}) for kind in KINDS),
+        *((kind, {"inputs": Periodic(frequencies=2)}) for kind in KINDS),
+        (KdV, {"inputs": Periodic(frequencies=2), "constraints": "hard"}),
+    ],
+)
+def test_alone_or_packed_the_bits_are_the_same(kind: Any, parts: dict[str, Any]) -> None:
     configuration = Configuration(
         problem=kind(**SMALL),
         network=Mlp(width=6, depth=2, activation="tanh"),
@@ -232,7 +238,7 @@ def test_alone_or_packed_the_bits_are_the_same(kind: Any, inputs: dict[str, Any]
         phases=(Adam(steps=2, learning_rate=1e-3), SSBroyden(steps=2)),
         record=Record(points=20, gradient_points=10, sketch_every=0),
         precision="float64",
-        **inputs,
+        **parts,
     )
     pack = [Member(configuration, seed) for seed in range(2)]
     together = train(pack)
@@ -255,8 +261,8 @@ def test_values_out_of_range_are_refused(kind: Any, wrong: dict[str, float], mes
         kind(**wrong)
 
 
-@every_kind
-def test_hard_constraints_are_refused(kind: Any) -> None:
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_hard_constraints_of_two_fields_are_refused(kind: Any) -> None:
     with pytest.raises(ValueError, match=f"problem {kind.kind} has no form"):
         Configuration(
             problem=kind(**SMALL),
