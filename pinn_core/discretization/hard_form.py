@@ -4,7 +4,12 @@ For an operator L = L' + c with second-order coefficients A,
 
     L[u] = L[lift] + factor L[N] + (L' factor) N + 2 (A grad factor) . grad N,
 
-so that beside the value and L[N] the network is asked for the slopes that A needs.
+so that beside the value and L[N] the network is asked for the slopes that A needs. A part of order
+three, T_ijk d_i d_j d_k, adds T_ijk times
+
+    f_i N_jk + f_j N_ik + f_k N_ij + f_jk N_i + f_ik N_j + f_ij N_k
+
+with f the factor, for which the network is asked for second derivatives, too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,8 +26,7 @@ from pinn_core.tensors import Tensor, torch
 class HardForm:
     """A form for a list of operators: ``asked`` are those that the network must be asked for.
 
-    They begin with the operators themselves. Raises ``ValueError`` for an operator of order three
-    or one that comes twice.
+    They begin with the operators themselves. Raises ``ValueError`` for one that comes twice.
 
         >>> from pinn_core.engine.operators import Derivatives
         >>> D = Derivatives("x", "t")
@@ -32,21 +36,20 @@ class HardForm:
     """
 
     def __init__(self, hard: Hard, operators: Sequence[Operator]) -> None:
-        if any(op.third for op in operators):
-            raise ValueError("hard constraints carry operators of order two at most")
         if len(set(operators)) < len(operators):
             raise ValueError("hard constraints take every operator once")
         self._hard = hard
         self._operators = tuple(operators)
-        axes = sorted({axis for op in operators for pair in op.second for axis in pair})
-        self._slopes = {axis: Operator(first={axis: 1.0}) for axis in axes}
-        self.asked: tuple[Operator, ...] = tuple(
-            dict.fromkeys((*operators, *self._slopes.values()))
-        )
+        triples = [triple for op in operators for triple in op.third]
+        products = [*triples, *(pair for op in operators for pair in op.second)]
+        self._order = 3 if triples else 2
+        slopes = [_partial(axis) for axis in sorted({axis for axes in products for axis in axes})]
+        bends = [_partial(*pair) for triple in triples for _, pair in _splits(triple)]
+        self.asked: tuple[Operator, ...] = tuple(dict.fromkeys((*operators, *slopes, *bends)))
 
     def at(self, points: Float[Tensor, "#m n d"]) -> "Map":
         """The pointwise map at these points; it may be kept as long as they stay."""
-        coordinates = Taylor.coordinates(points)
+        coordinates = Taylor.coordinates(points, self._order)
         factor = self._hard.factor(*coordinates)
         shape = points.shape[:-1]
         lift = None if self._hard.lift is None else self._hard.lift(*coordinates)
@@ -66,13 +69,11 @@ class HardForm:
         yield row, factor.value
         yield 0, _applied(op, factor, 0.0)
         place = {own: at for at, own in enumerate(self.asked, start=1)}
-        cross: dict[int, Tensor] = {}
-        for (i, j), value in op.second.items():
-            for taken, left in ((i, j), (j, i)):
-                term = value * factor.gradient[..., left]
-                cross[taken] = cross[taken] + term if taken in cross else term
-        for axis, table in cross.items():
-            yield place[self._slopes[axis]], table
+        cross: dict[Operator, Tensor] = {}
+        for taken, term in _crossed(op, factor):
+            cross[taken] = cross[taken] + term if taken in cross else term
+        for taken, table in cross.items():
+            yield place[taken], table
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,30 @@ class Map:
         return back
 
 
+def _crossed(op: Operator, factor: Taylor) -> Iterator[tuple[Operator, Tensor]]:
+    """What of the network meets derivatives of the factor, each with its coefficient."""
+    for (i, j), value in op.second.items():
+        for taken, left in ((i, j), (j, i)):
+            yield _partial(taken), value * factor.gradient[..., left]
+    for triple, value in op.third.items():
+        for axis, (j, k) in _splits(triple):
+            yield _partial(j, k), value * factor.gradient[..., axis]
+            yield _partial(axis), value * factor.hessian[..., j, k]
+
+
+def _splits(triple: tuple[int, int, int]) -> list[tuple[int, tuple[int, int]]]:
+    """Each axis of a triple with the two others."""
+    i, j, k = triple
+    return [(i, (j, k)), (j, (i, k)), (k, (i, j))]
+
+
+def _partial(*axes: int) -> Operator:
+    """The derivative along one axis, or along two in ascending order."""
+    if len(axes) == 1:
+        return Operator(first={axes[0]: 1.0})
+    return Operator(second={(axes[0], axes[1]): 1.0})
+
+
 def _applied(op: Operator, f: Taylor, zeroth: float) -> Tensor:
     """The operator of a function, with this zeroth coefficient."""
     total = zeroth * f.value
@@ -116,6 +141,9 @@ def _applied(op: Operator, f: Taylor, zeroth: float) -> Tensor:
         total = total + value * f.gradient[..., axis]
     for (i, j), value in op.second.items():
         total = total + value * f.hessian[..., i, j]
+    for (i, j, k), value in op.third.items():
+        assert f.third is not None
+        total = total + value * f.third[..., i, j, k]
     return total
 
 

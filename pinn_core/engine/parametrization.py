@@ -1,4 +1,4 @@
-"""How trained numbers become a network's weights: as they are, factorised, or scaled.
+"""How trained numbers become a network's weights: as they are, factorised, scaled, or with slopes.
 
 >>> from pinn_core.engine.activations import tanh
 >>> stack = Stack((2, 3, 1), tanh)
@@ -19,7 +19,7 @@ from pinn_core.engine.stack import Stack, padded
 from pinn_core.randomness import generator
 from pinn_core.tensors import Tensor, torch
 
-Kind = Literal["plain", "factorised", "ntk"]
+Kind = Literal["plain", "factorised", "ntk", "adaptive"]
 Pullback = Callable[[Tensor], Tensor]
 """From a gradient (m, e) by the stack's parameters to one (m, p) by the trained ones."""
 
@@ -161,10 +161,69 @@ class NeuralTangent:
         return torch.from_numpy(rng.standard_normal(self.stack.size))
 
 
+@dataclass(frozen=True)
+class AdaptiveSlopes:
+    """Layer-wise adaptive activations: s(a (W x + b)), one trained slope a per activated layer.
+
+    Jagtap, Kawaguchi, Karniadakis 2020 (L-LAAF), without their factor n (n = 1) and without the
+    slope recovery term. Trained are the stack's own parameters, in its places, then the slopes of
+    the hidden layers from first to last and those of the encoders, all 1 at first.
+    """
+
+    identical: ClassVar[bool] = False
+
+    stack: Stack
+
+    @property
+    def size(self) -> int:
+        """The stack's and one number per hidden layer and encoder."""
+        return self.stack.size + len(self._sloped)
+
+    @property
+    def _sloped(self) -> list[int]:
+        """Numbers of the layers with an activation, among the layers and then the encoders."""
+        layers, encoders = len(self.stack.shapes), len(self.stack.encoder_shapes)
+        return [*range(layers - 1), *range(layers, layers + encoders)]
+
+    def effective(self, theta: Float[Tensor, "m p"]) -> tuple[Tensor, Pullback]:
+        """Weights and biases of the layers with an activation, times their slope."""
+        layers = self._of(theta)
+        slopes = dict(
+            zip(self._sloped, theta[:, self.stack.size : self.size].unbind(1), strict=True)
+        )
+        parts = []
+        for number, (weights, biases) in enumerate(layers):
+            flat = torch.cat([weights.flatten(1), biases], 1)
+            parts.append(slopes[number][:, None] * flat if number in slopes else flat)
+
+        def pullback(gradient: Tensor) -> Tensor:
+            own, by_slope = [], []
+            both = zip(layers, self._of(gradient), strict=True)
+            for number, ((weights, biases), (by_weights, by_biases)) in enumerate(both):
+                flat = torch.cat([by_weights.flatten(1), by_biases], 1)
+                if number in slopes:
+                    of_units = (by_weights * weights).sum(2) + by_biases * biases
+                    by_slope.append(of_units.sum(1, keepdim=True))
+                    flat = slopes[number][:, None] * flat
+                own.append(flat)
+            return _fitted([*own, *by_slope], theta.shape[1])
+
+        return _fitted(parts, padded(self.stack.size)), pullback
+
+    def _of(self, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Weights and biases of the layers, then of the encoders."""
+        return [*self.stack.layers(flat), *self.stack.encoders(flat)]
+
+    def initial(self, drawn: Float[Tensor, " e"], seed: int) -> Float[Tensor, " p"]:  # noqa: ARG002
+        """As drawn, then ones."""
+        return torch.cat([drawn, drawn.new_ones(len(self._sloped))])
+
+
 PARAMETRIZATIONS: dict[Kind, Callable[[Stack], Parametrization]] = {
     "plain": Plain,
     "factorised": Factorised,
     "ntk": NeuralTangent,
+    "adaptive": AdaptiveSlopes,
 }
 
 

@@ -24,7 +24,9 @@ class Mlp(Network):
     default for linear layers; ``glorot`` draws weights from N(0, 2 / (fan_in + fan_out)) (Glorot
     and Bengio 2010) and sets biases to zero. ``parametrization: factorised`` trains W as
     diag(exp(s)) V (random weight factorisation, Wang et al. 2022); ``ntk`` trains W of W /
-    sqrt(fan_in) and draws all from N(0, 1), whatever ``init`` says (Jacot et al. 2018).
+    sqrt(fan_in) and draws all from N(0, 1), whatever ``init`` says (Jacot et al. 2018);
+    ``adaptive`` trains a slope a, 1 at first, in each layer's activation s(a z) (Jagtap, Kawaguchi,
+    Karniadakis 2020, L-LAAF with n = 1).
 
     When to use: The default. Choose ``glorot`` with ``tanh`` to repeat papers, ``factorised`` as a
     cheap remedy for slow training.
@@ -43,7 +45,7 @@ class Mlp(Network):
     """The function of the hidden layers."""
     init: Literal["torch", "glorot"] = "torch"
     """How weights and biases are drawn."""
-    parametrization: Literal["plain", "factorised", "ntk"] = "plain"
+    parametrization: Literal["plain", "factorised", "ntk", "adaptive"] = "plain"
     """What is trained of a weight matrix."""
 
     def __post_init__(self) -> None:

@@ -48,7 +48,7 @@ class ModifiedMlp(Network):
     """How weights and biases are drawn, as in ``mlp``."""
     variant: Literal["paper", "code"] = "code"
     """How the encoders gate the layers."""
-    parametrization: Literal["plain", "factorised", "ntk"] = "plain"
+    parametrization: Literal["plain", "factorised", "ntk", "adaptive"] = "plain"
     """What is trained of a weight matrix, as in ``mlp``."""
 
     def __post_init__(self) -> None:

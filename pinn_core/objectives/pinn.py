@@ -26,10 +26,10 @@ class Pinn(Objective):
 
     ``points: grid`` takes the problem's grid: with ``batch: full`` all its collocation and
     supervised points, with a ``batch`` of n so many, drawn anew each step in the grid's proportion.
-    Any other sampler (``uniform``, ``latin``, ``sobol``, ``rad``) draws ``batch`` new points in the
-    domain and ``condition_batch`` (null: as many) on each segment of each condition, every
-    ``resample`` steps; 0 keeps the first. ``sampling`` are the sampler's own fields, if not their
-    defaults.
+    Any other sampler (``uniform``, ``latin``, ``sobol``, ``rad``, ``rar_d``, ``r3``) draws
+    ``batch`` new points in the domain and ``condition_batch`` (null: as many) on each segment of
+    each condition, every ``resample`` steps; 0 keeps the first. ``sampling`` are the sampler's own
+    fields, if not their defaults.
 
     When to use: For every model that solves the equation.
     """
@@ -66,6 +66,7 @@ class Pinn(Objective):
             at_least(1, condition_batch=self.condition_batch)
             if on_grid:
                 raise ValueError("condition_batch must be null with points: grid")
+        self.sampler.check(self.asked)
 
     def check(self, problem: Problem) -> None:
         """Refuse weights of conditions that the problem does not have."""
@@ -118,10 +119,14 @@ class Pinn(Objective):
             )
         return kind(**self.sampling)
 
+    @property
+    def asked(self) -> Asked:
+        """What the sampler is asked for."""
+        return Asked(self.batch, self.condition_batch, self.resample)
+
     def batches(
         self, disc: Discretization, seeds: Sequence[int], state: Tensors | None = None
     ) -> Batches:
         """Interior points, points of every condition, and the observations."""
-        asked = Asked(self.batch, self.condition_batch, self.resample)
-        batches = self.sampler.batches(asked, disc, seeds, {} if state is None else state)
+        batches = self.sampler.batches(self.asked, disc, seeds, {} if state is None else state)
         return with_observations(batches, disc, seeds)

@@ -253,6 +253,10 @@ class EquationTerm(Term):
         """Interior points, drawn once."""
         return disc.interior.thinned(most, "gradient")
 
+    def share(self, point_set: PointSet) -> Float[Tensor, "_ n 1"] | None:
+        """What a sampler says of its points."""
+        return point_set["share"] if "share" in point_set.tables else None
+
     def linearize(
         self,
         disc: Discretization,

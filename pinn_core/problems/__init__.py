@@ -17,12 +17,16 @@ from pinn_core.problems.conditions import (
 )
 from pinn_core.problems.conductivity_inverse import ConductivityInverse
 from pinn_core.problems.convection import Convection
+from pinn_core.problems.ginzburg_landau import GinzburgLandau
+from pinn_core.problems.gray_scott import GrayScott
 from pinn_core.problems.hard import Hard
 from pinn_core.problems.heat import Heat
 from pinn_core.problems.heat_disc import HeatDisc
 from pinn_core.problems.helmholtz import Helmholtz
+from pinn_core.problems.kdv import KdV
 from pinn_core.problems.kinetics_inverse import KineticsInverse
 from pinn_core.problems.klein_gordon import KleinGordon
+from pinn_core.problems.kuramoto_sivashinsky import KuramotoSivashinsky
 from pinn_core.problems.poisson import Poisson
 from pinn_core.problems.poisson_annulus import PoissonAnnulus
 from pinn_core.problems.poisson_cube import PoissonCube
@@ -49,13 +53,17 @@ __all__ = [
     "Conditions",
     "ConductivityInverse",
     "Convection",
+    "GinzburgLandau",
+    "GrayScott",
     "Grid",
     "Hard",
     "Heat",
     "HeatDisc",
     "Helmholtz",
+    "KdV",
     "KineticsInverse",
     "KleinGordon",
+    "KuramotoSivashinsky",
     "Points",
     "Poisson",
     "PoissonAnnulus",

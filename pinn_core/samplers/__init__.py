@@ -4,6 +4,8 @@ from pinn_core.parts import import_parts
 from pinn_core.samplers.drawn import Latin, SobolPoints, Uniform
 from pinn_core.samplers.grid import GridPoints
 from pinn_core.samplers.observed import with_observations
+from pinn_core.samplers.r3 import R3
+from pinn_core.samplers.rar_d import RarD
 from pinn_core.samplers.residual_based import ResidualBased
 from pinn_core.samplers.sampler import (
     SAMPLERS,
@@ -12,6 +14,7 @@ from pinn_core.samplers.sampler import (
     Batch,
     Batches,
     Foreseeing,
+    Heeding,
     Sampler,
     foresees,
 )
@@ -19,6 +22,7 @@ from pinn_core.samplers.sampler import (
 import_parts(__name__, __path__)
 
 __all__ = [
+    "R3",
     "SAMPLERS",
     "Ahead",
     "Asked",
@@ -26,7 +30,9 @@ __all__ = [
     "Batches",
     "Foreseeing",
     "GridPoints",
+    "Heeding",
     "Latin",
+    "RarD",
     "ResidualBased",
     "Sampler",
     "SobolPoints",

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.discretization.sampling import draw_ahead
-from pinn_core.samplers.sampler import Ahead, Batch, Batches, Foreseeing, foresees
+from pinn_core.samplers.sampler import Ahead, Batch, Batches, Foreseeing, Heeding, foresees
 from pinn_core.tensors import Tensor
 
 
@@ -15,6 +15,8 @@ def with_observations(batches: Batches, disc: Discretization, seeds: Sequence[in
     """The batches, and in each of them the discretization's observations."""
     if not disc.observations:
         return batches
+    if isinstance(batches, Heeding):
+        return _HeedingObserved(batches, disc, seeds)
     kind = _ForeseeingObserved if foresees(batches) else _Observed
     return kind(batches, disc, seeds)
 
@@ -53,6 +55,14 @@ class _ForeseeingObserved(_Observed):
     def ahead(self, step: int) -> Mapping[str, Ahead]:
         assert isinstance(self.batches, Foreseeing)
         return {**self.batches.ahead(step), **self._observed(step)}
+
+
+class _HeedingObserved(_Observed):
+    """The same where the sampler wants a step's residuals."""
+
+    def heed(self, squares: Float[Tensor, "m n"]) -> None:
+        assert isinstance(self.batches, Heeding)
+        self.batches.heed(squares)
 
 
 def _first(ahead: Ahead) -> PointSet:

@@ -82,6 +82,14 @@ def foresees(batches: Batches) -> TypeGuard[Foreseeing]:
     return isinstance(batches, Foreseeing) and stands_for(batches, "ahead", "at")
 
 
+@runtime_checkable
+class Heeding(Protocol):
+    """Batches that are told the residuals which a step has found anyway."""
+
+    def heed(self, squares: Float[Tensor, "m n"]) -> None:
+        """The residuals' squared lengths at the points that ``at`` gave last."""
+
+
 class Sampler(Part):
     """The base of every point sampler: a frozen dataclass whose fields are its hyperparameters.
 
@@ -91,6 +99,10 @@ class Sampler(Part):
 
     on_grid: ClassVar[bool] = False
     """Whether it takes the grid's points, and a full batch is one of its batches."""
+
+    def check(self, asked: Asked) -> None:  # noqa: ARG002
+        """Raise ``ValueError`` where it cannot give what is asked for."""
+        return
 
     @abstractmethod
     def batches(

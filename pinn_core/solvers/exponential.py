@@ -17,19 +17,22 @@ CIRCLE = 32
 
 def etdrk4(
     start: Complex[ndarray, " k"],
-    linear: Float[ndarray, " k"],
+    linear: Float[ndarray, " k"] | Complex[ndarray, " k"],
     nonlinear: Callable[[ndarray], ndarray],
     step: float,
 ) -> Iterator[Complex[ndarray, " k"]]:
-    """The states at 0, ``step``, 2 ``step`` and so on, without end."""
+    """The states at 0, ``step``, 2 ``step`` and so on, without end.
+
+    A real ``linear`` has real coefficients, a complex one (waves that disperse) complex ones.
+    """
     half, whole = np.exp(linear * step / 2), np.exp(linear * step)
     circle = np.exp(2j * np.pi * (np.arange(CIRCLE) + 0.5) / CIRCLE)
     r = step * linear[:, None] + circle
     e = np.exp(r)
 
     def mean(values: ndarray) -> ndarray:
-        averaged: ndarray = step * values.mean(axis=1).real
-        return averaged
+        averaged: ndarray = step * values.mean(axis=1)
+        return averaged if np.iscomplexobj(linear) else averaged.real
 
     q = mean((np.exp(r / 2) - 1) / r)
     first = mean((-4 - r + e * (4 - 3 * r + r**2)) / r**3)

@@ -14,6 +14,7 @@ from pinn_core.optimizers import Adam
 from pinn_core.parts import Part
 from pinn_core.probes import Probe
 from pinn_core.problems import Burgers, Convection, Heat, Poisson
+from pinn_core.samplers import Sampler
 from pinn_core.testing.said import demand
 from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.training.trainer import Member, train
@@ -44,6 +45,8 @@ def check_training(part: Part) -> None:
     ]
     if isinstance(part, Probe):
         configuration = _made({**TRIED[0], "record": replace(RECORD, probes=(_often(part),))})
+    elif isinstance(part, Sampler):
+        configuration = _made({**TRIED[0], "objective": _drawing(part)})
     elif keys:
         configuration = _with(keys[0], part)
     else:
@@ -89,6 +92,11 @@ def _made(parts: dict[str, Any]) -> Configuration:
 
 def _often(probe: Any) -> Any:  # noqa: ANN401
     return replace(probe, every=2)
+
+
+def _drawing(part: Sampler) -> Pinn:
+    fields = part.to_dict()
+    return Pinn(lambda_b=10.0, batch=12, points=fields.pop("kind"), sampling=fields)
 
 
 def _short(phase: Any) -> Any:  # noqa: ANN401

@@ -18,6 +18,7 @@ from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.columns import pruned, trajectories
 from pinn_core.training.conflict import Conflict
 from pinn_core.training.cuda_graphs import CudaGraphs
+from pinn_core.training.heeding import heeded
 from pinn_core.training.hessian_products import HessianProducts
 from pinn_core.training.line_search_cache import LineSearchCache, joined
 from pinn_core.training.loss_weights import LossWeights
@@ -347,7 +348,7 @@ class Pack:
         parameters = self.state.parameters
         known = self.line_searches.known(parameters) if self.line_searches else {}
         if not known:
-            return self._evaluation(self.loss_weights.factors)
+            return self._evaluation(heeded(self.batches, self.loss_weights.factors))
         rest = [row for row in range(len(self.members)) if row not in known]
         if rest:
             evaluation = self._evaluated(parameters[rest], rest)

@@ -17,6 +17,7 @@ from pinn_core.networks import ModuleNetwork
 from pinn_core.optimizers import OPTIMIZERS, Adam
 from pinn_core.parts import FAMILIES, Family
 from pinn_core.problems import Box, Burgers
+from pinn_core.samplers import SAMPLERS, Uniform
 from pinn_core.testing import ContractBroken, check
 from pinn_core.weightings import WEIGHTINGS, Weighting
 from tests.pinn_core.small import small
@@ -93,6 +94,18 @@ def test_a_weighting_that_looks_at_its_neighbours_is_found() -> None:
 
     with pytest.raises(ContractBroken, match="a member alone has other bits than in a pack"):
         check(entered(WEIGHTINGS, Sharing))
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_sampler_that_shares_points_between_members_is_found() -> None:
+    class Sharing(Uniform):
+        """The first member's points for all."""
+
+        def batches(self, asked: Any, disc: Any, seeds: Any, state: Any) -> Any:
+            return super().batches(asked, disc, [seeds[0]] * len(seeds), state)
+
+    with pytest.raises(ContractBroken, match="a member alone has other bits than in a pack"):
+        check(entered(SAMPLERS, Sharing))
 
 
 @pytest.mark.usefixtures("registered")

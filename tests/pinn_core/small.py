@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pinn_core.curricula import Marching
-from pinn_core.networks import ResidualMlp
+from pinn_core.networks import PirateNet, ResidualMlp
 from pinn_core.optimizers import OPTIMIZERS
 from pinn_core.problems import PROBLEMS, Problem
 
@@ -16,13 +16,21 @@ POINTS: dict[str, dict[str, Any]] = {
     "burgers_inverse": IN_TIME,
     "conductivity_inverse": IN_TIME,
     "convection": IN_TIME,
+    "ginzburg_landau": {**IN_TIME, "end": 0.1},
+    "gray_scott": {**IN_TIME, "end": 0.1},
+    "kdv": {**IN_TIME, "end": 0.1},
     "kinetics_inverse": IN_TIME,
+    "kuramoto_sivashinsky": {**IN_TIME, "end": 0.1},
     "reaction": IN_TIME,
     "reaction_diffusion": IN_TIME,
     "poisson": {"points_per_axis": 20},
     "poisson_cube": {"points_inside": 40, "points_outside": 20},
 }
-PARTS = {Marching: {"windows": 3}, ResidualMlp: {"width": 8, "blocks": 1}}
+PARTS: dict[Any, dict[str, Any]] = {
+    Marching: {"windows": 3},
+    PirateNet: {"width": 6, "blocks": 1},
+    ResidualMlp: {"width": 8, "blocks": 1},
+}
 
 
 def problem_of(kind: str) -> Any:

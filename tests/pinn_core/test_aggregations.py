@@ -92,6 +92,18 @@ def test_config_of_two_gradients_is_the_closed_form() -> None:
     assert np.allclose(direction(ConFIG(), own), (own @ along).sum() * along)
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("make", [conflicting, rows])
+def test_config_of_two_gradients_is_dual_cone_descent_along_the_center(
+    make: Any, seed: int
+) -> None:
+    """The sum projected on the bisector (Hwang and Lim, NeurIPS 2024)."""
+    own = make(2, seed)
+    center = unit(own[0]) + unit(own[1])
+    expected = own.sum(0) @ center / (center @ center) * center
+    assert np.allclose(direction(ConFIG(), own), expected, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("own", CASES)
 def test_pcgrad_is_algorithm_1_in_the_order_that_seed_and_step_give(own: ndarray) -> None:
     count = len(own)

@@ -32,12 +32,13 @@ LISTS: dict[str, tuple[Operator, ...]] = {
     "values": (),
     "first": (D.t, D.x - 2.0 * D.t),
     "second": (D.tt - D.xx,),
+    "third": (D.t + 0.5 * D.xxx - 2.0 * D.xxt, D.x, D.ttt),
     "everything": (D.xx + 2.0 * D.xt - 3.0 * D.identity + D.x, D.x, D.identity, D.tt),
 }
 
 
 def by_autograd(stack: Stack, theta: Tensor, x: Tensor, hard: Hard, index: int) -> Tensor:
-    """Values and all partial derivatives (value, x, t, xx, xt, tt) of u's output ``index``."""
+    """Values and all partial derivatives (value, x, t, xx, ..., ttt) of u's output ``index``."""
     x = x.clone().requires_grad_()
     a, b = x.unbind(-1)
     u = b * b * a * (1 - a) * network(stack, theta, x)[..., index]
@@ -45,15 +46,20 @@ def by_autograd(stack: Stack, theta: Tensor, x: Tensor, hard: Hard, index: int) 
         u = u + a * torch.cos(3 * b) + a * b
     (g,) = torch.autograd.grad(u.sum(), x, create_graph=True)
     gx, gt = (torch.autograd.grad(g[..., i].sum(), x, create_graph=True)[0] for i in range(2))
-    return torch.stack([u, g[..., 0], g[..., 1], gx[..., 0], gx[..., 1], gt[..., 1]])
+    second = [gx[..., 0], gx[..., 1], gt[..., 1]]
+    thirds = [torch.autograd.grad(one.sum(), x, create_graph=True)[0] for one in second]
+    third = [thirds[0][..., 0], thirds[0][..., 1], thirds[1][..., 1], thirds[2][..., 1]]
+    return torch.stack([u, g[..., 0], g[..., 1], *second, *third])
 
 
 def combined(op: Operator, partials: Tensor) -> Tensor:
-    value, x, t, xx, xt, tt = partials
+    value, x, t, xx, xt, tt, xxx, xxt, xtt, ttt = partials
     first, second = {0: x, 1: t}, {(0, 0): xx, (0, 1): xt, (1, 1): tt}
+    third = {(0, 0, 0): xxx, (0, 0, 1): xxt, (0, 1, 1): xtt, (1, 1, 1): ttt}
     total = op.zeroth * value
     total = total + sum(c * first[axis] for axis, c in op.first.items())
-    return total + sum(c * second[axes] for axes, c in op.second.items())
+    total = total + sum(c * second[axes] for axes, c in op.second.items())
+    return total + sum(c * third[axes] for axes, c in op.third.items())
 
 
 def example(outputs: int = 2, shared: bool = False) -> tuple[Stack, Tensor, Tensor]:
@@ -110,7 +116,8 @@ def test_what_is_kept_is_kept_whatever_the_network() -> None:
 
 
 def test_what_it_cannot_carry_is_said() -> None:
-    with pytest.raises(ValueError, match="order two at most"):
-        HardForm(WITH, (D.xxt,))
+    bare = Hard(("boundary",), lambda x, t: t * x.of(x.value, x.value, x.value))
+    with pytest.raises(ValueError, match="needs a third derivative where such are carried"):
+        HardForm(bare, (D.xxt,)).at(torch.rand(1, 3, 2))
     with pytest.raises(ValueError, match="every operator once"):
         HardForm(WITH, (D.x, D.x))

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from pinn_core.engine.activations import tanh
-from pinn_core.engine.parametrization import Factorised, NeuralTangent
+from pinn_core.engine.parametrization import AdaptiveSlopes, Factorised, NeuralTangent
 from pinn_core.engine.propagation import propagate
 from pinn_core.engine.stack import Stack, padded
 from pinn_core.networks import Mlp, ModifiedMlp
+from pinn_core.networks.siren import Frequencies
 
 NETWORKS = (Mlp, ModifiedMlp)
 
@@ -59,11 +60,15 @@ def test_neural_tangent_parameters_are_standard_normal(kind: Any) -> None:
     assert torch.equal(biases[0], start[stack.places()[1][1]])
 
 
+def frequencies(stack: Stack) -> Frequencies:
+    return Frequencies(stack, 3.0, 2.0)
+
+
 STACKS = [Stack((2, 5, 5, 2), tanh), Stack((2, 9, 9, 1), tanh, "code")]
 
 
 @pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("kind", [Factorised, NeuralTangent])
+@pytest.mark.parametrize("kind", [Factorised, NeuralTangent, AdaptiveSlopes, frequencies])
 def test_a_pulled_back_gradient_is_autograds(kind: Any, stack: Stack) -> None:
     way = kind(stack)
     rng = torch.Generator().manual_seed(0)
@@ -80,11 +85,12 @@ def test_a_pulled_back_gradient_is_autograds(kind: Any, stack: Stack) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("width", [5, 33, 50])
-def test_a_factorised_members_bits_do_not_depend_on_the_pack(
-    width: int, dtype: torch.dtype
+@pytest.mark.parametrize("kind", [Factorised, AdaptiveSlopes])
+def test_a_reparametrized_members_bits_do_not_depend_on_the_pack(
+    kind: Any, width: int, dtype: torch.dtype
 ) -> None:
     stack = Stack((2, width, width, 1), tanh, "code")
-    way = Factorised(stack)
+    way = kind(stack)
     rng = torch.Generator().manual_seed(0)
     theta = torch.randn(3, padded(way.size), generator=rng).to(dtype)
     gradient = torch.randn(3, padded(stack.size), generator=rng).to(dtype)
@@ -95,6 +101,31 @@ def test_a_factorised_members_bits_do_not_depend_on_the_pack(
         alone, back = way.effective(theta[own].clone())
         assert torch.equal(alone, effective[own])
         assert torch.equal(back(gradient[own].clone()), together[own])
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_adaptive_slopes_steepen_the_activations_and_start_at_one(kind: Any) -> None:
+    """Against tanh(a (W x + b)), written out."""
+    network = kind(width=6, depth=2, activation="tanh", parametrization="adaptive")
+    stack, start = network.stack(2, 1), network.initial(2, 1, 3)
+    plain = kind(width=6, depth=2, activation="tanh").initial(2, 1, 3)
+    assert torch.equal(start[: len(plain)], plain)
+    assert torch.equal(start[len(plain) :], torch.ones(2 + len(stack.encoder_shapes)).double())
+    a = torch.tensor([2.0, 0.5, 3.0, 0.25], dtype=torch.float64)[: len(start) - len(plain)]
+    flat, _ = network.parametrization_of(stack).effective(torch.cat([plain, a])[None])
+    x = torch.rand(1, 9, 2, dtype=torch.float64)
+    found = propagate(stack, flat, x)[0, 0]
+    layers = [(w[0], b[0]) for w, b in stack.layers(plain[None])]
+    encoded = [
+        torch.tanh(slope * (x[0] @ w[0].T + b[0]))
+        for slope, (w, b) in zip(a[2:], stack.encoders(plain[None]), strict=True)
+    ]
+    h = x[0]
+    for slope, (w, b) in zip(a, layers[:-1], strict=False):
+        h = torch.tanh(slope * (h @ w.T + b))
+        if encoded:
+            h = h * encoded[0] + (1 - h) * encoded[1]
+    assert torch.allclose(found, h @ layers[-1][0].T + layers[-1][1], rtol=1e-12, atol=1e-13)
 
 
 def test_plain_parameters_are_left_alone() -> None:
