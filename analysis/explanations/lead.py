@@ -64,11 +64,16 @@ class Lead:
         return int(np.isfinite(self.leads).sum())
 
     @property
+    def is_tied(self) -> bool:
+        """Whether its change is tied to the drop."""
+        return self.tied is not None and self.tied <= LEVEL
+
+    @property
     def outcome(self) -> Outcome:
         """What the corrected tests say at 5 %."""
         if self.estimate is None or self.tied is None:
             return "too few"
-        if self.tied > LEVEL:
+        if not self.is_tied:
             return "not tied"
         if self.moved is None or self.moved > LEVEL:
             return "with the drop"
