@@ -1,15 +1,16 @@
 """The runs of a model around their drops: every column at the same rows, before and after.
 
 The *drop* of a run is the change (`analysis.explanations.change`) of the curve from which plateaus
-are read, in a window about the end of its plateau. All columns are taken at the steps of the
-coarsest of them, the curve too, and on a logarithmic scale where all their values are positive. What
-was recorded before a run's plateau began is left out: the beginning of a training has changes too.
+are read, looked for about the end of its plateau. All columns are taken at the steps of the
+coarsest of them, the curve too, and on a logarithmic scale where all their values are positive.
+What was recorded before a run's plateau began is left out: the beginning of a training has changes
+too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, lcm
 
 import numpy as np
@@ -40,10 +41,10 @@ class Aligned:
 
     `window` is how many steps are looked at on either side of a drop, `cadence` the steps between
     two rows. `curves` are by column (runs, rows): row k is step k times the cadence, NaN where the
-    column is not known or the plateau had not begun. `drops` are in rows. `logarithmic` are the
-    columns whose curves are natural logarithms. `stayed` runs never left their plateau or had none,
-    `short` ones left it too early or too late for the window. `seldom` are the columns that come
-    again too seldom, with their cadence.
+    column is not known or the plateau had not begun. `drops` are in rows, `ends` of plateaus in
+    steps. `logarithmic` are the columns whose curves are natural logarithms. `stayed` runs never
+    left their plateau or had none, `short` ones left it too early or too late for the window.
+    `seldom` are the columns that come again too seldom, with their cadence.
     """
 
     model: str
@@ -53,6 +54,7 @@ class Aligned:
     runs: tuple[str, ...]
     curves: Mapping[str, Values]
     drops: Steps
+    ends: Values
     logarithmic: frozenset[str]
     stayed: int
     short: int
@@ -72,6 +74,10 @@ class Aligned:
     def steps_of_drops(self) -> Values:
         """The step of each run's drop."""
         return self.drops.astype(float) * self.cadence
+
+    def only(self, column: str) -> Aligned:
+        """The same runs with this column alone."""
+        return replace(self, curves={name: self.curves[name] for name in (self.curve, column)})
 
     def windows(self, column: str) -> Values:
         """The column (runs, rows) about each run's own drop, as far as the window reaches."""
@@ -115,6 +121,7 @@ def aligned(
         runs=tuple(whole),
         curves=curves,
         drops=_drops(curves[rule.curve], ends / cadence, wide // cadence) if whole else _NONE,
+        ends=ends,
         logarithmic=logarithmic,
         stayed=len(runs) - len(tables),
         short=len(tables) - len(whole),

@@ -8,9 +8,11 @@ the column changes first. Three questions are asked of every column, each with a
   that all runs have at the same step leaves nothing to be told.
 - Is the lead, or the lag, longer than the steps between two rows? Signed ranks over the runs
   (`analysis.estimates.pseudomedian`) against that cadence: less cannot be told.
-- Is it beyond the loss? From each column a parabola of the curve of the plateaus is taken away,
-  fitted in the window. What is left must be tied to the drop, and lead or lag, too. So a column
-  that is a function of the loss does neither, however its shape differs from the loss's.
+- Is it beyond the loss? A column that is a function of the loss changes while the loss falls,
+  earlier or later than the drop as its shape will have it. So a lead must begin before the loss has
+  made a tenth of its fall, and a lag after it has made nine: signed ranks, too. (To take a function
+  of the loss away from the column and look at what it leaves does not do: of made-up columns that
+  are functions of the loss, what a polynomial of it left led in many a study.)
 
 A column leads if all three hold: its p-value is the largest of theirs. The p-values are corrected
 by Holm's procedure for the number of all columns of all models.
@@ -32,6 +34,7 @@ from analysis.explanations.alignment import Aligned
 from analysis.explanations.change import Values, changes
 from analysis.verdicts import holm
 
+TENTH = 0.1
 FEWEST = 10
 """Runs with a change, below which nothing is said of a column."""
 PERMUTATIONS = 4_999
@@ -43,7 +46,8 @@ class Lead:
     """What one column of one model tells.
 
     `leads` are by run in steps, NaN where the column has no change; `estimate` is over them, and
-    `beyond` over those of what a parabola of the loss leaves. `resolution` is the cadence in steps.
+    `beyond` over the steps from the column's change to the first tenth of the loss's fall, or of a
+    lag to the last (negative if it comes after that). `resolution` is the cadence in steps.
     The p-values are those of the tie to the drop (`tied`), of a tie with a lead or lag (`moved`),
     and of all three questions (`apart`), corrected; None where nothing was tested.
     """
@@ -115,12 +119,9 @@ def _tests(of: Aligned, column: str) -> tuple[Values, Estimate | None, Estimate 
     sign = 1.0 if estimate.number > 0 else -1.0
     tied = p_of_tie(pairs)
     moved = max(tied, _p_beyond(own, sign, of.cadence))
-    left = lead_pairs(of, column, beyond_loss=True)
-    beyond = _over_runs(left.diagonal())
-    if beyond is None:
-        return own, estimate, None, (tied, moved, 1.0)
-    apart = max(moved, _p_beyond(left.diagonal(), sign, 0.0), p_of_tie(left))
-    return own, estimate, beyond, (tied, moved, apart)
+    falls = own - fall_of_loss(of)[0 if sign > 0 else 1]
+    apart = max(moved, _p_beyond(falls, sign, 0.0))
+    return own, estimate, _over_runs(falls), (tied, moved, apart)
 
 
 def _over_runs(leads: Values) -> Estimate | None:
@@ -134,7 +135,7 @@ def _p_beyond(leads: Values, sign: float, limit: float) -> float:
     return min(1.0, 2 * found.tails(limit)[0])
 
 
-def lead_pairs(of: Aligned, column: str, *, beyond_loss: bool = False) -> Values:
+def lead_pairs(of: Aligned, column: str) -> Values:
     """Leads in steps (runs, runs): of the column of one run to the drop of another.
 
     On the diagonal are each run's own. The drop is looked for about the same row as the column.
@@ -142,27 +143,26 @@ def lead_pairs(of: Aligned, column: str, *, beyond_loss: bool = False) -> Values
     count = len(of.runs)
     runs, drops = (each.ravel() for each in np.indices((count, count)))
     around = of.around(column, runs, drops)
-    if beyond_loss:
-        around = _without(of.around(of.curve, runs, drops), around, of.reach)
-    middle = around.shape[1] // 2
-    places = changes(around, of.reach) - middle
+    places = changes(around, of.reach) - around.shape[1] // 2
     return (-0.5 - places.reshape(count, count)) * of.cadence
 
 
-def _without(loss: Values, curves: Values, reach: int) -> Values:
-    """What a parabola of the loss, fitted to each row in the window, leaves of the curves."""
-    middle = curves.shape[1] // 2
-    inside = slice(middle - reach, middle + reach + 1)
-    known = np.isfinite(loss) & np.isfinite(curves)
-    level = np.where(known, loss, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    spread = np.abs(np.where(known, loss - level[:, None], 0)).max(axis=1)
-    of_loss = (loss - level[:, None]) / np.where(spread > 0, spread, 1)[:, None]
-    powers = np.stack([np.ones_like(of_loss), of_loss, of_loss**2], axis=2)
-    at = np.where(known[:, inside, None], powers[:, inside], 0.0)
-    values = np.where(known[:, inside], curves[:, inside], 0.0)
-    factors = np.linalg.pinv(at) @ values[:, :, None]
-    left: Values = curves - (powers @ factors)[:, :, 0]
-    return left
+def fall_of_loss(of: Aligned) -> tuple[Values, Values]:
+    """Steps from where each run's loss has made the first tenth of its fall, and nine, to its drop.
+
+    The fall is from the median of the window's first quarter to that of its last one. A column's
+    change is looked for in the middle half, where both steps are looked for, too.
+    """
+    curve = of.windows(of.curve)
+    quarter = of.reach // 2
+    before = np.nanmedian(curve[:, : quarter + 1], axis=1, keepdims=True)
+    after = np.nanmedian(curve[:, -quarter - 1 :], axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        made = ((curve - before) / (after - before))[:, quarter : curve.shape[1] - quarter]
+    drop = of.reach - quarter
+    first = np.minimum(np.argmax(made >= TENTH, axis=1), drop)
+    last = np.maximum(made.shape[1] - 1 - np.argmax(made[:, ::-1] <= 1 - TENTH, axis=1), drop)
+    return (drop - first) * float(of.cadence), (drop - last) * float(of.cadence)
 
 
 def p_of_tie(pairs: Values) -> float:

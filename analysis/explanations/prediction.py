@@ -1,10 +1,10 @@
 """How well a column's value at the plateau's beginning foretells when the plateau ends.
 
 Of two runs of one model that one is foretold to leave later whose value is larger, or smaller:
-which of the two is learnt from other seeds. The *concordance* is the share of pairs of runs that
-are in the foretold order (Harrell et al. 1982), 0.5 by chance. A pair counts where it is known which
-run left first: not where both never left, or one ended before the other left. Nothing else is fitted, so
-that columns are judged one at a time and alike, the loss among them.
+which of both is learnt from other seeds. The *concordance* is the share of pairs of runs that are
+in the foretold order (Harrell et al. 1982), 0.5 by chance. A pair counts where it is known which
+run left first: not where both never left, or where one ended before the other left. Nothing else is
+fitted, so that columns are judged one at a time and alike, the loss among them.
 
 The order of a pair is learnt from all pairs of runs of all models that have neither of its two
 seeds, since runs of one seed begin alike; or, over problems, from all models of other problems.
@@ -66,11 +66,11 @@ def beginnings(
 ) -> pd.DataFrame:
     """What the runs were like at their plateau's beginning, and when it ended.
 
-    Index: run id. Columns: `model`, `seed`, `problem`, `start`, `end` (the first step after the plateau,
-    or after the last one known on it), `left` (whether it was left), and the median of every column over
-    the rule's window from the plateau's first step on, or its first value after that where it has
-    none in the window. Runs without a plateau are absent, and so are those that had left it before
-    the last of these values.
+    Index: run id. Columns: those of ABOUT (`end` is the first step after the plateau, or after the
+    last one known on it; `left` tells which), and the median of every column over the rule's window
+    from the plateau's first step on, or its first value after that where it has none in the window.
+    Runs without a plateau are absent, and so are those that had left it before the last of these
+    values.
     """
     wanted = [rule.curve, *(name for name in columns if name != rule.curve)]
     found: dict[str, dict[str, object]] = {}

@@ -1,4 +1,4 @@
-"""What moves before the plateau ends: columns over the steps from the drop, median over the runs."""
+"""What moves before the plateau ends: the columns over the steps from the drop."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MOST = 12
 MODELS = 6
 """Models that are drawn."""
 CAPTION = (
-    "Every run is moved so that its drop, the change of the curve from which plateaus are read, lies "
-    "at 0 (red). Line: median over the runs; shade: its 95 % interval at each step by itself, by order "
-    "statistics, where five runs have a value. Bar at the top: the 95 % interval of when a column "
-    "changes, with the estimate as a dot, of columns whose change is tied to the drop; left of 0 it "
+    "Every run is moved so that its drop, the change of the curve from which plateaus are read, "
+    "lies at 0 (red). Line: median over the runs; shade: its 95 % interval at each step by itself, "
+    "by order statistics, where five runs have a value. Bar at the top: the 95 % interval of when "
+    "a column changes, the estimate as a dot, if its change is tied to the drop; left of 0 it "
     "comes before the drop. {chosen}"
 )
 

@@ -17,9 +17,9 @@ from analysis.verdicts import in_words, p_in_words, span_in_words
 from analysis.wording import NONE, count, model_name, number
 
 VERDICTS = {
-    "leads": "changes before the drop",
-    "lags": "changes after the drop",
-    "not beyond the loss": "earlier or later only as the loss itself may be",
+    "leads": "changes before the loss falls",
+    "lags": "changes after the loss has fallen",
+    "not beyond the loss": "while the loss falls",
     "with the drop": "changes with the drop",
     "not tied": "no tie to the drop found",
 }
@@ -37,26 +37,26 @@ def leads_in_words(found: Explanations) -> str:
     """Which runs are looked at, what can be told, and what leads."""
     sentences = [_about(of) for of in found.aligned]
     for model, left in found.without.items():
-        runs = f"{count(left, 'run')} left it" if left else "no run left it"
-        sentences.append(
-            f"{model_name(model)}: {runs} with a whole window on either side, so that nothing is said."
+        said = (
+            f"{count(left, 'run')} left it, none with a whole window" if left else "no run left it"
         )
+        sentences.append(f"{model_name(model)}: {said}, so that nothing is said.")
     enough = [one for one in found.leads if one.outcome != "too few"]
     if not enough:
         sentences.append(
-            f"No verdict: a column needs {lead.FEWEST} runs of a model that change about their drops."
+            f"No verdict: that takes {lead.FEWEST} runs of a model with a change of the column."
         )
         return " ".join(sentences)
     for outcome, words in (
-        ("leads", "Before the drop, beyond what the loss tells, change"),
-        ("lags", "After it, beyond what the loss tells, change"),
-        ("with the drop", "With it change"),
+        ("leads", "Before the loss begins to fall change"),
+        ("lags", "After it has fallen change"),
+        ("with the drop", "With the drop change"),
     ):
         names = [_named(one, found) for one in enough if one.outcome == outcome]
         if names:
             sentences.append(f"{words} {', '.join(names)}.")
         elif outcome == "leads":
-            sentences.append(f"None of {len(enough)} columns was found to change before the drop.")
+            sentences.append(f"None of {len(enough)} columns was found to change before the loss.")
     return " ".join(sentences)
 
 
@@ -76,10 +76,12 @@ def _about(of: Aligned) -> str:
         if runs
     ]
     but = f" ({'; '.join(left_out)})" if left_out else ""
+    before = number(float(np.median(drops - of.ends)))
     return (
         f"{model_name(of.model)}: {count(len(of.runs), 'run')} about their drops{but}, which have "
-        f"the median step {middle} and the middle half {low} to {high}; {of.window} steps are looked "
-        f"at on either side, every {of.cadence}, and a shorter lead cannot be told."
+        f"the median step {middle} and the middle half {low} to {high}, {before} steps after the "
+        f"plateau's end by the rule (median); {of.window} steps are looked at on either side, "
+        f"every {of.cadence}, and a shorter lead cannot be told."
     )
 
 
