@@ -154,7 +154,9 @@ def _common_cadence(
     """
     names = dict.fromkeys(name for table in tables for name in map(str, table))
     found = {name: max(_cadence(table, name) for table in tables) for name in names}
-    common, kept, seldom = 1, [], {}
+    common = 1
+    kept: list[str] = []
+    seldom: dict[str, int] = {}
     for name in sorted(found, key=lambda name: (name != curve, found[name])):
         together = lcm(common, found[name]) if found[name] else 0
         if together and together * FEWEST_ROWS <= window:
@@ -203,7 +205,8 @@ def _drops(curve: Values, ends: Values, reach: int) -> Steps:
     first = np.round(ends).astype(np.intp)
     around = _around(curve, np.arange(len(curve)), first, int(BEYOND * reach))
     places = changes(around, reach) - around.shape[1] // 2
-    return first + np.nan_to_num(np.floor(places + 0.5)).astype(np.intp)
+    drops: Steps = first + np.nan_to_num(np.floor(places + 0.5)).astype(np.intp)
+    return drops
 
 
 def _around(curve: Values, runs: Steps, drops: Steps, far: int) -> Values:

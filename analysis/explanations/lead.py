@@ -144,7 +144,8 @@ def lead_pairs(of: Aligned, column: str) -> Values:
     runs, drops = (each.ravel() for each in np.indices((count, count)))
     around = of.around(column, runs, drops)
     places = changes(around, of.reach) - around.shape[1] // 2
-    return (-0.5 - places.reshape(count, count)) * of.cadence
+    leads: Values = (-0.5 - places.reshape(count, count)) * of.cadence
+    return leads
 
 
 def fall_of_loss(of: Aligned) -> tuple[Values, Values]:

@@ -156,9 +156,9 @@ class _Pairs:
             for (problem, _), of_model in whole.groupby(["problem", "model"], sort=False):
                 at = np.searchsorted(seeds, of_model["seed"].to_numpy())
                 signs, compared = _orders(of_model, column)
-                place = (problems.index(problem), *np.ix_(at, at))
-                order[place] += signs
-                known[place] += compared
+                place = np.ix_(at, at)
+                order[problems.index(problem)][place] += signs
+                known[problems.index(problem)][place] += compared
         return cls(order, known)
 
     @property
@@ -224,11 +224,12 @@ def _orders(runs: pd.DataFrame, column: str) -> tuple[Values, Values]:
     return signs + signs.T, (first | first.T).astype(float)
 
 
-def _draws(seeds: int) -> npt.NDArray[np.float64]:
+def _draws(seeds: int) -> Values:
     """How often each seed is in a draw: once in the first, then as a bootstrap draws them."""
-    random = np.random.default_rng(0)
-    drawn = random.multinomial(seeds, np.full(seeds, 1 / max(1, seeds)), DRAWS) if seeds else []
-    return np.vstack([np.ones((1, seeds)), np.reshape(drawn, (-1, seeds))]).astype(float)
+    if not seeds:
+        return np.ones((1, 0))
+    drawn = np.random.default_rng(0).multinomial(seeds, np.full(seeds, 1 / seeds), DRAWS)
+    return np.vstack([np.ones((1, seeds)), drawn])
 
 
 def _middle(drawn: Values) -> Interval | None:
