@@ -111,6 +111,8 @@ def aligned(
     wide = _window(list(room.values())) if window is None else window
     whole = [run for run in tables if wide and room[run] >= BEYOND * wide]
     cadence, kept, seldom = _common_cadence([tables[run] for run in whole], rule.curve, wide)
+    if rule.curve not in kept:
+        whole = []
     curves, logarithmic = _on_rows([tables[run] for run in whole], kept, cadence, plateaus, whole)
     ends = np.array([plateaus[run].end for run in whole], dtype=float)
     return Aligned(

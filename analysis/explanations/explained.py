@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from analysis.estimates import Estimate
 from analysis.explanations.alignment import Aligned, aligned
 from analysis.explanations.intervention import Intervention, interventions
@@ -16,6 +19,11 @@ from analysis.load import StudyData
 from analysis.remedies import Remedies
 from analysis.rules import ExplanationsRule, PlateauRule
 from analysis.verdicts import finite
+
+TABLE = (
+    *("model", "column", "outcome", "runs", "lead", "low", "high", "resolution"),
+    *("tied", "moved", "apart"),
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,32 @@ def explain(
         foretold=found,
         interventions=interventions(data, rule, runs, remedies, directions) if remedies else [],
     )
+
+
+def columns_there(data: StudyData, runs: Sequence[str]) -> list[str]:
+    """The columns with numbers, or lists of them, that any of these runs recorded."""
+    return list(dict.fromkeys(name for run in runs for name in map(str, data.trajectory(run))))
+
+
+def leads_table(found: Explanations | None) -> pd.DataFrame:
+    """The leads, a row for each model and column; empty where there is nothing to explain."""
+    rows = [
+        {
+            "model": one.model,
+            "column": one.column,
+            "outcome": one.outcome,
+            "runs": one.runs,
+            "lead": one.estimate.number if one.estimate else np.nan,
+            "low": one.estimate.interval[0] if one.estimate and one.estimate.interval else np.nan,
+            "high": one.estimate.interval[1] if one.estimate and one.estimate.interval else np.nan,
+            "resolution": one.resolution,
+            "tied": one.tied,
+            "moved": one.moved,
+            "apart": one.apart,
+        }
+        for one in (found.leads if found else [])
+    ]
+    return pd.DataFrame(rows, columns=TABLE).set_index(["model", "column"])
 
 
 def explanations_json(found: Explanations) -> dict[str, Any]:

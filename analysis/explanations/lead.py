@@ -73,13 +73,18 @@ class Lead:
         return self.tied is not None and self.tied <= LEVEL
 
     @property
+    def is_apart_from_drop(self) -> bool:
+        """Whether its change is tied to the drop, and earlier or later than that."""
+        return self.is_tied and self.moved is not None and self.moved <= LEVEL
+
+    @property
     def outcome(self) -> Outcome:
         """What the corrected tests say at 5 %."""
         if self.estimate is None or self.tied is None:
             return "too few"
         if not self.is_tied:
             return "not tied"
-        if self.moved is None or self.moved > LEVEL:
+        if not self.is_apart_from_drop:
             return "with the drop"
         if self.apart is None or self.apart > LEVEL:
             return "not beyond the loss"

@@ -13,7 +13,9 @@ import pandas as pd
 
 from analysis.load import StudyData
 
-USUAL = ("update/norm", "update/cosine", "gradient/cosine")
+COSINE = "gradient/cosine"
+"""Of which the probe `pairwise_cosine` records the parts."""
+USUAL = ("update/norm", "update/cosine", COSINE)
 """Columns that every run records, looked at beside those of probes."""
 LONGEST = 8
 """Places of a list that are columns; a longer list is a spectrum or a histogram."""
@@ -30,7 +32,10 @@ def columns_of_probes(data: StudyData, runs: Sequence[str]) -> list[str]:
         return []
     names = dict.fromkeys(name for run in runs for name in map(str, data.trajectory(run)))
     probed = [name for name in names if name.partition("/")[0] in kinds]
-    return [*probed, *(name for name in USUAL if name in names)] if probed else []
+    usual = [name for name in USUAL if name in names]
+    if "pairwise_cosine" in kinds:
+        usual = [name for name in usual if name != COSINE]
+    return [*probed, *usual] if probed else []
 
 
 def numbers(trajectory: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:

@@ -121,7 +121,7 @@ def _lead_cells(one: Lead) -> tuple[str, ...]:
         one.column,
         str(one.runs),
         NONE if one.estimate is None else in_words(one.estimate),
-        NONE if one.beyond is None else in_words(one.beyond),
+        in_words(one.beyond) if one.beyond and one.is_apart_from_drop else NONE,
         *(NONE if p is None else _p(p) for p in (one.tied, one.moved, one.apart)),
         verdict,
     )
