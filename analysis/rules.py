@@ -78,19 +78,24 @@ class ExplanationsRule:
 
     Without `columns` they are those of the study's probes, with lengths and cosines of updates and
     gradients. `window` is how many steps are looked at on either side of the drop; None is the
-    widest that nine runs in ten have.
+    widest that nine runs in ten have. `remedies` are models with the model that each is compared
+    with, for what it moves; without any all are compared with the study's baseline.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     columns: tuple[str, ...] = ()
     window: int | None = None
+    remedies: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(set(self.columns)) < len(self.columns):
             raise ValueError(f"columns must differ, found {', '.join(self.columns)}")
         if self.window is not None and self.window < NARROWEST:
             raise ValueError(f"window must be >= {NARROWEST}, found {self.window}")
+        for model, baseline in self.remedies.items():
+            if baseline in self.remedies:
+                raise ValueError(f"remedies: {baseline} is one, so {model} is no remedy of it")
 
 
 @dataclass(frozen=True, kw_only=True)

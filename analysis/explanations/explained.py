@@ -16,7 +16,7 @@ from analysis.explanations.lead import Lead, leads_of
 from analysis.explanations.prediction import ABOUT, Foretold, beginnings, foretold
 from analysis.explanations.recorded import columns_of_probes
 from analysis.load import StudyData
-from analysis.remedies import Remedies
+from analysis.remedies import Remedies, compare_remedies
 from analysis.rules import ExplanationsRule, PlateauRule
 from analysis.verdicts import finite
 
@@ -71,8 +71,28 @@ def explain(
         without={each.model: each.short for each in models if not each.runs},
         leads=leads_of([each for each in models if each.runs]),
         foretold=found,
-        interventions=interventions(data, rule, runs, remedies, directions) if remedies else [],
+        interventions=interventions(
+            data, rule, runs, _compared(data, rule, runs, asked, remedies), directions
+        ),
     )
+
+
+def _compared(
+    data: StudyData,
+    rule: PlateauRule,
+    runs: Sequence[str],
+    asked: ExplanationsRule,
+    remedies: Remedies | None,
+) -> list[Remedies]:
+    """The remedies of each baseline: as asked for, else those of the study's own one."""
+    if not asked.remedies:
+        return [remedies] if remedies else []
+    found = []
+    models = data.runs.loc[list(runs), "model"]
+    for baseline in dict.fromkeys(asked.remedies.values()):
+        of = {baseline, *(one for one, other in asked.remedies.items() if other == baseline)}
+        found.append(compare_remedies(data, rule, list(models.index[models.isin(of)]), baseline))
+    return [each for each in found if each]
 
 
 def columns_there(data: StudyData, runs: Sequence[str]) -> list[str]:

@@ -63,33 +63,19 @@ class Intervention:
         return "as foretold" if as_foretold else "against it"
 
 
+Found = tuple[str, str, Estimate | None, int]
+"""A remedy, a column, the column's shift, and which way the plateau's end moved."""
+
+
 def interventions(
     data: StudyData,
     rule: PlateauRule,
     runs: Sequence[str],
-    remedies: Remedies,
+    compared: Sequence[Remedies],
     directions: Mapping[str, int],
 ) -> list[Intervention]:
-    """Every remedy and column (those of `directions`, with their signs) against the baseline."""
-    about = data.runs.loc[list(runs)]
-    base = about[about["model"] == remedies.baseline]
-    begun = {}
-    for run, seed in base["seed"].items():
-        start = plateau_of(data.trajectory(str(run)), rule).start
-        if start is not None:
-            begun[seed] = (start, _values(data, str(run), list(directions), start, rule.window))
-    found = []
-    for one in remedies.ranked:
-        if one.reference:
-            continue
-        of_remedy = about[about["model"] == one.model]
-        pairs = [
-            (begun[seed][1], _values(data, str(run), list(directions), begun[seed][0], rule.window))
-            for run, seed in of_remedy["seed"].items()
-            if seed in begun
-        ]
-        plateau = {"holds": -1, "does not hold": 1}.get(one.steps.ratio.outcome, 0)
-        found += [(one.model, name, _shift(pairs, name), plateau) for name in directions]
+    """Every remedy and column (those of `directions`, with their signs) against its baseline."""
+    found = [one for of in compared for one in _against(data, rule, runs, of, list(directions))]
     corrected = holm([None if shift is None else shift.p(0.0) for _, _, shift, _ in found])
     return [
         Intervention(
@@ -103,6 +89,34 @@ def interventions(
         )
         for (remedy, name, shift, plateau), p in zip(found, corrected, strict=True)
     ]
+
+
+def _against(
+    data: StudyData,
+    rule: PlateauRule,
+    runs: Sequence[str],
+    remedies: Remedies,
+    columns: Sequence[str],
+) -> list[Found]:
+    """Every remedy of one baseline and every column."""
+    about = data.runs.loc[list(runs)]
+    begun = {}
+    for run, seed in about.loc[about["model"] == remedies.baseline, "seed"].items():
+        start = plateau_of(data.trajectory(str(run)), rule).start
+        if start is not None:
+            begun[seed] = (start, _values(data, str(run), columns, start, rule.window))
+    found: list[Found] = []
+    for one in remedies.ranked:
+        if one.reference:
+            continue
+        pairs = [
+            (begun[seed][1], _values(data, str(run), columns, begun[seed][0], rule.window))
+            for run, seed in about.loc[about["model"] == one.model, "seed"].items()
+            if seed in begun
+        ]
+        plateau = {"holds": -1, "does not hold": 1}.get(one.steps.ratio.outcome, 0)
+        found += [(one.model, name, _shift(pairs, name), plateau) for name in columns]
+    return found
 
 
 def _values(

@@ -98,6 +98,9 @@ def _check_explanations(study: Study, configurations: Configurations) -> None:
             allowed = f"{', '.join(known)}{closest(name, known)}"
             message = f"found {quoted(asked.columns[number])}, allowed: {allowed}"
             raise Wrong((*keys, "columns", number), message)
+    for remedy, baseline in asked.remedies.items():
+        _check_model(remedy, study.models, (*keys, "remedies"))
+        _check_model(baseline, study.models, (*keys, "remedies", remedy))
     steps = max(configuration.steps for configuration in configurations.values())
     if asked.window is not None and 3 * asked.window > steps:
         message = f"found {asked.window}, allowed with runs of {steps} steps: at most {steps // 3}"

@@ -83,8 +83,18 @@ def test_what_a_remedy_moves_is_told(
     runs = list(map(str, data.runs.index))
     remedies = compare_remedies(data, RULE, runs, "plain")
     assert remedies is not None
-    (found,) = interventions(data, RULE, runs, remedies, {"probe/moved": direction})
+    (found,) = interventions(data, RULE, runs, [remedies], {"probe/moved": direction})
     assert (found.remedy, found.pairs, found.outcome) == ("cured", SEEDS, outcome)
+
+
+def test_each_remedy_is_compared_with_the_model_that_the_study_names() -> None:
+    data = with_remedy()
+    runs = list(map(str, data.runs.index))
+    rule = ExplanationsRule(columns=("fall/50",), remedies={"plain": "cured"})
+    found = explain(data, RULE, runs, rule, compare_remedies(data, RULE, runs, "plain"))
+    assert found is not None
+    assert {one.remedy for one in found.interventions} == {"plain"}
+    assert {one.plateau for one in found.interventions} == {1}
 
 
 def test_the_columns_are_those_of_the_probes_unless_the_study_names_others() -> None:
@@ -183,6 +193,7 @@ def test_columns_that_come_too_seldom_are_listed_with_their_cadence() -> None:
     [
         ({"window": 3}, "window must be >= 20, found 3"),
         ({"columns": ("a", "a")}, "columns must differ, found a, a"),
+        ({"remedies": {"a": "b", "b": "c"}}, "remedies: b is one, so a is no remedy of it"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(wrong: dict[str, object], message: str) -> None:
