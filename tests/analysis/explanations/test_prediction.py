@@ -94,7 +94,7 @@ def test_beginnings_are_read_on_the_plateau_and_nowhere_else() -> None:
     runs = list(map(str, data.runs.index))
     table_of = beginnings(data, rule, runs, ["noise", "missing"])
     first = data.trajectory("0")["noise"].dropna()
-    start = int(table_of.loc["0", "start"])
+    start = int(table_of["start"].loc["0"])
     assert 0 < start < 60
     inside = first.loc[start : start + rule.window - 1]
     assert table_of.loc["0", "noise"] == pytest.approx(inside.median())
