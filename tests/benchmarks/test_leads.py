@@ -34,7 +34,7 @@ def test_leads_and_lags_longer_than_the_cadence_are_told_apart_and_no_others() -
         if row["column"] in {"fall", "step"} and row["cadence"] == 10 and row["seeds"] == 20:
             verdict = {-50: "lags", 0: "with", 50: "leads"}[row["lead"]]
             assert row[verdict] > 0.9, row
-        if row["cadence"] == 100:
+        if row["cadence"] == 100 and row["lead"] is not None:
             assert row["leads"] + row["lags"] == 0, row
 
 
