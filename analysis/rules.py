@@ -14,6 +14,8 @@ from analysis.wording import number
 Scale = Literal["ln", "relative", "absolute"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
 Of = Literal["final", "best", "inside", "after"]
+NARROWEST = 20
+"""Steps on either side of a drop, below which straight lines have too few values."""
 Where = dict[str, int | float | str | bool | None]
 
 
@@ -75,6 +77,32 @@ class WrongSolutionRule:
     def flags(self, first: float, last: float, error: float) -> bool:
         """Whether these are the losses and the error of a wrong solution; not where one is NaN."""
         return last <= self.loss * first and error > self.error
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplanationsRule:
+    """Which columns are looked at for what moves before the plateau ends, and how far around it.
+
+    Without `columns` they are those of the study's probes, with lengths and cosines of updates and
+    gradients. `window` is how many steps are looked at on either side of the drop; None is the
+    widest that nine runs in ten have. `remedies` are models with the model that each is compared
+    with, for what it moves; without any all are compared with the study's baseline.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    columns: tuple[str, ...] = ()
+    window: int | None = None
+    remedies: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError(f"columns must differ, found {', '.join(self.columns)}")
+        if self.window is not None and self.window < NARROWEST:
+            raise ValueError(f"window must be >= {NARROWEST}, found {self.window}")
+        for model, baseline in self.remedies.items():
+            if baseline in self.remedies:
+                raise ValueError(f"remedies: {baseline} is one, so {model} is no remedy of it")
 
 
 @dataclass(frozen=True, kw_only=True)

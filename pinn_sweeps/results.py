@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.load import StudyData, from_store
 from analysis.metric import FINAL
+from analysis.ranking import compared_runs
+from analysis.rules import ExplanationsRule
 from pinn_core.prediction import VALUE, Solution
 from pinn_core.records.trajectory import Manifest
 from sweeps.checking.replay_run import Replayed, replay_run, run_named, trained_configuration
@@ -20,6 +23,7 @@ from sweeps.store.store import Store
 if TYPE_CHECKING:
     from numpy import ndarray
     from numpy.typing import ArrayLike
+    from pandas import DataFrame
 
     from pinn_core.engine.operators import Operator
 
@@ -65,6 +69,28 @@ class StudyResults(StudyData):
             last = "last value of " if metric.kind == FINAL else ""
             raise StudyError(f"study {self.name!r}: no run has a {last}{metric}")
         return self.run(min(ranks, key=lambda run_id: (ranks[run_id], run_id)))
+
+    def leads(self, columns: Sequence[str] = (), window: int | None = None) -> DataFrame:
+        """What changes before the plateau ends: a row for each model and column.
+
+        Index: ``model``, ``column``. Columns: ``outcome``, ``runs``, ``lead`` in steps (negative: a
+        lag) with ``low`` and ``high``, ``resolution``, and the corrected p-values ``tied``,
+        ``moved``, ``apart`` (``analysis.explanations.lead``). Without ``columns`` and ``window`` as
+        the study's ``analysis.explanations`` says. Raises ``StudyError`` where no run has one of
+        the columns.
+        """
+        from analysis.explanations.explained import columns_there, explain, leads_table
+
+        study = load_sealed(self.folder.study_file)
+        asked = study.analysis.explanations
+        runs = compared_runs(self, study.metric)
+        wanted = tuple(columns) or asked.columns
+        there = columns_there(self, runs)
+        for name in wanted:
+            if name.partition("[")[0] not in there:
+                raise StudyError(f"columns: found {name!r}, allowed: {', '.join(there)}")
+        rule = ExplanationsRule(columns=wanted, window=window or asked.window)
+        return leads_table(explain(self, study.analysis.plateau, runs, rule))
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,11 @@ from analysis.contrast import Contrast, contrast_of, models_of
 from analysis.effects.matters import Matters, matters_json, what_matters
 from analysis.effects.searched import searches
 from analysis.expected import Judged, judge_expected
+from analysis.explanations.explained import Explanations, explain, explanations_json
+from analysis.explanations.lead import PERMUTATIONS
 from analysis.figures import READING, draw_figures, draw_remedies
 from analysis.figures.animation import animate
+from analysis.figures.explanations import draw_explanations
 from analysis.figures.fields import draw_fields
 from analysis.figures.front import draw_front
 from analysis.figures.outcomes import draw_outcomes
@@ -29,7 +32,7 @@ from analysis.metric import FINAL
 from analysis.outcomes import outcomes, wrong_json
 from analysis.ranking import compared_runs
 from analysis.remedies import Remedies, compare_remedies
-from analysis.report import compared, effects, endings, findings, setting
+from analysis.report import compared, effects, endings, explanations, findings, setting
 from analysis.report.asked import Asked
 from analysis.report.citations import citations
 from analysis.report.conflicts import conflict_rows
@@ -73,6 +76,8 @@ def write_report(
     matters = [what_matters(each, asked.phase_keys) for each in searched]
     document = as_json(data, rule, table, judged, remedies, asked.baseline)
     document["wrong_solutions"] = wrong_json(ends, wrong)
+    explained = explain(data, rule, runs, asked.explanations, remedies)
+    document["explanations"] = explanations_json(explained) if explained else None
     document["searches"] = [matters_json(each) for each in matters]
     write_claims(folder / "claims.json", document)
     page = PAGE.get_template("template.html.j2").render(
@@ -93,6 +98,7 @@ def write_report(
         **_what_ran(data, rule, runs),
         **_plateaus(data, rule, runs, table, contrast),
         **_remedies(remedies, figures),
+        **_explanations(explained, figures, contrast),
         **_ends(ends, wrong, figures, contrast),
         searches=effects.search_parts(matters, figures),
         importances=effects.importance_rows(matters),
@@ -179,6 +185,25 @@ def _remedies(remedies: Remedies | None, figures: Path) -> dict[str, Any]:
         "remedies": compared.remedy_rows(remedies) if remedies else None,
         "remedies_in_words": compared.remedies_in_words(remedies) if remedies else "",
         "remedies_figure": draw_remedies(remedies, figures) if remedies else None,
+    }
+
+
+def _explanations(
+    found: Explanations | None, figures: Path, contrast: Contrast | None
+) -> dict[str, Any]:
+    """What moves before the plateau ends, where probes or the study's file name columns."""
+    if found is None:
+        return {"explanations": None}
+    return {
+        "explanations": {
+            "words": explanations.leads_in_words(found),
+            "figure": draw_explanations(found, figures, models_of(contrast)),
+            "leads": explanations.lead_rows(found),
+            "foretold_words": explanations.foretold_in_words(found),
+            "foretold": explanations.foretold_rows(found),
+            "remedies": bool(found.interventions),
+            "permutations": PERMUTATIONS,
+        }
     }
 
 

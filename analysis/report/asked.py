@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from analysis.metric import Metric
 from analysis.ranking import LAST_LOSS
-from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
+from analysis.rules import Expectation, ExplanationsRule, PlateauRule, WrongSolutionRule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +17,7 @@ class Asked:
     `rule` says what a plateau is, `wrong_solution` what counts as a low loss with a wrong solution.
     `metric` is what the search went by, `expected` are published numbers and thresholds to be
     judged, `baseline` is the model that the others are compared with as remedies.
+    `explanations` says which columns are looked at for what moves before the plateau ends.
     `question` is what the study is to find out, the page's title.
     `draws_at_random` tells that no draw of the search depended on the values of earlier runs, and
     `phase_keys` are the two hyperparameters of the phase diagram, if not the most important ones.
@@ -29,6 +30,7 @@ class Asked:
     metric: Metric = LAST_LOSS
     expected: Sequence[Expectation] = ()
     baseline: str | None = None
+    explanations: ExplanationsRule = field(default_factory=ExplanationsRule)
     question: str = ""
     draws_at_random: bool = True
     phase_keys: Sequence[str] = ()

@@ -99,6 +99,7 @@ def _make_report(
         metric=study.metric,
         expected=study.expected,
         baseline=study.analysis.baseline,
+        explanations=study.analysis.explanations,
         question=study.question,
         draws_at_random=study.search.draws_at_random,
         phase_keys=study.analysis.phase_diagram,

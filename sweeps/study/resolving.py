@@ -11,6 +11,7 @@ from analysis.rules import Expectation
 from pinn_core.configuration import Configuration
 from pinn_core.records.trajectory import COMPARED, CONFLICT, landscape_columns
 from pinn_core.training.cadences import NO_LAST, recorded_columns, recorded_every
+from pinn_core.training.described import described_columns
 from sweeps.errors import closest, quoted
 from sweeps.study.parts import configuration_with, value_under
 from sweeps.study.plain_yaml import Keys
@@ -43,6 +44,7 @@ def resolved_study(study: Study) -> Study:
     if study.analysis.baseline is not None:
         _check_model(study.analysis.baseline, study.models, ("analysis", "baseline"))
     _check_varied(study)
+    _check_explanations(study, configurations)
     expected = [
         _resolved_expectation(expectation, configurations, ("expected", number))
         for number, expectation in enumerate(study.expected)
@@ -79,6 +81,38 @@ def _check_columns(study: Study, configurations: Iterable[Configuration]) -> Non
     if rule.scale != "absolute" and rule.curve.endswith("cosine"):
         message = f"found {rule.scale!r}, allowed with {rule.curve}, which may be < 0: 'absolute'"
         raise Wrong(("analysis", "plateau", "scale"), message)
+
+
+def _check_explanations(study: Study, configurations: Configurations) -> None:
+    """Raise ``Wrong`` unless some model records each column that may explain its plateaus.
+
+    A place of a list (``layer_gradients/residual[0]``) is looked up by the list's name.
+    """
+    asked, keys = study.analysis.explanations, ("analysis", "explanations")
+    known: dict[str, None] = {}
+    wanted = [name.partition("[")[0] for name in asked.columns]
+    for configuration in configurations.values() if wanted else ():
+        known |= dict.fromkeys(_explaining(configuration, wanted))
+    for number, name in enumerate(wanted):
+        if name not in known:
+            allowed = f"{', '.join(known)}{closest(name, known)}"
+            message = f"found {quoted(asked.columns[number])}, allowed: {allowed}"
+            raise Wrong((*keys, "columns", number), message)
+    for remedy, baseline in asked.remedies.items():
+        _check_model(remedy, study.models, (*keys, "remedies"))
+        _check_model(baseline, study.models, (*keys, "remedies", remedy))
+    steps = max(configuration.steps for configuration in configurations.values())
+    if asked.window is not None and 3 * asked.window > steps:
+        message = f"found {asked.window}, allowed with runs of {steps} steps: at most {steps // 3}"
+        raise Wrong((*keys, "window"), message)
+
+
+def _explaining(configuration: Configuration, wanted: Iterable[str]) -> list[str]:
+    """What a run records; columns of probes, which take the problem's points, only if wanted."""
+    known = [name for name in recorded_columns(configuration) if not name.startswith("time/")]
+    if set(wanted) <= set(known):
+        return known
+    return [name for name in described_columns(configuration) if not name.startswith("time/")]
 
 
 def check_last_row(study: Study) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from analysis.metric import Metric
-from analysis.rules import Expectation, PlateauRule, WrongSolutionRule
+from analysis.rules import Expectation, ExplanationsRule, PlateauRule, WrongSolutionRule
 from pinn_core.configuration import RULE, Configuration
 from pinn_core.objectives import OBJECTIVES, Objective
 from pinn_core.observations import DataError
@@ -142,6 +142,10 @@ class Analysis(Section):
     """What counts as a low loss with a wrong solution."""
     baseline: str | None = None
     """The model that all others are compared with, as remedies; null: no such comparison."""
+    explanations: Annotated[ExplanationsRule, ReadBy(partial(read, ExplanationsRule))] = (
+        ExplanationsRule()
+    )
+    """Which columns are looked at for what moves before the plateau ends: those of probes."""
     phase_diagram: Annotated[
         tuple[str, ...], Field(strict=False), AfterValidator(_none_or_two)
     ] = ()

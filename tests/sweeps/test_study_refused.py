@@ -204,6 +204,21 @@ def test_parts_that_do_not_go_together_are_refused(
         ),
         ("analysis={wrong_solution: {loss: 0.0}}", "wrong_solution.loss: loss must be > 0"),
         ("analysis={wrong_solution: {los: 1.0}}", "analysis.wrong_solution.los: unknown key"),
+        ("analysis={explanations: {window: 10}}", "explanations.window: window must be >= 20"),
+        (
+            "analysis={explanations: {window: 9000}}",
+            "explanations.window: found 9000, allowed with runs of",
+        ),
+        ("analysis={explanations: {wndow: 50}}", "explanations.wndow: unknown key 'wndow'"),
+        ("analysis={explanations: {columns: loss/total}}", "columns: found 'loss/total', allowed"),
+        (
+            "analysis={explanations: {columns: [update/nrom]}}",
+            "did you mean 'update/norm'",
+        ),
+        (
+            "analysis={explanations: {remedies: {annealed: plian}}}",
+            "explanations.remedies.annealed: unknown model 'plian', allowed: plain",
+        ),
         ("analysis={baseline: plian}", "analysis.baseline: unknown model 'plian', allowed: plain"),
     ],
 )
