@@ -7,6 +7,7 @@ from typing import Any
 from pinn_core.curricula import Marching
 from pinn_core.networks import ResidualMlp
 from pinn_core.optimizers import OPTIMIZERS
+from pinn_core.probes.sharpness import Sharpness
 from pinn_core.problems import PROBLEMS, Problem
 
 IN_TIME = {"points_x": 8, "points_t": 6}
@@ -22,7 +23,11 @@ POINTS: dict[str, dict[str, Any]] = {
     "poisson": {"points_per_axis": 20},
     "poisson_cube": {"points_inside": 40, "points_outside": 20},
 }
-PARTS = {Marching: {"windows": 3}, ResidualMlp: {"width": 8, "blocks": 1}}
+PARTS = {
+    Marching: {"windows": 3},
+    ResidualMlp: {"width": 8, "blocks": 1},
+    Sharpness: {"products": 10},
+}
 
 
 def problem_of(kind: str) -> Any:

@@ -35,24 +35,24 @@ def channels(stack: Stack, channels: Channels, parameters: Tensor, points: Tenso
 def _outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
     """The channels of one chunk of points (m, n, d), n a multiple of ``LANES``."""
 
-    def activated(z: Carried) -> Carried:
-        return _activated(stack, channels, z)
+    def through(z: Carried) -> Carried:
+        return activated(stack, channels, z)
 
     layers = stack.layers(parameters)
     encoded = [
-        activated(_entered(stack, channels, layer, points)) for layer in stack.encoders(parameters)
+        through(_entered(stack, channels, layer, points)) for layer in stack.encoders(parameters)
     ]
     if stack.base_encoder == 0:
         encoded.reverse()
-    h = activated(_entered(stack, channels, layers[0], points))
+    h = through(_entered(stack, channels, layers[0], points))
     for depth in range(1, len(layers)):
         if stack.has_gate(depth - 1):
             swing = [u - v for u, v in zip(*encoded, strict=True)]
-            product = _multiplied(channels, h, swing)
+            product = multiplied(channels, h, swing)
             h = [left + right for left, right in zip(product, encoded[1], strict=True)]
         h = _affine(h, layers[depth])
         if depth < len(layers) - 1:
-            h = activated(h)
+            h = through(h)
     return torch.stack([h[0], *h[1 + len(channels.slopes) :]], dim=1)
 
 
@@ -80,7 +80,7 @@ def _affine(h: Carried, layer: tuple[Tensor, Tensor]) -> Carried:
     return [z[0] + _spread(biases, n), *z[1:]]
 
 
-def _activated(stack: Stack, channels: Channels, z: Carried) -> Carried:
+def activated(stack: Stack, channels: Channels, z: Carried) -> Carried:
     """The chain rule of every channel, as ``pinn_core.engine.operators`` has it."""
     cubes = channels.cubes()
     value, slope, bend, *twist = stack.activation(z[0], 3 if any(cubes) else 2)
@@ -94,7 +94,7 @@ def _activated(stack: Stack, channels: Channels, z: Carried) -> Carried:
     return h
 
 
-def _multiplied(channels: Channels, f: Carried, g: Carried) -> Carried:
+def multiplied(channels: Channels, f: Carried, g: Carried) -> Carried:
     """fg, f g_i + g f_i, f Lg + g Lf + what both factors' derivatives have together."""
     pairs = list(zip(f, g, strict=True))
     h = [f[0] * g[0], *(f[0] * right + g[0] * left for left, right in pairs[1:])]
