@@ -28,7 +28,7 @@ class PointGradients(ABC):
     """One gradient for each point and member."""
 
     @abstractmethod
-    def rows(self) -> Float[Tensor, "m n p"]:
+    def rows(self) -> Float[Tensor, "m n _"]:
         """The gradients themselves."""
 
     def products(self, left: Int[Tensor, " k"], right: Int[Tensor, " k"]) -> Float[Tensor, "m k"]:
@@ -45,7 +45,7 @@ class PointGradients(ABC):
 class _Table(PointGradients):
     table: Tensor
 
-    def rows(self) -> Float[Tensor, "m n p"]:
+    def rows(self) -> Float[Tensor, "m n _"]:
         return self.table
 
 
@@ -60,7 +60,7 @@ class _Layered(PointGradients):
     parameters: Tensor
     maps: list[tuple[Tensor, Tensor]]
 
-    def rows(self) -> Float[Tensor, "m n p"]:
+    def rows(self) -> Float[Tensor, "m n _"]:
         parts = []
         for inputs, adjoints in self.maps:
             matrices = torch.einsum("mcno,mcni->mnoi", adjoints, inputs)

@@ -46,7 +46,7 @@ class FeatureRank(Probe):
     last layer solved for. Problems whose solution is not known on their grid have no such column.
     """
 
-    every: int = 10
+    every: int = 20
     points: int = 1024
 
     def __post_init__(self) -> None:

@@ -52,8 +52,8 @@ class GradientSnr(Probe):
     as many points of the domain.
     """
 
-    every: int = 10
-    points: int = 256
+    every: int = 20
+    points: int = 128
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

@@ -41,7 +41,7 @@ class HeldOutRatio(Probe):
     midpoints than that a fixed part. Where the grid is no lattice all are the hypercube's.
     """
 
-    every: int = 100
+    every: int = 200
     density: int = 10
     most: int = 16384
 

@@ -37,7 +37,7 @@ class HiddenCosine(Probe):
     ``last``.
     """
 
-    every: int = 10
+    every: int = 20
     points: int = 1024
 
     def __post_init__(self) -> None:

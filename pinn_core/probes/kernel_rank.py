@@ -10,7 +10,8 @@ before the loss drops.
 
 The paper's points are not known to us: 256 points, drawn once, are ours. ``total`` is the kernel of
 what is optimised: the rows of all terms, each times the root of its weight over its number of
-points, so that the loss is the sum of the squares of what the rows belong to.
+points, so that the loss is the sum of the squares of what the rows belong to. It has as many points
+as the other, each term an equal part of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,12 +42,13 @@ MEANINGS = {
 class KernelRank(Probe):
     """Effective rank, participation ratio and extreme eigenvalues of tangent kernels.
 
-    Of the first term (the residual) and of all together, at ``points`` of the grid's points of each
-    term, or at all where there are no more. In float64: eigenvalues below 1e-15 of the largest are
-    rounding, and may be negative. Factors that a weighting gives to single points do not count.
+    Of the first term (the residual) at ``points`` of its grid's points, and of all t terms together
+    at ``points`` / t of each, or at all where there are no more. In float64: eigenvalues below
+    1e-15 of the largest are rounding, and may be negative. Factors that a weighting gives to single
+    points do not count.
     """
 
-    every: int = 100
+    every: int = 400
     points: int = 256
 
     def __post_init__(self) -> None:
@@ -65,30 +67,29 @@ class KernelRank(Probe):
         }
 
     def cost(self, stack: Stack, points: int) -> ProbeCost:
-        """Gradients at two terms' points with four channels, their products, the eigenvalues."""
-        count = min(2 * self.points, points)
-        gradients = (6.0 * 4.0 + 2.0 * 4.0) * count * stack.size
-        kernels = 2.0 * count**2 * stack.size + 9.0 * count**3
-        return ProbeCost(gradients + kernels, 2 * count * stack.size + 3 * count**2)
+        """Gradients at the points of both kernels with four channels, products, eigenvalues."""
+        count = min(self.points, points)
+        gradients = (6.0 * 4.0 + 2.0 * 4.0) * 2 * count * stack.size
+        kernels = 2.0 * (2.0 * count**2 * stack.size + 4.0 / 3.0 * count**3)
+        return ProbeCost(gradients + kernels, 3 * count * stack.size + 3 * count**2)
 
     def measure(self, moment: Moment) -> Mapping[str, Tensor]:
         """From the gradients of what the terms square."""
         terms, disc, weights = moment.setup.terms, moment.setup.disc, moment.weights
-        point_sets = [
-            term.recorded_points(disc, self.points).thinned(self.points, self.kind)
-            for term in terms
-        ]
+        part = max(1, self.points // len(terms))
+        each = [self._some(disc, term, part) for term in terms]
+        alone = self._some(disc, terms[0], self.points)
 
         def spectra(parameters: Tensor, members: Sequence[int]) -> dict[str, Tensor]:
+            first, _ = _jacobian(disc, parameters, terms[0], alone.of(members))
             rows = []
-            for number, (term, points) in enumerate(zip(terms, point_sets, strict=True)):
+            for weight, term, points in zip(weights, terms, each, strict=True):
                 table, share = _jacobian(disc, parameters, term, points.of(members))
-                if number == 0:
-                    first = eigenvalues(table @ table.mT)
-                weight = weights[number, list(members)].to(table)[:, None] * share / len(points)
-                rows.append(table * weight.sqrt()[..., None])
-            together = torch.cat(rows, dim=1)
-            return {terms[0].name: first, "total": eigenvalues(together @ together.mT)}
+                factor = weight[list(members), None].to(table) * share / len(points)
+                rows.append(table * factor.sqrt()[..., None])
+            total = torch.cat(rows, dim=1)
+            tables = {terms[0].name: first, "total": total}
+            return {name: eigenvalues(table @ table.mT) for name, table in tables.items()}
 
         found = by_member(moment.parameters, spectra)
         return {
@@ -102,10 +103,13 @@ class KernelRank(Probe):
             }.items()
         }
 
+    def _some(self, disc: Discretization, term: Term, count: int) -> PointSet:
+        return term.recorded_points(disc, count).thinned(count, self.kind)
+
 
 def _jacobian(
     disc: Discretization, parameters: Float[Tensor, "m p"], term: Term, point_set: PointSet
-) -> tuple[Float[Tensor, "m r p"], Float[Tensor, "#m r"]]:
+) -> tuple[Float[Tensor, "m r _"], Float[Tensor, "#m r"]]:
     """Gradients of a term's quantities at points, and the share of each in the term's loss."""
     at = term_at(disc, parameters, term, point_set)
     rows = []

@@ -47,7 +47,7 @@ class Propagation(Probe):
     several outputs it is the mean over outputs. In float64.
     """
 
-    every: int = 10
+    every: int = 20
     points: int = 64
 
     def __post_init__(self) -> None:
