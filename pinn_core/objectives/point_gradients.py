@@ -7,7 +7,7 @@ unknowns beside the network, go point by point.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -19,6 +19,9 @@ from pinn_core.engine.stack import padded
 from pinn_core.engine.tracing import AffineMap, Tracing
 from pinn_core.objectives.terms import Term
 from pinn_core.tensors import Tensor, torch
+
+Pairs = Sequence[tuple[Tensor, ...]]
+"""For every affine map of a stack what it was given (m, c, n, i), and adjoints (m, c, n, o)."""
 
 AT_ONCE = 1 << 24
 """Numbers of gradients that are made at once where points go one by one."""
@@ -51,14 +54,14 @@ class _Table(PointGradients):
 
 @dataclass(frozen=True)
 class _Layered(PointGradients):
-    """Of a stack with these parameters: for every map what it was given (m, c, n, i) and adjoints.
+    """Of a stack with these parameters.
 
     The gradient at a point by a map's matrix is the sum over c of adjoint (o) times input (i).
     """
 
     disc: Discretization
     parameters: Tensor
-    maps: list[tuple[Tensor, Tensor]]
+    maps: Pairs
 
     def rows(self) -> Float[Tensor, "m n _"]:
         parts = []
@@ -75,18 +78,29 @@ class _Layered(PointGradients):
     def products(self, left: Int[Tensor, " k"], right: Int[Tensor, " k"]) -> Float[Tensor, "m k"]:
         if not self.disc.parametrization.identical:
             return super().products(left, right)
-        total = torch.zeros((), device=left.device)
-        for inputs, adjoints in self.maps:
+        return self._inner(
+            [tuple(table[:, :, left] for table in pair) for pair in self.maps],
+            [tuple(table[:, :, right] for table in pair) for pair in self.maps],
+        )
+
+    def squares(self) -> Float[Tensor, "m n"]:
+        if not self.disc.parametrization.identical:
+            return super().squares()
+        return self._inner(self.maps, self.maps)
+
+    def _inner(self, left: Pairs, right: Pairs) -> Float[Tensor, "m k"]:
+        """Of gradients that two lists of inputs and adjoints stand for, point by point."""
+        total = self.parameters.new_zeros(())
+        for one, other in zip(left, right, strict=True):
             given, made = (
-                torch.einsum("mckw,mdkw->mkcd", table[:, :, left], table[:, :, right])
-                for table in (inputs, adjoints)
+                _by_channel(a) @ _by_channel(b).mT for a, b in zip(one, other, strict=True)
             )
             total = total + (given * made).sum((2, 3))
         return total
 
-    def squares(self) -> Float[Tensor, "m n"]:
-        every = torch.arange(self.maps[0][0].shape[2], device=self.parameters.device)
-        return self.products(every, every)
+
+def _by_channel(table: Float[Tensor, "m c k w"]) -> Float[Tensor, "m k c w"]:
+    return table.movedim(1, 2)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ midpoints of equal cells), no centring and no constant among the features are ou
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxtyping import Float
 
@@ -39,15 +40,17 @@ DEPENDENT = 1e-12
 class FeatureRank(Probe):
     """Epsilon-ranks and effective rank of every hidden layer, and what its features can reach.
 
-    All in float64, whatever the training's precision, at ``points`` midpoints of equal cells of the
-    domain or a few more. Layers are ``hidden_1``, ``hidden_2`` and so on, and ``last``.
-    ``least_squares_error`` is the relative L2 error of the best sum of the last layer's features
-    and a constant, at as many of the grid's points: the error that this network would have with its
-    last layer solved for. Problems whose solution is not known on their grid have no such column.
+    At ``points`` midpoints of equal cells of the domain or a few more; features in the training's
+    precision, products and decompositions in float64. Layers are ``hidden_1``, ``hidden_2`` and so
+    on, and ``last``. ``least_squares_error`` is the relative L2 error of the best sum of the last
+    layer's features and a constant, at as many of the grid's points: the error that this network
+    would have with its last layer solved for. Problems whose solution is not known on their grid
+    have no such column.
     """
 
-    every: int = 20
+    every: int = 200
     points: int = 1024
+    layers: Literal["all", "last"] = "all"
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)
@@ -63,7 +66,7 @@ class FeatureRank(Probe):
     def columns(self, setup: Setup) -> Mapping[str, Column]:
         """Five for each hidden layer, and the error where a solution is known."""
         found = {}
-        for layer in layer_names(setup.disc.stack):
+        for layer in layer_names(setup.disc.stack, self.layers):
             for name in THRESHOLDS:
                 found[f"{layer}/rank_{name}"] = Column(
                     f"eigenvalues above {name} of the features' mean products, {layer} hidden layer"
@@ -89,12 +92,12 @@ class FeatureRank(Probe):
     def measure(self, moment: Moment) -> Mapping[str, Tensor]:
         """From the states of the hidden layers."""
         disc = moment.setup.disc
-        effective, _ = disc.parametrization.effective(moment.parameters.double())
-        at = torch.from_numpy(uniform_points(disc.problem, self.points)).to(disc.device)
-        names = layer_names(disc.stack)
+        effective, _ = disc.parametrization.effective(moment.parameters)
+        at = torch.from_numpy(uniform_points(disc.problem, self.points)).to(effective)
+        names = layer_names(disc.stack, self.layers)
 
         def spectra(parameters: Tensor) -> tuple[Tensor, ...]:
-            states = hidden_states(disc.stack, parameters, at)
+            states = [h.double() for h in hidden_states(disc.stack, parameters, at)[-len(names) :]]
             return tuple(eigenvalues(h.mT @ h / len(at)) for h in states)
 
         found = {}
@@ -113,7 +116,7 @@ class FeatureRank(Probe):
         known = exact[..., exact.isfinite().flatten(0, 1).all(0)]
 
         def error(parameters: Tensor) -> tuple[Tensor]:
-            states = hidden_states(disc.stack, parameters, at[0])[-1]
+            states = hidden_states(disc.stack, parameters, points.coordinates[0])[-1].double()
             features = torch.cat([states, torch.ones_like(states[..., :1])], dim=2)
             lift = disc.formed(torch.zeros_like(features[..., :1]), at)
             rest = _unreached(disc.formed(features, at) - lift, known - lift)
@@ -123,9 +126,10 @@ class FeatureRank(Probe):
         return found
 
 
-def layer_names(stack: Stack) -> list[str]:
-    """What columns call the hidden layers: the last one always the same."""
-    return [*(f"hidden_{number}" for number in range(1, len(hidden_widths(stack)))), "last"]
+def layer_names(stack: Stack, layers: Literal["all", "last"]) -> list[str]:
+    """What columns call the hidden layers that are looked at: the last one always the same."""
+    before = len(hidden_widths(stack)) - 1 if layers == "all" else 0
+    return [*(f"hidden_{number}" for number in range(1, before + 1)), "last"]
 
 
 def _knows(disc: Discretization) -> bool:

@@ -46,13 +46,13 @@ class GradientSnr(Probe):
     """Signal-to-noise ratio of the points' gradients, of every loss term and of all together.
 
     The signal is that of the step's whole batch, the mean of |g_i|^2 that of ``points`` points of
-    each term, drawn once (exact where a term has no more); in float64. Weights of terms and points
+    each term, drawn once (exact where a term has no more). Weights of terms and points
     count as they do in the step. ``homogeneity`` is the standard deviation over the mean of the
     lengths of the first term's mismatches at those points, ``complexity`` the mean of |grad u|^2 at
     as many points of the domain.
     """
 
-    every: int = 20
+    every: int = 200
     points: int = 128
 
     def __post_init__(self) -> None:
@@ -119,9 +119,9 @@ class GradientSnr(Probe):
                     factors = factors[list(members)][:, places.to(factors.device)]
                 points = at_places(batch, places)
                 lengths, mismatch = _of_points(setup.disc, parameters, term, points, factors)
-                found[term.name] = lengths.mean(1)
+                found[term.name] = lengths.double().mean(1)
                 if number == 0:
-                    sizes = mismatch.norm(dim=2)
+                    sizes = mismatch.double().norm(dim=2)
                     deviation = sizes.std(1, correction=0)
                     found["homogeneity"] = deviation / sizes.mean(1)
             return found
@@ -131,11 +131,13 @@ class GradientSnr(Probe):
     def _complexity(self, disc: Discretization) -> Measure:
         axes = range(len(disc.problem.coordinates))
         slopes = tuple(Operator(first={axis: 1.0}) for axis in axes)
-        points = torch.from_numpy(uniform_points(disc.problem, self.points))[None].to(disc.device)
+        points = torch.from_numpy(uniform_points(disc.problem, self.points))[None].to(
+            disc.device, disc.dtype
+        )
 
         def complexity(parameters: Tensor, members: Sequence[int]) -> dict[str, Tensor]:  # noqa: ARG001
             channels = disc.linearize(parameters, points, slopes, keep=False).channels
-            return {"complexity": channels[:, 1:].square().sum((1, 3)).mean(1)}
+            return {"complexity": channels[:, 1:].double().square().sum((1, 3)).mean(1)}
 
         return complexity
 

@@ -12,6 +12,7 @@ points of the domain. As there, the states are not centred.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxtyping import Float
 
@@ -31,14 +32,15 @@ from pinn_core.vectors.apart import one_at_a_time
 class HiddenCosine(Probe):
     """Mean cosine between the hidden states of every two points, of every hidden layer.
 
-    In float64 at ``points`` midpoints of equal cells of the domain or a few more. For n unit
-    vectors it is (|their sum|^2 - n) / (n (n - 1)), so no pair is looked at. States of length zero
-    have no direction and are left out. Layers are ``hidden_1``, ``hidden_2`` and so on, and
-    ``last``.
+    At ``points`` midpoints of equal cells of the domain or a few more. For n unit vectors it is
+    (|their sum|^2 - n) / (n (n - 1)), so no pair is looked at. The states are those of the
+    training's precision, what follows is float64. States of length zero have no direction and are
+    left out. Layers are ``hidden_1``, ``hidden_2`` and so on, and ``last``.
     """
 
-    every: int = 20
+    every: int = 200
     points: int = 1024
+    layers: Literal["all", "last"] = "all"
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)
@@ -55,7 +57,7 @@ class HiddenCosine(Probe):
         """One for each hidden layer."""
         return {
             layer: Column(f"mean cosine between the states of two points, {layer} hidden layer")
-            for layer in layer_names(setup.disc.stack)
+            for layer in layer_names(setup.disc.stack, self.layers)
         }
 
     def cost(self, stack: Stack, points: int) -> ProbeCost:  # noqa: ARG002
@@ -66,14 +68,15 @@ class HiddenCosine(Probe):
     def measure(self, moment: Moment) -> Mapping[str, Tensor]:
         """From the states of the hidden layers."""
         disc = moment.setup.disc
-        effective, _ = disc.parametrization.effective(moment.parameters.double())
-        points = torch.from_numpy(uniform_points(disc.problem, self.points)).to(disc.device)
+        effective, _ = disc.parametrization.effective(moment.parameters)
+        points = torch.from_numpy(uniform_points(disc.problem, self.points)).to(effective)
+
+        layers = layer_names(disc.stack, self.layers)
 
         def cosines(parameters: Tensor) -> tuple[Tensor, ...]:
-            states = hidden_states(disc.stack, parameters, points)
-            return tuple(mean_cosine(h) for h in states)
+            states = hidden_states(disc.stack, parameters, points)[-len(layers) :]
+            return tuple(mean_cosine(h.double()) for h in states)
 
-        layers = layer_names(disc.stack)
         return dict(zip(layers, one_at_a_time(cosines, effective), strict=True))
 
 

@@ -8,7 +8,7 @@ the condition number, and that a hard constraint's factor can make it collapse. 
 between models the effective rank at step 0 orders the times to a threshold; within a run it rises
 before the loss drops.
 
-The paper's points are not known to us: 256 points, drawn once, are ours. ``total`` is the kernel of
+The paper's points are not known to us: 128 points, drawn once, are ours. ``total`` is the kernel of
 what is optimised: the rows of all terms, each times the root of its weight over its number of
 points, so that the loss is the sum of the squares of what the rows belong to. It has as many points
 as the other, each term an equal part of them.
@@ -48,8 +48,8 @@ class KernelRank(Probe):
     points do not count.
     """
 
-    every: int = 400
-    points: int = 256
+    every: int = 1000
+    points: int = 128
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)
@@ -81,6 +81,7 @@ class KernelRank(Probe):
         alone = self._some(disc, terms[0], self.points)
 
         def spectra(parameters: Tensor, members: Sequence[int]) -> dict[str, Tensor]:
+            parameters = parameters.double()
             first, _ = _jacobian(disc, parameters, terms[0], alone.of(members))
             rows = []
             for weight, term, points in zip(weights, terms, each, strict=True):

@@ -14,11 +14,11 @@ Measure = Callable[[Tensor, Sequence[int]], Measured]
 def by_member(
     parameters: Float[Tensor, "m p"], measure: Measure, together: int = 1
 ) -> dict[str, Tensor]:
-    """Of all members, in float64: on a CPU each alone, on a GPU ``together`` at a time."""
+    """Of all members: on a CPU each alone, on a GPU ``together`` at a time."""
     size = together if parameters.is_cuda else 1
     found = []
     for first in range(0, len(parameters), size):
         members = range(first, min(first + size, len(parameters)))
-        own = parameters[first : members.stop].double().contiguous().clone()
+        own = parameters[first : members.stop].contiguous().clone()
         found.append(measure(own, members))
     return {name: torch.cat([each[name] for each in found]) for name in found[0]}

@@ -44,10 +44,10 @@ class Propagation(Probe):
     ``t/1_32`` is that of pairs 1/32 of the domain apart along t. The first points of the pairs are
     ``points`` midpoints of equal cells or a few more, the second ones lie at larger coordinates, or
     at smaller ones where the domain ends; pairs that do not fit into the domain are left out. Of
-    several outputs it is the mean over outputs. In float64.
+    several outputs it is the mean over outputs.
     """
 
-    every: int = 20
+    every: int = 200
     points: int = 64
 
     def __post_init__(self) -> None:
@@ -77,27 +77,29 @@ class Propagation(Probe):
         """From the gradients of the solution at the pairs' points."""
         disc = moment.setup.disc
         pairs = _neighbours(disc.problem, self.points)
-        tables = {"coordinates": torch.from_numpy(pairs.points)[None].to(disc.device)}
-        places = {
-            name: [torch.from_numpy(side).to(disc.device) for side in sides]
-            for name, sides in pairs.sides.items()
-        }
+        tables = {"coordinates": torch.from_numpy(pairs.points)[None].to(disc.device, disc.dtype)}
+        left, right = (
+            torch.from_numpy(np.concatenate(side)).to(disc.device)
+            for side in zip(*pairs.sides.values(), strict=True)
+        )
+        counts = [len(side) for side, _ in pairs.sides.values()]
 
         def cosines(parameters: Tensor, members: Sequence[int]) -> dict[str, Tensor]:  # noqa: ARG001
             found = values_at(disc, parameters, PointSet(tables))
             outputs = found.quantities.shape[2]
-            totals = dict.fromkeys(places, parameters.new_zeros(len(parameters)))
+            means = torch.zeros(
+                len(counts), len(parameters), dtype=torch.float64, device=parameters.device
+            )
             for output in range(outputs):
                 seed = torch.zeros_like(found.quantities)
                 seed[..., output] = 1.0
                 gradients = found.gradients(seed)
-                lengths = gradients.squares().sqrt()
-                for name, (left, right) in places.items():
-                    cosine = gradients.products(left, right) / (
-                        lengths[:, left] * lengths[:, right]
-                    )
-                    totals[name] = totals[name] + cosine.mean(1) / outputs
-            return totals
+                lengths = gradients.squares().double().sqrt()
+                products = gradients.products(left, right).double()
+                cosine = products / (lengths[:, left] * lengths[:, right])
+                each = [of.mean(1) for of in cosine.split(counts, dim=1)]
+                means = means + torch.stack(each) / outputs
+            return dict(zip(pairs.sides, means, strict=True))
 
         return by_member(moment.parameters, cosines, TOGETHER)
 

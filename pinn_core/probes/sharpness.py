@@ -78,13 +78,14 @@ class Sharpness(Probe):
     the 10 largest. ``against_bound`` needs Adam, AdamW or gradient descent, ``preconditioned`` one
     of the first two: elsewhere these cells are empty. Full batches alone.
 
-    It is dear: a product costs about four gradients, so that a measurement takes as long as some
-    240 steps of Adam where 40 products are made.
+    It is dear: by operations a product costs about four gradients, so that a measurement takes 240
+    steps of Adam with 40 products, and more in seconds, for autograd differentiates twice what
+    small networks train on in native code.
     """
 
     needs_update: ClassVar[bool] = True
 
-    every: int = 500
+    every: int = 1000
     products: int = 40
 
     def __post_init__(self) -> None:

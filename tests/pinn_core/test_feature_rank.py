@@ -70,6 +70,16 @@ def test_the_error_is_that_of_the_best_last_layer(constraints: Any) -> None:
     assert expected < error, "the trained last layer is no better than the best"
 
 
+@pytest.mark.parametrize("kind", [FeatureRank, HiddenCosine])
+def test_the_last_layer_alone_has_the_same_columns(kind: Any) -> None:
+    every, last = (probed.run(kind(points=60, layers=layers)) for layers in ("all", "last"))
+    names = [name for name in last.table.column_names if name.startswith(f"{kind.kind}/")]
+    assert names
+    assert not [name for name in names if "hidden_1" in name]
+    for name in names:
+        assert last.table[name].equals(every.table[name]), name
+
+
 def test_a_solution_that_is_not_known_has_no_such_error() -> None:
     columns = probed.run(FeatureRank(), problem=problem_of("cavity_stream")).table.column_names
     assert "feature_rank/last/rank_1e-4" in columns
