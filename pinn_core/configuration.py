@@ -178,6 +178,8 @@ class Configuration:
                 f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "
                 "found 'hard', allowed: 'soft'"
             )
+        for probe in self.record.probes:
+            probe.check_run(stack, self.objective, self.phases)
         self.objective.check(self.problem)
         self._check_data()
         if self.objective.solves:

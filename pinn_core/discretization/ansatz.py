@@ -22,6 +22,9 @@ from pinn_core.tensors import Tensor, torch
 Constraints = Literal["soft", "hard"]
 """Whether conditions are terms of the loss, or kept by the form of the solution where they can."""
 
+ChannelsOf = Callable[[Stack, Tensor, Tensor, Sequence[Operator]], Tensor]
+"""A function like ``differentiable_channels``, which may look at what is on the way."""
+
 RAW = Raw()
 
 
@@ -40,7 +43,8 @@ class Linearization:
 class Ansatz:
     """A pack's networks as functions of their flat parameters (m, P), at any points.
 
-    With hard constraints they are the form that keeps the problem's conditions.
+    With hard constraints they are the form that keeps the problem's conditions. ``channels_of``
+    makes the channels that ``differentiable`` gives.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Ansatz:
         self.parametrization = network.parametrization_of(self.stack)
         self.coefficients = Coefficients(tuple(problem.unknowns.values()))
         self._hard = problem.hard if constraints == "hard" else None
+        self.channels_of: ChannelsOf = differentiable_channels
         like = torch.empty(0, dtype=self.dtype, device=device)
         self.backend = settled(backend, self.stack, like)
 
@@ -187,8 +192,16 @@ class Ansatz:
         effective, _ = self.parametrization.effective(parameters)
         form = None if self._hard is None else HardForm(self._hard, tuple(operators))
         asked = tuple(operators) if form is None else form.asked
-        channels = differentiable_channels(self.stack, effective, points, asked)
+        channels = self.channels_of(self.stack, effective, points, asked)
         return channels if form is None else form.at(points)(channels)
+
+    def formed(
+        self, values: Float[Tensor, "m n k"], points: Float[Tensor, "#m n d"]
+    ) -> Float[Tensor, "m n k"]:
+        """What would be the solution if these were the networks' values: the hard form of them."""
+        if self._hard is None:
+            return values
+        return HardForm(self._hard, ()).at(points)(values[:, None])[:, 0]
 
 
 def _with_unknowns(

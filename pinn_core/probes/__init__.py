@@ -7,7 +7,7 @@ from pinn_core.probes.lanczos import lanczos, largest, quadrature
 from pinn_core.probes.landscape import Landscape
 from pinn_core.probes.pairwise_cosine import PairwiseCosine
 from pinn_core.probes.preconditioning import keeps_pairs, root_of
-from pinn_core.probes.probe import PROBES, Column, Moment, Probe, ProbeCost, Setup
+from pinn_core.probes.probe import PROBES, Column, Moment, Phase, Probe, ProbeCost, Setup
 
 import_parts(__name__, __path__)
 
@@ -17,6 +17,7 @@ __all__ = [
     "Landscape",
     "Moment",
     "PairwiseCosine",
+    "Phase",
     "Probe",
     "ProbeCost",
     "Setup",

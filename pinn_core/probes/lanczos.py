@@ -28,6 +28,14 @@ def lanczos(
 
     Where the Krylov space is exhausted both go on as zeros. ``start`` must not be zero.
     """
+    diagonal, beside, _ = krylov(product, start, steps)
+    return diagonal, beside
+
+
+def krylov(
+    product: Product, start: Float[Tensor, "m p"], steps: int
+) -> tuple[Float[Tensor, "m k"], Float[Tensor, "m k"], Float[Tensor, "m k p"]]:
+    """What ``lanczos`` gives, and the rows of Q^T."""
     vector = start / _length(start)
     basis: list[Tensor] = []
     diagonal, beside = [], []
@@ -44,7 +52,7 @@ def lanczos(
         going = length > EXHAUSTED * scale.sqrt()
         beside.append(torch.where(going | length.isnan(), length, 0.0))
         vector = torch.where(beside[-1] == 0, 0.0, following / length)
-    return torch.cat(diagonal, dim=1), torch.cat(beside, dim=1)
+    return torch.cat(diagonal, dim=1), torch.cat(beside, dim=1), torch.stack(basis, dim=1)
 
 
 def _inner(left: Tensor, right: Tensor) -> Tensor:
@@ -68,6 +76,11 @@ def quadrature(
 
 def largest(diagonal: Float[ndarray, " k"], beside: Float[ndarray, " k"]) -> float:
     """The largest eigenvalue, without the zeros that stand for an exhausted space."""
-    ends = np.flatnonzero(beside[:-1] == 0)
-    count = len(diagonal) if len(ends) == 0 else int(ends[0]) + 1
+    count = reached(beside)
     return float(quadrature(diagonal[:count], beside[:count])[0][-1])
+
+
+def reached(beside: Float[ndarray, " k"]) -> int:
+    """The dimension of the Krylov space, which zeros follow where it is exhausted."""
+    ends = np.flatnonzero(beside[:-1] == 0)
+    return len(beside) if len(ends) == 0 else int(ends[0]) + 1

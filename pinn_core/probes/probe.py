@@ -9,12 +9,15 @@ from jaxtyping import Float
 
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.stack import Stack
-from pinn_core.objectives import Evaluation, Term
+from pinn_core.objectives import Evaluation, Objective, Term
+from pinn_core.optimizers.optimizer import Optimizer, Products, Settings, State
 from pinn_core.parts import Family, Part
 from pinn_core.probes.cadence import Cadence
 from pinn_core.problems import Problem
 from pinn_core.samplers import Batch
 from pinn_core.tensors import Tensor
+
+Phases = Sequence[Optimizer]
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,27 @@ class Setup:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """The optimizer at a moment: its members' ``settings``, its state and its own step (from 0).
+
+    Where there is an update, the state is the one that this update left.
+    """
+
+    optimizer: Optimizer
+    settings: Settings
+    state: State
+    step: int
+
+
+@dataclass(frozen=True)
 class Moment:
     """What a step knows before its update: where the networks are, and what was evaluated there.
 
     ``evaluation`` has the loss and the gradient of every term at ``parameters`` on the step's
-    points (``batch``), ``weights`` the terms' weights (t, m) in the order of ``setup.terms``.
-    ``update`` is what the step adds to the parameters; None at the last row, which no update
-    leaves.
+    points (``batch``), ``weights`` the terms' weights (t, m) in the order of ``setup.terms``,
+    ``factors`` those that a weighting gives to single points (m, n), by term. ``update`` is what
+    the step adds to the parameters; None at the last row, which no update leaves. ``products`` are
+    those with the Hessian of what is optimised, in float64 and made when they are asked for.
     """
 
     setup: Setup
@@ -52,7 +69,10 @@ class Moment:
     evaluation: Evaluation
     weights: Float[Tensor, "t m"]
     batch: Batch
+    factors: Mapping[str, Float[Tensor, "m n"]]
     update: Float[Tensor, "m p"] | None
+    phase: Phase
+    products: Products
 
 
 @dataclass(frozen=True)
@@ -88,6 +108,15 @@ class Probe(Part):
 
     def check(self, problem: Problem) -> None:  # noqa: ARG002
         """Raise ``ValueError`` where the problem cannot serve; its grid may be made for this."""
+        return
+
+    def check_run(
+        self,
+        stack: Stack,  # noqa: ARG002
+        objective: Objective,  # noqa: ARG002
+        phases: Phases,  # noqa: ARG002
+    ) -> None:
+        """Raise ``ValueError`` where a run with these layers, this loss and these phases cannot."""
         return
 
     @abstractmethod

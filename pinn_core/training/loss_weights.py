@@ -89,6 +89,11 @@ class LossWeights:
 
         return known
 
+    @property
+    def points_factors(self) -> dict[str, Float[Tensor, "m n"]]:
+        """The factors that were asked for last, by term; of terms that have none, nothing."""
+        return {name: found for name, found in self._asked.items() if found is not None}
+
     def total(
         self, evaluation: Evaluation, members: Sequence[int] | slice = slice(None)
     ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m p"]]:

@@ -13,7 +13,7 @@ from pinn_core.objectives import Evaluation, Term, evaluate
 from pinn_core.objectives.terms import Factors, no_factors
 from pinn_core.optimizers import StepContext
 from pinn_core.parts import stands_for
-from pinn_core.probes import Moment, Setup
+from pinn_core.probes import Moment, Phase, Setup
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.columns import pruned, trajectories
 from pinn_core.training.conflict import Conflict
@@ -321,7 +321,14 @@ class Pack:
                 evaluation=evaluation,
                 weights=state.weights,
                 batch=self.batch,
+                factors=self.loss_weights.points_factors,
                 update=update,
+                phase=Phase(
+                    self.optimizer, self.settings, state.optimizer, step - state.phase_start
+                ),
+                products=HessianProducts(
+                    self.disc, self.loss_weights, self.batch, state.parameters.double()
+                ),
             )
             self.recorder.probing.record(state.samples, moment)
 

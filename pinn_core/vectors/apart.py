@@ -18,3 +18,14 @@ def apart(function: Callable[..., tuple[Tensor, ...]], *tables: Tensor) -> list[
         for each in members
     ]
     return [torch.stack(parts) for parts in zip(*found, strict=True)]
+
+
+def one_at_a_time(function: Callable[..., tuple[Tensor, ...]], *tables: Tensor) -> list[Tensor]:
+    """The same of a function that keeps the members' axis: on a CPU it gets tables (1, ...)."""
+    if not tables[0].is_cpu:
+        return list(function(*tables))
+    found = [
+        function(*(table[row : row + 1].contiguous().clone() for table in tables))
+        for row in range(len(tables[0]))
+    ]
+    return [torch.cat(parts) for parts in zip(*found, strict=True)]

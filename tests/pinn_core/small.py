@@ -7,6 +7,7 @@ from typing import Any
 from pinn_core.curricula import Marching
 from pinn_core.networks import PirateNet, ResidualMlp
 from pinn_core.optimizers import OPTIMIZERS
+from pinn_core.probes.sharpness import Sharpness
 from pinn_core.problems import PROBLEMS, Problem
 
 IN_TIME = {"points_x": 8, "points_t": 6}
@@ -30,6 +31,7 @@ PARTS: dict[Any, dict[str, Any]] = {
     Marching: {"windows": 3},
     PirateNet: {"width": 6, "blocks": 1},
     ResidualMlp: {"width": 8, "blocks": 1},
+    Sharpness: {"products": 10},
 }
 
 

@@ -228,3 +228,9 @@ def test_a_probe_that_the_grid_cannot_serve_is_refused(
     complaint = refusal(file, override)
     assert complaint.startswith(f"override '{override}': base.record.probes.0: problem helmholtz")
     assert f"probe frequency needs {message}" in complaint
+
+
+def test_a_probe_that_the_run_cannot_serve_is_refused(file: Path) -> None:
+    complaint = refusal(file, "base.record.probes=[{kind: sharpness}]")
+    assert "models.pinn: probe sharpness needs the same points in every step" in complaint
+    assert "found batch: 16, allowed: full" in complaint
