@@ -32,4 +32,4 @@ def test_a_line_over_letters_covers_them() -> None:
     made, _ = mathml(r"\overline{a b} + \bar c + \hat d")
     assert '<mrow class="overline"><mrow><mi>a</mi><mi>b</mi></mrow></mrow>' in made
     assert '<mrow class="overline"><mi>c</mi></mrow>' in made
-    assert made.count("<mover>") == 1
+    assert made.count("<mover") == 1

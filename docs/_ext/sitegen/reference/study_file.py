@@ -42,14 +42,17 @@ def pages() -> dict[str, str]:
 
 
 def sections() -> dict[str, list[Key]]:
-    """The keys of every section by the section's dotted name; that of the file is empty."""
+    """The keys of every section by the section's dotted name, in the order of a file.
+
+    The name of the file itself is empty.
+    """
     found: dict[str, list[Key]] = {}
     todo: deque[tuple[str, type]] = deque([("", Study)])
     while todo:
         name, cls = todo.popleft()
         found[name] = list(_keys(name, cls))
-        for key in found[name]:
-            todo += [(f"{key.name}{way}", below) for way, below in _below(key.type)]
+        below = [(f"{k.name}{way}", cls) for k in found[name] for way, cls in _below(k.type)]
+        todo.extendleft(reversed(below))
     return found
 
 
