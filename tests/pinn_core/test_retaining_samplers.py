@@ -20,6 +20,7 @@ from pinn_core.training.checkpoint import Folder, every_steps
 from pinn_core.training.heeding import heeded
 from pinn_core.weightings import Causal, Ntk
 from tests.pinn_core.backends import BACKENDS
+from tests.pinn_core.observing import seen
 
 NETWORK = Mlp(width=8, depth=2, activation="tanh", init="glorot")
 PROBLEM = Burgers(points_x=16, points_t=16)
@@ -101,6 +102,16 @@ def test_r3_evaluates_nothing_but_the_steps() -> None:
     assert ((kept > 0) & (kept < 20)).all()
 
 
+def test_r3_hears_of_residuals_beside_observations() -> None:
+    observations = (seen(PROBLEM),)
+    disc = Discretization(PROBLEM, NETWORK, "float64", backend="eager", observations=observations)
+    parameters = torch.stack([disc.initial(NETWORK, seed) for seed in SEEDS])
+    batches = Pinn(batch=20, points="r3").batches(disc, SEEDS, {})
+    first, second = (step(disc, parameters, batches, number) for number in (0, 1))
+    kept = (first == second).all(2).sum(1)
+    assert ((kept > 0) & (kept < 20)).all()
+
+
 def test_rar_d_adds_points_and_takes_none_away() -> None:
     disc, parameters = pack()
     state: dict[str, torch.Tensor] = {}
@@ -170,6 +181,7 @@ def test_alone_packed_or_resumed_the_bits_are_the_same(
     [
         {"weighting": Ntk(period=2)},
         {"weighting": Causal(chunks=4)},
+        {"data": (seen(PROBLEM),)},
         {"phases": (Adam(steps=3, learning_rate=1e-2), LBFGS(steps=3))},
     ],
 )
