@@ -15,7 +15,7 @@ the column changes first. Three questions are asked of every column, each with a
   are functions of the loss, what a polynomial of it left led in many a study.)
 
 A column leads if all three hold: its p-value is the largest of theirs. The p-values are corrected
-by Holm's procedure for the number of all columns of all models.
+by Holm's procedure for the number of the model's columns.
 """
 
 from __future__ import annotations
@@ -92,8 +92,12 @@ class Lead:
 
 
 def leads_of(models: Sequence[Aligned]) -> list[Lead]:
-    """Every column of every model, the p-values corrected for their number."""
-    tested = [(of, name, *_tests(of, name)) for of in models for name in of.columns]
+    """Every column of every model, the p-values corrected for the number of a model's columns."""
+    return [one for of in models for one in _leads_of(of)]
+
+
+def _leads_of(of: Aligned) -> list[Lead]:
+    tested = [(name, *_tests(of, name)) for name in of.columns]
     corrected = [holm([p[place] for *_, p in tested]) for place in range(3)]
     return [
         Lead(
@@ -107,7 +111,7 @@ def leads_of(models: Sequence[Aligned]) -> list[Lead]:
             moved=corrected[1][place],
             apart=corrected[2][place],
         )
-        for place, (of, name, own, estimate, beyond, _) in enumerate(tested)
+        for place, (name, own, estimate, beyond, _) in enumerate(tested)
     ]
 
 

@@ -17,11 +17,12 @@ from analysis.verdicts import in_words, p_in_words, span_in_words
 from analysis.wording import NONE, count, model_name, number
 
 VERDICTS = {
-    "leads": "changes before the loss falls",
-    "lags": "changes after the loss has fallen",
+    "leads": "before the loss falls",
+    "lags": "after the loss has fallen",
     "not beyond the loss": "while the loss falls",
-    "with the drop": "changes with the drop",
+    "with the drop": "with the drop",
     "not tied": "no tie to the drop found",
+    "too few": f"too few runs: {lead.FEWEST} are needed",
 }
 MOVED = {
     "as foretold": "both, as foretold",
@@ -52,16 +53,24 @@ def leads_in_words(found: Explanations) -> str:
         ("lags", "After it has fallen change"),
         ("with the drop", "With the drop change"),
     ):
-        names = [_named(one, found) for one in enough if one.outcome == outcome]
+        names = _named([one for one in enough if one.outcome == outcome], len(found.aligned))
         if names:
             sentences.append(f"{words} {', '.join(names)}.")
         elif outcome == "leads":
-            sentences.append(f"None of {len(enough)} columns was found to change before the loss.")
+            columns = len({one.column for one in enough})
+            sentences.append(f"None of {columns} columns was found to change before the loss.")
     return " ".join(sentences)
 
 
-def _named(one: Lead, found: Explanations) -> str:
-    return one.column if len(found.aligned) < 2 else f"{one.column} ({model_name(one.model)})"
+def _named(chosen: Sequence[Lead], models: int) -> list[str]:
+    """The columns, each with its models where it is not so in all."""
+    by_column: dict[str, list[str]] = {}
+    for one in chosen:
+        by_column.setdefault(one.column, []).append(model_name(one.model))
+    return [
+        name if len(own) == models else f"{name} ({', '.join(own)})"
+        for name, own in by_column.items()
+    ]
 
 
 def _about(of: Aligned) -> str:
@@ -76,10 +85,11 @@ def _about(of: Aligned) -> str:
         if runs
     ]
     but = f" ({'; '.join(left_out)})" if left_out else ""
-    before = number(float(np.median(drops - of.ends)))
+    after = float(np.median(drops - of.ends))
+    place = f"{number(abs(after))} steps {'after' if after >= 0 else 'before'}"
     return (
         f"{model_name(of.model)}: {count(len(of.runs), 'run')} about their drops{but}, which have "
-        f"the median step {middle} and the middle half {low} to {high}, {before} steps after the "
+        f"the median step {middle} and the middle half {low} to {high}, {place} the "
         f"plateau's end by the rule (median); {of.window} steps are looked at on either side, "
         f"every {of.cadence}, and a shorter lead cannot be told."
     )
@@ -92,8 +102,8 @@ def lead_rows(found: Explanations) -> Rows:
         (
             model_name(of.model),
             name,
-            *(NONE,) * 6,
             f"recorded every {often} steps, too seldom" if often else "recorded too seldom",
+            *(NONE,) * 6,
         )
         for of in found.aligned
         for name, often in of.seldom.items()
@@ -101,29 +111,26 @@ def lead_rows(found: Explanations) -> Rows:
     header = (
         "model",
         "column",
-        "runs",
+        "changes",
         "lead (steps)",
         "beyond the loss",
         "p: tied",
         "p: lead or lag",
         "p: beyond the loss",
-        "verdict",
+        "runs",
     )
     return Rows(header, cells)
 
 
 def _lead_cells(one: Lead) -> tuple[str, ...]:
-    verdict = VERDICTS.get(one.outcome, f"too few runs: {lead.FEWEST} are needed")
-    if one.outcome == "with the drop":
-        verdict += f", to {one.resolution} steps"
     return (
         model_name(one.model),
         one.column,
-        str(one.runs),
+        VERDICTS[one.outcome],
         NONE if one.estimate is None else in_words(one.estimate),
         in_words(one.beyond) if one.beyond and one.is_apart_from_drop else NONE,
         *(NONE if p is None else _p(p) for p in (one.tied, one.moved, one.apart)),
-        verdict,
+        str(one.runs),
     )
 
 

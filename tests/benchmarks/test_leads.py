@@ -52,7 +52,9 @@ def test_the_interval_of_a_concordance_covers() -> None:
 
 @pytest.mark.slow
 def test_a_slice_comes_out_again() -> None:
-    rows, notes = leads.measure(quick=True)
+    measured = leads.measure(quick=True)
+    assert isinstance(measured, tuple)
+    rows, notes = measured
     assert [row["column"] for row in rows] == [row["column"] for row in ROWS]
     assert "3 made-up studies" in notes[0]
 
