@@ -13,9 +13,8 @@ def eigenvalues(matrices: Float[Tensor, "*m n n"]) -> Float[Tensor, "*m n"]:
 
 
 def effective_rank(spectrum: Float[Tensor, "*m n"]) -> Float[Tensor, "*m"]:
-    """The exponential of the entropy of the eigenvalues' shares in their sum.
+    """The exponential of the entropy of the eigenvalues' shares in their sum (Roy, Vetterli 2007).
 
-    Roy and Vetterli (EUSIPCO 2007).
     Eigenvalues below zero are rounding and count as zero. n equal eigenvalues have n, one has 1.
     """
     shares = spectrum.clamp_min(0.0)

@@ -90,7 +90,7 @@ class LossWeights:
         return known
 
     @property
-    def points_factors(self) -> dict[str, Float[Tensor, "m n"]]:
+    def factors_of_points(self) -> dict[str, Float[Tensor, "m n"]]:
         """The factors that were asked for last, by term; of terms that have none, nothing."""
         return {name: found for name, found in self._asked.items() if found is not None}
 

@@ -321,7 +321,7 @@ class Pack:
                 evaluation=evaluation,
                 weights=state.weights,
                 batch=self.batch,
-                factors=self.loss_weights.points_factors,
+                factors=self.loss_weights.factors_of_points,
                 update=update,
                 phase=Phase(
                     self.optimizer, self.settings, state.optimizer, step - state.phase_start
