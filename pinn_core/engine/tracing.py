@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from jaxtyping import Float
 
-from pinn_core.engine.backends.differentiable import activated, multiplied
+from pinn_core.engine.backends.differentiable import chained, multiplied
 from pinn_core.engine.operators import Channels, Operator
 from pinn_core.engine.propagation import straightened
 from pinn_core.engine.stack import Stack
@@ -56,7 +56,7 @@ class Tracing:
 
         def through(h: Carried, layer: tuple[Tensor, Tensor], last: bool = False) -> Carried:
             z = self._affine(h, layer)
-            return z if last else activated(stack, channels, z)
+            return z if last else chained(stack.activation, channels, z)
 
         layers, encoders = stack.layers(parameters), stack.encoders(parameters)
         encoded = [through(entrance, layer) for layer in encoders]

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinn_core.engine.activations import Activation
 from pinn_core.engine.backends import chunk
 from pinn_core.engine.backends.eager import CHUNK, groups
 from pinn_core.engine.operators import Channels
@@ -35,16 +36,16 @@ def channels(stack: Stack, channels: Channels, parameters: Tensor, points: Tenso
 def _outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
     """The channels of one chunk of points (m, n, d), n a multiple of ``LANES``."""
 
-    def through(z: Carried) -> Carried:
-        return activated(stack, channels, z)
+    def activated(z: Carried) -> Carried:
+        return chained(stack.activation, channels, z)
 
     layers = stack.layers(parameters)
     encoded = [
-        through(_entered(stack, channels, layer, points)) for layer in stack.encoders(parameters)
+        activated(_entered(stack, channels, layer, points)) for layer in stack.encoders(parameters)
     ]
     if stack.base_encoder == 0:
         encoded.reverse()
-    h = through(_entered(stack, channels, layers[0], points))
+    h = activated(_entered(stack, channels, layers[0], points))
     for depth in range(1, len(layers)):
         if stack.has_gate(depth - 1):
             swing = [u - v for u, v in zip(*encoded, strict=True)]
@@ -52,7 +53,7 @@ def _outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tenso
             h = [left + right for left, right in zip(product, encoded[1], strict=True)]
         h = _affine(h, layers[depth])
         if depth < len(layers) - 1:
-            h = through(h)
+            h = activated(h)
     return torch.stack([h[0], *h[1 + len(channels.slopes) :]], dim=1)
 
 
@@ -80,10 +81,10 @@ def _affine(h: Carried, layer: tuple[Tensor, Tensor]) -> Carried:
     return [z[0] + _spread(biases, n), *z[1:]]
 
 
-def activated(stack: Stack, channels: Channels, z: Carried) -> Carried:
+def chained(activation: Activation, channels: Channels, z: Carried) -> Carried:
     """The chain rule of every channel, as ``pinn_core.engine.operators`` has it."""
     cubes = channels.cubes()
-    value, slope, bend, *twist = stack.activation(z[0], 3 if any(cubes) else 2)
+    value, slope, bend, *twist = activation(z[0], 3 if any(cubes) else 2)
     h = [value, *(slope * channel for channel in z[1:])]
     for row, entries in enumerate(channels.bends(), start=1 + len(channels.slopes)):
         for left, right, coefficient in entries:
