@@ -31,8 +31,9 @@ from pinn_core.vectors.apart import one_at_a_time
 
 THRESHOLDS = {"1e-2": 1e-2, "1e-4": 1e-4, "1e-6": 1e-6, "1e-8": 1e-8}
 """Epsilon, by the names of the columns."""
-DEPENDENT = 1e-12
-"""Singular values so small, in parts of the largest, are of features that add nothing."""
+DEPENDENT = 100
+"""Singular values so many times the rounding of the training's precision, in parts of the largest,
+and smaller ones are of features that add nothing."""
 
 
 @PROBES.register("feature_rank")
@@ -119,7 +120,8 @@ class FeatureRank(Probe):
             states = hidden_states(disc.stack, parameters, points.coordinates[0])[-1].double()
             features = torch.cat([states, torch.ones_like(states[..., :1])], dim=2)
             lift = disc.formed(torch.zeros_like(features[..., :1]), at)
-            rest = _unreached(disc.formed(features, at) - lift, known - lift)
+            least = DEPENDENT * torch.finfo(disc.dtype).eps
+            rest = _unreached(disc.formed(features, at) - lift, known - lift, least)
             return (rest / known.flatten().norm(),)
 
         (found,) = one_at_a_time(error, effective)
@@ -138,11 +140,14 @@ def _knows(disc: Discretization) -> bool:
 
 
 def _unreached(
-    features: Float[Tensor, "m n w"], wanted: Float[Tensor, "m n k"]
+    features: Float[Tensor, "m n w"], wanted: Float[Tensor, "m n k"], least: float
 ) -> Float[Tensor, " m"]:
-    """The length of the part of ``wanted`` that no sum of the features reaches."""
+    """The length of the part of ``wanted`` that no sum of the features reaches.
+
+    ``least`` is the smallest singular value that counts, in parts of the largest.
+    """
     sound = features.isfinite().flatten(1).all(1)[:, None, None]
     basis, sizes, _ = torch.linalg.svd(torch.where(sound, features, 0.0), full_matrices=False)
-    basis = basis * (sizes > DEPENDENT * sizes[:, :1])[:, None]
+    basis = basis * (sizes > least * sizes[:, :1])[:, None]
     rest = wanted - basis @ (basis.mT @ wanted)
     return torch.where(sound.flatten(), rest.flatten(1).norm(dim=1), torch.nan)

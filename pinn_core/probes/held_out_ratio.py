@@ -2,13 +2,14 @@
 
 A network can bring the residual down at its training points and leave it large between them. That
 the known failures of PINNs are of this kind is the claim of arXiv 2605.30910, of which we read the
-summary: it predicts that the ratio of both residuals rises before the error stops falling. Against
-it speaks a plateau on which the ratio is about 1: the residual is then as large on the points as
-off them. Daw et al. 2023 (R3, ICML) tell failures of propagation by the skewness and the kurtosis
-of the residual: few points with large residuals among many with small ones; so these peak before
-the drop.
+summary. It predicts that the ratio of both residuals rises before the error stops falling. A
+plateau on which the ratio is about 1 speaks against it: the residual is then as large on the points
+as off them. Daw et al. 2023 (R3, ICML) tell failures of propagation by the skewness and the
+kurtosis of the residual, which grow where few points have large residuals among many with small
+ones. So these peak before the drop.
 
-The points and the bounds are ours: a failure has a ratio above 10, a success one below 2.
+The choice of points is ours, and so are the bounds: a ratio of 10 or more for a failure, of 2 or
+less for a success.
 """
 
 from collections.abc import Mapping

@@ -36,16 +36,16 @@ def channels(stack: Stack, channels: Channels, parameters: Tensor, points: Tenso
 def _outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tensor) -> Tensor:
     """The channels of one chunk of points (m, n, d), n a multiple of ``LANES``."""
 
-    def through(z: Carried) -> Carried:
+    def activated(z: Carried) -> Carried:
         return chained(stack.activation, channels, z)
 
     layers = stack.layers(parameters)
     encoded = [
-        through(_entered(stack, channels, layer, points)) for layer in stack.encoders(parameters)
+        activated(_entered(stack, channels, layer, points)) for layer in stack.encoders(parameters)
     ]
     if stack.base_encoder == 0:
         encoded.reverse()
-    h = through(_entered(stack, channels, layers[0], points))
+    h = activated(_entered(stack, channels, layers[0], points))
     for depth in range(1, len(layers)):
         if stack.has_gate(depth - 1):
             swing = [u - v for u, v in zip(*encoded, strict=True)]
@@ -53,7 +53,7 @@ def _outputs(stack: Stack, channels: Channels, parameters: Tensor, points: Tenso
             h = [left + right for left, right in zip(product, encoded[1], strict=True)]
         h = _affine(h, layers[depth])
         if depth < len(layers) - 1:
-            h = through(h)
+            h = activated(h)
     return torch.stack([h[0], *h[1 + len(channels.slopes) :]], dim=1)
 
 
