@@ -70,18 +70,22 @@ class Triangles(DampedSystem):
         """The minimiser, by a triangle of its own for every damping."""
         root = damping.sqrt()[:, None, None]
         if self._few:
-            table = torch.cat([self._jacobian.mT, root * self._identity(-2)], dim=1)
-            basis, upper = torch.linalg.qr(table)
-            right = self._residuals[..., None]
-            solved = torch.linalg.solve_triangular(upper.mT, -right, upper=False)
-            return _times(basis[:, : self._jacobian.shape[2]], solved[..., 0])
+            return self._shortest(root)
         below = root * self._identity(-1)
         nothing = torch.zeros_like(below[..., 0])
         upper, right = _triangle(
             torch.cat([self._triangle, below], dim=1), torch.cat([self._right, nothing], dim=1)
         )
-        solved = torch.linalg.solve_triangular(upper, -right[..., None], upper=True)
+        solved: Tensor = torch.linalg.solve_triangular(upper, -right[..., None], upper=True)
         return solved[..., 0]
+
+    def _shortest(self, root: Float[Tensor, "k 1 1"]) -> Float[Tensor, "k p"]:
+        """Of all (s, w) with J s + root w = -r the shortest, and of that the s."""
+        table = torch.cat([self._jacobian.mT, root * self._identity(-2)], dim=1)
+        basis, upper = torch.linalg.qr(table)
+        right = -self._residuals[..., None]
+        solved: Tensor = torch.linalg.solve_triangular(upper.mT, right, upper=False)
+        return _times(basis[:, : self._jacobian.shape[2]], solved[..., 0])
 
     def _identity(self, axis: int) -> Float[Tensor, "1 _ _"]:
         size, like = self._jacobian.shape[axis], self._jacobian

@@ -37,8 +37,10 @@ from pinn_core.optimizers.optimizer import (
 from pinn_core.optimizers.stopping import NOT_FINITE, RUNNING
 from pinn_core.tensors import Tensor, torch
 
-LENGTHS = tuple(2.0**-k for k in range(31))
-"""What the line search tries."""
+LENGTHS = tuple(2.0**-k for k in range(30, -1, -1))
+"""What the line search tries, the likeliest last: the next step then need not evaluate it again."""
+EVALUATIONS = len(LENGTHS) + 1
+"""Of a step: the losses of these, and the gradient where it ends."""
 LEAST_SHARE = 0.05
 """Of the parameters: so many residuals a batch has at least; published ones have a third."""
 
@@ -86,8 +88,8 @@ class Spring(Optimizer):
             )
 
     def cost(self, stack: Stack) -> StepCost:  # noqa: ARG002
-        """The line search."""
-        return StepCost(evaluations=float(len(LENGTHS)))
+        """The line search and its end."""
+        return StepCost(evaluations=float(EVALUATIONS))
 
     def cost_of_rows(self, rows: int, size: int) -> StepCost:
         """The Jacobian, the system and its solution."""
@@ -120,7 +122,7 @@ class Spring(Optimizer):
             state["direction"][members] = torch.where(sound[:, None], found, 0.0)
             lengths = _best(context, members, state["direction"][members])
             update[members] = lengths[:, None] * state["direction"][members]
-            state["evaluations"][members] += len(LENGTHS)
+            state["evaluations"][members] += EVALUATIONS
             state["stopped"][members] += NOT_FINITE * ~sound
         return update
 

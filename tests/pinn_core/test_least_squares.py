@@ -299,7 +299,7 @@ def test_spring_is_its_formula_in_numpy() -> None:
         best, length = min(trials)
         at = at + (length if best < np.square(r).sum() else 0.0) * phi
     assert np.allclose(walk.theta[0].numpy(), at, rtol=1e-9, atol=1e-12)
-    assert walk.state["evaluations"].tolist() == [6 * 31]
+    assert walk.state["evaluations"].tolist() == [6 * (31 + 1)]
 
 
 @pytest.mark.parametrize(
