@@ -21,19 +21,37 @@ BLOCKS = 4
 class DampedSystem(ABC):
     """What a step is found with.
 
-    ``gradient`` (k, p) is J^T r, half that of |r|^2; ``largest`` (k) is the largest entry on the
-    diagonal of J^T J.
+    ``residuals`` (k, n) are r, ``gradient`` (k, p) is J^T r, half that of |r|^2; ``largest`` (k) is
+    the largest entry on the diagonal of J^T J.
     """
 
     def __init__(self, residuals: Float[Tensor, "k n"], jacobian: Float[Tensor, "k n p"]) -> None:
-        self._residuals, self._jacobian = residuals.double(), jacobian.double()
-        self.gradient = _times(self._jacobian.mT, self._residuals)
+        self.residuals, self._jacobian = residuals.double(), jacobian.double()
+        self.gradient = _times(self._jacobian.mT, self.residuals)
         self.largest = self._jacobian.square().sum(1).amax(1)
         self._few = jacobian.shape[1] < jacobian.shape[2]
+
+        self._factor: Tensor | None = None
 
     @abstractmethod
     def step(self, damping: Float[Tensor, " k"]) -> Float[Tensor, "k p"]:
         """The minimiser s; NaN where the matrix with this damping proves not to be positive."""
+
+    def correction(self, residuals: Float[Tensor, "k n"]) -> Float[Tensor, "k p"]:
+        """The minimiser for other residuals with the last step's damping, by normal equations.
+
+        Raises ``RuntimeError`` before the first step.
+        """
+        if self._factor is None:
+            raise RuntimeError("a correction follows a step")
+        own = residuals.double()
+        right = own if self._few else _times(self._jacobian.mT, own)
+        solved = -torch.cholesky_solve(right[..., None], self._factor, upper=True)[..., 0]
+        return _times(self._jacobian.mT, solved) if self._few else solved
+
+    def product(self, vector: Float[Tensor, "k p"]) -> Float[Tensor, "k n"]:
+        """J times a vector."""
+        return _times(self._jacobian, vector)
 
 
 class NormalEquations(DampedSystem):
@@ -47,11 +65,10 @@ class NormalEquations(DampedSystem):
         """-(J^T J + damping)^-1 J^T r, or the same as -J^T (J J^T + damping)^-1 r."""
         matrix = self._gram.clone()
         matrix.diagonal(dim1=1, dim2=2).add_(damping[:, None])
-        factor, failed = torch.linalg.cholesky_ex(matrix, upper=True)
-        right = self._residuals if self._few else self.gradient
-        solved = -torch.cholesky_solve(right[..., None], factor, upper=True)[..., 0]
-        solved[failed > 0] = torch.nan
-        return _times(self._jacobian.mT, solved) if self._few else solved
+        self._factor, failed = torch.linalg.cholesky_ex(matrix, upper=True)
+        found = self.correction(self.residuals)
+        found[failed > 0] = torch.nan
+        return found
 
 
 class Triangles(DampedSystem):
@@ -64,7 +81,7 @@ class Triangles(DampedSystem):
     def __init__(self, residuals: Float[Tensor, "k n"], jacobian: Float[Tensor, "k n p"]) -> None:
         super().__init__(residuals, jacobian)
         if not self._few:
-            self._triangle, self._right = _triangle(self._jacobian, self._residuals)
+            self._triangle, self._right = _triangle(self._jacobian, self.residuals)
 
     def step(self, damping: Float[Tensor, " k"]) -> Float[Tensor, "k p"]:
         """The minimiser, by a triangle of its own for every damping."""
@@ -76,6 +93,7 @@ class Triangles(DampedSystem):
         upper, right = _triangle(
             torch.cat([self._triangle, below], dim=1), torch.cat([self._right, nothing], dim=1)
         )
+        self._factor = upper.contiguous()
         solved: Tensor = torch.linalg.solve_triangular(upper, -right[..., None], upper=True)
         return solved[..., 0]
 
@@ -83,7 +101,8 @@ class Triangles(DampedSystem):
         """Of all (s, w) with J s + root w = -r the shortest, and of that the s."""
         table = torch.cat([self._jacobian.mT, root * self._identity(-2)], dim=1)
         basis, upper = torch.linalg.qr(table)
-        right = -self._residuals[..., None]
+        self._factor = upper
+        right = -self.residuals[..., None]
         solved: Tensor = torch.linalg.solve_triangular(upper.mT, right, upper=False)
         return _times(basis[:, : self._jacobian.shape[2]], solved[..., 0])
 
@@ -97,7 +116,7 @@ class SingularValues(DampedSystem):
 
     def __init__(self, residuals: Float[Tensor, "k n"], jacobian: Float[Tensor, "k n p"]) -> None:
         super().__init__(residuals, jacobian)
-        table, right = self._jacobian, self._residuals
+        table, right = self._jacobian, self.residuals
         if not self._few:
             table, right = _triangle(table, right)
         left, self._values, self._directions = torch.linalg.svd(table, full_matrices=False)
@@ -105,8 +124,13 @@ class SingularValues(DampedSystem):
 
     def step(self, damping: Float[Tensor, " k"]) -> Float[Tensor, "k p"]:
         """-V s / (s^2 + damping) U^T r."""
-        shares = self._values / (self._values.square() + damping[:, None])
-        return -_times(self._directions.mT, shares * self._along)
+        self._divisors = self._values.square() + damping[:, None]
+        return -_times(self._directions.mT, self._values / self._divisors * self._along)
+
+    def correction(self, residuals: Float[Tensor, "k n"]) -> Float[Tensor, "k p"]:
+        """-V (s^2 + damping)^-1 V^T J^T r."""
+        along = _times(self._directions, _times(self._jacobian.mT, residuals.double()))
+        return -_times(self._directions.mT, along / self._divisors)
 
 
 SYSTEMS: dict[Solver, type[DampedSystem]] = {

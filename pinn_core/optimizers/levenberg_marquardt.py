@@ -8,7 +8,11 @@ sums (each with the root of its weight, as in Mueller and Zeinhofer 2023), and J
     (J^T J + d) s = -J^T r,    theta <- theta + s
 
 if the loss falls by at least ``LEAST`` of what the linear model foresees, |r|^2 - |r + J s|^2. As
-d -> 0 this is Gauss-Newton's step.
+d -> 0 this is Gauss-Newton's step. Along a curved valley the step is bent by half the acceleration
+a of the geodesic that begins with s (Transtrum and Sethna 2012, arXiv:1201.5885), with the second
+derivative r_ss of the residuals along s by a difference:
+
+    (J^T J + d) a = -J^T r_ss,    theta <- theta + s + a / 2    if 2 |a| <= ``acceleration`` |s|
 """
 
 from collections.abc import Sequence
@@ -19,7 +23,7 @@ from jaxtyping import Float, Int
 
 from pinn_core.checks import above, at_least, at_most
 from pinn_core.engine.stack import Stack
-from pinn_core.optimizers.damped import SYSTEMS, Solver, flops
+from pinn_core.optimizers.damped import SYSTEMS, DampedSystem, Solver, flops
 from pinn_core.optimizers.optimizer import (
     OPTIMIZERS,
     Optimizer,
@@ -44,6 +48,8 @@ DAMPINGS = (1e-16, 1e8)
 """Between these it stays; a member whose step is rejected at the upper one stops."""
 TRIALS = 1.5
 """Dampings that a step tries on average; an estimate for planning."""
+AHEAD = 0.1
+"""Part of a step at which its bend is measured, as in the paper."""
 TOGETHER = 16
 """Members whose systems are solved together on a GPU."""
 
@@ -58,10 +64,11 @@ class LevenbergMarquardt(Optimizer):
     large after a rejected one. A step tries up to ``trials`` dampings before it keeps the
     parameters. ``solver``: ``cholesky`` of the normal equations (the smaller of J^T J and J J^T);
     ``qr`` of J with sqrt(d) I below, and ``svd`` of J, which do not square J's condition and cost
-    several times as much. All solve in float64, also float32's residuals. A member stops for good
-    where its gradient vanishes, where a step is rejected at the largest damping, or where a number
-    is not finite. Up to 5000 parameters; the points of a step must not be drawn anew unless they
-    are more than the parameters.
+    several times as much. All solve in float64, also float32's residuals. With ``acceleration`` 0
+    steps are straight; else they are bent, and those that would be bent by more are rejected (0.75
+    is the paper's). A member stops for good where its gradient vanishes, where a step is rejected
+    at the largest damping, or where a number is not finite. Up to 5000 parameters; the points of a
+    step must not be drawn anew unless they are as many as the parameters.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"damping"})
@@ -73,11 +80,13 @@ class LevenbergMarquardt(Optimizer):
     damping: float = 1e-3
     solver: Solver = "cholesky"
     trials: int = 10
+    acceleration: float = 0.75
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, trials=self.trials)
         above(0, damping=self.damping)
         at_most(1e3, damping=self.damping)
+        at_least(0, acceleration=self.acceleration)
 
     def check(self, precision: str, size: int) -> None:  # noqa: ARG002
         """Refuse networks whose Jacobian is too large."""
@@ -93,8 +102,8 @@ class LevenbergMarquardt(Optimizer):
             )
 
     def cost(self, stack: Stack) -> StepCost:  # noqa: ARG002
-        """The trials."""
-        return StepCost(evaluations=TRIALS)
+        """The trials, and what measures their bend."""
+        return StepCost(evaluations=TRIALS * (2 if self.acceleration else 1))
 
     def cost_of_rows(self, rows: int, size: int) -> StepCost:
         """The Jacobian, the system and its solutions."""
@@ -125,6 +134,21 @@ class LevenbergMarquardt(Optimizer):
             update[members] = self._moved(settings["damping"], state, context, members)
         return update
 
+    def _bent(
+        self,
+        system: DampedSystem,
+        context: StepContext,
+        change: Float[Tensor, "k size"],
+        members: list[int],
+    ) -> Float[Tensor, "k size"]:
+        """The steps with half their acceleration; NaN where that is too large."""
+        here = context.parameters[members]
+        ahead = context.rows(here + AHEAD * _padded(change, here), members).double()
+        slope = (ahead - system.residuals) / AHEAD
+        bend = system.correction(2 / AHEAD * (slope - system.product(change)))
+        large = 2 * bend.norm(dim=1) > self.acceleration * change.norm(dim=1)
+        return torch.where(large[:, None], torch.nan, change + bend / 2)
+
     def _moved(
         self,
         first: Float[Tensor, "m 1"],
@@ -145,9 +169,11 @@ class LevenbergMarquardt(Optimizer):
                 break
             change = system.step(damping)
             foreseen = damping * change.square().sum(1) - (change * system.gradient).sum(1)
-            padded = moved.new_zeros(moved.shape)
-            padded[:, : change.shape[1]] = change
             named = [rows[place] for place in places]
+            if self.acceleration:
+                change = self._bent(system, context, change, rows)
+                state["evaluations"][named] += 1
+            padded = _padded(change, moved)
             trial, _ = context.evaluate(context.parameters[named] + padded[places], named)
             state["evaluations"][named] += 1
             gained = torch.full_like(damping, torch.nan)
@@ -161,6 +187,13 @@ class LevenbergMarquardt(Optimizer):
             going = going & ~accepted & ~spent
         state["damping"][rows] = damping
         return moved
+
+
+def _padded(change: Float[Tensor, "k size"], like: Float[Tensor, "k p"]) -> Float[Tensor, "k p"]:
+    """The change of all parameters, in their precision."""
+    padded = torch.zeros_like(like)
+    padded[:, : change.shape[1]] = change
+    return padded
 
 
 def _factor(gained: Float[Tensor, " k"]) -> Float[Tensor, " k"]:

@@ -19,6 +19,7 @@ Matrix = tuple[slice, tuple[int, int]]
 """Where a layer's weights lie in the flat parameters, and their shape (fan_out, fan_in)."""
 Products = Callable[[Tensor, Sequence[int]], Tensor]
 Residuals = Callable[[Sequence[int]], tuple[Tensor, Tensor]]
+Rows = Callable[[Tensor, Sequence[int]], Tensor]
 
 MOST_VECTORS = 10_000
 """Vectors as long as the parameters that any optimizer may keep of a member."""
@@ -34,6 +35,11 @@ def no_residuals(members: Sequence[int]) -> tuple[Tensor, Tensor]:
     raise NotImplementedError(f"no residuals of {list(members)}")
 
 
+def no_rows(parameters: Tensor, members: Sequence[int]) -> Tensor:
+    """The same for other parameters."""
+    raise NotImplementedError(f"no residuals at {tuple(parameters.shape)} of {list(members)}")
+
+
 @dataclass(frozen=True)
 class StepContext:
     """What an optimizer sees of a step: where its members are and what they go down.
@@ -43,7 +49,8 @@ class StepContext:
     do not depend on the members evaluated with it. ``products(vectors (k, P), members)`` gives H v
     (k, P) with the Hessian of what is optimised, at ``parameters``. ``residuals(members)`` gives
     the numbers (k, n) whose squares the loss sums, at ``parameters``, and their derivatives
-    (k, n, p) by the first p parameters; by those after them all are zero. ``seeds`` are the
+    (k, n, p) by the first p parameters; by those after them all are zero.
+    ``rows(parameters (k, P), members)`` gives the numbers alone, elsewhere. ``seeds`` are the
     members', ``matrices`` the parameters that form matrices, ``hidden_matrices`` those between
     hidden layers.
     """
@@ -56,6 +63,7 @@ class StepContext:
     hidden_matrices: Sequence[Matrix] = ()
     products: Products = no_products
     residuals: Residuals = no_residuals
+    rows: Rows = no_rows
     seeds: Sequence[int] = ()
 
 

@@ -38,6 +38,9 @@ def check_optimizer(optimizer: Optimizer) -> None:
         roots = (curvature[list(members)] / 2).sqrt()
         return roots * theta[list(members)], torch.diag_embed(roots)
 
+    def residuals_at(at: Tensor, members: Sequence[int]) -> Tensor:
+        return (curvature[list(members)] / 2).sqrt() * at
+
     theta = torch.full((2, len(CURVATURE)), 0.3)
     settings = {
         field: torch.full((2, 1), float(getattr(optimizer, field)))
@@ -61,6 +64,7 @@ def check_optimizer(optimizer: Optimizer) -> None:
             evaluate,
             products=products,
             residuals=residuals,
+            rows=residuals_at,
             seeds=(0, 1),
         )
         theta = theta + optimizer.update(settings, state, context, step)

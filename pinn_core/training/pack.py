@@ -292,12 +292,14 @@ class Pack:
 
     def _step(self, due: frozenset[str], phase_step: int | Tensor) -> None:
         state, evaluation = self.state, self._here()
+        residuals = ResidualRows(self.disc, self.loss_weights, self.batch, state.parameters)
         context = StepContext(
             state.parameters,
             *self.loss_weights.total(evaluation),
             self._elsewhere,
             products=HessianProducts(self.disc, self.loss_weights, self.batch, state.parameters),
-            residuals=ResidualRows(self.disc, self.loss_weights, self.batch, state.parameters),
+            residuals=residuals,
+            rows=residuals.at,
             seeds=self._seeds,
             matrices=self.matrices,
             hidden_matrices=self.hidden_matrices,

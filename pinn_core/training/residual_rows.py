@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Discretization
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Batch
 from pinn_core.objectives.jacobian import with_jacobian
 from pinn_core.objectives.terms import Factors, Term
@@ -14,7 +14,7 @@ from pinn_core.training.loss_weights import LossWeights
 
 
 class ResidualRows:
-    """``StepContext.residuals``: rows of all terms, on the step's points with its weights.
+    """``StepContext.residuals`` and, by ``at``, its ``rows``: of all terms, as they are weighed.
 
     A row is a quantity's mismatch at a point times sqrt(w f / n), with the term's weight w, the
     point's factor f and the n points of the term, so that the loss is the sum of squares. On a CPU
@@ -52,23 +52,54 @@ class ResidualRows:
         rows, tables = zip(*parts, strict=True)
         return torch.cat(rows, dim=1), torch.cat(tables, dim=1)
 
+    def at(
+        self, parameters: Float[Tensor, "k p"], members: Sequence[int]
+    ) -> Float[Tensor, "k rows"]:
+        """Rows of the named members at other parameters, on the same points."""
+        alone = [(own[None], [member]) for own, member in zip(parameters, members, strict=True)]
+        together = [(parameters, list(members))] if parameters.is_cuda else alone
+        return torch.cat([self._at(own, group) for own, group in together])
+
+    def _at(self, parameters: Tensor, members: list[int]) -> Tensor:
+        factors = self._loss_weights.factors_again(members)
+        weights = self._loss_weights.table[:, members]
+        found = []
+        for term, weight in zip(self._loss_weights.terms, weights, strict=True):
+            point_set = self._batch[term.points].of(members)
+            channels = term.linearize(self._disc, parameters, point_set.coordinates).channels
+            quantities = term.of_channels(channels, point_set)
+            mismatch, scale = _weighed(term, point_set, quantities, weight, factors)
+            found.append((scale * mismatch).flatten(1))
+        return torch.cat(found, dim=1)
+
     def _term(
         self, term: Term, members: list[int], weight: Float[Tensor, " k"], factors: Factors
     ) -> tuple[Tensor, Tensor]:
         point_set = self._batch[term.points].of(members)
         parameters = self._parameters[members]
         quantities, table = with_jacobian(self._disc, parameters, term, point_set)
-        target = term.target(point_set, quantities)
-        mismatch = quantities if target is None else quantities - target
-        scale = (weight / quantities.shape[1])[:, None, None].to(quantities.dtype)
-        share = term.share(point_set)
-        if share is not None:
-            scale = scale * share
-        own = factors(term.name, mismatch.square().sum(2), point_set.coordinates)
-        if own is not None:
-            scale = scale * own[..., None]
-        known = term.known(point_set)
-        if known is not None:
-            scale = scale * known
-        scale = scale.sqrt().expand_as(mismatch)
+        mismatch, scale = _weighed(term, point_set, quantities, weight, factors)
         return (scale * mismatch).flatten(1), (table * scale[..., None]).flatten(1, 2)
+
+
+def _weighed(
+    term: Term,
+    point_set: PointSet,
+    quantities: Float[Tensor, "k n q"],
+    weight: Float[Tensor, " k"],
+    factors: Factors,
+) -> tuple[Float[Tensor, "k n q"], Float[Tensor, "k n q"]]:
+    """What a term squares, and the root of each square's weight."""
+    target = term.target(point_set, quantities)
+    mismatch = quantities if target is None else quantities - target
+    scale = (weight / quantities.shape[1])[:, None, None].to(quantities.dtype)
+    share = term.share(point_set)
+    if share is not None:
+        scale = scale * share
+    own = factors(term.name, mismatch.square().sum(2), point_set.coordinates)
+    if own is not None:
+        scale = scale * own[..., None]
+    known = term.known(point_set)
+    if known is not None:
+        scale = scale * known
+    return mismatch, scale.sqrt().expand_as(mismatch)

@@ -95,6 +95,8 @@ def test_residual_rows_square_to_the_loss_and_their_jacobian_to_its_gradient(
     size = jacobian.shape[2]
     assert torch.allclose(slopes, context.gradient[:, :size], rtol=1e-9, atol=1e-11)
     assert (context.gradient[:, size:] == 0).all()
+    elsewhere = context.rows(context.parameters, [0, 1])
+    assert torch.allclose(elsewhere, rows, rtol=1e-9, atol=1e-12)
     alone, its_own = context.residuals([1])
     assert torch.equal(alone, rows[1:]) and torch.equal(its_own, jacobian[1:])
 
@@ -198,6 +200,9 @@ class Residuals:
         rows, tables = zip(*found, strict=True)
         return torch.stack(rows), torch.stack(tables)
 
+    def rows(self, points: Tensor, members: Any) -> Tensor:
+        return torch.stack([self.functions[m](own) for m, own in zip(members, points, strict=True)])
+
     def walk(self, steps: int) -> Tensor:
         """Losses before every step and at the end: (steps + 1, m)."""
         losses = []
@@ -205,7 +210,12 @@ class Residuals:
             loss, gradient = self.evaluate(self.theta, range(len(self.theta)))
             losses.append(loss)
             context = StepContext(
-                self.theta, loss, gradient, self.evaluate, residuals=self.residuals
+                self.theta,
+                loss,
+                gradient,
+                self.evaluate,
+                residuals=self.residuals,
+                rows=self.rows,
             )
             self.theta = self.theta + self.optimizer.update(
                 self.settings, self.state, context, step
@@ -235,11 +245,32 @@ def test_the_damping_follows_what_was_gained_and_rejected_steps_keep_the_paramet
     assert torch.allclose(walk.state["damping"], torch.tensor([1e-3 / 3]).double())
 
     wall = lambda theta: 3 + theta + 1e6 * (theta < 0) * theta**2  # noqa: E731
-    walk = Residuals(LevenbergMarquardt(trials=3), [wall], torch.zeros(1, 1).double())
+    walk = Residuals(
+        LevenbergMarquardt(trials=3, acceleration=0.0), [wall], torch.zeros(1, 1).double()
+    )
     walk.walk(1)
     assert walk.theta.item() == 0.0
     assert torch.allclose(walk.state["damping"], torch.tensor([1e-3 * 4**3]).double())
     assert walk.state["evaluations"].tolist() == [3]
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "qr", "svd"])
+def test_a_bent_step_is_its_formula_in_numpy(solver: Any) -> None:
+    theta = torch.tensor([[0.9, 0.8, 0.7]]).double()
+    optimizer = LevenbergMarquardt(damping=0.1, solver=solver)
+    walk = Residuals(optimizer, [valley], theta)
+    walk.walk(1)
+    r, j = valley(theta[0]).numpy(), np.asarray(jacrev(valley)(theta[0]))  # type: ignore[no-untyped-call]
+    matrix = j.T @ j + 0.1 * np.square(j).sum(0).max() * np.eye(3)
+    step = -np.linalg.solve(matrix, j.T @ r)
+    second = np.concatenate([-20 * step[:-1] ** 2, np.zeros(2)])  # valley is a quadratic
+    bend = -np.linalg.solve(matrix, j.T @ second)
+    assert 2 * np.linalg.norm(bend) < 0.75 * np.linalg.norm(step)
+    assert np.allclose(walk.theta[0].numpy(), theta[0].numpy() + step + bend / 2, rtol=1e-9)
+    assert walk.state["evaluations"].tolist() == [2]
+    timid = Residuals(replace(optimizer, acceleration=1e-9, trials=1), [valley], theta)
+    timid.walk(1)
+    assert torch.equal(timid.theta, theta)
 
 
 def test_members_stop_for_a_reason_and_their_bits_are_their_own() -> None:
@@ -248,10 +279,11 @@ def test_members_stop_for_a_reason_and_their_bits_are_their_own() -> None:
     shut = lambda theta: 1 + theta - 1e12 * theta.abs().sqrt().detach()  # noqa: E731
     functions = [valley, flat, broken, shut]
     theta = torch.tensor([[-1.2, 1.0], [1.0, 1.0], [-1.0, 1.0], [0.0, 0.0]]).double()
-    walk = Residuals(LevenbergMarquardt(), functions, theta)
+    straight = LevenbergMarquardt(acceleration=0.0)
+    walk = Residuals(straight, functions, theta)
     walk.walk(4)
     assert walk.state["stopped"].tolist() == [RUNNING, GRADIENT, NOT_FINITE, NO_DESCENT]
-    alone = Residuals(LevenbergMarquardt(), [valley], theta[:1])
+    alone = Residuals(straight, [valley], theta[:1])
     alone.walk(4)
     assert torch.equal(alone.theta, walk.theta[:1])
 
@@ -267,7 +299,8 @@ def test_engd_w_spring_and_levenberg_marquardt_go_the_same_way(problem: Any) -> 
         "spring at its start": Spring(momentum=0.9),
     }
     step = SYSTEMS["cholesky"](residuals, jacobian).step(damping)
-    context = replace(context, evaluate=lambda at, _: (-torch.ones(len(at)), at))
+    start = context.parameters
+    context = replace(context, evaluate=lambda at, _: (-(at - start).norm(dim=1), at))
     for optimizer in ways.values():
         settings = {
             "damping": damping[:, None],
@@ -276,7 +309,7 @@ def test_engd_w_spring_and_levenberg_marquardt_go_the_same_way(problem: Any) -> 
         state = optimizer.start(context.parameters)
         moved = optimizer.update(settings, state, context, 0)
         assert torch.allclose(moved[:, : jacobian.shape[2]], step, rtol=1e-10, atol=1e-10)
-    levenberg = LevenbergMarquardt(damping=1e-2)
+    levenberg = LevenbergMarquardt(damping=1e-2, acceleration=0.0)
     state = levenberg.start(context.parameters)
     settings = {"damping": damping.new_full((2, 1), 1e-2)}
     moved = levenberg.update(settings, state, context, 0)
