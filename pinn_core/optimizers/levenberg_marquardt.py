@@ -62,6 +62,10 @@ class LevenbergMarquardt(Optimizer):
     where its gradient vanishes, where a step is rejected at the largest damping, or where a number
     is not finite. Up to 5000 parameters; the points of a step must not be drawn anew unless they
     are more than the parameters.
+
+    When to use: For small networks on points that stay, with at least three times as many residuals
+    as parameters, as the only phase or the last. The operations of a step grow as n p min(n, p), of
+    n residuals and p parameters.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"damping"})
@@ -70,9 +74,13 @@ class LevenbergMarquardt(Optimizer):
     squares: ClassVar[bool] = True
 
     steps: int = 200
+    """Number of updates of the phase."""
     damping: float = 1e-3
+    """The first damping, in parts of the largest diagonal entry of J^T J."""
     solver: Solver = "cholesky"
+    """How the damped system is solved."""
     trials: int = 10
+    """Dampings that a step tries at most before it keeps the parameters."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, trials=self.trials)
