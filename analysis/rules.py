@@ -92,8 +92,11 @@ class ExplanationsRule:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     columns: tuple[str, ...] = ()
+    """The columns; empty are those of the probes with the usual ones."""
     window: int | None = None
+    """Steps on either side of the drop; without it the widest that nine runs in ten have."""
     remedies: dict[str, str] = field(default_factory=dict)
+    """Models with the model that each is compared with; empty compares all with the baseline."""
 
     def __post_init__(self) -> None:
         if len(set(self.columns)) < len(self.columns):

@@ -30,8 +30,10 @@ class PirateNet(ModuleNetwork):
     trained directions B start from N(0, ``scale``^2) (the paper's 2 for Allen-Cahn, 1 else). With
     ``inputs: periodic`` they are features of the periodic ones, as in the paper. Left out are the
     least-squares start of the output layer, which has to know the problem, and the random weight
-    factorisation. It is for networks that are deep: where an ``mlp`` of 4 layers does, that one is
-    many times faster, for this one is a torch module.
+    factorisation.
+
+    When to use: For networks that are deep. Where an ``mlp`` of 4 layers does, that one is many
+    times faster, for this one is a torch module.
 
         >>> PirateNet(width=8, blocks=2).stack(2, 1).size
         595
@@ -40,9 +42,13 @@ class PirateNet(ModuleNetwork):
     named: ClassVar[Mapping[str, str]] = {"activation": "activation"}
 
     width: int = 256
+    """Units of a layer and number of Fourier features, an even number."""
     blocks: int = 3
+    """Number of residual blocks, of three layers each."""
     activation: str = "tanh"
+    """The function of the layers and of both encoders."""
     scale: float = 1.0
+    """Standard deviation of the directions' entries at the start."""
 
     def __post_init__(self) -> None:
         at_least(2, width=self.width)

@@ -38,14 +38,21 @@ class Siren(Network):
     is trained, so that a gradient by a hidden weight is omega times that of a plain layer of
     sines.
 
+    When to use: For solutions that oscillate many times within the domain. Search over
+    ``omega_first``.
+
         >>> Siren(width=8, depth=2).stack(3, 1).size
         113
     """
 
     width: int = 256
+    """Units of a hidden layer."""
     depth: int = 3
+    """Hidden layers."""
     omega_first: float = 30.0
+    """The factor of the first hidden layer's arguments."""
     omega: float = 30.0
+    """The factor of the other hidden layers' arguments."""
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width, depth=self.depth)

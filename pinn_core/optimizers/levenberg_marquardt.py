@@ -69,6 +69,10 @@ class LevenbergMarquardt(Optimizer):
     is the paper's). A member stops for good where its gradient vanishes, where a step is rejected
     at the largest damping, or where a number is not finite. Up to 5000 parameters; the points of a
     step must not be drawn anew unless they are as many as the parameters.
+
+    When to use: For small networks on points that stay, with at least three times as many residuals
+    as parameters, as the only phase or the last. The operations of a step grow as n p min(n, p), of
+    n residuals and p parameters.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"damping"})
@@ -77,10 +81,15 @@ class LevenbergMarquardt(Optimizer):
     squares: ClassVar[bool] = True
 
     steps: int = 200
+    """Number of updates of the phase."""
     damping: float = 1e-3
+    """The first damping, in parts of the largest diagonal entry of J^T J."""
     solver: Solver = "cholesky"
+    """How the damped system is solved."""
     trials: int = 10
+    """Dampings that a step tries at most before it keeps the parameters."""
     acceleration: float = 0.75
+    """How far a step may be bent, in parts of its length; 0 for straight steps."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, trials=self.trials)

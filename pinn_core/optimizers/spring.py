@@ -56,6 +56,10 @@ class Spring(Optimizer):
     out: the line search would undo it. ``solver`` as in ``levenberg_marquardt``; the smaller of
     J J^T and J^T J is made. A member stops for good where its gradient vanishes or a number is not
     finite. Up to 5000 parameters. Points may be drawn anew in every step.
+
+    When to use: Where residuals are fewer than parameters, or points are drawn anew in every step,
+    on which ``levenberg_marquardt`` refuses small batches. A step takes a dense Jacobian and 31
+    evaluations of the loss.
     """
 
     per_member: ClassVar[frozenset[str]] = frozenset({"damping", "momentum"})
@@ -64,9 +68,13 @@ class Spring(Optimizer):
     squares: ClassVar[bool] = True
 
     steps: int = 200
+    """Number of updates of the phase."""
     damping: float = 1e-3
+    """The number l that is added to the diagonal of J J^T."""
     momentum: float = 0.99
+    """The part mu of the last direction that is carried on; 0 carries nothing."""
     solver: Solver = "cholesky"
+    """How the damped system is solved, as in ``levenberg_marquardt``."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps)

@@ -28,9 +28,13 @@ class AlignmentScore(Probe):
     """The alignment score of the gradients of the loss terms, on the step's points.
 
     Weights of the terms do not change it. Runs with one term have none: no column.
+
+    When to use: With three terms or more, for one number on their conflicts in place of a cosine
+    for each pair.
     """
 
     every: int = 10
+    """It is recorded in every so many steps; 0 is never."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

@@ -47,11 +47,17 @@ class FeatureRank(Probe):
     layer's features and a constant, at as many of the grid's points: the error that this network
     would have with its last layer solved for. Problems whose solution is not known on their grid
     have no such column.
+
+    When to use: To tell two plateaus apart: on one the hidden layers lack functions that the
+    solution needs; on the other they have them, and ``least_squares_error`` is far below the error.
     """
 
     every: int = 200
+    """It is recorded in every so many steps; 0 is never."""
     points: int = 1024
+    """Midpoints of equal cells of the domain that are looked at, at least."""
     layers: Literal["all", "last"] = "all"
+    """Whether all hidden layers are looked at, or the last one alone."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

@@ -50,10 +50,14 @@ class GradientSnr(Probe):
     count as they do in the step. ``homogeneity`` is the standard deviation over the mean of the
     lengths of the first term's mismatches at those points, ``complexity`` the mean of |grad u|^2 at
     as many points of the domain.
+
+    When to use: To see whether a plateau is a phase in which the points' gradients cancel.
     """
 
     every: int = 200
+    """It is recorded in every so many steps; 0 is never."""
     points: int = 128
+    """Points of each term whose own gradients are measured."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

@@ -40,11 +40,17 @@ class HeldOutRatio(Probe):
     times as many points as the step has inside, ``most`` at most: the midpoints of the grid's
     cells, where training points are farthest away, and beyond those a Latin hypercube; of more
     midpoints than that a fixed part. Where the grid is no lattice all are the hypercube's.
+
+    When to use: To tell a residual that is small at the training points alone from one that is
+    small everywhere.
     """
 
     every: int = 200
+    """It is recorded in every so many steps; 0 is never."""
     density: int = 10
+    """Points that are not trained on, in parts of the step's points inside."""
     most: int = 16384
+    """The most points that are not trained on."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

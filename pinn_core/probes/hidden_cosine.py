@@ -36,11 +36,17 @@ class HiddenCosine(Probe):
     (|their sum|^2 - n) / (n (n - 1)), so no pair is looked at. The states are those of the
     training's precision, what follows is float64. States of length zero have no direction and are
     left out. Layers are ``hidden_1``, ``hidden_2`` and so on, and ``last``.
+
+    When to use: To see whether a network that stalls has nearly the same hidden state all over the
+    domain.
     """
 
     every: int = 200
+    """It is recorded in every so many steps; 0 is never."""
     points: int = 1024
+    """Midpoints of equal cells of the domain that are looked at, at least."""
     layers: Literal["all", "last"] = "all"
+    """Whether all hidden layers are looked at, or the last one alone."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

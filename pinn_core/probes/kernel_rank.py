@@ -46,10 +46,15 @@ class KernelRank(Probe):
     at ``points`` / t of each, or at all where there are no more. In float64: eigenvalues below
     1e-15 of the largest are rounding, and may be negative. Factors that a weighting gives to single
     points do not count.
+
+    When to use: To compare networks, inputs or forms of the conditions by the directions in which
+    the residual can move.
     """
 
     every: int = 1000
+    """It is recorded in every so many steps; 0 is never."""
     points: int = 128
+    """Points of either kernel."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

@@ -45,10 +45,15 @@ class Propagation(Probe):
     ``points`` midpoints of equal cells or a few more, the second ones lie at larger coordinates, or
     at smaller ones where the domain ends; pairs that do not fit into the domain are left out. Of
     several outputs it is the mean over outputs.
+
+    When to use: Where a solution has to spread from the conditions into the domain, to see along
+    which axis it does not.
     """
 
     every: int = 200
+    """It is recorded in every so many steps; 0 is never."""
     points: int = 64
+    """Midpoints of equal cells at which pairs begin, at least."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

@@ -81,12 +81,17 @@ class Sharpness(Probe):
     It is dear: by operations a product costs about four gradients, so that a measurement takes 240
     steps of Adam with 40 products, and more in seconds, for autograd differentiates twice what
     small networks train on in native code.
+
+    When to use: To see whether a plateau is one of oscillation: whether the sharpness is at its
+    bound, and updates are lost in the dominant eigenspace.
     """
 
     needs_update: ClassVar[bool] = True
 
     every: int = 1000
+    """It is recorded in every so many steps; 0 is never."""
     products: int = 40
+    """Products with the Hessian in a measurement."""
 
     def __post_init__(self) -> None:
         at_least(0, every=self.every)

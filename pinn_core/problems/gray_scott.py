@@ -42,6 +42,9 @@ class GrayScott(Problem):
 
     The grid has no points at x = 1, which is x = -1 again.
 
+    When to use: A system of two equations with fast reactions; see whether a remedy for a single
+    equation survives there.
+
     >>> grid = GrayScott(end=0.1).grid()
     >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
     (25245, 355)
@@ -53,9 +56,14 @@ class GrayScott(Problem):
     linear: ClassVar[bool] = False
 
     points_x: int = 256
+    """Points of the grid along x; the far end, which is the near one again, is left out."""
     points_t: int = 100
+    """Time levels of the grid, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     end: float = 0.5
+    """The last time."""
 
     def __post_init__(self) -> None:
         at_least(4, points_x=self.points_x, points_t=self.points_t)

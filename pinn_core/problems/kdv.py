@@ -36,6 +36,9 @@ class KdV(Problem):
     Of order three, which torch differentiates: several times slower than equations of order two.
     The grid has no points at x = 1, which is x = -1 again.
 
+    When to use: A solution that breaks up into solitons, by a derivative of order three. A larger
+    ``dispersion`` makes them wider.
+
     >>> grid = KdV().grid()
     >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
     (25245, 355)
@@ -47,10 +50,16 @@ class KdV(Problem):
     linear: ClassVar[bool] = False
 
     points_x: int = 256
+    """Points of the grid along x; the far end, which is the near one again, is left out."""
     points_t: int = 100
+    """Time levels of the grid, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     dispersion: float = 0.022**2
+    """The coefficient d of u_xxx."""
     end: float = 1.0
+    """The last time."""
 
     def __post_init__(self) -> None:
         at_least(4, points_x=self.points_x, points_t=self.points_t)

@@ -42,6 +42,9 @@ class KuramotoSivashinsky(Problem):
     It is chaotic: the numerical solution agrees with finer ones to 1e-8 up to t = 0.4 and to 1e-6
     at t = 1. Errors are those of u; w has no reference. The grid has no points at x = 2 pi.
 
+    When to use: A chaotic solution, to test causal weights and training by windows of time: small
+    errors grow with ``end``.
+
     >>> grid = KuramotoSivashinsky().grid()
     >>> len(grid.interior.coordinates), len(grid.supervised.coordinates)
     (25245, 355)
@@ -53,9 +56,14 @@ class KuramotoSivashinsky(Problem):
     linear: ClassVar[bool] = False
 
     points_x: int = 256
+    """Points of the grid along x; the far end, which is the near one again, is left out."""
     points_t: int = 100
+    """Time levels of the grid, both ends counted."""
     interior_points: int | Literal["all"] = "all"
+    """How many of the grid's collocation points are trained on, drawn once, the same in every
+    run."""
     end: float = 0.4
+    """The last time."""
 
     def __post_init__(self) -> None:
         at_least(4, points_x=self.points_x, points_t=self.points_t)

@@ -26,11 +26,11 @@ class R3(Sampler):
     Every ``resample`` steps (the paper: every step) they are kept where the length of the latest
     step's residual is above its mean over the points, and replaced by uniform ones elsewhere. A
     step's own residuals serve: nothing is evaluated twice. Points of conditions are uniform. A
-    run that diverged gets uniform points. It is for solutions that have to spread from the
-    conditions into the domain, such as convection.
+    run that diverged gets uniform points.
 
-    The mean residual on such points may rise while it falls everywhere else: judge a run by its
-    error or its residual at held-out points.
+    When to use: For solutions that have to spread from the conditions into the domain, such as
+    convection. The mean residual on such points may rise while it falls everywhere else: judge a
+    run by its error or its residual at held-out points.
     """
 
     def check(self, asked: Asked) -> None:

@@ -27,20 +27,27 @@ class RarD(Sampler):
     the whole batch. The paper takes k = 2 and c = 0, half of the points at first and a two
     hundredth of them more each time. (The paper's released scripts have the two exchanged: k = 0
     and c = 2 is a uniform density.) Points of conditions are uniform, and new ones every
-    ``resample`` steps. It is for solutions with a sharp feature that uniform points must not lose;
-    ``rad`` moves all points instead.
+    ``resample`` steps.
 
     A step always evaluates the whole batch: the points still to come are uniform ones that weigh
     nothing in the loss, while the others weigh batch / count. So every step costs the same, and
     what looks at points without the loss (the weights of ``ntk``, ``causal``) counts the points to
     come as well. Drawing waits for the device.
+
+    When to use: For solutions with a sharp feature, where uniform points shall stay all over the
+    domain; ``rad`` moves all points instead.
     """
 
     k: float = 2.0
+    """The power of the residual in the density of added points."""
     c: float = 0.0
+    """The constant part of that density."""
     start: float = 0.5
+    """The share of the batch that a run starts with."""
     added: int = 10
+    """Points that are added each time."""
     candidates: int = 10_000
+    """Uniform points among which the added ones are drawn."""
 
     def __post_init__(self) -> None:
         at_least(0, k=self.k, c=self.c)

@@ -27,7 +27,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "cluster",
     ),
     "how-to/index": ("resume", "compare", "export", "prune", "replay", "mlflow", "slurm"),
-    "explanation/index": ("plateaus", "intervals", "packs", "derivatives"),
+    "explanation/index": ("plateaus", "leads", "intervals", "packs", "derivatives"),
     "results/index": ("plateaus-search", "remedies", "best-pair", "plateaus-small"),
     "reference/families/index": (
         *("problems", "objectives", "networks", "activations", "inputs", "points", "optimizers"),
