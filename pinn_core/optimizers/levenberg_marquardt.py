@@ -12,7 +12,9 @@ d -> 0 this is Gauss-Newton's step. Along a curved valley the step is bent by ha
 a of the geodesic that begins with s (Transtrum and Sethna 2012, arXiv:1201.5885), with the second
 derivative r_ss of the residuals along s by a difference:
 
-    (J^T J + d) a = -J^T r_ss,    theta <- theta + s + a / 2    if 2 |a| <= ``acceleration`` |s|
+    (J^T J + d) a = -J^T r_ss,    theta <- theta + s + a / 2
+
+if 2 |a| <= ``acceleration`` |s|, else straight.
 """
 
 from collections.abc import Sequence
@@ -65,10 +67,11 @@ class LevenbergMarquardt(Optimizer):
     parameters. ``solver``: ``cholesky`` of the normal equations (the smaller of J^T J and J J^T);
     ``qr`` of J with sqrt(d) I below, and ``svd`` of J, which do not square J's condition and cost
     several times as much. All solve in float64, also float32's residuals. With ``acceleration`` 0
-    steps are straight; else they are bent, and those that would be bent by more are rejected (0.75
-    is the paper's). A member stops for good where its gradient vanishes, where a step is rejected
-    at the largest damping, or where a number is not finite. Up to 5000 parameters; the points of a
-    step must not be drawn anew unless they are as many as the parameters.
+    steps are straight; else they are bent, but those that would be bent by more (0.75 is the
+    paper's, which rejects them; in float32 rounding alone can bend so far). A member stops for
+    good where its gradient vanishes, where a step is rejected at the largest damping, or where a
+    number is not finite. Up to 5000 parameters; the points of a step must not be drawn anew unless
+    they are as many as the parameters.
 
     When to use: For small networks on points that stay, with at least three times as many residuals
     as parameters, as the only phase or the last. The operations of a step grow as n p min(n, p), of
@@ -150,13 +153,13 @@ class LevenbergMarquardt(Optimizer):
         change: Float[Tensor, "k size"],
         members: list[int],
     ) -> Float[Tensor, "k size"]:
-        """The steps with half their acceleration; NaN where that is too large."""
+        """The steps with half their acceleration, but where that is too large."""
         here = context.parameters[members]
         ahead = context.rows(here + AHEAD * _padded(change, here), members).double()
         slope = (ahead - system.residuals) / AHEAD
         bend = system.correction(2 / AHEAD * (slope - system.product(change)))
         large = 2 * bend.norm(dim=1) > self.acceleration * change.norm(dim=1)
-        return torch.where(large[:, None], torch.nan, change + bend / 2)
+        return torch.where(large[:, None], change, change + bend / 2)
 
     def _moved(
         self,
