@@ -25,7 +25,7 @@ ELSEWHERE = {"cluster.md"}
 
 
 def named(pages: list[Page]) -> list[object]:
-    return [pytest.param(page, id=page.path.stem) for page in pages]
+    return [pytest.param(page, id=page.path.relative_to(ROOT).as_posix()) for page in pages]
 
 
 @pytest.mark.parametrize("page", named(PAGES))
