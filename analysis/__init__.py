@@ -6,7 +6,7 @@ Reads a study from its store or from MLflow into pandas; never trains.
     >>> from analysis import PlateauRule, find_plateau
     >>> curve = pd.Series([1.0] * 100 + [0.9**k for k in range(100)])
     >>> find_plateau(curve, PlateauRule())
-    Plateau(start=0, length=89, censored=False)
+    Plateau(start=0, length=89, censored=False, again=False)
 """
 
 from importlib import import_module

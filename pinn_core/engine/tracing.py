@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from jaxtyping import Float
 
-from pinn_core.engine.backends.differentiable import chained, multiplied
 from pinn_core.engine.operators import Channels, Operator
 from pinn_core.engine.propagation import straightened
 from pinn_core.engine.stack import Stack
@@ -48,6 +47,8 @@ class Tracing:
         operators: Sequence[Operator] = (),
     ) -> Float[Tensor, "m c n k"]:
         """Value and operators, for a stack whose layers are known."""
+        from pinn_core.engine.backends.differentiable import chained, multiplied  # imports torch
+
         self.maps.clear()
         parameters, operators = parameters.detach(), tuple(operators)
         stack, points, carried = straightened(stack, points, operators)

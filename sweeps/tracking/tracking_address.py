@@ -77,9 +77,10 @@ def check_tracking(uri: str, *, thoroughly: bool = False, store: str | None = No
     deadline = None if scheme == "sqlite" else DEADLINE
     problem = problem_within(deadline, lambda: _ask(scheme, uri, thoroughly), reason)
     if problem:
-        raise StudyError(
-            f"{address} cannot be used: {masked(problem)}", topic="mlflow-does-not-answer"
-        )
+        words = f"{address} cannot be used: {masked(problem)}"
+        if scheme == "sqlite":  # which is no server, and has its remedy in the words
+            raise StudyError(words)
+        raise StudyError(words, topic="mlflow-does-not-answer")
 
 
 def _ask(scheme: str, uri: str, thoroughly: bool) -> None:

@@ -7,7 +7,7 @@ and one back, whose adjoints are not summed over points.
 
 from dataclasses import dataclass
 
-from pinn_core.engine.backends import composed, fused, modules, native_jets, third_order_kernels
+from pinn_core.engine.backends import composed, fused, modules, native_jets
 from pinn_core.engine.features import Features
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import Stack, padded
@@ -57,6 +57,8 @@ def forward(
     asked, channels = len(channels.operators), channels.with_pairs()
     kernels: composed.Kernels = native_jets if native else fused
     if any(op.third for op in channels.operators):
+        from pinn_core.engine.backends import third_order_kernels  # imports torch
+
         kernels = third_order_kernels
     if stack.features is None:
         stack = stack.with_features(_coordinates(points.shape[2]))
