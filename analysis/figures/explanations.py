@@ -76,7 +76,8 @@ def _draw(
         axes.set_title(plain(column), fontsize=7.5)
         axes.set_xlabel("steps from the drop")
     if len(models) > 1:
-        grid[0].legend(fontsize=6.5, handlelength=1.2, loc="best")
+        lines, names = grid[0].get_legend_handles_labels()
+        canvas.legend(lines, names, loc="outside upper center", ncols=len(lines), fontsize=7)
     return canvas
 
 
