@@ -9,6 +9,8 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 
+from pinn_core.problems import PROBLEMS
+
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "examples" / "notebooks").glob("*.ipynb"))
 QUICKER = {"steps: 1000": "steps: 30", "steps: 1500": "steps: 30", "STEPS = 3000": "STEPS = 200"}
 """What makes them quick enough for a test; each is in one of them."""
@@ -32,6 +34,7 @@ def test_its_cells_run(notebook: Path, tmp_path: Path, monkeypatch: pytest.Monke
     mpl.use("Agg")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PINN_SWEEP_RUNS", raising=False)
+    monkeypatch.setattr(PROBLEMS, "_parts", dict(PROBLEMS._parts))
     scope: dict[str, Any] = {"__name__": "__main__"}
     for source in cells(notebook):
         for slow, quick in QUICKER.items():
