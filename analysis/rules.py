@@ -105,7 +105,9 @@ class ExplanationsRule:
             raise ValueError(f"window must be >= {NARROWEST}, found {self.window}")
         for model, baseline in self.remedies.items():
             if baseline in self.remedies:
-                raise ValueError(f"remedies: {baseline} is one, so {model} is no remedy of it")
+                raise ValueError(
+                    f"remedies: {baseline} is a remedy itself, so {model} cannot be one of it"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

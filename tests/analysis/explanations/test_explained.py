@@ -193,7 +193,10 @@ def test_columns_that_come_too_seldom_are_listed_with_their_cadence() -> None:
     [
         ({"window": 3}, "window must be >= 20, found 3"),
         ({"columns": ("a", "a")}, "columns must differ, found a, a"),
-        ({"remedies": {"a": "b", "b": "c"}}, "remedies: b is one, so a is no remedy of it"),
+        (
+            {"remedies": {"a": "b", "b": "c"}},
+            "remedies: b is a remedy itself, so a cannot be one of it",
+        ),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(wrong: dict[str, object], message: str) -> None:
