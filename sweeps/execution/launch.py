@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from analysis.wording import count
-from pinn_core.engine.backends.build import cache_obstacle, temporary_folder
+from pinn_core.engine.backends import requested
+from pinn_core.engine.backends.build import build_obstacle, cache_obstacle, temporary_folder
 from pinn_core.records.trajectory import TrajectoryError
 from sweeps.display.callbacks import Callbacks
 from sweeps.display.log_file import LogFile
@@ -128,8 +129,12 @@ def _first_words(
         yield f"set aside, will be done again: {problem}"
     if replaced:
         yield replaced
-    if context.device == "cpu" and (obstacle := cache_obstacle()):
-        yield f"compiled code is kept in {temporary_folder()}: {obstacle}"
+    if context.device != "cpu":
+        return
+    if requested("auto") != "eager" and (missing := build_obstacle()):
+        yield f"the eager backend serves, slower than the native one: {missing}"
+    elif elsewhere := cache_obstacle():
+        yield f"compiled code is kept in {temporary_folder()}: {elsewhere}"
 
 
 def _how_long(study: Study, sizes: Sequence[Size], slots: int) -> str:

@@ -106,6 +106,18 @@ def test_a_study_says_where_compiled_code_is_if_not_in_the_cache(
 
 
 @pytest.mark.usefixtures("no_report")
+def test_a_study_says_first_that_nothing_can_be_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "nothing-plus")
+    code, said = launch(sample(tmp_path), tmp_path)
+    assert code == 0
+    (line,) = [line for line in said.splitlines() if "backend" in line]
+    assert line.startswith("the eager backend serves, slower than the native one: ")
+    assert "nothing-plus" in line
+
+
+@pytest.mark.usefixtures("no_report")
 def test_packs_do_not_change_a_bit(done: Path, tmp_path: Path) -> None:
     study = sample(tmp_path, "resources.pack=1")
     assert launch(study, tmp_path)[0] == 0

@@ -152,6 +152,15 @@ def cache_obstacle() -> str | None:
     return None if os.access(folder, os.W_OK) else f"{folder} cannot be written"
 
 
+def build_obstacle() -> str | None:
+    """Why no library can be had, as far as is known without compiling; None if none is seen."""
+    try:
+        compiler_in_words()
+    except BuildError as error:
+        return None if _shipped() else str(error)
+    return None
+
+
 def compiler_in_words() -> str:
     """The compiler's command and the first line of its version. Raises ``BuildError``."""
     command = _compiler()
