@@ -20,7 +20,7 @@ from pinn_core.optimizers import LevenbergMarquardt, Spring, StepContext
 from pinn_core.optimizers.damped import SYSTEMS
 from pinn_core.optimizers.levenberg_marquardt import MOST_PARAMETERS
 from pinn_core.optimizers.stopping import GRADIENT, NO_DESCENT, NOT_FINITE, RUNNING
-from pinn_core.problems import AllenCahn, Burgers, BurgersInverse, Cavity, Heat, Poisson
+from pinn_core.problems import AllenCahn, Burgers, BurgersInverse, Cavity, Heat, KdV, Poisson
 from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.training.footprint import member_needs
 from pinn_core.training.operations import update_flops
@@ -77,6 +77,7 @@ CASES: dict[str, dict[str, Any]] = {
     "unknowns": {"problem": BurgersInverse(points_x=8, points_t=6)},
     "module": {"network": ResidualMlp(width=5, blocks=1)},
     "several outputs": {"problem": Cavity(points_per_axis=7)},
+    "third order": {"problem": KdV(points_x=8, points_t=6)},
     "factors": {"weighting": Causal(chunks=4)},
     "batch": {"objective": Pinn(lambda_b=3.0, batch=40), "phases": (Spring(steps=2),)},
     "regression": {"objective": Regression(batch="full")},
