@@ -19,7 +19,8 @@ from pinn_core.engine.backends import native_terms
 from pinn_core.engine.backends.native_polynomials import form_of
 from pinn_core.engine.operators import Operator
 from pinn_core.engine.polynomials import Polynomials, Product
-from pinn_core.objectives.native_terms import native_term, serves
+from pinn_core.objectives.native_forms import native_term, serves
+from pinn_core.parts import stands_for
 from pinn_core.problems import Condition, Problem
 from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.squares import misfit
@@ -142,14 +143,15 @@ class Term(ABC):
         self, disc: Discretization, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
         """What ``with_adjoint`` gives, made as native steps make it where they do."""
-        form = self.polynomials(disc) if disc.backend == "native" else None
+        native = disc.backend == "native" and stands_for(self, "polynomials", "of_channels")
+        form = self.polynomials(disc) if native else None
         if form is None or (form.columns and COEFFICIENTS not in point_set.tables):
             return self.with_adjoint(channels, point_set)
         coefficients = point_set[COEFFICIENTS] if form.columns else None
-        native = form_of(form)
+        by_form = form_of(form)
         return (
-            native.values(channels, coefficients),
-            lambda slope: native.adjoint(channels, coefficients, slope),
+            by_form.values(channels, coefficients),
+            lambda slope: by_form.adjoint(channels, coefficients, slope),
         )
 
     def polynomials(self, disc: Discretization) -> Polynomials | None:  # noqa: ARG002

@@ -18,7 +18,7 @@ from pinn_core.engine.backends.native_terms import Term as NativeTerm
 from pinn_core.engine.propagation import straightened
 from pinn_core.engine.stack import Stack
 from pinn_core.objectives import Term
-from pinn_core.objectives.native_terms import native_term, serves
+from pinn_core.objectives.native_forms import native_term, serves
 from pinn_core.optimizers import Optimizer
 from pinn_core.optimizers.optimizer import AdamAhead, Settings
 from pinn_core.samplers import Batches, Foreseeing, foresees

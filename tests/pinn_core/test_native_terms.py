@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from pinn_core import Heat, Mlp
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.backends import native_terms
 from pinn_core.engine.stack import padded
-from pinn_core.objectives.terms import LossGradient, Term, fit_term, problem_terms
+from pinn_core.objectives.terms import EquationTerm, LossGradient, Term, fit_term, problem_terms
 from pinn_core.problems import (
     AllenCahn,
     Cavity,
@@ -110,3 +111,24 @@ def test_a_term_without_a_native_form_is_made_of_its_parts(calls: Calls) -> None
     term, points = _terms(disc)[0]
     assert _same(_both_ways(term, disc, parameters, points))
     assert not calls
+
+
+@dataclass(frozen=True)
+class Halved(EquationTerm):
+    """Half of the residual, as somebody may write who knows nothing of native forms."""
+
+    def of_channels(self, channels: Tensor, point_set: PointSet) -> Tensor:
+        return 0.5 * super().of_channels(channels, point_set)
+
+
+def test_quantities_of_ones_own_are_asked_though_what_is_inherited_has_a_native_form(
+    calls: Calls,
+) -> None:
+    disc, parameters = _setting(PROBLEMS["a power"], 2)
+    term, points = _terms(disc)[0]
+    own = Halved(term.name, term.points, term.operators, disc.problem)
+    halved, _ = own.loss_and_gradient(disc, parameters, points)
+    assert not calls
+    whole, _ = term.loss_and_gradient(disc, parameters, points)
+    assert torch.allclose(4 * halved.loss, whole.loss)
+    assert torch.allclose(4 * halved.gradient, whole.gradient, rtol=1e-3, atol=1e-4)

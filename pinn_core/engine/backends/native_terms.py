@@ -111,7 +111,7 @@ class Held:
 def evaluate(term: Term, parameters: Tensor, threads: int) -> tuple[Tensor, Tensor, Tensor]:
     """Losses (m,) in float64, gradients (m, P), and the networks' values (m, N partners, k).
 
-    ``parameters`` are (m, P); the step takes all points of the term.
+    ``parameters`` are (m, P); all points of the term take part.
     """
     parameters = parameters.contiguous()
     held, slot = Held(parameters.shape, parameters.dtype, threads), LossTerm()

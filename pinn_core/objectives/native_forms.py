@@ -6,9 +6,13 @@ from pinn_core.discretization.discretization import COEFFICIENTS, Discretization
 from pinn_core.engine.backends.native_terms import Term as NativeTerm
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.propagation import straightened
+from pinn_core.parts import stands_for
 
 if TYPE_CHECKING:
     from pinn_core.objectives.terms import Term
+
+METHODS = ("of_channels", "with_adjoint", "linearize", "target")
+"""What a native form stands for; a subclass with one of its own is asked for that."""
 
 
 def serves(disc: Discretization) -> bool:
@@ -20,6 +24,8 @@ def native_term(
     term: "Term", disc: Discretization, point_set: PointSet, count: int
 ) -> NativeTerm | None:
     """A term at ``count`` of these points, if it has a native form there."""
+    if not all(stands_for(term, "native_form", method) for method in METHODS):
+        return None
     form = term.native_form(disc)
     if form is None or any(op.third for op in term.operators):
         return None
