@@ -15,9 +15,12 @@ from jaxtyping import Bool, Float
 
 from pinn_core.discretization.ansatz import Linearization
 from pinn_core.discretization.discretization import COEFFICIENTS, Discretization, PointSet
+from pinn_core.engine.backends import native_terms
 from pinn_core.engine.backends.native_polynomials import form_of
 from pinn_core.engine.operators import Operator
 from pinn_core.engine.polynomials import Polynomials, Product
+from pinn_core.objectives.native_forms import native_term, serves
+from pinn_core.parts import stands_for
 from pinn_core.problems import Condition, Problem
 from pinn_core.tensors import Tensor, torch
 from pinn_core.vectors.squares import misfit
@@ -140,14 +143,15 @@ class Term(ABC):
         self, disc: Discretization, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
         """What ``with_adjoint`` gives, made as native steps make it where they do."""
-        form = self.polynomials(disc) if disc.backend == "native" else None
+        native = disc.backend == "native" and stands_for(self, "polynomials", "of_channels")
+        form = self.polynomials(disc) if native else None
         if form is None or (form.columns and COEFFICIENTS not in point_set.tables):
             return self.with_adjoint(channels, point_set)
         coefficients = point_set[COEFFICIENTS] if form.columns else None
-        native = form_of(form)
+        by_form = form_of(form)
         return (
-            native.values(channels, coefficients),
-            lambda slope: native.adjoint(channels, coefficients, slope),
+            by_form.values(channels, coefficients),
+            lambda slope: by_form.adjoint(channels, coefficients, slope),
         )
 
     def polynomials(self, disc: Discretization) -> Polynomials | None:  # noqa: ARG002
@@ -173,6 +177,9 @@ class Term(ABC):
         factors: Factors = no_factors,
     ) -> tuple[LossGradient, Float[Tensor, "m _ k"]]:
         """Loss and gradient on given points, and the networks' values where they were evaluated."""
+        found = self._in_one_call(disc, parameters, point_set) if factors is no_factors else None
+        if found is not None:
+            return found
         linearization = self.linearize(disc, parameters, point_set.coordinates)
         channels = linearization.channels
         quantities, to_channels = self.linearized(disc, channels, point_set)
@@ -181,6 +188,18 @@ class Term(ABC):
             target = quantities.new_zeros(1, *quantities.shape[1:])
         loss, slope = self._misfit(quantities, target, point_set, factors, disc.backend)
         return LossGradient(loss, linearization.reverse(to_channels(slope))), channels[:, 0]
+
+    def _in_one_call(
+        self, disc: Discretization, parameters: Tensor, point_set: PointSet
+    ) -> tuple[LossGradient, Float[Tensor, "m _ k"]] | None:
+        """The same with the same bits by the native backend alone, if it can."""
+        if not serves(disc) or parameters.dtype is not disc.dtype or not len(point_set):
+            return None
+        own = native_term(self, disc, point_set, len(point_set))
+        if own is None:
+            return None
+        loss, gradient, values = native_terms.evaluate(own, parameters, disc.threads)
+        return LossGradient(loss, gradient), values
 
     def _misfit(
         self,

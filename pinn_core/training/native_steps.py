@@ -12,15 +12,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pinn_core.discretization.discretization import COEFFICIENTS, Discretization
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.backends import native_steps as native
-from pinn_core.engine.operators import Channels
+from pinn_core.engine.backends.native_terms import Term as NativeTerm
 from pinn_core.engine.propagation import straightened
 from pinn_core.engine.stack import Stack
 from pinn_core.objectives import Term
+from pinn_core.objectives.native_forms import native_term, serves
 from pinn_core.optimizers import Optimizer
 from pinn_core.optimizers.optimizer import AdamAhead, Settings
-from pinn_core.samplers import Ahead, Batches, Foreseeing, foresees
+from pinn_core.samplers import Batches, Foreseeing, foresees
 from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.recording import Recorder
 from pinn_core.training.state import State
@@ -37,7 +38,7 @@ class NativeSteps:
         disc: Discretization,
         batches: Foreseeing,
         terms: Sequence[Term],
-        native_terms: Sequence[native.Term],
+        native_terms: Sequence[NativeTerm],
         recorder: Recorder,
         loss_weights: LossWeights,
         state: State,
@@ -71,13 +72,21 @@ class NativeSteps:
         state: State,
     ) -> "NativeSteps | None":
         """The native steps of a pack, None where one of its parts has no native form."""
-        plain = disc.backend == "native" and disc.plain and disc.stack.takes_coordinates
-        if not plain or disc.error_outputs or loss_weights.weighs_points or state.past is not None:
+        if (
+            not serves(disc)
+            or disc.error_outputs
+            or loss_weights.weighs_points
+            or state.past is not None
+        ):
             return None
         if not foresees(batches):
             return None
         ahead = batches.ahead(0)
-        made = [_term(disc, term, ahead[term.points]) for term in terms]
+        made = [
+            native_term(term, disc, own.point_set, own.count)
+            for term in terms
+            for own in [ahead[term.points]]
+        ]
         native_terms = [each for each in made if each is not None]
         if len(native_terms) < len(terms):
             return None
@@ -132,32 +141,3 @@ class NativeSteps:
             adam,
             (state.sums["always"][step:], state.sums["gradients"][step:] if free else None),
         )
-
-
-def _term(disc: Discretization, term: Term, ahead: Ahead) -> native.Term | None:
-    """A loss term as the native steps take it, if it has such a form."""
-    form = term.native_form(disc)
-    if form is None or any(op.third for op in term.operators):
-        return None
-    point_set = ahead.point_set
-    places = term.evaluated_at(point_set.coordinates)
-    stack, points, operators = straightened(disc.stack, places, term.operators)
-    columns, quantities = form.polynomials.columns, len(form.polynomials.quantities)
-    if columns and COEFFICIENTS not in point_set.tables:
-        return None
-    target = (
-        points.new_zeros(1, len(point_set), quantities)
-        if form.target is None
-        else point_set[form.target]
-    )
-    share = term.share(point_set)
-    return native.Term(
-        stack,
-        Channels(operators, points.shape[2]),
-        form.polynomials,
-        points,
-        target,
-        None if share is None else share.expand(-1, -1, quantities),
-        point_set[COEFFICIENTS] if columns else None,
-        ahead.count,
-    )

@@ -16,7 +16,7 @@ COLUMNS = {
     "step": "size activation device threads pack code compile_seconds ms_step step_vs_ours"
     " ms_both both_vs_ours ms_propagation peak_fraction",
     "packs": "kind backend threads pack seconds_per_run speedup",
-    "diagnostics": "model batch width pack record ms_step ms_bare ratio",
+    "diagnostics": "model batch depth width pack record ms_step ms_bare ratio products",
 }
 
 

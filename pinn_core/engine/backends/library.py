@@ -27,6 +27,7 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "polynomial_values": (_POINTER, _POINTER, _POINTER, *(_COUNT,) * 5, _POINTER),
     "polynomial_adjoint": (_POINTER, _POINTER, _POINTER, *(_COUNT,) * 5, _POINTER, _POINTER),
     "steps": (_POINTER,),
+    "evaluate": (_POINTER,),
     "squares": (_POINTER, _POINTER, _POINTER, _COUNT, _COUNT, _COUNT, _POINTER),
 }
 _RESULTS: dict[str, Any] = {
@@ -39,6 +40,7 @@ _RESULTS: dict[str, Any] = {
     "polynomial_values": ctypes.c_int,
     "polynomial_adjoint": ctypes.c_int,
     "steps": ctypes.c_int,
+    "evaluate": ctypes.c_int,
 }
 NO_MEMORY, UNKNOWN = 1, 2
 """Of ``Answer`` in cpp/native.cpp, what is not 0."""

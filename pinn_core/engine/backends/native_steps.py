@@ -3,36 +3,14 @@
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from pinn_core.engine.backends import library, native
-from pinn_core.engine.backends.native_polynomials import form_of
+from pinn_core.engine.backends import library
+from pinn_core.engine.backends.native_terms import Held, LossTerm, Term
 from pinn_core.engine.operators import Channels
-from pinn_core.engine.polynomials import Polynomials
 from pinn_core.engine.stack import Stack
-from pinn_core.tensors import Tensor, torch
+from pinn_core.tensors import Tensor
 
 _POINTER, _COUNT, _NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-
-
-class _Table(ctypes.Structure):
-    """``PointTable`` in cpp/steps.hpp."""
-
-    _fields_ = (("at", _POINTER), ("member", _COUNT))
-
-
-class _Term(ctypes.Structure):
-    """``LossTerm`` in cpp/steps.hpp."""
-
-    _fields_ = (
-        ("plan", _POINTER),
-        ("form", _POINTER),
-        ("points", _Table),
-        ("targets", _Table),
-        ("shares", _Table),
-        ("coefficients", _Table),
-        ("rows", _POINTER),
-    )
 
 
 class _Watched(ctypes.Structure):
@@ -57,25 +35,6 @@ class _Job(ctypes.Structure):
         *((name, _COUNT) for name in ("always_row", "gradients_row", "derived")),
         ("derive", _POINTER),
     )
-
-
-@dataclass(frozen=True)
-class Term:
-    """A loss term: its stack and operators, and its quantities as polynomials of the channels.
-
-    ``coordinates`` (m or 1, N partners, d), ``targets``, ``shares`` (m or 1, N, q; None: ones) and
-    ``coefficients`` (m or 1, N, columns) are those of all its points, of which a step takes
-    ``count``.
-    """
-
-    stack: Stack
-    operators: Channels
-    form: Polynomials
-    coordinates: Tensor
-    targets: Tensor
-    shares: Tensor | None
-    coefficients: Tensor | None
-    count: int
 
 
 @dataclass(frozen=True)
@@ -115,29 +74,18 @@ class Steps:
         parameters: Tensor,
         threads: int,
     ) -> None:
-        self._threads = threads
-        self._like, self._precision = parameters.shape, parameters.dtype
-        self._run = library.function("steps", self._precision)
-        self._held: list[Any] = []
-        self._term = (_Term * len(terms))()
+        self._run = library.function("steps", parameters.dtype)
+        self._held = held = Held(parameters.shape, parameters.dtype, threads)
+        self._term = (LossTerm * len(terms))()
         for slot, term in zip(self._term, terms, strict=True):
-            form = form_of(term.form)
-            self._held.append(form)
-            slot.form = form.address
-            members, _, width = term.coordinates.shape
-            shape = torch.Size((members, term.count * term.form.partners, width))
-            slot.plan = self._plan(term.stack, term.operators, shape, keep=True)
-            slot.points, slot.targets, slot.shares, slot.coefficients = (
-                self._table(table)
-                for table in (term.coordinates, term.targets, term.shares, term.coefficients)
-            )
+            held.fill(slot, term)
         self._watch = (_Watched * len(watched))()
-        for slot, (stack, points) in zip(self._watch, watched, strict=True):
-            slot.plan = self._plan(stack, Channels((), points.shape[2]), points.shape, keep=False)
-            slot.points = self._table(points).at
+        for watch, (stack, points) in zip(self._watch, watched, strict=True):
+            watch.plan = held.plan(stack, Channels((), points.shape[2]), points.shape, keep=False)
+            watch.points = held.table(points).at
         self._job = _Job(
-            members=self._like[0],
-            parameters=self._like[1],
+            members=parameters.shape[0],
+            parameters=parameters.shape[1],
             terms=len(terms),
             watched=len(watched),
             threads=threads,
@@ -146,11 +94,11 @@ class Steps:
             tables=len(record.targets),
             sources=len(record.sources),
             values=record.targets.shape[1],
-            source=self._kept((_COUNT * len(record.sources))(*record.sources)),
-            targets=self._table(record.targets).at,
-            table_weights=self._table(record.weights).at,
+            source=held.numbers((_COUNT * len(record.sources))(*record.sources)),
+            targets=held.table(record.targets).at,
+            table_weights=held.table(record.weights).at,
             derived=len(record.derived),
-            derive=self._kept((_COUNT * len(record.derived))(*record.derived)),
+            derive=held.numbers((_COUNT * len(record.derived))(*record.derived)),
         )
 
     def run(
@@ -185,27 +133,6 @@ class Steps:
         job.gradients = _address(gradients)
         job.gradients_row = 0 if gradients is None else gradients.stride(0)
         library.refuse(self._run(ctypes.byref(job)), "steps")
-
-    def _plan(self, stack: Stack, channels: Channels, points: "torch.Size", keep: bool) -> int:
-        plan = native.plan_of(
-            stack, channels, self._like, points, self._precision, self._threads, keep
-        )
-        self._held.append(plan)
-        handle: int = plan.handle
-        return handle
-
-    def _table(self, table: Tensor | None) -> _Table:
-        """Where a tensor (m or 1, ...) lies, which lives as long as this object."""
-        if table is None:
-            return _Table(None, 0)
-        table = table.to(self._precision).contiguous()
-        self._held.append(table)
-        return _Table(table.data_ptr(), 0 if len(table) == 1 else table.stride(0))
-
-    def _kept(self, numbers: Any) -> int:  # noqa: ANN401
-        """The address of numbers that live as long as this object."""
-        self._held.append(numbers)
-        return ctypes.addressof(numbers)
 
 
 def _address(tensor: Tensor | None) -> int | None:

@@ -107,9 +107,17 @@ constexpr T factorial(int n) {
     return n < 2 ? T(1) : T(n) * factorial<T>(n - 1);
 }
 
-// exp(x + tail) = 2^n (1 + p): returns p and sets n; |tail| is small against 1.
-template <class T>
-inline Vector<T> exp_fraction(Vector<T> x, Vector<T> tail, Mask<T>& n) {
+// A number that is small against 1 and added to the argument of exp, or none.
+struct NoTail {};
+
+template <class V>
+inline V operator+(V x, NoTail) {
+    return x;
+}
+
+// exp(x + tail) = 2^n (1 + p): returns p and sets n.
+template <class T, class Tail>
+inline Vector<T> exp_fraction(Vector<T> x, Tail tail, Mask<T>& n) {
     constexpr T log2_e = T(1.44269504088896340736);
     const Vector<T> k = nearest<T>(x * log2_e, n);
     const Vector<T> r = (x - k * Real<T>::ln2_high) - k * Real<T>::ln2_low + tail;
@@ -118,8 +126,8 @@ inline Vector<T> exp_fraction(Vector<T> x, Vector<T> tail, Mask<T>& n) {
     return r + r * (r * sum);
 }
 
-template <class T>
-inline Vector<T> exp(Vector<T> x, Vector<T> tail = Vector<T>{}) {
+template <class T, class Tail = NoTail>
+inline Vector<T> exp(Vector<T> x, Tail tail = {}) {
     Mask<T> n;
     const Vector<T> p = exp_fraction<T>(x, tail, n);
     const Vector<T> scale = power_of_two<T>(n);
@@ -135,7 +143,7 @@ inline Vector<T> tanh(Vector<T> x) {
     const Vector<T> a = absolute<T>(x);
     const Vector<T> y = a > Real<T>::tanh_is_one ? broadcast(2 * Real<T>::tanh_is_one) : a + a;
     Mask<T> n;
-    const Vector<T> p = exp_fraction<T>(y, Vector<T>{}, n);
+    const Vector<T> p = exp_fraction<T>(y, NoTail{}, n);
     const Vector<T> scale = power_of_two<T>(n);
     const Vector<T> m = scale * p + (scale - T(1));
     return with_sign_of<T>(m / (m + T(2)), x);

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "call.hpp"
+#include "evaluation.hpp"
 #include "gates.hpp"
 #include "steps.hpp"
 
@@ -154,6 +155,9 @@ PINN_PUBLIC int pinn_runs_here() {
     }                                                                                              \
     PINN_PUBLIC int pinn_steps_##T(const pinn::StepsJob<T>* job) {                                 \
         return pinn::guarded([&] { pinn::Steps<T>(*job).run(); });                                 \
+    }                                                                                              \
+    PINN_PUBLIC int pinn_evaluate_##T(const pinn::EvaluationJob<T>* job) {                         \
+        return pinn::guarded([&] { pinn::Evaluation<T>(*job).run(); });                            \
     }                                                                                              \
     PINN_PUBLIC void pinn_dots_##T(const T* const* rows, int64_t pairs, int64_t members,          \
                                    int64_t size, double* sums) {                                  \

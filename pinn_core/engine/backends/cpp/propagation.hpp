@@ -135,20 +135,33 @@ class Propagation {
         return chunk.kept + chunk.points * plan_.kept_entrance[e];
     }
 
+    // Loops over few inputs are unrolled for the common cases, whose weights stay in registers.
     void enter(const Chunk<T>& chunk, int e) const {
-        const int64_t d = plan_.inputs, step = kept_step(chunk, 0);
-        T* z = kept_entrance(chunk, e) + (plan_.kernel.kept - 1) * chunk.points * width;
-        for (int64_t q = 0; q < panels<T>(plan_.width(1)); ++q) {
-            const T* weights = packed_.first(e) + q * d * width;
-            for (int64_t p = 0; p < chunk.points; ++p) {
-                for (int lane = 0; lane < width; lane += lanes<T>) {
-                    Vector<T> sum = load(packed_.entrance_biases(e) + q * width + lane);
-                    for (int64_t i = 0; i < d; ++i)
-                        sum += chunk.x[p * d + i] * load(weights + i * width + lane);
-                    store(z + q * step + p * width + lane, sum);
-                }
-            }
+        switch (plan_.inputs) {
+            case 1: return enter<1>(chunk, e);
+            case 2: return enter<2>(chunk, e);
+            case 3: return enter<3>(chunk, e);
+            default: return enter<-1>(chunk, e);
         }
+    }
+
+    template <int Inputs>
+    void enter(const Chunk<T>& chunk, int e) const {
+        const int64_t d = Inputs < 0 ? plan_.inputs : Inputs, step = kept_step(chunk, 0);
+        T* z = kept_entrance(chunk, e) + (plan_.kernel.kept - 1) * chunk.points * width;
+        each_panel(plan_.padded(1), [&](int64_t at, int64_t lane, int64_t) {
+            const int64_t q = at / width;
+            const Vector<T> bias = load(packed_.entrance_biases(e) + q * width + lane);
+            const T* weights = packed_.first(e) + q * d * width + lane;
+            Vector<T> own[Inputs < 0 ? 1 : Inputs];
+            for (int i = 0; i < Inputs; ++i) own[i] = load(weights + i * width);
+            for (int64_t p = 0; p < chunk.points; ++p) {
+                Vector<T> sum = bias;
+                for (int64_t i = 0; i < d; ++i)
+                    sum += chunk.x[p * d + i] * (Inputs < 0 ? load(weights + i * width) : own[i]);
+                store(z + q * step + p * width + lane, sum);
+            }
+        });
     }
 
     // A table of channels as a gate sees it: every panel for itself.
