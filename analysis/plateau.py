@@ -19,6 +19,7 @@ import pandas as pd
 from analysis.rules import PlateauRule
 
 SUMMARISED = ("loss/", "error/", "full/")
+WORK, CONFLICT = "work/", "gradient/cosine"
 
 
 @dataclass(frozen=True)
@@ -152,10 +153,21 @@ def conflict_rate(trajectory: pd.DataFrame) -> float | None:
 
     None where the cosine was not recorded.
     """
-    if "gradient/cosine" not in trajectory:
+    if CONFLICT not in trajectory:
         return None
-    recorded = trajectory["gradient/cosine"].astype(float).dropna()
+    recorded = trajectory[CONFLICT].astype(float).dropna()
     return float((recorded < 0).mean()) if len(recorded) else None
+
+
+def summary_columns(columns: Sequence[str], rule: PlateauRule) -> list[str]:
+    """Those of a trajectory's columns that `summary_metrics` reads.
+
+    All of them where the rule's curve is missing, which `summary_metrics` then says.
+    """
+    if rule.curve not in columns:
+        return list(columns)
+    read = (*SUMMARISED, WORK)
+    return [name for name in columns if name.startswith(read) or name in {rule.curve, CONFLICT}]
 
 
 def summary_metrics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, float]:
@@ -175,7 +187,7 @@ def summary_metrics(trajectory: pd.DataFrame, rule: PlateauRule) -> dict[str, fl
     rate = conflict_rate(trajectory)
     if rate is not None:
         summary["conflict.rate"] = rate
-    for name in (name for name in trajectory if str(name).startswith("work/")):
+    for name in (name for name in trajectory if str(name).startswith(WORK)):
         recorded = trajectory[name].dropna()
         if len(recorded):
             summary[f"final.{name}"] = float(recorded.iloc[-1])

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pinn_core.records.committed import trajectory_from
 from pinn_core.records.trajectory import Manifest
 from sweeps.store.address import is_address
 from sweeps.store.blob_store import blob_store_at
@@ -102,9 +103,10 @@ class Experiment:
         return len(missing)
 
     def _child(self, manifest: Manifest) -> Child:
-        trajectory = self._store.read(manifest.run_id)
+        files, name = self._files(manifest), f"{manifest.run_id}.parquet"
+        trajectory = trajectory_from(files[name], manifest, self._store.where(manifest.run_id))
         points = rows.metrics(manifest, trajectory, self._study.analysis.plateau)
-        return Child(manifest, self._parent(manifest), points, self._files(manifest))
+        return Child(manifest, self._parent(manifest), points, files)
 
     def _files(self, manifest: Manifest) -> dict[str, bytes]:
         """The files that a run gets as artifacts: parameters and fields only those of a rerun."""

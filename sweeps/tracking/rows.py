@@ -61,10 +61,13 @@ def metrics(manifest: Manifest, trajectory: Trajectory, rule: PlateauRule) -> li
     A summary stands at step 0: MLflow's pages draw bars of metrics without a later step, and curves
     of the others.
     """
-    from analysis.plateau import summary_metrics  # pandas with it, which takes a second
+    # pandas with it, which takes a second
+    from analysis.plateau import summary_columns, summary_metrics
 
-    lists = [field.name for field in trajectory.table.schema if _is_list(field)]
-    frame = trajectory.table.drop_columns(lists).to_pandas().set_index("step")
+    schema = trajectory.table.schema
+    plain = [field.name for field in schema if not _is_list(field) and field.name != "step"]
+    needed = trajectory.table.select([*summary_columns(plain, rule), "step"])
+    frame = needed.to_pandas(use_threads=False).set_index("step")  # threads take twice as long
     summary = summary_metrics(frame, rule)
     if manifest.diverged_at is not None:
         summary["diverged_at"] = float(manifest.diverged_at)

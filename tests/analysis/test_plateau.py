@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.plateau import Plateau, every_step, find_plateau, plateau_of, smooth, summary_metrics
+from analysis.plateau import (
+    Plateau,
+    every_step,
+    find_plateau,
+    plateau_of,
+    smooth,
+    summary_columns,
+    summary_metrics,
+)
 from analysis.rules import SCALES, PlateauRule
 
 Curve = Callable[[int, int], "pd.Series[float]"]
@@ -155,6 +163,13 @@ def test_the_summary_of_a_run(trajectory: Any) -> None:
         "plateau.censored": 0,
         "conflict.rate": pytest.approx(41 / 81),
     }
+
+
+def test_the_summary_of_a_run_needs_no_other_columns_than_those_it_names(trajectory: Any) -> None:
+    whole = trajectory(flat=200, steps=400).assign(**{"update/norm": 1.0, "work/evaluations": 3.0})
+    needed = summary_columns(list(whole), UNSMOOTHED)
+    assert "update/norm" not in needed
+    assert summary_metrics(whole[needed], UNSMOOTHED) == summary_metrics(whole, UNSMOOTHED)
 
 
 def test_a_diverged_run_has_no_final_value_but_a_best_one(trajectory: Any) -> None:
