@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
@@ -14,8 +13,6 @@ from sweeps.tracking.mlflow_client import search_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from sqlalchemy import Table
-    from sqlalchemy.orm import Session
 
 
 @dataclass(frozen=True)
@@ -121,9 +118,10 @@ class DatabaseWriter:
     def write(self, children: Sequence[Child]) -> None:
         """Write their files, and then all rows at once."""
         from mlflow.store.tracking.dbmodels import models
+        from sqlalchemy import insert
 
         named = [(uuid4().hex, child) for child in children]
-        tables: tuple[tuple[Any, list[dict[str, Any]]], ...] = (
+        tables = (
             (models.SqlRun, [self._run(uuid, child) for uuid, child in named]),
             (models.SqlTag, _each(named, _tags)),
             (models.SqlParam, _each(named, _parameters)),
@@ -135,7 +133,7 @@ class DatabaseWriter:
         with self._transaction(read_only=False) as session:
             for table, values in tables:
                 if values:
-                    _insert(session, table.__table__, values)
+                    session.execute(insert(table.__table__), values)
 
     def _artifacts(self, uuid: str) -> str:
         return f"{self._location}/{uuid}/artifacts"
@@ -156,23 +154,6 @@ class DatabaseWriter:
             "lifecycle_stage": "active",
             "artifact_uri": self._artifacts(uuid),
         }
-
-
-def _insert(session: "Session", table: "Table", values: list[dict[str, Any]]) -> None:
-    """Insert rows, which all have the columns of the first one.
-
-    SQLite's driver gets whole rows as they are: SQLAlchemy would look at every value of each, which
-    takes longer than writing them. It has to where a column's value is left to it.
-    """
-    from sqlalchemy import insert
-
-    statement, connection = insert(table), session.connection()
-    if connection.dialect.name != "sqlite" or values[0].keys() != set(table.columns.keys()):
-        session.execute(statement, values)
-        return
-    compiled: Any = statement.compile(dialect=connection.dialect, column_keys=list(values[0]))
-    in_order = itemgetter(*compiled.positiontup)
-    connection.exec_driver_sql(str(compiled), [in_order(row) for row in values])
 
 
 def log_files(
