@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from statistics import fmean
 
 import torch
 
@@ -25,19 +26,38 @@ def step_seconds(
     """Seconds of one step of the whole pack: the mean over all steps but the first ``WARM_UP``.
 
     A configuration of ``WARM_UP + k`` steps is timed over k steps, which should be a multiple of
-    every cadence of its record, so that each thing recorded has its due share.
+    every cadence of its record, so that each thing recorded has its due share. On the CPU the times
+    are the record's own: where the backend makes several steps in one call, ``progress`` is told of
+    all of them when the last is made, so that its times do not say what a step took.
     """
     steps = members[0].configuration.steps
+    if steps <= WARM_UP:
+        raise ValueError(f"needs more than {WARM_UP} steps, found {steps}")
+    if device != "cpu":
+        seconds = _on_gpu(members, device, threads, backend)
+    else:
+        first = train(members, device=device, threads=threads, backend=backend)[0]
+        shares = first.table["time/step_seconds"].to_pylist()[WARM_UP:steps]
+        seconds = None if None in shares else len(members) * fmean(shares)
+    if seconds is None:
+        raise ValueError(f"needs {steps} steps that stay finite")
+    return seconds
+
+
+def _on_gpu(members: Sequence[Member], device: str, threads: int, backend: str) -> float | None:
+    """The same on a GPU, which makes one step after the other; None if it does not reach the last.
+
+    The record's times are the CPU's there, which runs ahead.
+    """
     marks: list[tuple[int, float]] = []
 
     def progress(step: int, last: int) -> None:
-        if step == last or (step >= WARM_UP and not marks):
-            if device != "cpu":
-                torch.cuda.synchronize()
+        if step in (WARM_UP, last):
+            torch.cuda.synchronize()
             marks.append((step, time.perf_counter()))
 
     train(members, device=device, threads=threads, backend=backend, progress=progress)
     if len(marks) != 2:
-        raise ValueError(f"needs more than {WARM_UP} steps that stay finite, found {steps}")
+        return None
     (first, start), (last, end) = marks
     return (end - start) / (last - first)
