@@ -74,11 +74,13 @@ template <class T>
 class Steps {
   public:
     explicit Steps(const StepsJob<T>& job) : job_(job) {
+        for (int64_t t = 0; t < job.terms; ++t) blocks_ += job.term[t].plan->blocks;
+        for (int64_t w = 0; w < job.watched; ++w) blocks_ += job.watch[w].plan->blocks;
+        by_member_ = by_member();
         for (int64_t t = 0; t < job.terms; ++t) lay_term(job.term[t]);
         for (int64_t w = 0; w < job.watched; ++w) {
             const Plan<T>& plan = *job.watch[w].plan;
             watched_.push_back({take(plan.points * plan.outputs), take(plan.packed_size)});
-            blocks_ += plan.blocks;
         }
         total_ = take(job.parameters);
         update_ = take(job.parameters);
@@ -88,7 +90,7 @@ class Steps {
     }
 
     void run() {
-        if (by_member()) {
+        if (by_member_) {
             each(job_.members, job_.threads, [&](int64_t i) {
                 T* room = member_room.room<T>(size_);
                 begin(room);
@@ -129,11 +131,16 @@ class Steps {
         const int64_t n = count(term), values = n * term.form->quantities;
         const bool gathers = term.rows;
         terms_.push_back({take(outputs), take(outputs), take(values), take(job_.parameters),
-                          take((plan.blocks - 1) * plan.size), take(plan.packed_size),
+                          take(partial_sums(plan) * plan.size), take(plan.packed_size),
                           take(gathers ? plan.points * plan.inputs : 0), take(gathers ? values : 0),
                           take(gathers && term.shares.at ? values : 0),
                           take(gathers ? n * term.form->columns : 0)});
-        blocks_ += plan.blocks;
+    }
+
+    // Blocks after the first whose parts of the gradient are kept until the last is done; a thread
+    // that makes one block after the other adds each at once, in the same order.
+    int64_t partial_sums(const Plan<T>& plan) const {
+        return by_member_ ? std::min<int64_t>(plan.blocks - 1, 1) : plan.blocks - 1;
     }
 
     // Points of a term, each of which has all of its partners among those of the plan.
@@ -231,12 +238,14 @@ class Steps {
         const LossTerm<T>& term = job_.term[t];
         const TermRoom& at = terms_[t];
         const Plan<T>& plan = *term.plan;
-        T* sum = number ? room + at.partial + (number - 1) * plan.size : room + at.gradient;
+        const int64_t place = by_member_ ? 0 : number - 1;
+        T* sum = room + (number ? at.partial + place * plan.size : at.gradient);
         passage(t, i, room)
             .there_and_back(number, room + at.output, room + at.adjoint, sum,
                             [&](int64_t start, int64_t count) {
                                 set_adjoint(t, i, start, count, room);
                             });
+        if (number && by_member_) add_partial(t, room);
     }
 
     // The quantities of a chunk, and the adjoint of the outputs that they come from.
@@ -259,7 +268,7 @@ class Steps {
     // Gradients, the update, the row of the record.
     void finish(int64_t i, int64_t step, T* room) const {
         const int64_t size = job_.parameters, members = job_.members, at = i * size;
-        for (int64_t t = 0; t < job_.terms; ++t) add_partial(t, room);
+        for (int64_t t = 0; t < job_.terms && !by_member_; ++t) add_partial(t, room);
         double* row = job_.always + step * job_.always_row + i;
         const auto put = [&](double number) {
             *row = number;
@@ -292,7 +301,7 @@ class Steps {
         const Plan<T>& plan = *job_.term[t].plan;
         T* sum = room + terms_[t].gradient;
         const T* partial = room + terms_[t].partial;
-        for (int64_t block = 0; block < plan.blocks - 1; ++block, partial += plan.size)
+        for (int64_t block = 0; block < partial_sums(plan); ++block, partial += plan.size)
             for (int64_t k = 0; k < plan.size; ++k) sum[k] += partial[k];
     }
 
@@ -373,6 +382,7 @@ class Steps {
     const StepsJob<T>& job_;
     std::vector<TermRoom> terms_;
     std::vector<WatchedRoom> watched_;
+    bool by_member_ = false;
     int64_t size_ = 0, blocks_ = 0;
     int64_t total_ = 0, update_ = 0, away_ = 0, conditions_ = 0, values_ = 0;
 };
