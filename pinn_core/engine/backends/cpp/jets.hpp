@@ -33,6 +33,9 @@ struct Activated {
     T* after;  // value, slopes, operators after the activation
     T* back;   // reverse: their adjoints, overwritten by the adjoints before it
     bool slopes;  // whether slopes are needed after the activation
+    int last;     // columns of the last panel that are wanted, whole vectors
+
+    int columns(int64_t panel) const { return panel + 1 < panels ? panel_width<T> : last; }
 };
 
 // (A_o z)_i for one operator and slope; Slopes < 0: known at run time only.
@@ -80,8 +83,9 @@ template <class T, class Activation, int Slopes, int Operators, bool Again>
     const int operators = Slopes < 0 ? a.operators : Operators;
     const int64_t block = layer.points * width, step = layer.rest.channel_step;
     for (int64_t q = 0; q < layer.panels; ++q) {
+        const int columns = layer.columns(q);
         for (int64_t p = 0; p < layer.points; ++p) {
-            for (int lane = 0; lane < width; lane += lanes<T>) {
+            for (int lane = 0; lane < columns; lane += lanes<T>) {
                 const int64_t at = p * width + lane;
                 T* own = layer.kept + q * layer.kept_step + at;
                 Vector<T> values[kept];
@@ -144,8 +148,9 @@ template <class T, class Activation, int Slopes, int Operators>
     const int operators = Slopes < 0 ? a.operators : Operators;
     const int64_t block = layer.points * width, step = layer.rest.channel_step;
     for (int64_t q = 0; q < layer.panels; ++q) {
+        const int columns = layer.columns(q);
         for (int64_t p = 0; p < layer.points; ++p) {
-            for (int lane = 0; lane < width; lane += lanes<T>) {
+            for (int lane = 0; lane < columns; lane += lanes<T>) {
                 const int64_t at = p * width + lane;
                 const T* own = layer.kept + q * layer.kept_step + at;
                 Vector<T> values[kept];

@@ -77,7 +77,7 @@ class Propagation {
             add_rows(l, n, gradient + plan_.bias_at(l));
             std::swap(back_, other_);
             product<T>(table(other_, n), packed_.reverse(l), rows, plan_.width(l + 1),
-                       plan_.width(l), nullptr, table(back_, n));
+                       plan_.made(l), nullptr, table(back_, n));
         }
         entrance_gradient(chunk, 0, gradient);
         for (int e = 1; e < plan_.entrances(); ++e) {
@@ -118,14 +118,14 @@ class Propagation {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
         const Rest<T> own{value(chunk, l) + block, step, block, width};
         return {n, panels<T>(plan_.width(l + 1)), kept(chunk, l), step, own, after_, back,
-                with_slopes(l)};
+                with_slopes(l), plan_.last_columns(l + 1)};
     }
 
     // The first layer or an encoder.
     Activated<T> entrance(const Chunk<T>& chunk, int e, T* back) const {
         const Rest<T> same{packed_.constant(e), (plan_.channels - 1) * width, width, 0};
         return {chunk.points, panels<T>(plan_.width(1)), kept_entrance(chunk, e),
-                kept_step(chunk, 0), same, after_, back, with_slopes(0)};
+                kept_step(chunk, 0), same, after_, back, with_slopes(0), plan_.last_columns(1)};
     }
 
     // The output layer has no use for them, a gate has.
@@ -140,8 +140,9 @@ class Propagation {
         T* z = kept_entrance(chunk, e) + (plan_.kernel.kept - 1) * chunk.points * width;
         for (int64_t q = 0; q < panels<T>(plan_.width(1)); ++q) {
             const T* weights = packed_.first(e) + q * d * width;
+            const int columns = plan_.useful(1, q);
             for (int64_t p = 0; p < chunk.points; ++p) {
-                for (int lane = 0; lane < width; lane += lanes<T>) {
+                for (int lane = 0; lane < columns; lane += lanes<T>) {
                     Vector<T> sum = load(packed_.entrance_biases(e) + q * width + lane);
                     for (int64_t i = 0; i < d; ++i)
                         sum += chunk.x[p * d + i] * load(weights + i * width + lane);
@@ -208,7 +209,7 @@ class Propagation {
 
     void linear(const Chunk<T>& chunk, int64_t l) const {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
-        const int64_t terms = plan_.width(l), columns = plan_.width(l + 1);
+        const int64_t terms = plan_.width(l), columns = plan_.made(l + 1);
         const Table<const T> h = table(after_, n);
         product<T>(h, packed_.forward(l), n, terms, columns, packed_.biases(l),
                    {value(chunk, l), step});
@@ -262,8 +263,8 @@ class Propagation {
         const int64_t step = plan_.channels * n * width;
         Vector<T> sum{};
         for (int64_t q = 0; q < panels<T>(plan_.width(plan_.hidden)); ++q, h += step)
-            for (int lane = 0; lane < width; lane += lanes<T>, weights += lanes<T>)
-                sum += load(h + lane) * load(weights);
+            for (int lane = 0; lane < plan_.useful(plan_.hidden, q); lane += lanes<T>)
+                sum += load(h + lane) * load(weights + q * width + lane);
         return sum_of_lanes<T>(sum);
     }
 
@@ -272,9 +273,10 @@ class Propagation {
         each_output([&](int64_t from, int64_t channel) {
             for (int64_t q = 0; q * width < room; ++q) {
                 T* to = back_ + (q * plan_.channels + channel) * n * width;
+                const int columns = plan_.useful(plan_.hidden, q);
                 for (int64_t p = 0; p < n; ++p, to += width) {
                     const T* own = by_output(chunk, adjoint, from) + p * k;
-                    for (int lane = 0; lane < width; lane += lanes<T>) {
+                    for (int lane = 0; lane < columns; lane += lanes<T>) {
                         Vector<T> sum{};
                         for (int64_t j = 0; j < k; ++j)
                             sum += own[j] * load(packed_.last() + j * room + q * width + lane);
