@@ -7,7 +7,6 @@
 #pragma once
 
 #include <algorithm>
-#include <type_traits>
 
 #include "lanes.hpp"
 
@@ -16,20 +15,6 @@ namespace pinn {
 // Rows of a tile of so many vectors: enough sums at a time that no addition waits for another, and
 // no more than registers hold.
 constexpr int tile_rows(int vectors) { return std::min(12, 6 * vectors_per_panel / vectors); }
-
-// Vectors of a panel that have any of the ``columns`` which are left from its first on.
-template <class T>
-inline int useful_vectors(int64_t columns) {
-    return static_cast<int>(std::min<int64_t>(vectors_per_panel, (columns + lanes<T> - 1) / lanes<T>));
-}
-
-// Calls work(V) with the number of vectors as a constant.
-template <int V = vectors_per_panel, class Do>
-inline void with_vectors(int vectors, const Do& work) {
-    if constexpr (V > 1)
-        if (vectors < V) return with_vectors<V - 1>(vectors, work);
-    work(std::integral_constant<int, V>());
-}
 
 template <class T, int Rows, int V>
 class Tile {

@@ -118,14 +118,14 @@ class Propagation {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
         const Rest<T> own{value(chunk, l) + block, step, block, width};
         return {n, panels<T>(plan_.width(l + 1)), kept(chunk, l), step, own, after_, back,
-                with_slopes(l), plan_.last_columns(l + 1)};
+                with_slopes(l), plan_.last_vectors(l + 1)};
     }
 
     // The first layer or an encoder.
     Activated<T> entrance(const Chunk<T>& chunk, int e, T* back) const {
         const Rest<T> same{packed_.constant(e), (plan_.channels - 1) * width, width, 0};
         return {chunk.points, panels<T>(plan_.width(1)), kept_entrance(chunk, e),
-                kept_step(chunk, 0), same, after_, back, with_slopes(0), plan_.last_columns(1)};
+                kept_step(chunk, 0), same, after_, back, with_slopes(0), plan_.last_vectors(1)};
     }
 
     // The output layer has no use for them, a gate has.
@@ -140,15 +140,12 @@ class Propagation {
         T* z = kept_entrance(chunk, e) + (plan_.kernel.kept - 1) * chunk.points * width;
         for (int64_t q = 0; q < panels<T>(plan_.width(1)); ++q) {
             const T* weights = packed_.first(e) + q * d * width;
-            const int columns = plan_.useful(1, q);
-            for (int64_t p = 0; p < chunk.points; ++p) {
-                for (int lane = 0; lane < columns; lane += lanes<T>) {
-                    Vector<T> sum = load(packed_.entrance_biases(e) + q * width + lane);
-                    for (int64_t i = 0; i < d; ++i)
-                        sum += chunk.x[p * d + i] * load(weights + i * width + lane);
-                    store(z + q * step + p * width + lane, sum);
-                }
-            }
+            each_vector<T>(chunk.points, plan_.vectors(1, q), [&](int64_t p, int lane) {
+                Vector<T> sum = load(packed_.entrance_biases(e) + q * width + lane);
+                for (int64_t i = 0; i < d; ++i)
+                    sum += chunk.x[p * d + i] * load(weights + i * width + lane);
+                store(z + q * step + p * width + lane, sum);
+            });
         }
     }
 
@@ -226,13 +223,15 @@ class Propagation {
 
     void last(const Chunk<T>& chunk, const T* biases, T* output) const {
         const int64_t n = chunk.points, k = plan_.outputs;
-        each_output([&](int64_t to, int64_t channel) {
-            for (int64_t p = 0; p < n; ++p) {
-                for (int64_t j = 0; j < k; ++j) {
-                    const T sum = dot(after_ + (channel * n + p) * width, n, j);
-                    output[to * chunk.output + p * k + j] = channel ? sum : sum + biases[j];
+        with_vectors(plan_.last_vectors(plan_.hidden), [&](auto vectors) {
+            each_output([&](int64_t to, int64_t channel) {
+                for (int64_t p = 0; p < n; ++p) {
+                    for (int64_t j = 0; j < k; ++j) {
+                        const T sum = dot<vectors>(after_ + (channel * n + p) * width, n, j);
+                        output[to * chunk.output + p * k + j] = channel ? sum : sum + biases[j];
+                    }
                 }
-            }
+            });
         });
         for (int o = 0; o < plan_.operators; ++o) {
             if (plan_.zeroth[o] == T(0)) continue;
@@ -257,14 +256,19 @@ class Propagation {
         return channel ? adjoint + channel * chunk.output : by_value_;
     }
 
-    // A row after the last activation times the weights of output j.
+    // A row after the last activation times the weights of output j; its last panel has so many
+    // vectors.
+    template <int Last>
     T dot(const T* h, int64_t n, int64_t j) const {
         const T* weights = packed_.last() + j * plan_.padded(plan_.hidden);
         const int64_t step = plan_.channels * n * width;
         Vector<T> sum{};
-        for (int64_t q = 0; q < panels<T>(plan_.width(plan_.hidden)); ++q, h += step)
-            for (int lane = 0; lane < plan_.useful(plan_.hidden, q); lane += lanes<T>)
-                sum += load(h + lane) * load(weights + q * width + lane);
+        const auto add = [&](int v) { sum += load(h + v * lanes<T>) * load(weights + v * lanes<T>); };
+        for (int64_t q = panels<T>(plan_.width(plan_.hidden)); q > 1; --q) {
+            unrolled<vectors_per_panel>(add);
+            h += step, weights += width;
+        }
+        unrolled<Last>(add);
         return sum_of_lanes<T>(sum);
     }
 
@@ -273,16 +277,14 @@ class Propagation {
         each_output([&](int64_t from, int64_t channel) {
             for (int64_t q = 0; q * width < room; ++q) {
                 T* to = back_ + (q * plan_.channels + channel) * n * width;
-                const int columns = plan_.useful(plan_.hidden, q);
-                for (int64_t p = 0; p < n; ++p, to += width) {
-                    const T* own = by_output(chunk, adjoint, from) + p * k;
-                    for (int lane = 0; lane < columns; lane += lanes<T>) {
-                        Vector<T> sum{};
-                        for (int64_t j = 0; j < k; ++j)
-                            sum += own[j] * load(packed_.last() + j * room + q * width + lane);
-                        store(to + lane, sum);
-                    }
-                }
+                const T* own = by_output(chunk, adjoint, from);
+                const T* weights = packed_.last() + q * width;
+                each_vector<T>(n, plan_.vectors(plan_.hidden, q), [&](int64_t p, int lane) {
+                    Vector<T> sum{};
+                    for (int64_t j = 0; j < k; ++j)
+                        sum += own[p * k + j] * load(weights + j * room + lane);
+                    store(to + p * width + lane, sum);
+                });
             }
         });
     }
