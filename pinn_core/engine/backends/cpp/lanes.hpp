@@ -1,9 +1,9 @@
 // Vectors of the width this CPU has, in the vector extension that GCC and Clang share.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <algorithm>
 #include <type_traits>
 #include <utility>
 
