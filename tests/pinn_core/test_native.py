@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import mpmath
 import numpy as np
@@ -184,6 +185,20 @@ def test_calls_from_several_threads_do_not_disturb_each_other() -> None:
         together = list(pool.map(lambda case: both_ways(*case, threads=2), cases * 4))
     for found, expected in zip(together, alone * 4, strict=True):
         assert all(map(torch.equal, found, expected))
+
+
+@pytest.mark.parametrize("gates", ["none", "code", "paper"])
+@pytest.mark.parametrize("width", [5, 16, 40, 48, 80])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_columns_that_are_not_made_are_not_read(dtype: torch.dtype, width: int, gates: str) -> None:
+    stack, _, x = example("gelu", (width,) * 3, 2, 300, dtype=dtype)
+    stack = replace(stack, gates=gates)
+    draws = torch.randn(2, padded(stack.size), generator=torch.Generator().manual_seed(0))
+    parameters = (draws * width**-0.5).to(dtype)
+    clean = both_ways(stack, parameters, x, MIXED)
+    sick = replace(stack, widths=(3, 96, 96, 96, 1))
+    both_ways(sick, parameters.new_full((2, padded(sick.size)), torch.nan), x, MIXED)
+    assert all(map(torch.equal, both_ways(stack, parameters, x, MIXED), clean))
 
 
 def test_a_gradient_of_padding_is_zero_in_memory_used_before() -> None:

@@ -20,12 +20,15 @@ template <class T>
 class Evaluation {
   public:
     explicit Evaluation(const EvaluationJob<T>& job)
-        : job_(job), term_(*job.term, job.parameters, layout_) {}
+        : job_(job),
+          by_member_(by_member(job.members, static_cast<int>(job.threads),
+                               job.term->plan->blocks == 1)),
+          term_(*job.term, job.parameters, by_member_, layout_) {}
 
     void run() {
         const int64_t members = job_.members, blocks = term_.blocks(), size = layout_.size();
         const int threads = static_cast<int>(job_.threads);
-        if (by_member(members, threads, blocks == 1)) {
+        if (by_member_) {
             each(members, threads, [&](int64_t i) {
                 T* room = member_room.room<T>(size);
                 prepare(i, room);
@@ -53,7 +56,7 @@ class Evaluation {
 
     void finish(int64_t i, T* room) const {
         const int64_t values = term_.size_of_values();
-        term_.add_partial(room);
+        term_.complete(room);
         job_.loss[i] = term_.loss(i, room);
         std::copy_n(term_.gradient(room), job_.parameters, job_.gradient + i * job_.parameters);
         std::copy_n(term_.values(room), values, job_.values + i * values);
@@ -62,6 +65,7 @@ class Evaluation {
     static inline thread_local Workspace member_room;
 
     const EvaluationJob<T>& job_;
+    const bool by_member_;
     Layout<T> layout_;
     const TermWork<T> term_;
 };

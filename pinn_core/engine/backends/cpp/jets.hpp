@@ -33,6 +33,9 @@ struct Activated {
     T* after;  // value, slopes, operators after the activation
     T* back;   // reverse: their adjoints, overwritten by the adjoints before it
     bool slopes;  // whether slopes are needed after the activation
+    int last;     // vectors of the last panel that are wanted
+
+    int vectors(int64_t panel) const { return panel + 1 < panels ? vectors_per_panel : last; }
 };
 
 // (A_o z)_i for one operator and slope; Slopes < 0: known at run time only.
@@ -80,26 +83,24 @@ template <class T, class Activation, int Slopes, int Operators, bool Again>
     const int operators = Slopes < 0 ? a.operators : Operators;
     const int64_t block = layer.points * width, step = layer.rest.channel_step;
     for (int64_t q = 0; q < layer.panels; ++q) {
-        for (int64_t p = 0; p < layer.points; ++p) {
-            for (int lane = 0; lane < width; lane += lanes<T>) {
-                const int64_t at = p * width + lane;
-                T* own = layer.kept + q * layer.kept_step + at;
-                Vector<T> values[kept];
-                if (Again) {
-                    for (int i = 0; i < kept; ++i) values[i] = load(own + i * block);
-                } else {
-                    Activation::keep(load(own + (kept - 1) * block), values);
-                    for (int i = 0; i < kept; ++i) store(own + i * block, values[i]);
-                }
-                const Jet<T> jet = Activation::jet(values);
-                const T* z = layer.rest.at + q * layer.rest.panel_step +
-                             p * layer.rest.point_step + lane;
-                T* after = layer.after + q * (1 + slopes + operators) * block + at;
-                store(after, jet.value);
-                if (layer.slopes) slopes_after<T, Slopes>(a, jet, z, step, after, block);
-                operators_after<T, Slopes, Operators>(a, jet, z, step, after, block);
+        each_vector<T>(layer.points, layer.vectors(q), [&](int64_t p, int lane) {
+            const int64_t at = p * width + lane;
+            T* own = layer.kept + q * layer.kept_step + at;
+            Vector<T> values[kept];
+            if (Again) {
+                for (int i = 0; i < kept; ++i) values[i] = load(own + i * block);
+            } else {
+                Activation::keep(load(own + (kept - 1) * block), values);
+                for (int i = 0; i < kept; ++i) store(own + i * block, values[i]);
             }
-        }
+            const Jet<T> jet = Activation::jet(values);
+            const T* z = layer.rest.at + q * layer.rest.panel_step +
+                         p * layer.rest.point_step + lane;
+            T* after = layer.after + q * (1 + slopes + operators) * block + at;
+            store(after, jet.value);
+            if (layer.slopes) slopes_after<T, Slopes>(a, jet, z, step, after, block);
+            operators_after<T, Slopes, Operators>(a, jet, z, step, after, block);
+        });
     }
 }
 
@@ -144,24 +145,22 @@ template <class T, class Activation, int Slopes, int Operators>
     const int operators = Slopes < 0 ? a.operators : Operators;
     const int64_t block = layer.points * width, step = layer.rest.channel_step;
     for (int64_t q = 0; q < layer.panels; ++q) {
-        for (int64_t p = 0; p < layer.points; ++p) {
-            for (int lane = 0; lane < width; lane += lanes<T>) {
-                const int64_t at = p * width + lane;
-                const T* own = layer.kept + q * layer.kept_step + at;
-                Vector<T> values[kept];
-                for (int i = 0; i < kept; ++i) values[i] = load(own + i * block);
-                const Jet<T> jet = Activation::jet(values);
-                const T* z = layer.rest.at + q * layer.rest.panel_step +
-                             p * layer.rest.point_step + lane;
-                const int64_t shift = q * (1 + slopes + operators) * block + at;
-                T* after = layer.after + shift;
-                store(after, jet.value);
-                if (layer.slopes) slopes_after<T, Slopes>(a, jet, z, step, after, block);
-                operators_after<T, Slopes, Operators>(a, jet, z, step, after, block);
-                adjoints_before<T, Slopes, Operators>(a, jet, z, step, layer.back + shift, block,
-                                                      layer.slopes);
-            }
-        }
+        each_vector<T>(layer.points, layer.vectors(q), [&](int64_t p, int lane) {
+            const int64_t at = p * width + lane;
+            const T* own = layer.kept + q * layer.kept_step + at;
+            Vector<T> values[kept];
+            for (int i = 0; i < kept; ++i) values[i] = load(own + i * block);
+            const Jet<T> jet = Activation::jet(values);
+            const T* z = layer.rest.at + q * layer.rest.panel_step +
+                         p * layer.rest.point_step + lane;
+            const int64_t shift = q * (1 + slopes + operators) * block + at;
+            T* after = layer.after + shift;
+            store(after, jet.value);
+            if (layer.slopes) slopes_after<T, Slopes>(a, jet, z, step, after, block);
+            operators_after<T, Slopes, Operators>(a, jet, z, step, after, block);
+            adjoints_before<T, Slopes, Operators>(a, jet, z, step, layer.back + shift, block,
+                                                  layer.slopes);
+        });
     }
 }
 

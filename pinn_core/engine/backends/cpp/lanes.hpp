@@ -1,8 +1,10 @@
 // Vectors of the width this CPU has, in the vector extension that GCC and Clang share.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 namespace pinn {
@@ -54,6 +56,29 @@ constexpr int lanes = PINN_VECTOR_BYTES / static_cast<int>(sizeof(T));
 // Matrices lie in panels of this many columns: [panel][row][column].
 template <class T>
 constexpr int panel_width = lanes<T>* vectors_per_panel;
+
+// Vectors of a panel that have any of the ``columns`` which are left from its first on.
+template <class T>
+inline int useful_vectors(int64_t columns) {
+    return static_cast<int>(std::min<int64_t>(vectors_per_panel, (columns + lanes<T> - 1) / lanes<T>));
+}
+
+// Calls work(V) with the number of vectors as a constant.
+template <int V = vectors_per_panel, class Do>
+inline void with_vectors(int vectors, const Do& work) {
+    if constexpr (V > 1)
+        if (vectors < V) return with_vectors<V - 1>(vectors, work);
+    work(std::integral_constant<int, V>());
+}
+
+// Calls at(row, lane) for every vector of a panel's rows that is among the first ``vectors``.
+template <class T, class Do>
+inline void each_vector(int64_t rows, int vectors, const Do& at) {
+    with_vectors(vectors, [&](auto count) {
+        for (int64_t row = 0; row < rows; ++row)
+            for (int lane = 0; lane < count * lanes<T>; lane += lanes<T>) at(row, lane);
+    });
+}
 
 // x - 0 is x for every x, so no instruction is left of the subtraction.
 template <class T>

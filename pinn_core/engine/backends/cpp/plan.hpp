@@ -76,6 +76,13 @@ class Plan {
     int64_t width(int64_t l) const { return widths_[l]; }
     int64_t padded(int64_t l) const { return panels<T>(width(l)) * panel_width<T>; }
     int64_t bias_at(int64_t l) const { return weights_at[l] + width(l) * width(l + 1); }
+    // Columns of a layer's tables that are made; gates go through whole tables.
+    int64_t made(int64_t l) const { return gates ? padded(l) : width(l); }
+    // Vectors of panel ``q`` that have any of them.
+    int vectors(int64_t l, int64_t q) const {
+        return useful_vectors<T>(made(l) - q * panel_width<T>);
+    }
+    int last_vectors(int64_t l) const { return vectors(l, panels<T>(width(l)) - 1); }
     int64_t entrance_bias_at(int e) const { return entrance_at[e] + inputs * width(1); }
     bool has_gate(int64_t l) const { return gates && l >= first_gate; }
     // The first layer and, with gates, the encoders U and V, which have the same shape.

@@ -77,7 +77,7 @@ class Propagation {
             add_rows(l, n, gradient + plan_.bias_at(l));
             std::swap(back_, other_);
             product<T>(table(other_, n), packed_.reverse(l), rows, plan_.width(l + 1),
-                       plan_.width(l), nullptr, table(back_, n));
+                       plan_.made(l), nullptr, table(back_, n));
         }
         entrance_gradient(chunk, 0, gradient);
         for (int e = 1; e < plan_.entrances(); ++e) {
@@ -118,14 +118,14 @@ class Propagation {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
         const Rest<T> own{value(chunk, l) + block, step, block, width};
         return {n, panels<T>(plan_.width(l + 1)), kept(chunk, l), step, own, after_, back,
-                with_slopes(l)};
+                with_slopes(l), plan_.last_vectors(l + 1)};
     }
 
     // The first layer or an encoder.
     Activated<T> entrance(const Chunk<T>& chunk, int e, T* back) const {
         const Rest<T> same{packed_.constant(e), (plan_.channels - 1) * width, width, 0};
         return {chunk.points, panels<T>(plan_.width(1)), kept_entrance(chunk, e),
-                kept_step(chunk, 0), same, after_, back, with_slopes(0)};
+                kept_step(chunk, 0), same, after_, back, with_slopes(0), plan_.last_vectors(1)};
     }
 
     // The output layer has no use for them, a gate has.
@@ -149,19 +149,22 @@ class Propagation {
     void enter(const Chunk<T>& chunk, int e) const {
         const int64_t d = Inputs < 0 ? plan_.inputs : Inputs, step = kept_step(chunk, 0);
         T* z = kept_entrance(chunk, e) + (plan_.kernel.kept - 1) * chunk.points * width;
-        each_panel(plan_.padded(1), [&](int64_t at, int64_t lane, int64_t) {
-            const int64_t q = at / width;
-            const Vector<T> bias = load(packed_.entrance_biases(e) + q * width + lane);
-            const T* weights = packed_.first(e) + q * d * width + lane;
-            Vector<T> own[Inputs < 0 ? 1 : Inputs];
-            for (int i = 0; i < Inputs; ++i) own[i] = load(weights + i * width);
-            for (int64_t p = 0; p < chunk.points; ++p) {
-                Vector<T> sum = bias;
-                for (int64_t i = 0; i < d; ++i)
-                    sum += chunk.x[p * d + i] * (Inputs < 0 ? load(weights + i * width) : own[i]);
-                store(z + q * step + p * width + lane, sum);
+        for (int64_t q = 0; q < panels<T>(plan_.width(1)); ++q) {
+            for (int64_t v = 0; v < plan_.vectors(1, q); ++v) {
+                const int64_t lane = v * lanes<T>;
+                const Vector<T> bias = load(packed_.entrance_biases(e) + q * width + lane);
+                const T* weights = packed_.first(e) + q * d * width + lane;
+                Vector<T> own[Inputs < 0 ? 1 : Inputs];
+                for (int i = 0; i < Inputs; ++i) own[i] = load(weights + i * width);
+                for (int64_t p = 0; p < chunk.points; ++p) {
+                    Vector<T> sum = bias;
+                    for (int64_t i = 0; i < d; ++i)
+                        sum += chunk.x[p * d + i] *
+                               (Inputs < 0 ? load(weights + i * width) : own[i]);
+                    store(z + q * step + p * width + lane, sum);
+                }
             }
-        });
+        }
     }
 
     // A table of channels as a gate sees it: every panel for itself.
@@ -221,7 +224,7 @@ class Propagation {
 
     void linear(const Chunk<T>& chunk, int64_t l) const {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
-        const int64_t terms = plan_.width(l), columns = plan_.width(l + 1);
+        const int64_t terms = plan_.width(l), columns = plan_.made(l + 1);
         const Table<const T> h = table(after_, n);
         product<T>(h, packed_.forward(l), n, terms, columns, packed_.biases(l),
                    {value(chunk, l), step});
@@ -238,13 +241,15 @@ class Propagation {
 
     void last(const Chunk<T>& chunk, const T* biases, T* output) const {
         const int64_t n = chunk.points, k = plan_.outputs;
-        each_output([&](int64_t to, int64_t channel) {
-            for (int64_t p = 0; p < n; ++p) {
-                for (int64_t j = 0; j < k; ++j) {
-                    const T sum = dot(after_ + (channel * n + p) * width, n, j);
-                    output[to * chunk.output + p * k + j] = channel ? sum : sum + biases[j];
+        with_vectors(plan_.last_vectors(plan_.hidden), [&](auto vectors) {
+            each_output([&](int64_t to, int64_t channel) {
+                for (int64_t p = 0; p < n; ++p) {
+                    for (int64_t j = 0; j < k; ++j) {
+                        const T sum = dot<vectors>(after_ + (channel * n + p) * width, n, j);
+                        output[to * chunk.output + p * k + j] = channel ? sum : sum + biases[j];
+                    }
                 }
-            }
+            });
         });
         for (int o = 0; o < plan_.operators; ++o) {
             if (plan_.zeroth[o] == T(0)) continue;
@@ -269,14 +274,19 @@ class Propagation {
         return channel ? adjoint + channel * chunk.output : by_value_;
     }
 
-    // A row after the last activation times the weights of output j.
+    // A row after the last activation times the weights of output j; its last panel has so many
+    // vectors.
+    template <int Last>
     T dot(const T* h, int64_t n, int64_t j) const {
         const T* weights = packed_.last() + j * plan_.padded(plan_.hidden);
         const int64_t step = plan_.channels * n * width;
         Vector<T> sum{};
-        for (int64_t q = 0; q < panels<T>(plan_.width(plan_.hidden)); ++q, h += step)
-            for (int lane = 0; lane < width; lane += lanes<T>, weights += lanes<T>)
-                sum += load(h + lane) * load(weights);
+        const auto add = [&](int v) { sum += load(h + v * lanes<T>) * load(weights + v * lanes<T>); };
+        for (int64_t q = panels<T>(plan_.width(plan_.hidden)); q > 1; --q) {
+            unrolled<vectors_per_panel>(add);
+            h += step, weights += width;
+        }
+        unrolled<Last>(add);
         return sum_of_lanes<T>(sum);
     }
 
@@ -285,15 +295,14 @@ class Propagation {
         each_output([&](int64_t from, int64_t channel) {
             for (int64_t q = 0; q * width < room; ++q) {
                 T* to = back_ + (q * plan_.channels + channel) * n * width;
-                for (int64_t p = 0; p < n; ++p, to += width) {
-                    const T* own = by_output(chunk, adjoint, from) + p * k;
-                    for (int lane = 0; lane < width; lane += lanes<T>) {
-                        Vector<T> sum{};
-                        for (int64_t j = 0; j < k; ++j)
-                            sum += own[j] * load(packed_.last() + j * room + q * width + lane);
-                        store(to + lane, sum);
-                    }
-                }
+                const T* own = by_output(chunk, adjoint, from);
+                const T* weights = packed_.last() + q * width;
+                each_vector<T>(n, plan_.vectors(plan_.hidden, q), [&](int64_t p, int lane) {
+                    Vector<T> sum{};
+                    for (int64_t j = 0; j < k; ++j)
+                        sum += own[p * k + j] * load(weights + j * room + lane);
+                    store(to + p * width + lane, sum);
+                });
             }
         });
     }

@@ -49,15 +49,15 @@ template <class T>
 class Steps {
   public:
     explicit Steps(const StepsJob<T>& job) : job_(job) {
-        for (int64_t t = 0; t < job.terms; ++t) {
-            terms_.emplace_back(job.term[t], job.parameters, layout_);
-            blocks_ += terms_.back().blocks();
-        }
+        for (int64_t t = 0; t < job.terms; ++t) blocks_ += job.term[t].plan->blocks;
+        for (int64_t w = 0; w < job.watched; ++w) blocks_ += job.watch[w].plan->blocks;
+        by_member_ = by_member(job.members, job.threads, blocks_ == job.terms + job.watched);
+        for (int64_t t = 0; t < job.terms; ++t)
+            terms_.emplace_back(job.term[t], job.parameters, by_member_, layout_);
         for (int64_t w = 0; w < job.watched; ++w) {
             const Plan<T>& plan = *job.watch[w].plan;
             watched_.push_back(
                 {layout_.take(plan.points * plan.outputs), layout_.take(plan.packed_size)});
-            blocks_ += plan.blocks;
         }
         total_ = layout_.take(job.parameters);
         update_ = layout_.take(job.parameters);
@@ -67,7 +67,7 @@ class Steps {
     }
 
     void run() {
-        if (by_member(job_.members, job_.threads, blocks_ == job_.terms + job_.watched)) {
+        if (by_member_) {
             each(job_.members, job_.threads, [&](int64_t i) {
                 T* room = member_room.room<T>(layout_.size());
                 begin(room);
@@ -134,7 +134,7 @@ class Steps {
     // Gradients, the update, the row of the record.
     void finish(int64_t i, int64_t step, T* room) const {
         const int64_t size = job_.parameters, members = job_.members, at = i * size;
-        for (const TermWork<T>& term : terms_) term.add_partial(room);
+        for (const TermWork<T>& term : terms_) term.complete(room);
         double* row = job_.always + step * job_.always_row + i;
         const auto put = [&](double number) {
             *row = number;
@@ -237,6 +237,7 @@ class Steps {
     Layout<T> layout_;
     std::vector<TermWork<T>> terms_;
     std::vector<WatchedRoom> watched_;
+    bool by_member_ = false;
     int64_t blocks_ = 0;
     int64_t total_ = 0, update_ = 0, away_ = 0, conditions_ = 0, values_ = 0;
 };

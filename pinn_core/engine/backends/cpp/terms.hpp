@@ -43,16 +43,17 @@ class Layout {
 template <class T>
 class TermWork {
   public:
-    // ``parameters``: length of a member's row, padding included.
-    TermWork(const LossTerm<T>& term, int64_t parameters, Layout<T>& layout)
-        : term_(term), plan_(*term.plan), parameters_(parameters) {
+    // ``parameters``: length of a member's row, padding included. ``in_turn``: whether one thread
+    // makes all blocks of a member, one after the other.
+    TermWork(const LossTerm<T>& term, int64_t parameters, bool in_turn, Layout<T>& layout)
+        : term_(term), plan_(*term.plan), parameters_(parameters), in_turn_(in_turn) {
         const int64_t values = count() * term.form->quantities;
         const bool gathers = term.rows;
         output_ = layout.take(outputs());
         adjoint_ = layout.take(outputs());
         values_ = layout.take(values);
         gradient_ = layout.take(parameters);
-        partial_ = layout.take((plan_.blocks - 1) * plan_.size);
+        partial_ = layout.take(partial_sums() * plan_.size);
         packed_ = layout.take(plan_.packed_size);
         points_ = layout.take(gathers ? plan_.points * plan_.inputs : 0);
         targets_ = layout.take(gathers ? values : 0);
@@ -80,20 +81,19 @@ class TermWork {
     }
 
     void block(int64_t i, const T* theta, int64_t number, T* room) const {
-        T* sum = number ? room + partial_ + (number - 1) * plan_.size : room + gradient_;
+        const int64_t place = in_turn_ ? 0 : number - 1;
+        T* sum = room + (number ? partial_ + place * plan_.size : gradient_);
         passage(i, theta, room)
             .there_and_back(number, room + output_, room + adjoint_, sum,
                             [&](int64_t start, int64_t points) {
                                 set_adjoint(i, start, points, room);
                             });
+        if (number && in_turn_) add_partial(room);
     }
 
-    // The gradient is whole when all blocks are added to the first.
-    void add_partial(T* room) const {
-        T* sum = room + gradient_;
-        const T* partial = room + partial_;
-        for (int64_t block = 0; block < plan_.blocks - 1; ++block, partial += plan_.size)
-            for (int64_t k = 0; k < plan_.size; ++k) sum[k] += partial[k];
+    // To be called after all blocks: the gradient is whole when they are added to the first.
+    void complete(T* room) const {
+        if (!in_turn_) add_partial(room);
     }
 
     double loss(int64_t i, const T* room) const {
@@ -103,6 +103,19 @@ class TermWork {
     }
 
   private:
+    // Blocks after the first whose parts of the gradient are kept until the last is done; in turn
+    // each is added at once, in the same order.
+    int64_t partial_sums() const {
+        return in_turn_ ? std::min<int64_t>(plan_.blocks - 1, 1) : plan_.blocks - 1;
+    }
+
+    void add_partial(T* room) const {
+        T* sum = room + gradient_;
+        const T* partial = room + partial_;
+        for (int64_t block = 0; block < partial_sums(); ++block, partial += plan_.size)
+            for (int64_t k = 0; k < plan_.size; ++k) sum[k] += partial[k];
+    }
+
     // Points of the term, each of which has all of its partners among those of the plan.
     int64_t count() const { return plan_.points / term_.form->partners; }
 
@@ -158,6 +171,7 @@ class TermWork {
     const LossTerm<T>& term_;
     const Plan<T>& plan_;
     const int64_t parameters_;
+    const bool in_turn_;
     int64_t output_, adjoint_, values_, gradient_, partial_, packed_;
     int64_t points_, targets_, shares_, coefficients_;
 };
