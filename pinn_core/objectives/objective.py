@@ -67,6 +67,11 @@ class Objective(Part):
         """Points of a condition's segment in a batch off the grid; None: as many as inside."""
         return None
 
+    @property
+    def l2(self) -> float:
+        """Factor of the sum of squares of the network's weights that is optimised, too."""
+        return 0.0
+
     def check(self, problem: Problem) -> None:  # noqa: ARG002
         """Raise ``ValueError`` where the problem cannot serve."""
         return

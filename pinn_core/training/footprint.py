@@ -78,7 +78,7 @@ def _jacobian_numbers(configuration: Configuration) -> list[int]:
     """Numbers of every phase's Jacobian of the residuals, and of what is made of it."""
     phases = [phase for phase in configuration.phases if phase.squares]
     size = configuration.size
-    return [phase.cost_of_rows(configuration.residuals, size).numbers for phase in phases]
+    return [phase.cost_of_rows(configuration.rows, size).numbers for phase in phases]
 
 
 def _probed_numbers(configuration: Configuration) -> list[int]:
