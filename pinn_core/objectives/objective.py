@@ -46,6 +46,9 @@ class Objective(Part):
 
     solves: ClassVar[bool] = True
     """Whether the equation and the conditions are among its terms, which then are weighed."""
+    moving: ClassVar[bool] = False
+    """Whether what is squared at a step's points depends on the step, and not elsewhere: then a
+    step's losses and gradients are not those that are recorded."""
 
     @property
     @abstractmethod

@@ -5,7 +5,7 @@ from pinn_core.engine.precision import bytes_of
 from pinn_core.optimizers import Optimizer
 from pinn_core.problems.problem import Problem
 from pinn_core.records.trajectory import COLUMNS, SKETCH_SIZE
-from pinn_core.training.cadences import cadences
+from pinn_core.training.cadences import cadences, gradients_are_free
 from pinn_core.training.fields import field_bytes
 from pinn_core.training.landscape_cost import landscape_bytes, landscape_cells
 from pinn_core.training.memory import Memory, memory_of, release
@@ -126,7 +126,8 @@ def points_with_channels(configuration: Configuration) -> int:
     elif objective.batch == "full":
         inside = problem.interior_points
         trained = channels * (interior if inside == "all" else int(inside)) + supervised
-        watched = 0  # a full batch gives both gradients for nothing
+        if gradients_are_free(configuration):
+            watched = 0
     else:
         trained = channels * objective.batch
         if objective.points != "grid":

@@ -3,6 +3,7 @@
 from pinn_core.configuration import Configuration
 from pinn_core.engine.operators import Channels
 from pinn_core.problems.problem import Problem
+from pinn_core.training.cadences import gradients_are_free
 from pinn_core.training.landscape_cost import landscape_operations
 
 PYTHON_STEP = 1e8
@@ -41,7 +42,7 @@ def recording_flops(configuration: Configuration) -> float:
     free = configuration.objective.batch == "full"
     watched = record.points + sum(each.rows for each in configuration.data)
     each = 0.0 if free else 2.0 * watched
-    if record.gradients_every and not (free and configuration.objective.solves):
+    if record.gradients_every and not gradients_are_free(configuration):
         each += (24.0 * record.gradient_points + 6.0 * supervised) / record.gradients_every
     if record.full_every:
         each += (8.0 * interior + 2.0 * supervised) / record.full_every
