@@ -289,7 +289,7 @@ class Configuration:
             segments = sum(len(each.segments) for each in conditions)
             inside = int(objective.batch)
             outside = segments * (objective.condition_batch or inside)
-        return inside * problem.outputs + outside * asked + self.observed
+        return inside * objective.squares(problem) + outside * asked + self.observed
 
     @property
     def rows(self) -> int:

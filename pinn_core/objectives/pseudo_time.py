@@ -60,7 +60,7 @@ class PseudoTime(Pinn):
 problem wave
     """
 
-    moving: ClassVar[bool] = True
+    recorded_apart: ClassVar[bool] = True
 
     pseudo_weight: float = 1.0
     """The weight w, or the first one."""

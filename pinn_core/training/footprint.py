@@ -118,7 +118,7 @@ def points_with_channels(configuration: Configuration) -> int:
     """
     problem, record = configuration.trained_problem, configuration.record
     objective = configuration.objective
-    channels = 1 + len(problem.coordinates) + len(problem.operators)
+    channels = 1 + len(problem.coordinates) + len(objective.operators(problem))
     interior, supervised = problem.grid_size
     watched = channels * min(record.gradient_points, interior) + supervised
     if not objective.solves:

@@ -2,7 +2,6 @@
 
 from pinn_core.configuration import Configuration
 from pinn_core.engine.operators import Channels
-from pinn_core.problems.problem import Problem
 from pinn_core.training.cadences import gradients_are_free
 from pinn_core.training.landscape_cost import landscape_operations
 
@@ -66,7 +65,7 @@ def step_flops(configuration: Configuration) -> float:
     """
     problem, objective = configuration.trained_problem, configuration.objective
     interior, supervised = problem.grid_size
-    channels = _channels(problem) if objective.solves else 1
+    channels = _channels(configuration) if objective.solves else 1
     if channels > 1 and problem.interior_points != "all":
         interior = int(problem.interior_points)
     batch = objective.batch
@@ -80,10 +79,12 @@ def step_flops(configuration: Configuration) -> float:
     return 6.0 * parameters(configuration) * points
 
 
-def _channels(problem: Problem) -> int:
+def _channels(configuration: Configuration) -> int:
     """Channels through an interior point, as if those of order three were so many of order two."""
-    carried = Channels(problem.operators, len(problem.coordinates)).with_pairs()
-    return carried.count * (2 if any(op.third for op in problem.operators) else 1)
+    problem = configuration.trained_problem
+    operators = configuration.objective.operators(problem)
+    carried = Channels(operators, len(problem.coordinates)).with_pairs()
+    return carried.count * (2 if any(op.third for op in operators) else 1)
 
 
 def parameters(configuration: Configuration) -> int:
