@@ -15,10 +15,8 @@ from pinn_core.tensors import Tensor, torch
 
 WEIGHT, PREVIOUS = "pseudo/weight", "pseudo/previous"
 """Tables of interior points: every equation's weight with its sign, and the values before."""
-STEP, HERE, BEFORE, WEIGHTS, FIRST = (
-    f"pseudo/{name}" for name in ("step", "here", "before", "weights", "first")
-)
-"""What is kept: the latest step, its parameters and those before it, weights, the first loss."""
+HERE, BEFORE, WEIGHTS, FIRST = (f"pseudo/{name}" for name in ("here", "before", "weights", "first"))
+"""What is kept: the latest step's parameters and those before, the weights, the first loss."""
 KEPT, LEAST, MOST, GUARD = 0.9, 1e-2, 1e2, 1e-8
 """Of a new weight: the old one's share, its bounds, and what keeps from dividing by zero."""
 LAST_PHI, DECADES = 0.1, (2.0, 6.0)
@@ -39,9 +37,10 @@ def with_pseudo_steps(
 
 @dataclass(frozen=True)
 class PseudoSteps:
-    """Another's batches; ``at`` must be asked step after step, with the parameters of each.
+    """Another's batches; ``at`` must be asked once for each step, with its parameters.
 
-    The first step's u_prev is u. Without parameters the batches are as they were.
+    Only step 0, whose u_prev is u, may be asked for again. Without parameters the batches are as
+    they were.
     """
 
     batches: Batches
@@ -70,14 +69,12 @@ class PseudoSteps:
         return {**batch, "interior": PointSet({**tables, PREVIOUS: previous})}
 
     def _remember(self, step: int, parameters: Float[Tensor, "m p"], batch: Batch) -> None:
-        """Take these parameters for those of a step, unless it is known already."""
-        state, known = self.state, self.state.get(STEP)
-        if known is not None and int(known[0]) == step:
-            return
-        state[BEFORE] = parameters.clone() if known is None else state[HERE]
-        state[HERE] = parameters.clone()
-        state[STEP] = torch.full((len(parameters),), step, device=parameters.device)
-        if known is None:
+        """Take these parameters for those of a step, and the latest ones for those before."""
+        state, here = self.state, parameters.clone()
+        begun = step > 0 and HERE in state
+        state[BEFORE] = state[HERE] if begun else here
+        state[HERE] = here
+        if not begun:
             shape = len(parameters), len(self.signs)
             state[WEIGHTS] = torch.full(
                 shape, self.weight, dtype=torch.float64, device=parameters.device

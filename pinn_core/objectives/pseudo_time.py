@@ -20,6 +20,7 @@ a cosine while the sum of the terms' losses falls from 1e-2 to 1e-6 of its first
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -106,10 +107,8 @@ class PseudoTimeTerm(EquationTerm):
     ) -> Float[Tensor, "m n q"]:
         """One number for each equation, of which there are as many as outputs."""
         residuals = super().of_channels(channels, point_set)
-        if PREVIOUS not in point_set.tables:
-            return residuals
-        weight, previous = (point_set[name].to(channels.dtype) for name in (WEIGHT, PREVIOUS))
-        return residuals + weight * (channels[:, 0] - previous)
+        known = PREVIOUS in point_set.tables
+        return residuals + _difference(channels, point_set) if known else residuals
 
     def native_form(self, disc: Discretization) -> NativeForm | None:  # noqa: ARG002
         """None: w and u_prev change from step to step."""
@@ -118,20 +117,48 @@ class PseudoTimeTerm(EquationTerm):
     def linearized(
         self, disc: Discretization, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
-        """By autograd at points that know w and u_prev."""
-        if PREVIOUS in point_set.tables:
-            return self.with_adjoint(channels, point_set)
-        return super().linearized(disc, channels, point_set)
+        """What the residual's own term gives, and the difference beside it."""
+        found = self._residual_term.linearized(disc, channels, point_set)
+        return _with_difference(*found, channels, point_set)
 
     def with_adjoint(
         self, channels: Float[Tensor, "m c _ k"], point_set: PointSet
     ) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
-        """By autograd at points that know w and u_prev, of linear problems, too."""
-        if PREVIOUS in point_set.tables:
-            return Term.with_adjoint(self, channels, point_set)
-        return super().with_adjoint(channels, point_set)
+        """What the residual's own term gives, and the difference beside it."""
+        found = self._residual_term.with_adjoint(channels, point_set)
+        return _with_difference(*found, channels, point_set)
+
+    @property
+    def _residual_term(self) -> EquationTerm:
+        return EquationTerm(self.name, self.points, self.operators, self.problem)
 
 
+def _with_difference(
+    residuals: Float[Tensor, "m n q"],
+    back: Callable[[Tensor], Tensor],
+    channels: Float[Tensor, "m c _ k"],
+    point_set: PointSet,
+) -> tuple[Float[Tensor, "m n q"], Callable[[Tensor], Tensor]]:
+    """The residuals and their adjoint, with w (u - u_prev) where the points know it."""
+    if PREVIOUS not in point_set.tables:
+        return residuals, back
+    weight = point_set[WEIGHT].to(channels.dtype)
+
+    def reverse(slope: Tensor) -> Tensor:
+        adjoint = back(slope)
+        adjoint[:, 0] += weight * slope
+        return adjoint
+
+    return residuals + _difference(channels, point_set), reverse
+
+
+def _difference(channels: Float[Tensor, "m c _ k"], point_set: PointSet) -> Tensor:
+    """Of every output w (u - u_prev)."""
+    weight, previous = (point_set[name].to(channels.dtype) for name in (WEIGHT, PREVIOUS))
+    return weight * (channels[:, 0] - previous)
+
+
+@lru_cache(maxsize=64)
 def time_signs(problem: Problem) -> tuple[float, ...]:
     """Of every equation the sign of its own output's first derivative in time, 0 without one.
 
