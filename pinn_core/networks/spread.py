@@ -43,7 +43,7 @@ def spread(
 
 
 def _directions(dimension: int, count: int, rng: np.random.Generator) -> Float[ndarray, "n d"]:
-    """Vectors of length 1, one of each pair of opposite ones (but on a line)."""
+    """Vectors of length 1."""
     if dimension == 1:
         return np.where(np.arange(count) % 2, 1.0, -1.0)[:, None]
     if dimension == 2:

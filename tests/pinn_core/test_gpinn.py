@@ -12,7 +12,7 @@ from torch import Tensor
 from pinn_core import Adam, Configuration, Member, Mlp, Pinn, Record, train
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.networks import ResidualMlp
-from pinn_core.objectives.gpinn import GPinn
+from pinn_core.objectives import GPinn
 from pinn_core.optimizers import LevenbergMarquardt, StepContext
 from pinn_core.problems import (
     Burgers,
