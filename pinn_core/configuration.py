@@ -243,6 +243,12 @@ class Configuration:
                 f"aggregation {self.aggregation.kind} makes a direction that is no gradient of a "
                 f"loss, which the phase {searching[0]} would search along: found both"
             )
+        if self.objective.l2 and self.aggregation.kind != "sum":
+            raise ValueError(
+                f"aggregation {self.aggregation.kind} makes a direction of the terms' gradients, "
+                "among which the penalty of weights is not: found objective.l2 "
+                f"{self.objective.l2}, allowed: 0"
+            )
         self.alignment.check(self.phases)
 
     def _check_squares(self) -> None:
@@ -283,7 +289,13 @@ class Configuration:
             segments = sum(len(each.segments) for each in conditions)
             inside = int(objective.batch)
             outside = segments * (objective.condition_batch or inside)
-        return inside * problem.outputs + outside * asked + self.observed
+        return inside * objective.squares(problem) + outside * asked + self.observed
+
+    @property
+    def rows(self) -> int:
+        """Number of all that a step's loss squares: the residuals and, with a penalty, weights."""
+        matrices = self.stack().matrices() if self.objective.l2 else []
+        return self.residuals + sum(rows * columns for _, (rows, columns) in matrices)
 
     @property
     def looks_at_conflicts(self) -> bool:

@@ -10,8 +10,9 @@ from pinn_core.checks import at_least, at_most
 from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.parametrization import PARAMETRIZATIONS, Parametrization
 from pinn_core.engine.stack import Stack
-from pinn_core.networks.initial import drawn
+from pinn_core.networks.initial import Init, drawn
 from pinn_core.networks.network import MOST_LAYERS, MOST_UNITS, NETWORKS, Network
+from pinn_core.networks.spread import check_inputs
 from pinn_core.tensors import Tensor
 
 
@@ -22,14 +23,19 @@ class Mlp(Network):
 
     ``init: torch`` draws weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's
     default for linear layers; ``glorot`` draws weights from N(0, 2 / (fan_in + fan_out)) (Glorot
-    and Bengio 2010) and sets biases to zero. ``parametrization: factorised`` trains W as
-    diag(exp(s)) V (random weight factorisation, Wang et al. 2022); ``ntk`` trains W of W /
-    sqrt(fan_in) and draws all from N(0, 1), whatever ``init`` says (Jacot et al. 2018);
-    ``adaptive`` trains a slope a, 1 at first, in each layer's activation s(a z) (Jagtap, Kawaguchi,
-    Karniadakis 2020, L-LAAF with n = 1).
+    and Bengio 2010) and sets biases to zero; ``spread`` does the same but for the first hidden
+    layer, whose neurons s(g w (x - c)) have spread directions w, steepnesses g from 1 to
+    width^(1 / inputs) and centres c from -1 to 1 on every axis. That is a rule of our own, not the
+    one of arXiv 2507.11962, which has the same aim and which we did not read.
+
+    ``parametrization: factorised`` trains W as diag(exp(s)) V (random weight factorisation, Wang et
+    al. 2022); ``ntk`` trains W of W / sqrt(fan_in) and draws all from N(0, 1), whatever ``init``
+    says (Jacot et al. 2018); ``adaptive`` trains a slope a, 1 at first, in each layer's activation
+    s(a z) (Jagtap, Kawaguchi, Karniadakis 2020, L-LAAF with n = 1).
 
     When to use: The default. Choose ``glorot`` with ``tanh`` to repeat papers, ``factorised`` as a
-    cheap remedy for slow training.
+    cheap remedy for slow training, ``spread`` (with ``inputs: {kind: scaled, to: symmetric}``) to
+    begin with many independent features.
 
         >>> Mlp(width=8, depth=2).stack(3, 1).size
         113
@@ -43,7 +49,7 @@ class Mlp(Network):
     """Hidden layers."""
     activation: str = "gelu"
     """The function of the hidden layers."""
-    init: Literal["torch", "glorot"] = "torch"
+    init: Init = "torch"
     """How weights and biases are drawn."""
     parametrization: Literal["plain", "factorised", "ntk", "adaptive"] = "plain"
     """What is trained of a weight matrix."""
@@ -55,6 +61,8 @@ class Mlp(Network):
 
     def stack(self, inputs: int, outputs: int) -> Stack:
         """The layers between ``inputs`` numbers and ``outputs`` solution components."""
+        if self.init == "spread":
+            check_inputs(inputs)
         widths = (inputs, *[self.width] * self.depth, outputs)
         return Stack(widths, ACTIVATIONS[self.activation])
 

@@ -14,8 +14,9 @@ from pinn_core.checks import at_least, at_most
 from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.parametrization import PARAMETRIZATIONS, Parametrization
 from pinn_core.engine.stack import Stack
-from pinn_core.networks.initial import drawn
+from pinn_core.networks.initial import Init, drawn
 from pinn_core.networks.network import MOST_LAYERS, MOST_UNITS, NETWORKS, Network
+from pinn_core.networks.spread import check_inputs
 from pinn_core.tensors import Tensor
 
 
@@ -26,8 +27,8 @@ class ModifiedMlp(Network):
 
     ``variant: code`` gates every hidden layer, A U + (1 - A) V, as the code behind the paper's
     tables does; ``paper`` leaves the first as it is and mixes the others as (1 - A) U + A V (2
-    layers at least). ``init`` as in ``Mlp``, and ``glorot`` also draws the encoders' biases.
-    ``parametrization`` as in ``Mlp``.
+    layers at least). ``init`` as in ``Mlp``, and ``glorot`` and ``spread`` also draw the encoders'
+    biases. ``parametrization`` as in ``Mlp``.
 
     When to use: Where a plain network trains slowly on a solution of several scales; a step costs
     more.
@@ -44,7 +45,7 @@ class ModifiedMlp(Network):
     """Hidden layers."""
     activation: str = "tanh"
     """The function of the hidden layers."""
-    init: Literal["torch", "glorot"] = "glorot"
+    init: Init = "glorot"
     """How weights and biases are drawn, as in ``mlp``."""
     variant: Literal["paper", "code"] = "code"
     """How the encoders gate the layers."""
@@ -59,6 +60,8 @@ class ModifiedMlp(Network):
 
     def stack(self, inputs: int, outputs: int) -> Stack:
         """The gated layers between ``inputs`` numbers and ``outputs`` solution components."""
+        if self.init == "spread":
+            check_inputs(inputs)
         widths = (inputs, *[self.width] * self.depth, outputs)
         return Stack(widths, ACTIVATIONS[self.activation], self.variant)
 

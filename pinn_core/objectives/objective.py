@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from jaxtyping import Float
 
 from pinn_core.discretization.discretization import Discretization
+from pinn_core.engine.operators import Operator
 from pinn_core.objectives.terms import Factors, LossGradient, Term, no_factors
 from pinn_core.observations import Observations
 from pinn_core.parts import Family, Part
@@ -46,6 +47,9 @@ class Objective(Part):
 
     solves: ClassVar[bool] = True
     """Whether the equation and the conditions are among its terms, which then are weighed."""
+    recorded_apart: ClassVar[bool] = False
+    """Whether what is squared at a step's points depends on the step, and not elsewhere: then a
+    step's losses and gradients are not those that are recorded."""
 
     @property
     @abstractmethod
@@ -67,6 +71,11 @@ class Objective(Part):
         """Points of a condition's segment in a batch off the grid; None: as many as inside."""
         return None
 
+    @property
+    def l2(self) -> float:
+        """Factor of the sum of squares of the network's weights that is optimised, too."""
+        return 0.0
+
     def check(self, problem: Problem) -> None:  # noqa: ARG002
         """Raise ``ValueError`` where the problem cannot serve."""
         return
@@ -74,6 +83,14 @@ class Objective(Part):
     @abstractmethod
     def terms(self, disc: Discretization) -> tuple[Term, ...]:
         """What is summed, with weights, to what is optimised; the equation's term is the first."""
+
+    def operators(self, problem: Problem) -> tuple[Operator, ...]:
+        """What the equation's term asks of the networks besides their values."""
+        return problem.operators
+
+    def squares(self, problem: Problem) -> int:
+        """How many numbers the equation's term squares at a point; an estimate for planning."""
+        return problem.outputs
 
     def compared_terms(self, disc: Discretization) -> tuple[Term, ...]:
         """The equation's term, and then those whose gradients are compared with its gradient.

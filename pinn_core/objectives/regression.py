@@ -1,7 +1,7 @@
 """The regression objective: the same network fitted to the numerical solution."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from pinn_core.checks import at_least
@@ -46,20 +46,26 @@ class _GridBatches:
 class Regression(Objective):
     """L = mean (or sum) over the grid of squared differences from the numerical solution.
 
+    ``l2`` as in ``pinn``.
+
     When to use: Beside a PINN of the same shape: what it learns slowly, too, is not the equation's
     fault.
     """
 
+    per_member: ClassVar[frozenset[str]] = frozenset({"l2"})
     solves: ClassVar[bool] = False
 
     batch: int | Literal["full"] = 512
     """How many points of the grid a step takes; ``full``: all."""
     reduction: Literal["mean", "sum"] = "mean"
     """Whether the loss is the mean over the points, or the sum."""
+    l2: float = field(default=0.0, metadata={"since": 2})
+    """Factor of the sum of squares of the weights, as in ``pinn``."""
 
     def __post_init__(self) -> None:
         if self.batch != "full":
             at_least(1, batch=self.batch)
+        at_least(0, l2=self.l2)
 
     def terms(self, disc: Discretization) -> tuple[Term, ...]:
         """The one that fits the numerical solution."""

@@ -60,7 +60,7 @@ class Moment:
     points (``batch``), ``weights`` the terms' weights (t, m) in the order of ``setup.terms``,
     ``factors`` those that a weighting gives to single points (m, n), by term. ``update`` is what
     the step adds to the parameters; None at the last row, which no update leaves. ``products`` are
-    those with the Hessian of what is optimised, in float64 and made when they are asked for.
+    those with the Hessian of the terms' weighted sum, in float64 and made when they are asked for.
     """
 
     setup: Setup

@@ -28,7 +28,7 @@ HISTOGRAM_EDGES: tuple[float, ...] = (*-_RUNGS[::-1], *_RUNGS)
 """Of a gradient's histogram, in parts of its largest entry: four bins a decade, six decades."""
 
 COLUMNS: dict[str, str] = {
-    "loss/batch": "what was optimised at this step, on this step's batch",
+    "loss/batch": "what was optimised at this step, on this step's batch, without a penalty (l2)",
     "loss/total": "weighted sum of the objective's losses on the evaluation points",
     "loss/residual": "mean squared PDE residual over interior points",
     "loss/boundary": "mean squared mismatch of the condition 'boundary'",

@@ -15,7 +15,8 @@ NO_LAST = ("update/norm", "update/cosine")
 
 def gradients_are_free(configuration: Configuration) -> bool:
     """Whether a step has the gradients that are recorded, on all points."""
-    return configuration.objective.solves and configuration.objective.batch == "full"
+    objective = configuration.objective
+    return objective.solves and objective.batch == "full" and not objective.recorded_apart
 
 
 def full_is_free(configuration: Configuration) -> bool:

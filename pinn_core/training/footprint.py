@@ -5,7 +5,7 @@ from pinn_core.engine.precision import bytes_of
 from pinn_core.optimizers import Optimizer
 from pinn_core.problems.problem import Problem
 from pinn_core.records.trajectory import COLUMNS, SKETCH_SIZE
-from pinn_core.training.cadences import cadences
+from pinn_core.training.cadences import cadences, gradients_are_free
 from pinn_core.training.fields import field_bytes
 from pinn_core.training.landscape_cost import landscape_bytes, landscape_cells
 from pinn_core.training.memory import Memory, memory_of, release
@@ -78,7 +78,7 @@ def _jacobian_numbers(configuration: Configuration) -> list[int]:
     """Numbers of every phase's Jacobian of the residuals, and of what is made of it."""
     phases = [phase for phase in configuration.phases if phase.squares]
     size = configuration.size
-    return [phase.cost_of_rows(configuration.residuals, size).numbers for phase in phases]
+    return [phase.cost_of_rows(configuration.rows, size).numbers for phase in phases]
 
 
 def _probed_numbers(configuration: Configuration) -> list[int]:
@@ -118,7 +118,7 @@ def points_with_channels(configuration: Configuration) -> int:
     """
     problem, record = configuration.trained_problem, configuration.record
     objective = configuration.objective
-    channels = 1 + len(problem.coordinates) + len(problem.operators)
+    channels = 1 + len(problem.coordinates) + len(objective.operators(problem))
     interior, supervised = problem.grid_size
     watched = channels * min(record.gradient_points, interior) + supervised
     if not objective.solves:
@@ -126,7 +126,8 @@ def points_with_channels(configuration: Configuration) -> int:
     elif objective.batch == "full":
         inside = problem.interior_points
         trained = channels * (interior if inside == "all" else int(inside)) + supervised
-        watched = 0  # a full batch gives both gradients for nothing
+        if gradients_are_free(configuration):
+            watched = 0
     else:
         trained = channels * objective.batch
         if objective.points != "grid":

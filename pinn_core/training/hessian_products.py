@@ -12,11 +12,13 @@ from pinn_core.objectives import Batch
 from pinn_core.probes.hessian import Product, hessian
 from pinn_core.probes.landscape import TOGETHER
 from pinn_core.training.loss_weights import LossWeights
+from pinn_core.training.penalty import Penalty
 
 
 class HessianProducts:
     """``StepContext.products``: the step's points, its weights of terms and factors of points.
 
+    With the penalty of large weights where one is given.
     In the training's precision. A member's gradient and its graph are made when they are first
     asked for, and kept as long as this is; on a CPU each member has its own, as alone its bits.
     """
@@ -27,8 +29,10 @@ class HessianProducts:
         loss_weights: LossWeights,
         batch: Batch,
         parameters: Float[Tensor, "m p"],
+        penalty: Penalty | None = None,
     ) -> None:
         self._disc, self._loss_weights, self._batch = disc, loss_weights, batch
+        self._penalty = penalty
         self._parameters = parameters
         self._size = TOGETHER if parameters.is_cuda else 1
         self._made: dict[int, Product] = {}
@@ -61,4 +65,6 @@ class HessianProducts:
             )
             for term in self._loss_weights.terms
         ]
-        return (weights * torch.stack(each)).sum(0)
+        total = (weights * torch.stack(each)).sum(0)
+        penalty = self._penalty.of(parameters, members) if self._penalty else None
+        return total if penalty is None else total + penalty

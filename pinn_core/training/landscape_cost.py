@@ -36,7 +36,8 @@ def landscape_bytes(configuration: Configuration, per_hessian: int) -> int:
     inside = min(record.gradient_points, points[0])
     numbers = 0
     if record.curvature_every or record.spectrum_every:
-        channels = 1 + len(problem.coordinates) + len(problem.operators)
+        operators = configuration.objective.operators(problem)
+        channels = 1 + len(problem.coordinates) + len(operators)
         numbers += per_hessian * sum(stack.widths[1:-1]) * (channels * inside + points[1])
         numbers += SPECTRUM_STEPS * stack.size
     if record.spectrum_every and keeps_pairs(configuration.phases):

@@ -97,7 +97,7 @@ class LossWeights:
     def total(
         self, evaluation: Evaluation, members: Sequence[int] | slice = slice(None)
     ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m p"]]:
-        """What is optimised, and its gradient, from an evaluation of all or some members."""
+        """The weighted sum of the terms, and its gradient, of all or some members."""
         terms = [evaluation.terms[name] for name in self.names]
         gradient = weighted_sum(
             [term.gradient for term in terms], self._rounded[:, members], self._disc.backend

@@ -2,7 +2,7 @@
 
 from pinn_core.configuration import Configuration
 from pinn_core.engine.operators import Channels
-from pinn_core.problems.problem import Problem
+from pinn_core.training.cadences import gradients_are_free
 from pinn_core.training.landscape_cost import landscape_operations
 
 PYTHON_STEP = 1e8
@@ -20,7 +20,7 @@ def update_flops(configuration: Configuration) -> float:
     stack, evaluation = configuration.stack(), step_flops(configuration)
     costs = [(phase, phase.cost(stack)) for phase in configuration.phases]
     costs += [
-        (phase, phase.cost_of_rows(configuration.residuals, configuration.size))
+        (phase, phase.cost_of_rows(configuration.rows, configuration.size))
         for phase in configuration.phases
         if phase.squares
     ]
@@ -41,7 +41,7 @@ def recording_flops(configuration: Configuration) -> float:
     free = configuration.objective.batch == "full"
     watched = record.points + sum(each.rows for each in configuration.data)
     each = 0.0 if free else 2.0 * watched
-    if record.gradients_every and not (free and configuration.objective.solves):
+    if record.gradients_every and not gradients_are_free(configuration):
         each += (24.0 * record.gradient_points + 6.0 * supervised) / record.gradients_every
     if record.full_every:
         each += (8.0 * interior + 2.0 * supervised) / record.full_every
@@ -65,7 +65,7 @@ def step_flops(configuration: Configuration) -> float:
     """
     problem, objective = configuration.trained_problem, configuration.objective
     interior, supervised = problem.grid_size
-    channels = _channels(problem) if objective.solves else 1
+    channels = _channels(configuration) if objective.solves else 1
     if channels > 1 and problem.interior_points != "all":
         interior = int(problem.interior_points)
     batch = objective.batch
@@ -79,10 +79,12 @@ def step_flops(configuration: Configuration) -> float:
     return 6.0 * parameters(configuration) * points
 
 
-def _channels(problem: Problem) -> int:
+def _channels(configuration: Configuration) -> int:
     """Channels through an interior point, as if those of order three were so many of order two."""
-    carried = Channels(problem.operators, len(problem.coordinates)).with_pairs()
-    return carried.count * (2 if any(op.third for op in problem.operators) else 1)
+    problem = configuration.trained_problem
+    operators = configuration.objective.operators(problem)
+    carried = Channels(operators, len(problem.coordinates)).with_pairs()
+    return carried.count * (2 if any(op.third for op in operators) else 1)
 
 
 def parameters(configuration: Configuration) -> int:

@@ -23,6 +23,7 @@ from pinn_core.training.hessian_products import HessianProducts
 from pinn_core.training.line_search_cache import LineSearchCache, joined
 from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.native_steps import NativeSteps
+from pinn_core.training.penalty import Penalty
 from pinn_core.training.recording import Recorder
 from pinn_core.training.residual_rows import ResidualRows
 from pinn_core.training.state import State, Tensors
@@ -123,6 +124,8 @@ class Pack:
         self.loss_weights = LossWeights(
             self.disc, self.configuration.weighting, self.terms, state, self._seeds
         )
+        factors = [member.objective.l2 for member in self._configurations]
+        self.penalty = Penalty(self.disc, factors) if any(factors) else None
         self.line_searches = self._line_search_cache()
         looks = self.configuration.looks_at_conflicts
         self.conflict = Conflict(self._configurations, self._seeds, self.disc) if looks else None
@@ -143,7 +146,7 @@ class Pack:
 
     def _native_steps(self) -> NativeSteps | None:
         """What makes steps in one native call, where all parts can be part of one."""
-        if self.conflict or self.line_searches:
+        if self.conflict or self.line_searches or self.penalty:
             return None
         return NativeSteps.of(
             self.disc, self.batches, self.terms, self.recorder, self.loss_weights, self.state
@@ -292,12 +295,13 @@ class Pack:
 
     def _step(self, due: frozenset[str], phase_step: int | Tensor) -> None:
         state, evaluation = self.state, self._here()
-        residuals = ResidualRows(self.disc, self.loss_weights, self.batch, state.parameters)
+        here = (self.disc, self.loss_weights, self.batch, state.parameters, self.penalty)
+        residuals = ResidualRows(*here)
         context = StepContext(
             state.parameters,
-            *self.loss_weights.total(evaluation),
+            *self._total(evaluation, state.parameters),
             self._elsewhere,
-            products=HessianProducts(self.disc, self.loss_weights, self.batch, state.parameters),
+            products=HessianProducts(*here),
             residuals=residuals,
             rows=residuals.at,
             seeds=self._seeds,
@@ -373,7 +377,17 @@ class Pack:
         evaluation = self._evaluated(parameters, members)
         if self.line_searches:
             self.line_searches.keep(members, parameters, evaluation)
-        return self.loss_weights.total(evaluation, list(members))
+        return self._total(evaluation, parameters, list(members))
+
+    def _total(
+        self,
+        evaluation: Evaluation,
+        parameters: Tensor,
+        members: Sequence[int] | slice = slice(None),
+    ) -> tuple[Tensor, Tensor]:
+        """What is optimised, and its gradient, of all or some members."""
+        found = self.loss_weights.total(evaluation, members)
+        return self.penalty.added(parameters, members, *found) if self.penalty else found
 
     def _evaluated(self, parameters: Tensor, members: Sequence[int]) -> Evaluation:
         batch = {name: point_set.of(members) for name, point_set in self.batch.items()}

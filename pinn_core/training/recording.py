@@ -186,7 +186,7 @@ class Recorder:
             batch = self.objective.batches(disc, []).at(0)
             interior = batch.get(self._equation.points, disc.interior)
             supervised = disc.supervised
-            if self.gradients_are_free:
+            if self.objective.solves:
                 known = disc.one_plain_condition
                 outside = self._compared[0].points if known else supervised
                 self.sources = [self._equation.points, outside, *observed]

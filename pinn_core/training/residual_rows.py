@@ -11,14 +11,16 @@ from pinn_core.objectives import Batch
 from pinn_core.objectives.jacobian import with_jacobian
 from pinn_core.objectives.terms import Factors, Term
 from pinn_core.training.loss_weights import LossWeights
+from pinn_core.training.penalty import Penalty
 
 
 class ResidualRows:
     """``StepContext.residuals`` and, by ``at``, its ``rows``: of all terms, as they are weighed.
 
     A row is a quantity's mismatch at a point times sqrt(w f / n), with the term's weight w, the
-    point's factor f and the n points of the term, so that the loss is the sum of squares. On a CPU
-    each member goes alone, as alone its bits.
+    point's factor f and the n points of the term, so that the loss is the sum of squares. The rows
+    of a penalty come last, where any of the named members has one. On a CPU each member goes alone,
+    as alone its bits.
     """
 
     def __init__(
@@ -27,28 +29,37 @@ class ResidualRows:
         loss_weights: LossWeights,
         batch: Batch,
         parameters: Float[Tensor, "m p"],
+        penalty: Penalty | None = None,
     ) -> None:
         self._disc, self._loss_weights, self._batch = disc, loss_weights, batch
-        self._parameters = parameters
+        self._parameters, self._penalty = parameters, penalty
 
     def __call__(
         self, members: Sequence[int]
     ) -> tuple[Float[Tensor, "k rows"], Float[Tensor, "k rows size"]]:
         """Rows and their derivatives by the parameters (without padding) of the named members."""
         together = [list(members)] if self._parameters.is_cuda else [[member] for member in members]
-        found = [self._of(group) for group in together]
+        penalty = self._penalty_of(members)
+        found = [self._of(group, penalty) for group in together]
         if len(found) == 1:
             return found[0]
         rows, tables = zip(*found, strict=True)
         return torch.cat(rows), torch.cat(tables)
 
-    def _of(self, members: list[int]) -> tuple[Tensor, Tensor]:
+    def _penalty_of(self, members: Sequence[int]) -> Penalty | None:
+        """The penalty if it concerns any of these members."""
+        return self._penalty if self._penalty and self._penalty.concerns(members) else None
+
+    def _of(self, members: list[int], penalty: Penalty | None) -> tuple[Tensor, Tensor]:
         factors = self._loss_weights.factors_again(members)
         weights = self._loss_weights.table[:, members]
         parts = [
             self._term(term, members, weight, factors)
             for term, weight in zip(self._loss_weights.terms, weights, strict=True)
         ]
+        if penalty:
+            own, size = self._parameters[members], parts[0][1].shape[2]
+            parts.append((penalty.rows(own, members), penalty.jacobian(own, members, size)))
         rows, tables = zip(*parts, strict=True)
         return torch.cat(rows, dim=1), torch.cat(tables, dim=1)
 
@@ -58,9 +69,10 @@ class ResidualRows:
         """Rows of the named members at other parameters, on the same points."""
         alone = [(own[None], [member]) for own, member in zip(parameters, members, strict=True)]
         together = [(parameters, list(members))] if parameters.is_cuda else alone
-        return torch.cat([self._at(own, group) for own, group in together])
+        penalty = self._penalty_of(members)
+        return torch.cat([self._at(own, group, penalty) for own, group in together])
 
-    def _at(self, parameters: Tensor, members: list[int]) -> Tensor:
+    def _at(self, parameters: Tensor, members: list[int], penalty: Penalty | None) -> Tensor:
         factors = self._loss_weights.factors_again(members)
         weights = self._loss_weights.table[:, members]
         found = []
@@ -70,6 +82,8 @@ class ResidualRows:
             quantities = term.of_channels(channels, point_set)
             mismatch, scale = _weighed(term, point_set, quantities, weight, factors)
             found.append((scale * mismatch).flatten(1))
+        if penalty:
+            found.append(penalty.rows(parameters, members))
         return torch.cat(found, dim=1)
 
     def _term(

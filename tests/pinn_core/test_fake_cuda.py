@@ -12,6 +12,7 @@ from pinn_core import Configuration, Pinn, Record, Regression
 from pinn_core.engine.backends.fused import Fused
 from pinn_core.inputs import Fourier
 from pinn_core.networks import ModifiedMlp
+from pinn_core.objectives.pseudo_time import PseudoTime
 from pinn_core.optimizers import AdamW, GradientDescent, Muon
 from pinn_core.problems import Wave
 from pinn_core.training.cuda_graphs import CudaGraphs
@@ -24,6 +25,8 @@ TRAINED: dict[str, dict[str, Any]] = {
     "mini-batches": {"objective": Pinn(batch=20)},
     "new points": {"objective": Pinn(batch=20, points="uniform")},
     "regression": {"objective": Regression(batch=20)},
+    "penalty": {"objective": Pinn(l2=1e-3)},
+    "pseudo-time": {"objective": PseudoTime(adapt_every=2)},
     "float64": {"precision": "float64"},
     "several conditions": {"problem": Wave(points_per_axis=7)},
     "phases": {
