@@ -174,7 +174,7 @@ class Ansatz:
         def reverse(adjoint: Tensor) -> Tensor:
             rows = way.reverse(adjoint)
             if self.size == self.stack.size and self.parametrization.identical:
-                return rows
+                return rows[..., : self.size]  # a module's rows are padded
             found = rows.new_zeros(*rows.shape[:2], self.size)
             for own, pullback, into in zip(rows, pullbacks, found, strict=True):
                 into[:, :size] = pullback(own)

@@ -89,8 +89,9 @@ CASES: dict[str, dict[str, Any]] = {
 def test_residual_rows_square_to_the_loss_and_their_jacobian_to_its_gradient(
     name: str, backend: str
 ) -> None:
-    _, (context,) = begun(configuration(**CASES[name]), backend)
+    pack, (context,) = begun(configuration(**CASES[name]), backend)
     rows, jacobian = context.residuals([0, 1])
+    assert jacobian.shape[2] == pack.disc.size  # no padding
     assert torch.allclose(rows.square().sum(1), context.loss, rtol=1e-12)
     slopes = 2 * (jacobian.mT @ rows[..., None])[..., 0]
     size = jacobian.shape[2]
