@@ -173,6 +173,7 @@ class Configuration:
         for phase in self.phases:
             phase.check(self.precision, self.size)
             phase.check_stack(stack)
+            phase.check_problem(self.problem, self.objective.solves)
         if self.constraints == "hard" and self.problem.hard is None:
             raise ValueError(
                 f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "
@@ -243,11 +244,17 @@ class Configuration:
                 f"aggregation {self.aggregation.kind} makes a direction that is no gradient of a "
                 f"loss, which the phase {searching[0]} would search along: found both"
             )
+        solving = [phase.kind for phase in self.phases if phase.columns == "last layer"]
+        if solving and self.aggregation.kind != "sum":
+            raise ValueError(
+                f"aggregation {self.aggregation.kind} makes a direction that is no gradient of a "
+                f"loss, whose least value the phase {solving[0]} solves for: found both"
+            )
         self.alignment.check(self.phases)
 
     def _check_squares(self) -> None:
         """Refuse what has no meaning for an optimizer that takes the loss's squares apart."""
-        objective, size = self.objective, self.size
+        objective = self.objective
         drawn = objective.batch != "full" and objective.points == "grid"
         resampled = drawn or not objective.fixed_points
         resampled = resampled or any(each.batch != "full" for each in self.data)
@@ -259,7 +266,12 @@ class Configuration:
                     f"weighting {self.weighting.kind} climbs the loss that the phase {phase.kind} "
                     "takes for a sum of squares with known weights: found both"
                 )
-            phase.check_rows(self.residuals, size, resampled)
+            phase.check_rows(self.residuals, self.columns_of(phase), resampled)
+
+    def columns_of(self, phase: Optimizer) -> int:
+        """By how many parameters a phase asks for the residuals' derivatives."""
+        last = self.stack().last_layer()
+        return self.size if phase.columns == "all" else last.stop - last.start
 
     @property
     def residuals(self) -> int:
