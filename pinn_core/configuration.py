@@ -238,17 +238,13 @@ class Configuration:
             self._check_direction()
 
     def _check_direction(self) -> None:
-        searching = [phase.kind for phase in self.phases if phase.searches]
-        if searching and self.aggregation.kind != "sum":
+        needing = [
+            phase.kind for phase in self.phases if phase.searches or phase.columns == "last layer"
+        ]
+        if needing and self.aggregation.kind != "sum":
             raise ValueError(
                 f"aggregation {self.aggregation.kind} makes a direction that is no gradient of a "
-                f"loss, which the phase {searching[0]} would search along: found both"
-            )
-        solving = [phase.kind for phase in self.phases if phase.columns == "last layer"]
-        if solving and self.aggregation.kind != "sum":
-            raise ValueError(
-                f"aggregation {self.aggregation.kind} makes a direction that is no gradient of a "
-                f"loss, whose least value the phase {solving[0]} solves for: found both"
+                f"loss, and the phase {needing[0]} needs one: found both"
             )
         self.alignment.check(self.phases)
 

@@ -1,4 +1,4 @@
-"""What loss terms square, as a function of the last layer alone: affine where the term is linear."""
+"""What loss terms square as a function of the last layer: affine where the term is linear."""
 
 from jaxtyping import Float
 

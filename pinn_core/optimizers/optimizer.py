@@ -167,7 +167,8 @@ class Optimizer(Part):
     def cost_of_rows(self, rows: int, size: int) -> StepCost:  # noqa: ARG002
         """What it costs more where the Jacobian of so many residuals is asked for.
 
-        Asked only where ``squares`` is true, with the parameters of ``columns``. Its ``numbers`` are float64, whatever the precision.
+        Asked only where ``squares`` is true, with the parameters of ``columns``. Its ``numbers``
+        are float64, whatever the precision.
         """
         return StepCost(evaluations=0.0)
 

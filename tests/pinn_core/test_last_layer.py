@@ -32,6 +32,7 @@ from pinn_core.problems import (
     Segment,
     Wave,
 )
+from pinn_core.problems.conditions import IDENTITY
 from pinn_core.problems.lattice import lattice
 from pinn_core.problems.residual_form import is_linear
 from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
@@ -57,9 +58,7 @@ class Stokes(Problem):
     reference: ClassVar[Any] = "none"
     domain: ClassVar[Any] = SQUARE
     operators: ClassVar[Any] = (D.x, D.y, D.xx + D.yy)
-    conditions: ClassVar[Any] = {
-        "lid": Condition((LID,), tuple((Condition((LID,)).quantities[0][0], k) for k in (0, 1)))  # type: ignore[index]
-    }
+    conditions: ClassVar[Any] = {"lid": Condition((LID,), ((IDENTITY, 0), (IDENTITY, 1)))}
 
     def residual(self, channels: Tensor, points: Tensor) -> Tensor:
         _, x, y, laplacian = channels.unbind(1)
@@ -67,7 +66,7 @@ class Stokes(Problem):
         return torch.stack([*own, (1 + points[..., 0]) * (x[..., 0] + y[..., 1])], -1)
 
     def grid(self) -> Any:
-        return lattice(SQUARE, self.conditions, (6, 6), _unknown)
+        return lattice(SQUARE, self.conditions, (6, 6), outputs=3)
 
 
 def configuration(**parts: Any) -> Configuration:
@@ -198,7 +197,7 @@ def test_the_hidden_layers_move_as_adam_moves_them_and_the_last_one_where_it_is_
     hidden = torch.nn.Parameter(torch.from_numpy(run.parameters[0][: last.start].copy()))
     theirs = torch.optim.Adam([hidden], lr=1e-2)
     schedule = torch.optim.lr_scheduler.LambdaLR(theirs, lambda step: 0.5 ** (step / 1000))
-    pack, context = begun(one)
+    _, context = begun(one)
     for step in range(7):
         before, after = run.parameters[step], run.parameters[step + 1]
         rows = torch.from_numpy(np.stack([np.append(before, np.zeros(32 - len(before) % 32))] * 2))
@@ -269,7 +268,7 @@ def test_what_a_step_takes_is_said_of_the_last_layer_alone() -> None:
         ({"network": ResidualMlp(width=5, blocks=1)}, "last layer is known to be linear, found a "
          "torch module"),
         ({"weighting": SelfAdaptive()}, "weighting self_adaptive climbs the loss that the phase"),
-        ({"aggregation": PCGrad()}, "of a loss, whose least value the phase .* solves for"),
+        ({"aggregation": PCGrad()}, "of a loss, and the phase last_layer_least_squares needs one"),
         ({"alignment": GUA()}, "metric, which last_layer_least_squares does not offer"),
         ({"network": Mlp(width=60, depth=2), "objective": Pinn(batch=20)},
          "batches of 20 residuals, drawn anew in every step, for its 61 parameters"),
