@@ -1,5 +1,8 @@
 """What loss terms square as a function of the last layer: affine where the term is linear."""
 
+from functools import reduce
+from operator import add
+
 from jaxtyping import Float
 
 from pinn_core.discretization.discretization import Discretization, PointSet
@@ -26,11 +29,8 @@ def by_last_layer(
         seed = torch.zeros_like(quantities)
         seed[:, :, place] = 1.0
         adjoint = to_channels(seed)
-        own = sum(
-            adjoint[:, channel, :, :, None] * summands[:, channel, :, None, :]
-            for channel in range(summands.shape[1])
-        )
-        assert isinstance(own, Tensor)
+        pairs = zip(adjoint.unbind(1), summands.unbind(1), strict=True)
+        own = reduce(add, (slope[..., None] * each[:, :, None] for slope, each in pairs))
         partners = own.shape[1] // quantities.shape[1]
         if partners > 1:
             own = own.unflatten(1, (-1, partners)).sum(2)
