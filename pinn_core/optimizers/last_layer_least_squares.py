@@ -54,9 +54,9 @@ class LastLayerLeastSquares(Adam):
     and coefficients that are known functions of the points. Conditions always are, and so is the
     loss of a regression model. The network must consist of layers: torch modules are refused.
 
-    When to use: To see whether a plateau is one of the last layer or of the features: if it is gone
-    with the best last layer, the features were there. On linear problems a step costs little more
-    than Adam's as long as the last hidden layer is narrow.
+    When to use: On linear problems, to see how much of a plateau is the last layer's: row 1 has the
+    least loss that the first features allow. With ``every: 1`` a step took three and four times as
+    long as Adam's (4 x 128 on 729 points, 3 x 50 on 1 148).
     """
 
     has_metric: ClassVar[bool] = False
