@@ -173,6 +173,7 @@ class Configuration:
         for phase in self.phases:
             phase.check(self.precision, self.size)
             phase.check_stack(stack)
+            phase.check_problem(self.problem, self.objective.solves)
         if self.constraints == "hard" and self.problem.hard is None:
             raise ValueError(
                 f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "
@@ -237,11 +238,13 @@ class Configuration:
             self._check_direction()
 
     def _check_direction(self) -> None:
-        searching = [phase.kind for phase in self.phases if phase.searches]
-        if searching and self.aggregation.kind != "sum":
+        needing = [
+            phase.kind for phase in self.phases if phase.searches or phase.columns == "last layer"
+        ]
+        if needing and self.aggregation.kind != "sum":
             raise ValueError(
                 f"aggregation {self.aggregation.kind} makes a direction that is no gradient of a "
-                f"loss, which the phase {searching[0]} would search along: found both"
+                f"loss, and the phase {needing[0]} needs one: found both"
             )
         if self.objective.l2 and self.aggregation.kind != "sum":
             raise ValueError(
@@ -253,7 +256,7 @@ class Configuration:
 
     def _check_squares(self) -> None:
         """Refuse what has no meaning for an optimizer that takes the loss's squares apart."""
-        objective, size = self.objective, self.size
+        objective = self.objective
         drawn = objective.batch != "full" and objective.points == "grid"
         resampled = drawn or not objective.fixed_points
         resampled = resampled or any(each.batch != "full" for each in self.data)
@@ -265,7 +268,12 @@ class Configuration:
                     f"weighting {self.weighting.kind} climbs the loss that the phase {phase.kind} "
                     "takes for a sum of squares with known weights: found both"
                 )
-            phase.check_rows(self.residuals, size, resampled)
+            phase.check_rows(self.residuals, self.columns_of(phase), resampled)
+
+    def columns_of(self, phase: Optimizer) -> int:
+        """By how many parameters a phase asks for the residuals' derivatives."""
+        last = self.stack().last_layer()
+        return self.size if phase.columns == "all" else last.stop - last.start
 
     @property
     def residuals(self) -> int:

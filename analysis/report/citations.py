@@ -33,6 +33,8 @@ IF_USED = {
         "gradient_descent_armijo",
     ): "Armijo (1966): Minimization of functions having Lipschitz continuous first partial "
     "derivatives. Pacific Journal of Mathematics 16, 1-3.",
+    ("kind", "last_layer_least_squares"): "Cyr, Gulian, Patel, Perego, Trask (2020): Robust "
+    "training and initialization of deep neural networks: an adaptive basis viewpoint. MSML.",
     ("kind", "lbfgs"): "Liu, Nocedal (1989): On the limited memory BFGS method for large scale "
     "optimization. Mathematical Programming 45, 503-528.",
     (

@@ -1,7 +1,7 @@
 """What a pack's networks make of their parameters: the functions that are to solve a problem."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from pinn_core.discretization.hard_form import HardForm
 from pinn_core.engine.backends import settled
+from pinn_core.engine.last_layer import summands
 from pinn_core.engine.operators import Operator
 from pinn_core.engine.precision import dtype_of
 from pinn_core.engine.propagation import differentiable_channels, forward, forward_by_points
@@ -194,6 +195,32 @@ class Ansatz:
         asked = tuple(operators) if form is None else form.asked
         channels = self.channels_of(self.stack, effective, points, asked)
         return channels if form is None else form.at(points)(channels)
+
+    def by_last_layer(
+        self,
+        parameters: Float[Tensor, "m p"],
+        points: Float[Tensor, "#m n d"],
+        operators: Sequence[Operator] = (),
+    ) -> tuple[Float[Tensor, "m c n k"], Float[Tensor, "m c n _"]]:
+        """The channels of ``linearize`` with a last layer of zeros, and of what the layer sums.
+
+        These are the last hidden neurons and the constant one, the same for every output.
+        """
+        form = None if self._hard is None else HardForm(self._hard, tuple(operators))
+        asked = tuple(operators) if form is None else form.asked
+        effective, _ = self.parametrization.effective(parameters)
+        found = summands(self.stack, effective, points, asked, self.threads, self.backend)
+        nothing = found.new_zeros(*found.shape[:3], self.problem.outputs)
+        if form is None:
+            return nothing, found
+        kept = form.at(points)
+        return kept(nothing), replace(kept, lift=None)(found)
+
+    def last_scale(self, parameters: Float[Tensor, "m p"]) -> Float[Tensor, "m _"]:
+        """What the trained numbers of the last layer are multiplied by to be its weights."""
+        last, ones = self.stack.last_layer(), parameters.clone()
+        ones[:, last] = 1.0
+        return self.parametrization.effective(ones)[0][:, last]
 
     def formed(
         self, values: Float[Tensor, "m n k"], points: Float[Tensor, "#m n d"]

@@ -96,6 +96,14 @@ class Stack:
         """Where every layer's weights and biases lie in the flat parameters, without encoders."""
         return _places(self.shapes, 0)
 
+    def last_layer(self) -> slice:
+        """Where the last layer lies: its weights, output by output, then its biases.
+
+        Empty where it is not known, as of torch modules.
+        """
+        weights, biases = self.places()[-1]
+        return slice(weights.start, biases.stop)
+
     def matrices(self) -> list[tuple[slice, tuple[int, int]]]:
         """Where all weights lie, those of the encoders last, and their shapes (out, in)."""
         shapes = [*self.shapes, *self.encoder_shapes]

@@ -4,6 +4,7 @@ from pinn_core.optimizers.adam import Adam
 from pinn_core.optimizers.adamw import AdamW
 from pinn_core.optimizers.gradient_descent import GradientDescent
 from pinn_core.optimizers.gradient_descent_armijo import GradientDescentArmijo
+from pinn_core.optimizers.last_layer_least_squares import LastLayerLeastSquares
 from pinn_core.optimizers.lbfgs import LBFGS
 from pinn_core.optimizers.levenberg_marquardt import LevenbergMarquardt
 from pinn_core.optimizers.muon import Muon
@@ -24,6 +25,7 @@ __all__ = [
     "AdamW",
     "GradientDescent",
     "GradientDescentArmijo",
+    "LastLayerLeastSquares",
     "LevenbergMarquardt",
     "Muon",
     "Optimizer",

@@ -2,14 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 from jaxtyping import Float, Int
 
 from pinn_core.engine.precision import dtype_of
 from pinn_core.engine.stack import Stack
 from pinn_core.parts import Family, Part
+from pinn_core.problems import Problem
 from pinn_core.tensors import Tensor, torch
 
 State = dict[str, Tensor]
@@ -20,6 +21,7 @@ Matrix = tuple[slice, tuple[int, int]]
 Products = Callable[[Tensor, Sequence[int]], Tensor]
 Residuals = Callable[[Sequence[int]], tuple[Tensor, Tensor]]
 Rows = Callable[[Tensor, Sequence[int]], Tensor]
+LastLayer = Callable[[Tensor, Sequence[int]], tuple[Tensor, Tensor]]
 
 MOST_VECTORS = 10_000
 """Vectors as long as the parameters that any optimizer may keep of a member."""
@@ -40,6 +42,11 @@ def no_rows(parameters: Tensor, members: Sequence[int]) -> Tensor:
     raise NotImplementedError(f"no residuals at {tuple(parameters.shape)} of {list(members)}")
 
 
+def no_last_layer(parameters: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Where nobody knows them as a function of the last layer."""
+    raise NotImplementedError(f"no last layer at {tuple(parameters.shape)} of {list(members)}")
+
+
 @dataclass(frozen=True)
 class StepContext:
     """What an optimizer sees of a step: where its members are and what they go down.
@@ -50,9 +57,11 @@ class StepContext:
     (k, P) with the Hessian of what is optimised, at ``parameters``. ``residuals(members)`` gives
     the numbers (k, n) whose squares the loss sums, at ``parameters``, and their derivatives
     (k, n, p) by the first p parameters; by those after them all are zero.
-    ``rows(parameters (k, P), members)`` gives the numbers alone, elsewhere. ``seeds`` are the
-    members', ``matrices`` the parameters that form matrices, ``hidden_matrices`` those between
-    hidden layers.
+    ``rows(parameters (k, P), members)`` gives the numbers alone, elsewhere.
+    ``last_layer(parameters (k, P), members)`` gives what they would be with zeros for the last
+    layer, which lies at ``last_place``, and their derivatives (k, n, q) by its q parameters; of a
+    linear problem they do not depend on the last layer. ``seeds`` are the members', ``matrices``
+    the parameters that form matrices, ``hidden_matrices`` those between hidden layers.
     """
 
     parameters: Float[Tensor, "m p"]
@@ -64,6 +73,8 @@ class StepContext:
     products: Products = no_products
     residuals: Residuals = no_residuals
     rows: Rows = no_rows
+    last_layer: LastLayer = no_last_layer
+    last_place: slice = field(default_factory=lambda: slice(0, 0))
     seeds: Sequence[int] = ()
 
 
@@ -114,6 +125,8 @@ class Optimizer(Part):
     a step."""
     squares: ClassVar[bool] = False
     """Whether it asks for the residuals whose squares the loss sums, and their Jacobian."""
+    columns: ClassVar[Literal["all", "last layer"]] = "all"
+    """By which parameters it asks for these derivatives, if it does."""
     keeps_pairs: ClassVar[bool] = False
     """Whether its state holds the pairs of L-BFGS, of which an inverse Hessian is made."""
     has_metric: ClassVar[bool] = False
@@ -132,9 +145,17 @@ class Optimizer(Part):
         """Raise ``ValueError`` where it has nothing to do on these layers."""
         return
 
+    def check_problem(self, problem: Problem, solves: bool) -> None:  # noqa: ARG002
+        """Raise ``ValueError`` where it cannot serve this problem.
+
+        ``solves`` says that the equation is among the loss terms, as it is not in a regression.
+        """
+        return
+
     def check_rows(self, rows: int, size: int, resampled: bool) -> None:  # noqa: ARG002
         """Raise ``ValueError`` where so many residuals are too few for so many parameters.
 
+        The parameters are those of ``columns``.
         ``resampled`` says that they are of other points in every step.
         """
         return
@@ -146,7 +167,8 @@ class Optimizer(Part):
     def cost_of_rows(self, rows: int, size: int) -> StepCost:  # noqa: ARG002
         """What it costs more where the Jacobian of so many residuals is asked for.
 
-        Asked only where ``squares`` is true. Its ``numbers`` are float64, whatever the precision.
+        Asked only where ``squares`` is true, with the parameters of ``columns``. Its ``numbers``
+        are float64, whatever the precision.
         """
         return StepCost(evaluations=0.0)
 

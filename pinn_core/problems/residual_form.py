@@ -75,6 +75,25 @@ def traced(problem: Problem, points: Float[Tensor, "1 n d"]) -> ResidualForm | N
     return ResidualForm(Polynomials(residuals, len(columns)), coefficients[None])
 
 
+def is_linear(problem: Problem) -> bool:
+    """Whether the residuals are linear operators on the outputs plus known functions.
+
+    As the problem says, or as its residual is traced at a few points.
+
+    >>> from pinn_core.problems import Burgers, Heat
+    >>> is_linear(Heat()), is_linear(Burgers())
+    (True, False)
+    """
+    if problem.linear:
+        return True
+    if problem.unknowns:
+        return False
+    unit = np.linspace(0.2, 0.8, 3)[:, None].repeat(len(problem.coordinates), 1)
+    form = traced(problem, torch.from_numpy(problem.domain.at(unit))[None])
+    products = [] if form is None else sum(form.polynomials.quantities, ())
+    return bool(products) and all(len(product.entries) <= 1 for product in products)
+
+
 class _Symbols:
     """Polynomials in the shape of a tensor whose axes m and n have length 1.
 

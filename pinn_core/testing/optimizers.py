@@ -41,6 +41,11 @@ def check_optimizer(optimizer: Optimizer) -> None:
     def residuals_at(at: Tensor, members: Sequence[int]) -> Tensor:
         return (curvature[list(members)] / 2).sqrt() * at
 
+    def by_last(at: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
+        roots = (curvature[list(members)] / 2).sqrt()
+        shown = torch.arange(len(CURVATURE)) < len(CURVATURE) - 1
+        return roots * at * shown, (roots * ~shown)[..., None]
+
     theta = torch.full((2, len(CURVATURE)), 0.3)
     settings = {
         field: torch.full((2, 1), float(getattr(optimizer, field)))
@@ -65,6 +70,8 @@ def check_optimizer(optimizer: Optimizer) -> None:
             products=products,
             residuals=residuals,
             rows=residuals_at,
+            last_layer=by_last,
+            last_place=slice(len(CURVATURE) - 1, len(CURVATURE)),
             seeds=(0, 1),
         )
         theta = theta + optimizer.update(settings, state, context, step)

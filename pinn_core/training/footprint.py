@@ -77,8 +77,8 @@ def member_needs(configuration: Configuration) -> dict[str, int]:
 def _jacobian_numbers(configuration: Configuration) -> list[int]:
     """Numbers of every phase's Jacobian of the residuals, and of what is made of it."""
     phases = [phase for phase in configuration.phases if phase.squares]
-    size = configuration.size
-    return [phase.cost_of_rows(configuration.rows, size).numbers for phase in phases]
+    rows = configuration.rows
+    return [phase.cost_of_rows(rows, configuration.columns_of(phase)).numbers for phase in phases]
 
 
 def _probed_numbers(configuration: Configuration) -> list[int]:

@@ -20,7 +20,7 @@ def update_flops(configuration: Configuration) -> float:
     stack, evaluation = configuration.stack(), step_flops(configuration)
     costs = [(phase, phase.cost(stack)) for phase in configuration.phases]
     costs += [
-        (phase, phase.cost_of_rows(configuration.rows, configuration.size))
+        (phase, phase.cost_of_rows(configuration.rows, configuration.columns_of(phase)))
         for phase in configuration.phases
         if phase.squares
     ]

@@ -52,6 +52,7 @@ class Pack:
         self.disc = self._discretization(0)
         self.matrices = self.disc.stack.matrices()
         self.hidden_matrices = self.disc.stack.hidden_matrices()
+        self.last_place = self.disc.stack.last_layer()
         self.disc.set_observed([member.data for member in configurations], seeds)
         self.recorder = Recorder(self.disc, self.configuration, configurations)
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
@@ -304,6 +305,8 @@ class Pack:
             products=HessianProducts(*here),
             residuals=residuals,
             rows=residuals.at,
+            last_layer=residuals.last_layer,
+            last_place=self.last_place,
             seeds=self._seeds,
             matrices=self.matrices,
             hidden_matrices=self.hidden_matrices,

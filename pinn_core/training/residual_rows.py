@@ -9,13 +9,14 @@ from torch import Tensor
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Batch
 from pinn_core.objectives.jacobian import with_jacobian
+from pinn_core.objectives.last_layer import by_last_layer
 from pinn_core.objectives.terms import Factors, Term
 from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.penalty import Penalty
 
 
 class ResidualRows:
-    """``StepContext.residuals`` and, by ``at``, its ``rows``: of all terms, as they are weighed.
+    """``StepContext.residuals``; by ``at`` its ``rows``, by ``last_layer`` that: as weighed.
 
     A row is a quantity's mismatch at a point times sqrt(w f / n), with the term's weight w, the
     point's factor f and the n points of the term, so that the loss is the sum of squares. The rows
@@ -85,6 +86,27 @@ class ResidualRows:
         if penalty:
             found.append(penalty.rows(parameters, members))
         return torch.cat(found, dim=1)
+
+    def last_layer(
+        self, parameters: Float[Tensor, "k p"], members: Sequence[int]
+    ) -> tuple[Float[Tensor, "k rows"], Float[Tensor, "k rows q"]]:
+        """Rows at other parameters with zeros for their last layer, and derivatives by it."""
+        alone = [(own[None], [member]) for own, member in zip(parameters, members, strict=True)]
+        together = [(parameters, list(members))] if parameters.is_cuda else alone
+        rows, tables = zip(*(self._last_layer(*group) for group in together), strict=True)
+        return torch.cat(rows), torch.cat(tables)
+
+    def _last_layer(self, parameters: Tensor, members: list[int]) -> tuple[Tensor, Tensor]:
+        factors = self._loss_weights.factors_again(members)
+        weights = self._loss_weights.table[:, members]
+        found = []
+        for term, weight in zip(self._loss_weights.terms, weights, strict=True):
+            point_set = self._batch[term.points].of(members)
+            quantities, table = by_last_layer(self._disc, parameters, term, point_set)
+            mismatch, scale = _weighed(term, point_set, quantities, weight, factors)
+            found.append(((scale * mismatch).flatten(1), (table * scale[..., None]).flatten(1, 2)))
+        rows, tables = zip(*found, strict=True)
+        return torch.cat(rows, dim=1), torch.cat(tables, dim=1)
 
     def _term(
         self, term: Term, members: list[int], weight: Float[Tensor, " k"], factors: Factors

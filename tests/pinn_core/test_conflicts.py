@@ -128,8 +128,8 @@ def test_a_regression_and_a_single_term_are_left_alone() -> None:
     [
         (
             {"aggregation": PCGrad(), "phases": (Adam(steps=2), LBFGS(steps=2))},
-            "aggregation pcgrad makes a direction that is no gradient of a loss, which the phase "
-            "lbfgs would search along",
+            "aggregation pcgrad makes a direction that is no gradient of a loss, and "
+            "the phase lbfgs needs one",
         ),
         ({"alignment": GUA(), "phases": (GradientDescent(steps=2),)}, "gradient_descent does not"),
     ],

@@ -68,6 +68,10 @@ class ModuleStack(Stack):
             at = end
         return places
 
+    def last_layer(self) -> slice:
+        """Nothing: what a module does to its last parameters is not known."""
+        return slice(0, 0)
+
     def matrices(self) -> list[tuple[slice, tuple[int, int]]]:
         """Where all matrices lie, and their shapes."""
         found = []
