@@ -268,6 +268,11 @@ class Configuration:
                     f"weighting {self.weighting.kind} climbs the loss that the phase {phase.kind} "
                     "takes for a sum of squares with known weights: found both"
                 )
+            if objective.l2 and phase.columns == "last layer":
+                raise ValueError(
+                    f"phases: {phase.kind} solves for the last layer without a penalty of weights: "
+                    f"found objective.l2 {objective.l2}, allowed: 0"
+                )
             phase.check_rows(self.residuals, self.columns_of(phase), resampled)
 
     def columns_of(self, phase: Optimizer) -> int:

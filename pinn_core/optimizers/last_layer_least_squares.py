@@ -52,7 +52,8 @@ class LastLayerLeastSquares(Adam):
 
     The problem must be linear: its residuals those of linear operators on the outputs, with terms
     and coefficients that are known functions of the points. Conditions always are, and so is the
-    loss of a regression model. The network must consist of layers: torch modules are refused.
+    loss of a regression model. The network must consist of layers: torch modules are refused, and
+    so is a penalty of weights.
 
     When to use: On linear problems, to see how much of a plateau is the last layer's: row 1 has the
     least loss that the first features allow. With ``every: 1`` a step took three and four times as

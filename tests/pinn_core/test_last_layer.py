@@ -274,9 +274,10 @@ def test_what_a_step_takes_is_said_of_the_last_layer_alone() -> None:
          "batches of 20 residuals, drawn anew in every step, for its 61 parameters"),
         ({"network": Mlp(width=60, depth=2), "objective": Regression(batch=16)},
          "batches of 16 residuals, drawn anew in every step, for its 61 parameters"),
+        ({"objective": Pinn(l2=0.1)}, "without a penalty of weights: found objective.l2 0.1"),
     ],
     ids=["nonlinear", "inverse", "module", "climbs", "aggregation", "alignment", "batch",
-         "regression"],
+         "regression", "penalty"],
 )  # fmt: skip
 def test_what_has_no_meaning_is_refused(parts: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
