@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pinn_core.geometry import in_words
-from pinn_core.objectives import OBJECTIVES, Regression
+from pinn_core.objectives import OBJECTIVES
 from pinn_core.problems import Grid, Problem
 from pinn_core.problems.unknowns import unused
 from pinn_core.records.trajectory import COMPARED
@@ -82,7 +82,7 @@ def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> 
     if problem.reference != "none":
         reason += " (its 'reference' would be 'none')"
     if not study.models[model].objective.solves and "loss/regression" in unknown:
-        others = ", ".join(name for name in OBJECTIVES.names() if name != Regression.kind)
+        others = ", ".join(name for name in OBJECTIVES.names() if _may_train(name, problem))
         message = f"found 'regression', which {reason}, allowed: {others}"
         raise Wrong(("models", model, "objective"), message)
     recorded = recorded_columns(study.configuration_of(model))
@@ -90,6 +90,18 @@ def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> 
     for keys, column in _columns_read(study, model):
         if column in unknown:
             raise Wrong(keys, f"found {column!r}, which {reason}, allowed: {others}")
+
+
+def _may_train(objective: str, problem: Problem) -> bool:
+    """Whether an objective needs no solution, and takes this problem as it is by default."""
+    kind = OBJECTIVES[objective]
+    if not kind.solves:
+        return False
+    try:
+        kind().check(problem)
+    except (TypeError, ValueError):  # a plugin's may need fields
+        return False
+    return True
 
 
 def _check_probes(study: Study, model: str, problem: Problem) -> None:
