@@ -5,7 +5,7 @@ from pinn_core.objectives.objective import OBJECTIVES, Evaluation, Objective, ev
 from pinn_core.objectives.pinn import Pinn
 from pinn_core.objectives.pseudo_time import PseudoTime
 from pinn_core.objectives.regression import Regression
-from pinn_core.objectives.terms import LossGradient, Term
+from pinn_core.objectives.term import LossGradient, Term
 from pinn_core.parts import import_parts
 from pinn_core.samplers import Batch, Batches
 

@@ -24,7 +24,8 @@ from pinn_core.engine.operators import Operator
 from pinn_core.engine.polynomials import Polynomials
 from pinn_core.objectives.objective import OBJECTIVES
 from pinn_core.objectives.pinn import Pinn
-from pinn_core.objectives.terms import EquationTerm, NativeForm, Term, problem_terms
+from pinn_core.objectives.term import NativeForm, Term
+from pinn_core.objectives.terms import EquationTerm, problem_terms
 from pinn_core.problems import Problem
 from pinn_core.tensors import Tensor, torch
 

@@ -6,7 +6,7 @@ from operator import add
 from jaxtyping import Float
 
 from pinn_core.discretization.discretization import Discretization, PointSet
-from pinn_core.objectives.terms import Term
+from pinn_core.objectives.term import Term
 from pinn_core.tensors import Tensor, torch
 
 

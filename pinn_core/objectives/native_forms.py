@@ -9,7 +9,7 @@ from pinn_core.engine.propagation import straightened
 from pinn_core.parts import stands_for
 
 if TYPE_CHECKING:
-    from pinn_core.objectives.terms import Term
+    from pinn_core.objectives.term import Term
 
 METHODS = ("of_channels", "with_adjoint", "linearize", "target")
 """What a native form stands for; a subclass with one of its own is asked for that."""

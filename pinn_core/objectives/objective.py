@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.operators import Operator
-from pinn_core.objectives.terms import Factors, LossGradient, Term, no_factors
+from pinn_core.objectives.term import Factors, LossGradient, Term, no_factors
 from pinn_core.observations import Observations
 from pinn_core.parts import Family, Part
 from pinn_core.problems import Problem

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives.objective import OBJECTIVES, Objective
-from pinn_core.objectives.terms import RESIDUAL, Term, problem_terms
+from pinn_core.objectives.term import RESIDUAL, Term
+from pinn_core.objectives.terms import problem_terms
 from pinn_core.observations import Observations
 from pinn_core.parts import UnknownName
 from pinn_core.problems import Problem

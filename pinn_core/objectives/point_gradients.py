@@ -17,7 +17,7 @@ from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.stack import padded
 from pinn_core.engine.tracing import AffineMap, Tracing
-from pinn_core.objectives.terms import Term
+from pinn_core.objectives.term import Term
 from pinn_core.tensors import Tensor, torch
 
 Pairs = Sequence[tuple[Tensor, ...]]

@@ -31,7 +31,8 @@ from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives.objective import OBJECTIVES
 from pinn_core.objectives.pinn import Pinn
 from pinn_core.objectives.pseudo_steps import PREVIOUS, WEIGHT, with_pseudo_steps
-from pinn_core.objectives.terms import EquationTerm, NativeForm, Term, problem_terms
+from pinn_core.objectives.term import NativeForm, Term
+from pinn_core.objectives.terms import EquationTerm, problem_terms
 from pinn_core.problems import Problem
 from pinn_core.samplers import Batches
 from pinn_core.samplers.sampler import Tensors

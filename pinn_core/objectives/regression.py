@@ -8,7 +8,8 @@ from pinn_core.checks import at_least
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.discretization.sampling import draw, draw_ahead
 from pinn_core.objectives.objective import OBJECTIVES, Objective
-from pinn_core.objectives.terms import FIT, Term, fit_term, problem_terms
+from pinn_core.objectives.term import FIT, Term
+from pinn_core.objectives.terms import fit_term, problem_terms
 from pinn_core.samplers import Ahead, Batch
 from pinn_core.samplers.sampler import Tensors
 from pinn_core.tensors import Tensor

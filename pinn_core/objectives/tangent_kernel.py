@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Batch
-from pinn_core.objectives.terms import Term
+from pinn_core.objectives.term import Term
 from pinn_core.tensors import Tensor, torch
 
 AT_ONCE = 1 << 24

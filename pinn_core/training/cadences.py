@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pinn_core.configuration import Configuration
-from pinn_core.objectives.terms import RESIDUAL
+from pinn_core.objectives.term import RESIDUAL
 from pinn_core.probes.cadence import Cadence
 from pinn_core.probes.preconditioning import keeps_pairs
 from pinn_core.problems import Problem

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pinn_core.configuration import Configuration
-from pinn_core.objectives.terms import FIT, RESIDUAL
+from pinn_core.objectives.term import FIT, RESIDUAL
 from pinn_core.probes import Column
 from pinn_core.records.trajectory import CONFLICT, LANDSCAPE, landscape_columns
 from pinn_core.training.cadences import cadences, recorded_columns, recorded_every

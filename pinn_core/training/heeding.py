@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from pinn_core.objectives.terms import RESIDUAL, Factors
+from pinn_core.objectives.term import RESIDUAL, Factors
 from pinn_core.samplers import Batches, Heeding
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives import Batch, Evaluation, Term
 from pinn_core.objectives.tangent_kernel import traces
-from pinn_core.objectives.terms import Factors, no_factors
+from pinn_core.objectives.term import Factors, no_factors
 from pinn_core.training.state import State
 from pinn_core.vectors.rows import weighted_sum
 from pinn_core.weightings import Fixed, View, Weighting

@@ -10,7 +10,7 @@ from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.stack import padded
 from pinn_core.objectives import Evaluation, Term, evaluate
-from pinn_core.objectives.terms import Factors, no_factors
+from pinn_core.objectives.term import Factors, no_factors
 from pinn_core.optimizers import StepContext
 from pinn_core.parts import stands_for
 from pinn_core.probes import Moment, Phase, Setup

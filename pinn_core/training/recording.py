@@ -13,7 +13,7 @@ from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.discretization.sampling import held_out_points
 from pinn_core.objectives import Evaluation, LossGradient, Term
-from pinn_core.objectives.terms import FIT
+from pinn_core.objectives.term import FIT
 from pinn_core.probes import Landscape, Setup
 from pinn_core.probes.sketch import Sketch
 from pinn_core.records.trajectory import CONFLICT, OBSERVED, SKETCH_SIZE

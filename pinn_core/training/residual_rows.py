@@ -10,7 +10,7 @@ from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.objectives import Batch
 from pinn_core.objectives.jacobian import with_jacobian
 from pinn_core.objectives.last_layer import by_last_layer
-from pinn_core.objectives.terms import Factors, Term
+from pinn_core.objectives.term import Factors, Term
 from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.penalty import Penalty
 

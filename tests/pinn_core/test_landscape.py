@@ -15,7 +15,8 @@ from pinn_core import Adam, Configuration, Heat, Member, Mlp, Pinn, Record, Regr
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.stack import padded
 from pinn_core.objectives.tangent_kernel import jacobian
-from pinn_core.objectives.terms import Term, fit_term, problem_terms
+from pinn_core.objectives.term import Term
+from pinn_core.objectives.terms import fit_term, problem_terms
 from pinn_core.probes import hessian, histograms, lanczos, largest, quadrature
 from pinn_core.probes.tangent import kernel_eigenvalues
 from pinn_core.problems import Burgers, Helmholtz, KleinGordon, Problem

@@ -13,7 +13,8 @@ from pinn_core import Heat, Mlp
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.backends import native_terms
 from pinn_core.engine.stack import padded
-from pinn_core.objectives.terms import EquationTerm, LossGradient, Term, fit_term, problem_terms
+from pinn_core.objectives.term import LossGradient, Term
+from pinn_core.objectives.terms import EquationTerm, fit_term, problem_terms
 from pinn_core.problems import (
     AllenCahn,
     Cavity,

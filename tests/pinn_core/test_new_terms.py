@@ -16,7 +16,8 @@ from pinn_core.aggregations import Aggregation, ConFIG, Sum
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.operators import Derivatives
 from pinn_core.objectives import Batch, Batches, Term
-from pinn_core.objectives.terms import ConditionTerm, EquationTerm, Origin, problem_terms
+from pinn_core.objectives.term import Origin
+from pinn_core.objectives.terms import ConditionTerm, EquationTerm, problem_terms
 from pinn_core.optimizers import LBFGS, Optimizer
 from pinn_core.problems import KleinGordon, PoissonAnnulus, Reaction
 from pinn_core.weightings import Annealing, Ntk, SelfAdaptive, Weighting

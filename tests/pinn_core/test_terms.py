@@ -15,7 +15,8 @@ from pinn_core import Mlp, Pinn
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.operators import Operator
 from pinn_core.objectives.tangent_kernel import jacobian, traces
-from pinn_core.objectives.terms import Term, no_factors, problem_terms
+from pinn_core.objectives.term import Term, no_factors
+from pinn_core.objectives.terms import problem_terms
 from pinn_core.problems import (
     Box,
     Conditions,
