@@ -99,7 +99,7 @@ def plateaus_small() -> Figure:
 
 
 def reproductions() -> Figure:
-    """Medians over published numbers, where a page's row has a published number."""
+    """Medians over published numbers, the farthest first, where a row has a published number."""
     page = (PAGES / "reproductions.md").read_text(encoding="utf-8")
     found: list[tuple[str, float]] = []
     for section in page.split("\n## ")[1:]:
@@ -110,16 +110,17 @@ def reproductions() -> Figure:
             )
             if ratio:
                 found.append((f"{title}, {line.split('|')[1].strip()}", float(ratio[1])))
+    found.sort(key=lambda named: max(named[1], 1 / named[1]), reverse=True)
     with subplots(1, height=0.6 + 0.22 * len(found), width=6.0) as (canvas, (axis,)):
         axis.axvspan(0.5, 2.0, color=PALETTE[3], alpha=0.15, lw=0, label="within a factor of 2")
         axis.axvline(1.0, color=PALETTE[3], lw=1)
         axis.plot([ratio for _, ratio in found], range(len(found)), "o", color=PALETTE[4])
         axis.set_yticks(range(len(found)), [name for name, _ in found])
-        axis.set(xlabel="measured median / published number", xscale="log", xlim=(0.25, 5))
-        axis.set_xticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
+        axis.set(xlabel="measured median / published number", xscale="log", xlim=(0.2, 40))
+        axis.set_xticks([0.25, 0.5, 1, 2, 4, 10, 30], ["1/4", "1/2", "1", "2", "4", "10", "30"])
         axis.set_xticks([], minor=True)
         axis.invert_yaxis()
-        axis.legend(loc="upper right")
+        axis.legend(loc="lower right")
     return canvas
 
 
