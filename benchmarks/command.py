@@ -40,7 +40,13 @@ def main(
     further = {option: getattr(chosen, option) for option in options or ()}
     if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
         parser.error(f"argument --json: {file} must be a file in a folder that exists")
-    result = _result(name, partial(measure, **further), chosen.quick, file)
+    asked = [
+        word
+        for option, values in further.items()
+        for value in (values if isinstance(values, list) else [values] if values else [])
+        for word in (f"--{option}", str(value))
+    ]
+    result = _result(name, partial(measure, **further), chosen.quick, file, asked)
     print(table(result["rows"]))
     for note in result["notes"]:
         print(f"\n{note}")
@@ -74,8 +80,14 @@ def shown(value: object) -> str:
     return str(value)
 
 
-def _result(name: str, measure: Callable[..., Measured], quick: bool, file: Path | None) -> Result:
-    command = ["python", "-m", f"benchmarks.{name}", *["--quick"] * quick]
+def _result(
+    name: str,
+    measure: Callable[..., Measured],
+    quick: bool,
+    file: Path | None,
+    asked: Sequence[str],
+) -> Result:
+    command = ["python", "-m", f"benchmarks.{name}", *["--quick"] * quick, *asked]
     command += ["--json", file.name] if file else []
     before = {
         "benchmark": name,

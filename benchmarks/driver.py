@@ -43,6 +43,8 @@ STUDY = {
     "metavar": "SAMPLER:RUNS",
     "help": "only this study, such as tpe:2000; may be given several times",
 }
+LONG = 5000
+"""Runs from which on the driver's growth can be told from what it needs once."""
 REFERENCE = "random"
 """The sampler by which the others' growth is told, as it costs least."""
 
@@ -123,10 +125,11 @@ def targets(result: Result) -> list[Target]:
         measured = row and row["seconds"] / 60
         found.append(Target(f"{runs} recorded runs, minutes", minutes, measured, at_least=False))
     for sampler in (REFERENCE, "tpe"):
-        largest = own.get((sampler, 20_000))
-        growth = largest and largest["kb_per_run"]
+        counts = [runs for name, runs in own if name == sampler and runs >= LONG]
+        growth = own[sampler, max(counts)]["kb_per_run"] if counts else None
         name = f"growth of the driver with {sampler}, kB a run"
-        found.append(Target(name, 1.0, growth, at_least=False))
+        span = f"{max(counts)} runs" if counts else ""
+        found.append(Target(name, 1.0, growth, at_least=False, span=span))
     return found
 
 
