@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.command import Measured, Result, Row, main, say
 from benchmarks.load import one_study
 from benchmarks.markdown import markdown_table
-from benchmarks.plotting import PALETTE, saved, subplots
+from benchmarks.plotting import PALETTE, plain_log, saved, subplots
 from benchmarks.targets import Target
 
 QUICK = (("random", 60), ("random", 200))
@@ -145,8 +145,12 @@ def figure(result: Result, file: Path) -> None:
             ):
                 color = PALETTE[place + 1]
                 axis.plot(runs, values, marker="o", markersize=4, color=color, label=sampler)
-        times.set(xscale="log", yscale="log", xlabel="runs", ylabel="time (min)")
-        memory.set(xscale="log", xlabel="runs", ylabel="driver's memory (MB)", ylim=(0, None))
+        for axis in (times, memory):
+            plain_log(axis, "x")
+            axis.set_xlabel("runs")
+        plain_log(times, "y")
+        times.set_ylabel("time (min)")
+        memory.set(ylabel="driver's memory (MB)", ylim=(0, None))
         times.legend()
         saved(canvas, file)
 
