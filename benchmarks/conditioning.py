@@ -75,8 +75,8 @@ def measure(quick: bool) -> Measured:
         for name, problem in PROBLEMS.items():
             say(f"seed {seed}, {name}")
             pack = trained(problem, seed, 20 if quick else STEPS)
-            found = rows_of(pack, seed, 2 if quick else PLANES)
-            rows += [{"problem": name, "seed": seed, **row} for row in found]
+            by_distance = rows_of(pack, seed, 2 if quick else PLANES)
+            rows += [{"problem": name, "seed": seed, **row} for row in by_distance]
     return rows
 
 
@@ -175,11 +175,11 @@ def over_planes(
     ratios = [principal_ratio(grid) for grid in grids]
     partners = (*PARTNERS, len(at) // 2, len(at) - 1)
     first = eigenvectors[:, -1]
-    own = [plane(losses, at, first, eigenvectors[:, -1 - other]) for other in partners]
+    along = [plane(losses, at, first, eigenvectors[:, -1 - other]) for other in partners]
     return {
         "principal": float(np.median(ratios)),
         "convex": float(np.mean([convex_share(grid) for grid in grids])),
-        "convex_eigenvectors": float(np.mean([convex_share(grid) for grid in own])),
+        "convex_eigenvectors": float(np.mean([convex_share(grid) for grid in along])),
     }
 
 
@@ -187,10 +187,10 @@ def like_neurons(pack: Pack, at: Tensor, random: torch.Generator) -> Tensor:
     """A random direction (p,), as long in each neuron's weights and biases as these are."""
     direction = torch.randn(len(at), generator=random, dtype=at.dtype)
     for weights, biases in pack.disc.stack.places():
-        fan_in = (weights.stop - weights.start) // (biases.stop - biases.start)
-        own = at[weights].reshape(fan_in, -1)
-        drawn = direction[weights].reshape(fan_in, -1)
-        direction[weights] = (drawn * own.norm(dim=0) / drawn.norm(dim=0)).flatten()
+        neurons = biases.stop - biases.start
+        trained = at[weights].view(neurons, -1).norm(dim=1, keepdim=True)
+        drawn = direction[weights].view(neurons, -1)
+        drawn *= trained / drawn.norm(dim=1, keepdim=True)
         direction[biases] *= at[biases].abs() / direction[biases].abs()
     return direction
 
@@ -198,9 +198,9 @@ def like_neurons(pack: Pack, at: Tensor, random: torch.Generator) -> Tensor:
 def plane(losses: Losses, at: Tensor, first: Tensor, second: Tensor) -> np.ndarray:
     """Losses (n, n) over a plane through ``at``, to ``REACH`` of its length either way."""
     steps = torch.linspace(-REACH, REACH, ACROSS, dtype=at.dtype) * at.norm()
-    one, two = first / first.norm(), second / second.norm()
-    found = [losses(at + along * one + steps[:, None] * two) for along in steps]
-    return torch.stack(found).detach().numpy()
+    across, up = first / first.norm(), second / second.norm()
+    columns = [losses(at + step * across + steps[:, None] * up) for step in steps]
+    return torch.stack(columns).detach().numpy()
 
 
 def second_differences(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

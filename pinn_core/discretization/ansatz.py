@@ -204,7 +204,7 @@ class Ansatz:
     ) -> tuple[Float[Tensor, "m c n k"], Float[Tensor, "m c n _"]]:
         """The channels of ``linearize`` with a last layer of zeros, and of what the layer sums.
 
-        These are the last hidden neurons and the constant one, the same for every output.
+        For every output it sums the neurons of the last hidden layer and the constant 1.
         """
         form = None if self._hard is None else HardForm(self._hard, tuple(operators))
         asked = tuple(operators) if form is None else form.asked

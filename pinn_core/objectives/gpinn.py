@@ -67,7 +67,7 @@ class GPinn(Pinn):
             )
 
     def terms(self, disc: Discretization) -> tuple[Term, ...]:
-        """As for a PINN, with the residual's gradient beside it."""
+        """As for a PINN, but the equation's term squares the residual's gradient, too."""
         equation, *others = problem_terms(disc)
         operators = self.operators(disc.problem)
         own = GradientTerm(equation.name, equation.points, operators, disc.problem, self.mu)

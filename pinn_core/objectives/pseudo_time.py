@@ -49,7 +49,7 @@ class PseudoTime(Pinn):
     negative, an equation without a first derivative in time has none. ``loss/batch`` is of what is
     trained; all other losses and the landscape are of the residual itself, recorded as often as
     with mini-batches. Optimizers that compare gradients of successive steps (``lbfgs``,
-    ``ssbroyden``) see those of different losses. The authors draw points anew in every step.
+    ``ssbroyden``) see those of different losses. In the authors' code every step has new points.
 
     When to use: Where residuals are small and the solution is wrong, for equations of first order
     in time.
@@ -67,7 +67,7 @@ problem wave
     pseudo_weight: float = 1.0
     """The weight w, or the first one."""
     adapt_every: int = 0
-    """After how many steps w is set anew each time; 0 keeps it."""
+    """w is set anew every so many steps; 0 keeps it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 from analysis.wording import count
-from pinn_core.engine.backends import requested
+from pinn_core.engine.backends import VARIABLE, requested
 from pinn_core.engine.backends.build import build_obstacle, cache_obstacle, temporary_folder
+from pinn_core.parts import UnknownName
 from pinn_core.records.trajectory import TrajectoryError
 from sweeps.display.callbacks import Callbacks
 from sweeps.display.log_file import LogFile
@@ -83,6 +84,7 @@ def run_study(
     tracking_uri = tracking_uri or default_tracking_uri(folder.path.parent)
     check_tracking(tracking_uri, store=folder.home)
     check_store(folder.home)
+    _check_backend()
     if trainer != TRAINER:
         trainer_at(trainer)  # ours is there; importing it takes the seconds that torch does
     context = _context_of(study, folder, trainer)
@@ -119,6 +121,14 @@ def run_study(
     except CannotWrite as error:
         screen.print(Text(f"{error}; {AGAIN}"), soft_wrap=True)
         return SOME_FAILED
+
+
+def _check_backend() -> None:
+    """Refuse a backend that there is not, before workers would."""
+    try:
+        requested("auto")
+    except UnknownName as error:
+        raise StudyError(f"{VARIABLE}: {error}") from None
 
 
 def _first_words(

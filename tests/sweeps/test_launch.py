@@ -105,6 +105,17 @@ def test_a_study_says_where_compiled_code_is_if_not_in_the_cache(
     assert "/proc/pinn" in line
 
 
+def test_a_backend_that_there_is_not_is_refused_before_anything_is_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINN_BACKEND", "fast")
+    with pytest.raises(
+        StudyError, match=r"^PINN_BACKEND: unknown backend 'fast': allowed are auto"
+    ):
+        launch(sample(tmp_path), tmp_path)
+    assert not (tmp_path / "runs" / "sample").exists()
+
+
 @pytest.mark.usefixtures("no_report")
 def test_a_study_says_first_that_nothing_can_be_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
