@@ -85,7 +85,7 @@ def _parts(
     drawn |= _curves(data, rule, runs, figures, contrast)
     table = per_run(data, rule, runs)
     judged = judge_expected(data, rule, asked.expected)
-    remedies = compare_remedies(data, rule, runs, asked.baseline) if asked.baseline else None
+    remedies = compare_remedies(data, rule, runs, asked.baseline, asked.level)
     ends = outcomes(data, wrong)
     searched = searches(data, rule, ends, metric, draws_at_random=asked.draws_at_random)
     matters = [what_matters(each, asked.phase_keys) for each in searched]
