@@ -191,6 +191,7 @@ class Configuration:
                 "constraints: a window of stages marching starts where the one before ended, which "
                 "no form keeps, found 'hard', allowed: 'soft'"
             )
+        self._check_turns()
         self._check_squares()
 
     def _check_size(self, parameters: int) -> None:
@@ -254,6 +255,29 @@ class Configuration:
             )
         self.alignment.check(self.phases)
 
+    def _check_turns(self) -> None:
+        """Refuse what has no meaning for an optimizer that takes one term's gradient a step."""
+        turning = [phase.kind for phase in self.phases if phase.takes_turns]
+        if not turning:
+            return
+        if self.terms < 2:
+            raise ValueError(
+                f"phases: {turning[0]} takes the gradients of the loss terms in turn, allowed: 2 "
+                f"terms or more, found 1 (objective {self.objective.kind}, problem "
+                f"{self.problem.kind}, constraints {self.constraints})"
+            )
+        beside = {
+            "aggregation": (self.aggregation.kind, "sum"),
+            "objective.l2": (self.objective.l2, 0.0),
+            "record.conflict": (self.record.conflict, False),
+        }
+        for name, (found, allowed) in beside.items():
+            if found != allowed:
+                raise ValueError(
+                    f"phases: {turning[0]} takes the gradient of one loss term in a step and makes "
+                    f"its direction of them, found {name} {found}, allowed: {allowed}"
+                )
+
     def _check_squares(self) -> None:
         """Refuse what has no meaning for an optimizer that takes the loss's squares apart."""
         objective = self.objective
@@ -313,11 +337,16 @@ class Configuration:
     @property
     def looks_at_conflicts(self) -> bool:
         """Whether its gradients are compared in every step: several terms, and somebody asks."""
-        if not self.objective.solves:
-            return False
-        conditions = trained_conditions(self.problem, self.inputs, self.constraints)
         changes = self.aggregation.kind != "sum" or self.alignment.kind != "none"
-        return bool(conditions or self.data) and (changes or self.record.conflict)
+        return self.terms > 1 and (changes or self.record.conflict)
+
+    @property
+    def terms(self) -> int:
+        """Number of loss terms: a regression has one."""
+        if not self.objective.solves:
+            return 1
+        conditions = trained_conditions(self.problem, self.inputs, self.constraints)
+        return 1 + len(conditions) + len(self.data)
 
     @property
     def steps(self) -> int:

@@ -42,6 +42,8 @@ IF_USED = {
         "levenberg_marquardt",
     ): "Levenberg (1944): A method for the solution of certain non-linear problems in least "
     "squares. Quarterly of Applied Mathematics 2, 164-168.",
+    ("kind", "m_config"): "Liu, Chu, Thuerey (2025): ConFIG: towards conflict-free training of "
+    "physics informed neural networks. ICLR.",
     ("kind", "muon"): "Jordan et al. (2024): Muon: an optimizer for hidden layers in neural "
     "networks. https://kellerjordan.github.io/posts/muon.",
     ("kind", "spring"): "Goldshlager, Abrahamsen, Lin (2024): A Kaczmarz-inspired approach to "
@@ -100,7 +102,9 @@ def citations(
         yield from OF_SEARCHES
     if remedies:
         yield from OF_REMEDIES
+    said = set()
     for (key, value), reference in IF_USED.items():
         columns = [column for column in runs if str(column).rpartition(".")[2] == key]
-        if (runs[columns] == value).any(axis=None):
+        if reference not in said and (runs[columns] == value).any(axis=None):
+            said.add(reference)
             yield reference
