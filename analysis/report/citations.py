@@ -21,6 +21,11 @@ ALWAYS = (
     "Statistics 6, 65-70.",
 )
 
+CAML = (
+    "Mitigating gradient pathology in PINNs through aligned constraint (CAML, 2026). "
+    "arXiv:2605.25001."
+)
+
 # Of runs in which some key that ends so has the value.
 IF_USED = {
     ("kind", "adam"): "Kingma, Ba (2015): Adam: a method for stochastic optimization. ICLR.",
@@ -35,6 +40,8 @@ IF_USED = {
     "derivatives. Pacific Journal of Mathematics 16, 1-3.",
     ("kind", "last_layer_least_squares"): "Cyr, Gulian, Patel, Perego, Trask (2020): Robust "
     "training and initialization of deep neural networks: an adaptive basis viewpoint. MSML.",
+    ("kind", "delayed_residual"): CAML,
+    ("solved", "constants"): CAML,
     ("kind", "lbfgs"): "Liu, Nocedal (1989): On the limited memory BFGS method for large scale "
     "optimization. Mathematical Programming 45, 503-528.",
     (

@@ -211,7 +211,7 @@ class Pack:
         state.optimizer |= self.optimizer.start_terms(state.initial, len(self.terms))
         share = 1 / len(self.terms) if self.optimizer.takes_turns else 1
         self.recorder.work.enter(
-            state.sums["work"], step, self.optimizer, self.loss_weights.due, share
+            state.sums["work"], step, self.optimizer, self.loss_weights.evaluates, share
         )
 
     def reach(self, step: int, last: int) -> int:
@@ -263,7 +263,9 @@ class Pack:
         else:
             self._step(due, step - state.phase_start)
         if self.loss_weights.due(step):
-            self.loss_weights.update(state.parameters, self.batch, self._evaluation())
+            looks = self.loss_weights.evaluates(step)
+            evaluation = self._evaluation() if looks else None
+            self.loss_weights.update(state.parameters, self.batch, evaluation)
         recorder.work.count(state.sums["work"], step + 1, self.optimizer.counts, state.optimizer)
 
     def end(self, step: int) -> None:
