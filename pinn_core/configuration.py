@@ -12,6 +12,7 @@ from pinn_core.checks import at_least
 from pinn_core.curricula import Stages, Unstaged
 from pinn_core.discretization.ansatz import Constraints, stack_of
 from pinn_core.discretization.discretization import trained_conditions
+from pinn_core.discretization.start import check_start
 from pinn_core.engine.precision import Precision
 from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
@@ -179,6 +180,7 @@ class Configuration:
                 f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "
                 "found 'hard', allowed: 'soft'"
             )
+        self._check_start()
         for probe in self.record.probes:
             probe.check_run(stack, self.objective, self.phases)
         self.objective.check(self.problem)
@@ -204,6 +206,17 @@ class Configuration:
         for what, (count, unit) in counts.items():
             if count > MOST:
                 raise ValueError(f"{what} has {count} {unit}, allowed: at most {MOST}")
+
+    def _check_start(self) -> None:
+        """Refuse a network that starts near initial values where there are none."""
+        if not self.network.takes_start:
+            return
+        check_start(self.problem)
+        if self.constraints == "hard":
+            raise ValueError(
+                f"constraints: network {self.network.kind} starts near the initial values, which a "
+                "form keeps already, found 'hard', allowed: 'soft'"
+            )
 
     def _check_data(self) -> None:
         """Refuse observations that are not of this problem, or that nothing is trained on."""
