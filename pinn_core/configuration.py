@@ -12,6 +12,7 @@ from pinn_core.checks import at_least
 from pinn_core.curricula import Stages, Unstaged
 from pinn_core.discretization.ansatz import Constraints, stack_of
 from pinn_core.discretization.discretization import trained_conditions
+from pinn_core.discretization.start import check_start
 from pinn_core.engine.precision import Precision
 from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
@@ -179,6 +180,7 @@ class Configuration:
                 f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "
                 "found 'hard', allowed: 'soft'"
             )
+        self._check_start()
         for probe in self.record.probes:
             probe.check_run(stack, self.objective, self.phases)
         self.objective.check(self.problem)
@@ -191,6 +193,7 @@ class Configuration:
                 "constraints: a window of stages marching starts where the one before ended, which "
                 "no form keeps, found 'hard', allowed: 'soft'"
             )
+        self._check_turns()
         self._check_squares()
 
     def _check_size(self, parameters: int) -> None:
@@ -203,6 +206,17 @@ class Configuration:
         for what, (count, unit) in counts.items():
             if count > MOST:
                 raise ValueError(f"{what} has {count} {unit}, allowed: at most {MOST}")
+
+    def _check_start(self) -> None:
+        """Refuse a network that starts near initial values where there are none."""
+        if not self.network.takes_start:
+            return
+        check_start(self.problem)
+        if self.constraints == "hard":
+            raise ValueError(
+                f"constraints: network {self.network.kind} starts near the initial values, which a "
+                "form keeps already, found 'hard', allowed: 'soft'"
+            )
 
     def _check_data(self) -> None:
         """Refuse observations that are not of this problem, or that nothing is trained on."""
@@ -253,6 +267,29 @@ class Configuration:
                 f"{self.objective.l2}, allowed: 0"
             )
         self.alignment.check(self.phases)
+
+    def _check_turns(self) -> None:
+        """Refuse what has no meaning for an optimizer that takes one term's gradient a step."""
+        turning = [phase.kind for phase in self.phases if phase.takes_turns]
+        if not turning:
+            return
+        if self.terms < 2:
+            raise ValueError(
+                f"phases: {turning[0]} takes the gradients of the loss terms in turn, allowed: 2 "
+                f"terms or more, found 1 (objective {self.objective.kind}, problem "
+                f"{self.problem.kind}, constraints {self.constraints})"
+            )
+        beside = {
+            "aggregation": (self.aggregation.kind, "sum"),
+            "objective.l2": (self.objective.l2, 0.0),
+            "record.conflict": (self.record.conflict, False),
+        }
+        for name, (found, allowed) in beside.items():
+            if found != allowed:
+                raise ValueError(
+                    f"phases: {turning[0]} takes the gradient of one loss term in a step and makes "
+                    f"its direction of them, found {name} {found}, allowed: {allowed}"
+                )
 
     def _check_squares(self) -> None:
         """Refuse what has no meaning for an optimizer that takes the loss's squares apart."""
@@ -313,11 +350,16 @@ class Configuration:
     @property
     def looks_at_conflicts(self) -> bool:
         """Whether its gradients are compared in every step: several terms, and somebody asks."""
-        if not self.objective.solves:
-            return False
-        conditions = trained_conditions(self.problem, self.inputs, self.constraints)
         changes = self.aggregation.kind != "sum" or self.alignment.kind != "none"
-        return bool(conditions or self.data) and (changes or self.record.conflict)
+        return self.terms > 1 and (changes or self.record.conflict)
+
+    @property
+    def terms(self) -> int:
+        """Number of loss terms: a regression has one."""
+        if not self.objective.solves:
+            return 1
+        conditions = trained_conditions(self.problem, self.inputs, self.constraints)
+        return 1 + len(conditions) + len(self.data)
 
     @property
     def steps(self) -> int:

@@ -208,7 +208,11 @@ class Pack:
         state.phase, state.phase_start = phase, step
         self._attach_optimizer()
         state.optimizer = self.optimizer.start(state.initial)
-        self.recorder.work.enter(state.sums["work"], step, self.optimizer, self.loss_weights.due)
+        state.optimizer |= self.optimizer.start_terms(state.initial, len(self.terms))
+        share = 1 / len(self.terms) if self.optimizer.takes_turns else 1
+        self.recorder.work.enter(
+            state.sums["work"], step, self.optimizer, self.loss_weights.evaluates, share
+        )
 
     def reach(self, step: int, last: int) -> int:
         """The row to which ``advance`` can go from this one in one call, ``last`` at most."""
@@ -259,7 +263,9 @@ class Pack:
         else:
             self._step(due, step - state.phase_start)
         if self.loss_weights.due(step):
-            self.loss_weights.update(state.parameters, self.batch, self._evaluation())
+            looks = self.loss_weights.evaluates(step)
+            evaluation = self._evaluation() if looks else None
+            self.loss_weights.update(state.parameters, self.batch, evaluation)
         recorder.work.count(state.sums["work"], step + 1, self.optimizer.counts, state.optimizer)
 
     def end(self, step: int) -> None:
@@ -295,7 +301,7 @@ class Pack:
             self.batch = batch
 
     def _step(self, due: frozenset[str], phase_step: int | Tensor) -> None:
-        state, evaluation = self.state, self._here()
+        state, evaluation = self.state, self._here(self._turn(phase_step))
         here = (self.disc, self.loss_weights, self.batch, state.parameters, self.penalty)
         residuals = ResidualRows(*here)
         context = StepContext(
@@ -310,6 +316,7 @@ class Pack:
             seeds=self._seeds,
             matrices=self.matrices,
             hidden_matrices=self.hidden_matrices,
+            terms=len(self.terms),
         )
         update = self._update(evaluation, context, phase_step)
         self.recorder.record_row(state, self.row, due, evaluation, update)
@@ -323,6 +330,8 @@ class Pack:
             return
         state, step = self.state, int(self.row)
         if self.recorder.probing.due(step):
+            if self.optimizer.takes_turns:
+                evaluation = self._evaluated(state.parameters, range(len(self.members)))
             moment = Moment(
                 setup=Setup(self.disc, self.terms),
                 step=step,
@@ -359,21 +368,26 @@ class Pack:
         self.recorder.record_conflict(state, self.row, numbers)
         return update
 
-    def _here(self) -> Evaluation:
+    def _turn(self, phase_step: int | Tensor) -> int | None:
+        """The place of the term whose gradient a step takes; None: it takes all."""
+        return int(phase_step) % len(self.terms) if self.optimizer.takes_turns else None
+
+    def _here(self, turn: int | None = None) -> Evaluation:
         """The step's evaluation, of which line searches may have made a part already."""
         parameters = self.state.parameters
-        known = self.line_searches.known(parameters) if self.line_searches else {}
+        cache = self.line_searches if turn is None else None
+        known = cache.known(parameters) if cache else {}
         if not known:
-            return self._evaluation(heeded(self.batches, self.loss_weights.factors))
+            return self._evaluation(heeded(self.batches, self.loss_weights.factors), turn)
         rest = [row for row in range(len(self.members)) if row not in known]
         if rest:
             evaluation = self._evaluated(parameters[rest], rest)
             known |= {member: (evaluation, row) for row, member in enumerate(rest)}
         return joined([known[row] for row in range(len(self.members))])
 
-    def _evaluation(self, factors: Factors = no_factors) -> Evaluation:
+    def _evaluation(self, factors: Factors = no_factors, turn: int | None = None) -> Evaluation:
         batch = {name: point_set.anew() for name, point_set in self.batch.items()}
-        return evaluate(self.terms, self.disc, self.state.parameters, batch, factors)
+        return evaluate(self.terms, self.disc, self.state.parameters, batch, factors, turn)
 
     def _elsewhere(self, parameters: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Loss and gradient of some members at other parameters, on this step's points."""
