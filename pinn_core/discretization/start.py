@@ -31,8 +31,7 @@ def first_parameters(
 def starts(problem: Problem) -> Mapping[int, Start]:
     """By output its initial values, at the same places at each of several times.
 
-    Outputs of which no condition demands values at the first time are left out. Raises
-    ``ValueError`` where that leaves none.
+    Outputs of which no condition demands values at the first time are left out.
 
     >>> from pinn_core.problems import Convection
     >>> points, values = starts(Convection())[0]

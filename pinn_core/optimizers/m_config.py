@@ -32,13 +32,14 @@ from pinn_core.vectors.gramian import combined, gramian_of, weights_by
 class MConfig(Optimizer):
     """Momentum ConFIG (Liu, Chu, Thuerey 2025): Adam with one term's gradient in each step.
 
-    The terms take turns, each with its weight. The direction is ConFIG's of the running means of
-    their gradients; the running mean of squares is that of the gradients which would lead Adam
-    there. Rates are those of ``adam``. As many steps as there are terms cost one evaluation of all
-    gradients, and ``work/evaluations`` counts so. Because every row records all losses, a step also
-    makes the losses of the other terms, without their gradients. The gradients of a full batch are
-    then not free: they, and the losses that need derivatives, are recorded every
-    ``record.gradients_every`` steps, as with mini-batches.
+    The terms take turns, each with its weight. The direction is that of ConFIG between the running
+    means of their gradients. The running mean of squares, by which it is divided, is of the
+    gradients that would have led Adam to these directions: learning rates are those of ``adam``.
+
+    As many steps as there are terms cost one evaluation of all gradients, and ``work/evaluations``
+    counts so. A step also makes the other terms' losses, without gradients, for every row records
+    all losses. The gradients of a full batch do not come for free then: they, and the losses that
+    need derivatives, are recorded every ``record.gradients_every`` steps, as with mini-batches.
 
     It needs two terms or more, and makes the direction itself: every ``aggregation`` but ``sum``,
     a penalty of weights (``l2``) and ``record.conflict`` are refused.
