@@ -6,14 +6,16 @@ Where no one asked for that (``beside``), a figure is printed at once.
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from subprocess import PIPE, Popen
+from subprocess import Popen
 from typing import Self
 
 import matplotlib as mpl
@@ -68,30 +70,31 @@ class _Printer:
     """A process that prints one figure after another, and the thread that feeds it."""
 
     def __enter__(self) -> Self:
-        """Start both; the process knows the modules that this one knows, and no signal of its."""
-        modules = os.pathsep.join(filter(None, sys.path))
+        """Start both; the process finds the modules that this one finds, and gets no signal of its.
+
+        It is not one of ``multiprocessing``, which would import the program that called us again.
+        """
+        self._ours, theirs = Pipe()
+        serving = f"from {__name__} import serve; serve({theirs.fileno()})"
         self._process = Popen(
-            [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"],
-            stdin=PIPE,
-            stdout=PIPE,
-            env={**os.environ, "PYTHONPATH": modules},
+            [sys.executable, "-P", "-c", serving],
+            pass_fds=(theirs.fileno(),),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,
         )
+        theirs.close()
         self._feeder = ThreadPoolExecutor(1)
-        self._given: list[tuple[bytes, Future[Exception | None]]] = []
+        self._given: list[tuple[Job, Future[Exception | None]]] = []
         return self
 
     def print(self, job: Job) -> None:
-        """Give it a figure, as it is now."""
-        given = pickle.dumps(job)
-        self._given.append((given, self._feeder.submit(self._printed, given)))
+        """Give it a figure, which nobody changes from now on."""
+        message = ForkingPickler.dumps(job)  # here: another thread would draw at the same time
+        self._given.append((job, self._feeder.submit(self._answer, message)))
 
-    def _printed(self, job: bytes) -> Exception | None:
-        feed, answers = self._process.stdin, self._process.stdout
-        assert feed and answers
-        feed.write(job)
-        feed.flush()
-        error: Exception | None = pickle.load(answers)
+    def _answer(self, message: memoryview) -> Exception | None:
+        self._ours.send_bytes(message)
+        error: Exception | None = self._ours.recv()
         return error
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
@@ -102,19 +105,20 @@ class _Printer:
         finally:
             self._process.kill()
             self._feeder.shutdown(cancel_futures=True)
-            self._process.communicate()
+            self._process.wait()
+            self._ours.close()
 
     def _finish(self) -> None:
         """Print what it has not begun, from the last on, and wait for the rest."""
         for job, answer in reversed(self._given):
             if answer.cancel() or not self._was_printed(answer):
-                _print(pickle.loads(job))
+                _print(job)
 
     def _was_printed(self, answer: Future[Exception | None]) -> bool:
         """Whether it was; raises what printing raised."""
         try:
             error = answer.result()
-        except (BrokenPipeError, EOFError, pickle.UnpicklingError):  # somebody killed the process
+        except (EOFError, ConnectionError):  # somebody killed the process
             return False
         if error:
             raise error
@@ -124,12 +128,12 @@ class _Printer:
 _PRINTER: ContextVar[_Printer | None] = ContextVar("printer", default=None)
 
 
-def serve() -> None:
+def serve(descriptor: int) -> None:
     """In the process beside: print what comes in, and answer each with its error or ``None``."""
-    answers, sys.stdout = sys.stdout.buffer, sys.stderr
+    orders = Connection(descriptor)
     while True:
         try:
-            job = pickle.load(sys.stdin.buffer)
+            job = orders.recv()
         except EOFError:
             return
         error = None
@@ -137,5 +141,4 @@ def serve() -> None:
             _print(job)
         except Exception as raised:  # for the other process to raise
             error = raised
-        pickle.dump(error, answers)
-        answers.flush()
+        orders.send(error)
