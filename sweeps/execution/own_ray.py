@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import StudyError
+from sweeps.execution.crowded import crowded_in_words
 from sweeps.process.interrupts import interrupt_main_thread
 
 log = logging.getLogger(__name__)
@@ -40,9 +41,6 @@ UNUSED = ("start_monitor", "start_api_server", "start_log_monitor")
 
 On one machine nothing uses them; they take seconds at the start and the end, and 270 MB.
 """
-
-CROWDED = 3
-"""Processes that want to run, for each core, from which on a machine is called busy."""
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at them."""
@@ -198,21 +196,10 @@ def _start(cpus: int, gpus: int, files: Path) -> None:
             return
         except Exception as error:  # Ray raises many kinds of errors
             ray.shutdown()
-            reason = str(error).partition("\n")[0]
+            reason, crowded = str(error).partition("\n")[0], crowded_in_words()
             if attempt == 2:
                 raise StudyError(
                     f"Ray did not start on this machine, twice: {reason} (its logs: {files})"
-                    + _load()
+                    + (f"; it waits 30 s, and {crowded}" if crowded else "")
                 ) from error
             log.warning("Ray did not start (%s): once more", reason)
-
-
-def _load() -> str:
-    """How busy the machine is, where that may be why Ray was late."""
-    load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    if load < CROWDED * cores:
-        return ""
-    return (
-        f"; it waits 30 s, and this machine is busy (load {load:.0f} on {cores} "
-        "cores): try when less runs on it"
-    )
