@@ -8,16 +8,16 @@ from typing import Any, get_args
 from pinn_core.aggregations import Aggregation, Sum
 from pinn_core.alignments import Alignment, Unaligned
 from pinn_core.configuration.record import Record
+from pinn_core.configuration.refusals import check_parts
 from pinn_core.curricula import Stages, Unstaged
 from pinn_core.discretization.ansatz import Constraints, stack_of
 from pinn_core.discretization.discretization import trained_conditions
-from pinn_core.discretization.start import check_start
 from pinn_core.engine.precision import Precision
 from pinn_core.engine.stack import Stack
 from pinn_core.inputs import Inputs, Raw
 from pinn_core.networks import Network
 from pinn_core.objectives import Objective
-from pinn_core.observations import DataError, Observations
+from pinn_core.observations import Observations
 from pinn_core.optimizers import Optimizer
 from pinn_core.parts import FAMILIES, Family, Part, Plain, default_of, differing, has_default
 from pinn_core.problems.problem import Problem
@@ -25,9 +25,6 @@ from pinn_core.weightings import Fixed, Weighting
 
 AsPlain = Callable[[Part | Observations], Plain]
 """What makes plain data of a part."""
-
-MOST = 10**9
-"""Points, parameters and steps that a run may have at most; what a machine takes is far below."""
 
 
 def _to_dict(part: Part | Observations) -> Plain:
@@ -73,150 +70,7 @@ class Configuration:
     """Floating point numbers of the training; tf32: float32, a GPU's matrix products in TF32."""
 
     def __post_init__(self) -> None:
-        if not self.phases:
-            raise ValueError("phases must hold at least one optimizer, found none")
-        self._check_size(self.size)
-        stack = self.stack()
-        for phase in self.phases:
-            phase.check(self.precision, self.size)
-            phase.check_stack(stack)
-            phase.check_problem(self.problem, self.objective.solves)
-        if self.constraints == "hard" and self.problem.hard is None:
-            raise ValueError(
-                f"constraints: problem {self.problem.kind} has no form that keeps its conditions, "
-                "found 'hard', allowed: 'soft'"
-            )
-        self._check_start()
-        for probe in self.record.probes:
-            probe.check_run(stack, self.objective, self.phases)
-        self.objective.check(self.problem)
-        self._check_data()
-        if self.objective.solves:
-            self._check_terms(self.objective)
-        self.stages.check(self.problem, self.objective)
-        if self.stages.continues and self.constraints == "hard":
-            raise ValueError(
-                "constraints: a window of stages marching starts where the one before ended, which "
-                "no form keeps, found 'hard', allowed: 'soft'"
-            )
-        self._check_turns()
-        self._check_squares()
-
-    def _check_size(self, parameters: int) -> None:
-        """Refuse what no machine takes, before anything is made of it."""
-        counts = {
-            f"the grid of problem {self.problem.kind}": (sum(self.problem.grid_size), "points"),
-            "the network": (parameters, "parameters"),
-            "a run": (self.steps, "steps"),
-        }
-        for what, (count, unit) in counts.items():
-            if count > MOST:
-                raise ValueError(f"{what} has {count} {unit}, allowed: at most {MOST}")
-
-    def _check_start(self) -> None:
-        """Refuse a network that starts near initial values where there are none."""
-        if not self.network.takes_start:
-            return
-        check_start(self.problem)
-        if self.constraints == "hard":
-            raise ValueError(
-                f"constraints: network {self.network.kind} starts near the initial values, which a "
-                "form keeps already, found 'hard', allowed: 'soft'"
-            )
-
-    def _check_data(self) -> None:
-        """Refuse observations that are not of this problem, or that nothing is trained on."""
-        names = list(self.problem.conditions)
-        for each in self.data:
-            if each.name in names:
-                raise DataError(
-                    f"observations {each.name!r}: the name is taken, by a condition of problem "
-                    f"{self.problem.kind} or by other observations; taken are {', '.join(names)}"
-                )
-            names.append(each.name)
-            each.check(self.problem)
-            if each.batch != "full" and self.objective.batch == "full":
-                raise DataError(
-                    f"observations {each.name!r}: found the batch {each.batch}, allowed where the "
-                    "objective's batch is full: full"
-                )
-        if self.data and not self.objective.solves:
-            raise ValueError(
-                f"data: objective {self.objective.kind} has no terms beside its own; "
-                "give its model base: {data: []}"
-            )
-        if self.data and self.stages.continues:
-            raise ValueError(
-                f"data: stages {self.stages.kind} trains on one window of time after the other, "
-                "and observations belong to all of them: found both"
-            )
-
-    def _check_terms(self, objective: Objective) -> None:
-        fixed = objective.fixed_points and all(each.batch == "full" for each in self.data)
-        self.weighting.check(self.problem, objective.batch, not fixed)
-        if self.looks_at_conflicts:
-            self._check_direction()
-
-    def _check_direction(self) -> None:
-        needing = [
-            phase.kind for phase in self.phases if phase.searches or phase.columns == "last layer"
-        ]
-        if needing and self.aggregation.kind != "sum":
-            raise ValueError(
-                f"aggregation {self.aggregation.kind} makes a direction that is no gradient of a "
-                f"loss, and the phase {needing[0]} needs one: found both"
-            )
-        if self.objective.l2 and self.aggregation.kind != "sum":
-            raise ValueError(
-                f"aggregation {self.aggregation.kind} makes a direction of the terms' gradients, "
-                "among which the penalty of weights is not: found objective.l2 "
-                f"{self.objective.l2}, allowed: 0"
-            )
-        self.alignment.check(self.phases)
-
-    def _check_turns(self) -> None:
-        """Refuse what has no meaning for an optimizer that takes one term's gradient a step."""
-        turning = [phase.kind for phase in self.phases if phase.takes_turns]
-        if not turning:
-            return
-        if self.terms < 2:
-            raise ValueError(
-                f"phases: {turning[0]} takes the gradients of the loss terms in turn, allowed: 2 "
-                f"terms or more, found 1 (objective {self.objective.kind}, problem "
-                f"{self.problem.kind}, constraints {self.constraints})"
-            )
-        beside = {
-            "aggregation": (self.aggregation.kind, "sum"),
-            "objective.l2": (self.objective.l2, 0.0),
-            "record.conflict": (self.record.conflict, False),
-        }
-        for name, (found, allowed) in beside.items():
-            if found != allowed:
-                raise ValueError(
-                    f"phases: {turning[0]} takes the gradient of one loss term in a step and makes "
-                    f"its direction of them, found {name} {found}, allowed: {allowed}"
-                )
-
-    def _check_squares(self) -> None:
-        """Refuse what has no meaning for an optimizer that takes the loss's squares apart."""
-        objective = self.objective
-        drawn = objective.batch != "full" and objective.points == "grid"
-        resampled = drawn or not objective.fixed_points
-        resampled = resampled or any(each.batch != "full" for each in self.data)
-        for phase in self.phases:
-            if not phase.squares:
-                continue
-            if objective.solves and self.weighting.climbs:
-                raise ValueError(
-                    f"weighting {self.weighting.kind} climbs the loss that the phase {phase.kind} "
-                    "takes for a sum of squares with known weights: found both"
-                )
-            if objective.l2 and phase.columns == "last layer":
-                raise ValueError(
-                    f"phases: {phase.kind} solves for the last layer without a penalty of weights: "
-                    f"found objective.l2 {objective.l2}, allowed: 0"
-                )
-            phase.check_rows(self.residuals, self.columns_of(phase), resampled)
+        check_parts(self)
 
     def columns_of(self, phase: Optimizer) -> int:
         """By how many parameters a phase asks for the residuals' derivatives."""
