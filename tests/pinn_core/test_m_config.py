@@ -21,7 +21,7 @@ from pinn_core.probes.alignment_score import AlignmentScore
 from pinn_core.problems import Burgers, Poisson
 from pinn_core.training.checkpoint import Folder, every_steps
 from pinn_core.training.footprint import state_bytes
-from pinn_core.training.pack import Pack
+from pinn_core.training.trained_loss import TrainedLoss
 from pinn_core.weightings import Brdr, Ntk
 from tests.pinn_core.backends import BACKENDS
 from tests.pinn_core.observing import seen
@@ -176,7 +176,7 @@ def test_what_a_line_search_found_last_is_no_gradient_of_one_term(
 ) -> None:
     pack = [Member(configuration(phases=(LBFGS(steps=3), MConfig(steps=4))), 0)]
     (found,) = train(pack)
-    monkeypatch.setattr(Pack, "_line_search_cache", lambda _: None)
+    monkeypatch.setattr(TrainedLoss, "_line_search_cache", lambda *_: None)
     assert train(pack)[0].digest() == found.digest()
 
 

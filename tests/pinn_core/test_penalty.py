@@ -121,7 +121,7 @@ def test_adam_goes_where_torchs_own_adam_goes_on_the_whole_sum() -> None:
     one = configuration()
     pack = Pack([one], [5], "cpu", 1, "auto")
     theta = pack.state.parameters[0, : pack.disc.size].clone().requires_grad_()
-    batch = pack.batches.at(0)
+    batch = pack.loss.batches.at(0)
     inside, start, ends = (batch[each] for each in ("interior", "initial", "boundary"))
     walk = torch.optim.Adam([theta], lr=1e-2, eps=one.phases[0].epsilon)  # type: ignore[attr-defined]
 
