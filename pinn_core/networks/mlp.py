@@ -35,7 +35,8 @@ class Mlp(Network):
 
     When to use: The default. Choose ``glorot`` with ``tanh`` to repeat papers, ``factorised`` as a
     cheap remedy for slow training, ``spread`` (with ``inputs: {kind: scaled, to: symmetric}``) to
-    begin with many independent features.
+    begin with many independent features: on the heat equation it left the plateau in a sixth of
+    the steps, on the wave equation it made the plateau longer.
 
         >>> Mlp(width=8, depth=2).stack(3, 1).size
         113
