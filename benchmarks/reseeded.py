@@ -1,0 +1,147 @@
+"""``python -m benchmarks.reseeded STORE FILE.csv``: more seeds of some configurations of the grid.
+
+The reference study's data set (``pinn_sweeps.data``) has one seed of each configuration. This
+command trains SEEDS of these, of each model:
+
+- the best 20 by the last loss of seed 0,
+- 40 random ones of the whole grid, drawn with DRAW,
+- of the regression model, what the searches of ``benchmarks.search`` found beside (FOUND_BESIDE).
+  PINN searches found 42 more, at twice the cost of all that is trained here: they are left out.
+
+A PINN on the full batch is trained as in the study ``plateaus-1800``, on 1 800 of the 14 400
+collocation points. Everything goes into the store as it ends, one seed of all configurations after
+the other; the same command goes on after any stop. On one core with AVX-512 it takes some 80
+minutes. At the end the file has a row for each run: ``run_id``, ``like`` (the run of the data set
+that has this configuration with seed 0, at full size), ``model``, ``seed``, ``best`` and ``random``
+(which of the sets it belongs to; neither: found beside), ``loss/regression`` (the last),
+``plateau.length``, ``plateau.censored``, ``seconds``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.plateau import plateau_of
+from analysis.rules import PlateauRule
+from benchmarks.command import say
+from pinn_sweeps.data import plateaus
+from sweeps.execution.context import WorkerContext
+from sweeps.execution.training import train_pack
+from sweeps.store.store import Store
+from sweeps.study.plan import PackPlan, Run, make_packs, model_points, search_run, search_runs
+from sweeps.study.study import load_study
+
+SEEDS = range(1, 5)
+BEST, RANDOM, DRAW = 20, 40, 0
+FOUND_BESIDE = {
+    "regression": (24, 25, 26, 29, 30, 32, 33, 50, 63, 68, 133, 142, 145, 255),
+    "pinn": (),
+}
+"""Places in the grid by the last loss of seed 0."""
+LAST = "final.loss/regression"
+COLUMN = "loss/regression"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A configuration that gets more seeds: its run in the data set, and why."""
+
+    like: str
+    model: str
+    best: bool
+    random: bool
+
+
+def chosen(data: pd.DataFrame) -> list[Chosen]:
+    """The configurations, the best first."""
+    found = []
+    for model, places in FOUND_BESIDE.items():
+        grid = data[(data["model"] == model) & (data["stage"] == "search")]
+        ranked = grid.sort_values("run_id").sort_values(LAST, kind="stable")["run_id"].tolist()
+        drawn = set(grid.sort_values("run_id")["run_id"].sample(RANDOM, random_state=DRAW))
+        best = set(ranked[:BEST])
+        beside = {ranked[place - 1] for place in places}
+        found += [
+            Chosen(name, model, name in best, name in drawn)
+            for name in ranked
+            if name in best | drawn | beside
+        ]
+    return found
+
+
+def runs_of(configurations: list[Chosen]) -> Iterator[tuple[Chosen, list[Run]]]:
+    """For each configuration its runs with SEEDS, PINNs on the full batch with fewer points."""
+    whole = load_study("plateaus")
+    small = load_study("plateaus-1800", [f"search.seed={SEEDS[0]}", f"search.seeds={len(SEEDS)}"])
+    points = {
+        search_run(whole, model, point).run_id: point
+        for model in whole.models
+        for point in model_points(whole, model)
+    }
+    for one in configurations:
+        point = points[one.like]
+        batches = one.model == "pinn" and point["objective.batch"] != "full"
+        model = "pinn-batches" if batches else one.model
+        its_point = {key: point[key] for key in small.models[model].space}
+        yield one, search_runs(small, model, its_point)
+
+
+def packs_of(configurations: list[Chosen]) -> list[PackPlan]:
+    """Packs for one core, one seed of everything after the other."""
+    resources = load_study("plateaus-1800").resources
+    runs = [run for _, its_runs in runs_of(configurations) for run in its_runs]
+    return [
+        pack
+        for seed in SEEDS
+        for pack in make_packs([run for run in runs if run.seed == seed], resources, 1)
+    ]
+
+
+def train(store: Path, packs: list[PackPlan]) -> None:
+    """Train what the store lacks."""
+    context = WorkerContext(
+        store=str(store), metric=COLUMN, progress=str(store.with_name("progress"))
+    )
+    whole, done = sum(pack.flops for pack in packs), 0.0
+    for pack in packs:
+        train_pack(pack, context)
+        done += pack.flops
+        about = pack.runs[0]
+        say(f"{100 * done / whole:.1f} %: seed {about.seed}, {about.model} {about.varied}")
+
+
+def table_of(store: Path, configurations: list[Chosen]) -> pd.DataFrame:
+    """A row for each run; raises ``TrajectoryError`` where the store lacks one."""
+    kept, rule = Store(str(store)), PlateauRule()
+    rows = [_row(kept, one, run, rule) for one, runs in runs_of(configurations) for run in runs]
+    return pd.DataFrame(rows)
+
+
+def _row(store: Store, one: Chosen, run: Run, rule: PlateauRule) -> dict[str, Any]:
+    table = store.read(run.run_id).table.to_pandas().set_index("step")
+    plateau = plateau_of(table, rule)
+    return {
+        "run_id": run.run_id,
+        "like": one.like,
+        "model": one.model,
+        "seed": run.seed,
+        "best": one.best,
+        "random": one.random,
+        COLUMN: float(table[COLUMN].iloc[-1]),
+        "plateau.length": plateau.length,
+        "plateau.censored": plateau.censored,
+        "seconds": round(store.manifest(run.run_id).seconds, 2),
+    }
+
+
+if __name__ == "__main__":
+    folder, file = map(Path, sys.argv[1:])
+    asked = chosen(plateaus())
+    train(folder, packs_of(asked))
+    table_of(folder, asked).to_csv(file, index=False)
