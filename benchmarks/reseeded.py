@@ -9,8 +9,8 @@ command trains SEEDS of these, of each model:
   PINN searches found 42 more, at twice the cost of all that is trained here: they are left out.
 
 A PINN on the full batch is trained as in the study ``plateaus-1800``, on 1 800 of the 14 400
-collocation points. Everything goes into the store as it ends, one seed of all configurations after
-the other; the same command goes on after any stop. On one core with AVX-512 it takes some 80
+collocation points. Regression models come first, then PINNs, one seed of all configurations after
+the other. Every run goes into the store as it ends, and the same command goes on after any stop. On one core with AVX-512 it takes some 80
 minutes. At the end the file has a row for each run: ``run_id``, ``like`` (the run of the data set
 that has this configuration with seed 0, at full size), ``model``, ``seed``, ``best`` and ``random``
 (which of the sets it belongs to; neither: found beside), ``loss/regression`` (the last),
@@ -93,14 +93,14 @@ def runs_of(configurations: list[Chosen]) -> Iterator[tuple[Chosen, list[Run]]]:
 
 
 def packs_of(configurations: list[Chosen]) -> list[PackPlan]:
-    """Packs for one core, one seed of everything after the other."""
+    """Packs for one core, one seed of a model's configurations after the other."""
     resources = load_study("plateaus-1800").resources
-    runs = [run for _, its_runs in runs_of(configurations) for run in its_runs]
-    return [
-        pack
-        for seed in SEEDS
-        for pack in make_packs([run for run in runs if run.seed == seed], resources, 1)
-    ]
+    runs: dict[tuple[str, int], list[Run]] = {}
+    for one, its_runs in runs_of(configurations):
+        for run in its_runs:
+            runs.setdefault((one.model, run.seed), []).append(run)
+    order = [(model, seed) for model in FOUND_BESIDE for seed in SEEDS]
+    return [pack for part in order for pack in make_packs(runs.get(part, []), resources, 1)]
 
 
 def train(store: Path, packs: list[PackPlan]) -> None:
