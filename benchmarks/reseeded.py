@@ -10,11 +10,11 @@ command trains SEEDS of these, of each model:
 
 A PINN on the full batch is trained as in the study ``plateaus-1800``, on 1 800 of the 14 400
 collocation points. Regression models come first, then PINNs, one seed of all configurations after
-the other. Every run goes into the store as it ends, and the same command goes on after any stop. On one core with AVX-512 it takes some 80
-minutes. At the end the file has a row for each run: ``run_id``, ``like`` (the run of the data set
-that has this configuration with seed 0, at full size), ``model``, ``seed``, ``best`` and ``random``
-(which of the sets it belongs to; neither: found beside), ``loss/regression`` (the last),
-``plateau.length``, ``plateau.censored``, ``seconds``.
+the other. Every run goes into the store as it ends, and the same command goes on after any stop. On
+one core with AVX-512 it takes some 80 minutes. At the end the file has a row for each run:
+``run_id``, ``like`` (the run of the data set that has this configuration with seed 0, at full
+size), ``model``, ``seed``, ``best`` and ``random`` (which of the sets it belongs to; neither: found
+beside), ``loss/regression`` (the last), ``plateau.length``, ``plateau.censored``, ``seconds``.
 """
 
 from __future__ import annotations
