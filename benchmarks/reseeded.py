@@ -22,6 +22,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +78,24 @@ def chosen(data: pd.DataFrame) -> list[Chosen]:
 
 def runs_of(configurations: list[Chosen]) -> Iterator[tuple[Chosen, list[Run]]]:
     """For each configuration its runs with SEEDS, PINNs on the full batch with fewer points."""
-    whole = load_study("plateaus")
     small = load_study("plateaus-1800", [f"search.seed={SEEDS[0]}", f"search.seeds={len(SEEDS)}"])
-    points = {
-        search_run(whole, model, point).run_id: point
-        for model in whole.models
-        for point in model_points(whole, model)
-    }
     for one in configurations:
-        point = points[one.like]
+        point = _points()[one.like]
         batches = one.model == "pinn" and point["objective.batch"] != "full"
         model = "pinn-batches" if batches else one.model
         its_point = {key: point[key] for key in small.models[model].space}
         yield one, search_runs(small, model, its_point)
+
+
+@cache
+def _points() -> dict[str, dict[str, Any]]:
+    """The points of the study's grid by the runs in the data set."""
+    study = load_study("plateaus")
+    return {
+        search_run(study, model, point).run_id: point
+        for model in study.models
+        for point in model_points(study, model)
+    }
 
 
 def packs_of(configurations: list[Chosen]) -> list[PackPlan]:
