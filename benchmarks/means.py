@@ -22,6 +22,7 @@ from benchmarks.plotting import PALETTE, plain_log, saved, subplots
 from benchmarks.reseeded import COLUMN, LAST
 from pinn_sweeps.data import plateaus, reseeded
 
+TITLES = {"pinn": "PINN", "regression": "regression model"}
 SETS = {"best": "the best 20 of seed 0", "random": "40 random configurations"}
 
 
@@ -113,15 +114,15 @@ def figure(models: dict[str, Means], file: Path) -> None:
             axis.plot(ends, ends, color="black", linewidth=0.5)
             plain_log(axis, "x")
             plain_log(axis, "y")
-            axis.set(title=model, xlabel="last loss of seed 0")
-        axes[0].set_ylabel("last loss of four new seeds: mean, range")
+            axis.set(title=TITLES[model], xlabel="last loss of seed 0")
+        axes[0].set_ylabel("last loss of new seeds: mean, range")
         axes[0].legend(loc="upper left")
         saved(canvas, file)
 
 
 def main() -> None:
     """Print the tables; write the figure into the folder that is named."""
-    models = {model: Means.of(model) for model in ("pinn", "regression")}
+    models = {model: Means.of(model) for model in TITLES}
     for told in (spreads, chosen_by_one_seed):
         rows = [row for model, about in models.items() for row in told(model, about)]
         print(markdown_table(rows), end="\n\n")

@@ -205,7 +205,7 @@ def section(result: Result) -> str:
         "runs": "runs",
         "cost": "cost, % of the grid",
         "over": "last loss of what was found over the grid's best (median)",
-        "means": "the same by the means of four new seeds",
+        "means": "the same by the means of new seeds",
         "unknown": "found without new seeds",
         "place": "its place in the grid (median)",
         "worst": "worst place",
@@ -217,7 +217,7 @@ def section(result: Result) -> str:
         "search and pruners, whose runs are looked up instead of trained. "
         f"{REPETITIONS} repetitions each, generations of {GENERATION}, packs as for two cores. A "
         "place is that by the goal, among all configurations of the grid, of one seed each. "
-        "Means are those of the last loss over four new seeds (`python -m benchmarks.reseeded`), "
+        "Means are those of the last loss over new seeds (`python -m benchmarks.reseeded`), "
         "over the lowest mean; what has no new seeds counts as worse than all that have, and a "
         "dash stands where it is the median.",
     ]
