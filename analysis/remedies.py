@@ -1,9 +1,10 @@
 """Remedies ranked: does each model get below the baseline's plateau earlier, and at what cost?
 
-What is compared is the way to one level for all: the smoothed curve's where the baseline has left
-its plateau, the median over its runs. (The length of a model's own plateau, the first flat stretch
-of its curve, would praise a remedy that rests early and briefly, and then again.) Runs of equal
-seed share initial weights and points, so every model is paired with the baseline over seeds.
+What is compared is the way to one level for all: the one that the study names, or the smoothed
+curve's where the baseline has left its plateau, the median over its runs. (The length of a model's
+own plateau, the first flat stretch of its curve, would praise a remedy that rests early and
+briefly, and then again.) Runs of equal seed share initial weights and points, so every model is
+paired with the baseline over seeds.
 
 A run that never came down to the level, or that diverged, counts as having spent all that the
 baseline's longest run did, or what it did itself if that is more: a lower bound. Of a pair in which
@@ -84,12 +85,13 @@ class Remedy:
 class Remedies:
     """Every other model of a study against its baseline, the fewest steps first.
 
-    `level` is what the smoothed curve must come down to; None if no run of the baseline left its
-    plateau, and nothing is compared.
+    `level` is what the smoothed curve must come down to, `named` whether the study names it; None
+    if it does not and no run of the baseline left its plateau, and nothing is compared.
     """
 
     baseline: str
     level: float | None
+    named: bool
     ranked: tuple[Remedy, ...]
 
     @property
@@ -110,13 +112,23 @@ class Remedies:
 
 
 def compare_remedies(
-    data: StudyData, rule: PlateauRule, runs: Sequence[str], baseline: str
+    data: StudyData,
+    rule: PlateauRule,
+    runs: Sequence[str],
+    baseline: str | None,
+    level: float | None = None,
 ) -> Remedies | None:
-    """Every other model of these runs against the baseline's; None without either."""
+    """Every other model of these runs against the baseline's; None without either.
+
+    `level` is what the smoothed curve must come down to; without it, where the baseline leaves its
+    plateau.
+    """
     models = data.runs["model"].loc[list(runs)]
-    if baseline not in set(models) or models.nunique() < 2:
+    if baseline is None or baseline not in set(models) or models.nunique() < 2:
         return None
-    level = _level(data, rule, list(models.index[models == baseline]))
+    named = level is not None
+    if level is None:
+        level = _level(data, rule, list(models.index[models == baseline]))
     table = _table(data, rule, runs, -inf if level is None else level)
     base = table[table["model"] == baseline].set_index("seed")
     pairs = {
@@ -129,7 +141,8 @@ def compare_remedies(
         both.remedy(model, {quantity: of[model] for quantity, of in effects.items()})
         for model, both in pairs.items()
     ]
-    return Remedies(baseline=baseline, level=level, ranked=tuple(sorted(ranked, key=_place)))
+    ranks = tuple(sorted(ranked, key=_place))
+    return Remedies(baseline=baseline, level=level, named=named, ranked=ranks)
 
 
 def remedies_json(found: Remedies) -> dict[str, Any]:

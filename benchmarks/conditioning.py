@@ -133,14 +133,14 @@ def spectrum(values: np.ndarray) -> Row:
 
 def losses_of(pack: Pack) -> Losses:
     """From parameters (k, p) to losses (k,), on the points that the pack trained on."""
-    batch = pack.batches.at(0, pack.state.parameters)
+    batch = pack.loss.batches.at(0, pack.state.parameters)
     weights = pack.state.weights[:, 0]
 
     def losses(parameters: Tensor) -> Tensor:
         members = [0] * len(parameters)
         each = [
             term.differentiable_loss(pack.disc, parameters, batch[term.points].of(members))
-            for term in pack.terms
+            for term in pack.loss.terms
         ]
         return (weights[:, None] * torch.stack(each)).sum(0)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from analysis.figures.saved import Drawn, save
 from analysis.figures.style import DPI, INK, PAIR, PLATEAU, name_of
@@ -17,14 +17,14 @@ from analysis.verdicts import ratio_in_words
 from analysis.wording import NONE, model_name, number
 
 CAPTION = (
-    "Steps until the smoothed curve is down to the level at which the baseline has left its "
-    "plateau: the ratio over pairs of equal seed and its 95 % interval (Hodges and Lehmann, by "
-    "signed ranks; not corrected); left of 1 is earlier, a triangle at the edge: from the start. "
-    "Filled: significant after Holm's correction. Orange: a model that is trained on the solution "
-    "itself, for reference. Evaluations and time: those spent until then; error: the final "
-    "relative L2 error; as ratios to the baseline's. Stayed: runs that never came down to it or "
-    "diverged, of those compared; each counts as no shorter than the baseline's longest run, and "
-    "where they are the most, a triangle to the right marks the bound."
+    "Steps until the smoothed curve is down to {level}: the ratio over pairs of equal seed and its "
+    "95 % interval (Hodges and Lehmann, by signed ranks; not corrected); left of 1 is earlier, a "
+    "triangle at the edge: from the start. Filled: significant after Holm's correction. Orange: a "
+    "model that is trained on the solution itself, for reference. Evaluations and time: those "
+    "spent until then; error: the final relative L2 error; as ratios to the baseline's. Stayed: "
+    "runs that never came down to it or diverged, of those compared; each counts as no shorter "
+    "than the baseline's longest run, and where they are the most, a triangle to the right marks "
+    "the bound."
 )
 NONE_AT_ALL = 1.3  # a ratio of 0 has no place on a logarithmic axis: so far below the smallest
 HEADINGS = ("ratio [95 %]", "p (Holm)", "evaluations", "time", "error", "stayed")
@@ -38,7 +38,9 @@ def draw_remedies(found: Remedies, folder: Path) -> Drawn | None:
     words = (
         f"Remedies, by the steps until the plateau is left, against {model_name(found.baseline)}"
     )
-    return save("remedies", words, CAPTION, folder, partial(_draw, found))
+    named = f"{number(found.level)}, the level that the study names"
+    level = named if found.named else "the level at which the baseline has left its plateau"
+    return save("remedies", words, CAPTION.format(level=level), folder, partial(_draw, found))
 
 
 def _draw(found: Remedies) -> Canvas:
@@ -126,5 +128,5 @@ def _scale(axes: Axes, ends: list[float]) -> None:
         else (1.0, 1.5, 2, 3, 5, 7)
     )
     axes.xaxis.set_major_locator(LogLocator(subs=subs))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

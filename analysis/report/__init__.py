@@ -26,6 +26,7 @@ from analysis.figures.explanations import draw_explanations
 from analysis.figures.fields import draw_fields
 from analysis.figures.front import draw_front
 from analysis.figures.outcomes import draw_outcomes
+from analysis.figures.printing import beside
 from analysis.front import with_costs
 from analysis.load import StudyData
 from analysis.metric import FINAL
@@ -62,50 +63,62 @@ def write_report(
     loads itself again every `reload` seconds, if not 0. It is written beside and renamed, so that a
     reader never sees half of it. Returns its path.
     """
-    asked = asked or Asked()
-    rule, metric, wrong = asked.rule, asked.metric, asked.wrong_solution
     folder, figures = Path(directory), Path(directory, "figures")
     figures.mkdir(parents=True, exist_ok=True)
+    with beside():
+        parts, document = _parts(data, figures, asked or Asked(), animated=animated)
+    write_claims(folder / "claims.json", document)
+    page = PAGE.get_template("template.html.j2").render(
+        study=data.name, made=now(), reload=reload, missing=missing or {}, **parts
+    )
+    return written(page, folder / "index.html")
+
+
+def _parts(
+    data: StudyData, figures: Path, asked: Asked, *, animated: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the page shows and what claims.json says; figures that need no analysis come first."""
+    rule, metric, wrong = asked.rule, asked.metric, asked.wrong_solution
     runs = compared_runs(data, metric)
+    contrast = contrast_of(data.runs.loc[runs], asked.baseline)
+    drawn = _solutions(data, asked, runs, figures, contrast, animated=animated)
+    drawn |= _curves(data, rule, runs, figures, contrast)
     table = per_run(data, rule, runs)
     judged = judge_expected(data, rule, asked.expected)
-    remedies = compare_remedies(data, rule, runs, asked.baseline) if asked.baseline else None
-    contrast = contrast_of(data.runs.loc[runs], asked.baseline)
+    remedies = compare_remedies(data, rule, runs, asked.baseline, asked.level)
     ends = outcomes(data, wrong)
     searched = searches(data, rule, ends, metric, draws_at_random=asked.draws_at_random)
     matters = [what_matters(each, asked.phase_keys) for each in searched]
-    document = as_json(data, rule, table, judged, remedies, asked.baseline)
-    document["wrong_solutions"] = wrong_json(ends, wrong)
     explained = explain(data, rule, runs, asked.explanations, remedies)
-    document["explanations"] = explanations_json(explained) if explained else None
-    document["searches"] = [matters_json(each) for each in matters]
-    write_claims(folder / "claims.json", document)
-    page = PAGE.get_template("template.html.j2").render(
-        study=data.name,
-        made=now(),
-        reload=reload,
-        question=asked.question,
-        metric=metric,
-        headline=_headline(data, asked, table, contrast, judged, remedies, matters),
-        unequal=unequal_budgets(data, runs),
-        expected=compared.expected_rows(judged),
-        settings=compared.by_setting(data, rule),
-        best=findings.best(data, metric),
+    drawn |= {
         **_front(data, asked, figures, contrast),
-        missing=missing or {},
-        **_solutions(data, asked, runs, figures, contrast, animated=animated),
-        citations=list(citations(data.runs, remedies=remedies is not None, searches=bool(matters))),
-        **_what_ran(data, rule, runs),
-        **_plateaus(data, rule, runs, table, contrast),
         **_remedies(remedies, figures),
         **_explanations(explained, figures, contrast),
         **_ends(ends, wrong, figures, contrast),
-        searches=effects.search_parts(matters, figures),
-        importances=effects.importance_rows(matters),
-        runs_of_search=explorer(data, rule, matters, ends),
-        **_curves(data, rule, runs, figures, contrast),
-    )
-    return written(page, folder / "index.html")
+        "searches": effects.search_parts(matters, figures),
+    }
+    told = {
+        "question": asked.question,
+        "metric": metric,
+        "headline": _headline(data, asked, table, contrast, judged, remedies, matters),
+        "unequal": unequal_budgets(data, runs),
+        "expected": compared.expected_rows(judged),
+        "settings": compared.by_setting(data, rule),
+        "best": findings.best(data, metric),
+        "citations": list(
+            citations(data.runs, remedies=remedies is not None, searches=bool(matters))
+        ),
+        **_what_ran(data, rule, runs),
+        **_plateaus(data, rule, runs, table, contrast),
+        "importances": effects.importance_rows(matters),
+        "runs_of_search": explorer(data, rule, matters, ends),
+    }
+    document = as_json(data, rule, table, judged, remedies, asked.baseline) | {
+        "wrong_solutions": wrong_json(ends, wrong),
+        "explanations": explanations_json(explained) if explained else None,
+        "searches": [matters_json(each) for each in matters],
+    }
+    return drawn | told, document
 
 
 def _headline(

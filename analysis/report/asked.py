@@ -16,7 +16,8 @@ class Asked:
 
     `rule` says what a plateau is, `wrong_solution` what counts as a low loss with a wrong solution.
     `metric` is what the search went by, `expected` are published numbers and thresholds to be
-    judged, `baseline` is the model that the others are compared with as remedies.
+    judged, `baseline` is the model that the others are compared with as remedies, and `level` what
+    the curve must come down to in that comparison, if not where the baseline leaves its plateau.
     `explanations` says which columns are looked at for what moves before the plateau ends.
     `question` is what the study is to find out, the page's title.
     `draws_at_random` tells that no draw of the search depended on the values of earlier runs, and
@@ -30,6 +31,7 @@ class Asked:
     metric: Metric = LAST_LOSS
     expected: Sequence[Expectation] = ()
     baseline: str | None = None
+    level: float | None = None
     explanations: ExplanationsRule = field(default_factory=ExplanationsRule)
     question: str = ""
     draws_at_random: bool = True

@@ -21,6 +21,11 @@ ALWAYS = (
     "Statistics 6, 65-70.",
 )
 
+CAML = (
+    "Mitigating gradient pathology in PINNs through aligned constraint (CAML, 2026). "
+    "arXiv:2605.25001."
+)
+
 # Of runs in which some key that ends so has the value.
 IF_USED = {
     ("kind", "adam"): "Kingma, Ba (2015): Adam: a method for stochastic optimization. ICLR.",
@@ -35,6 +40,8 @@ IF_USED = {
     "derivatives. Pacific Journal of Mathematics 16, 1-3.",
     ("kind", "last_layer_least_squares"): "Cyr, Gulian, Patel, Perego, Trask (2020): Robust "
     "training and initialization of deep neural networks: an adaptive basis viewpoint. MSML.",
+    ("kind", "delayed_residual"): CAML,
+    ("solved", "constants"): CAML,
     ("kind", "lbfgs"): "Liu, Nocedal (1989): On the limited memory BFGS method for large scale "
     "optimization. Mathematical Programming 45, 503-528.",
     (
@@ -42,6 +49,8 @@ IF_USED = {
         "levenberg_marquardt",
     ): "Levenberg (1944): A method for the solution of certain non-linear problems in least "
     "squares. Quarterly of Applied Mathematics 2, 164-168.",
+    ("kind", "m_config"): "Liu, Chu, Thuerey (2025): ConFIG: towards conflict-free training of "
+    "physics informed neural networks. ICLR.",
     ("kind", "muon"): "Jordan et al. (2024): Muon: an optimizer for hidden layers in neural "
     "networks. https://kellerjordan.github.io/posts/muon.",
     ("kind", "spring"): "Goldshlager, Abrahamsen, Lin (2024): A Kaczmarz-inspired approach to "
@@ -100,7 +109,9 @@ def citations(
         yield from OF_SEARCHES
     if remedies:
         yield from OF_REMEDIES
+    said = set()
     for (key, value), reference in IF_USED.items():
         columns = [column for column in runs if str(column).rpartition(".")[2] == key]
-        if (runs[columns] == value).any(axis=None):
+        if reference not in said and (runs[columns] == value).any(axis=None):
+            said.add(reference)
             yield reference

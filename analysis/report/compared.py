@@ -101,9 +101,14 @@ def _to_the_level(found: Remedies, baseline: str) -> str:
     """What counts as having left the plateau, for every model the same."""
     if found.level is None:
         return f"No run of {baseline} left its plateau: nothing can be compared."
+    origin = (
+        "the level that the study names."
+        if found.named
+        else f"the median of {baseline} where its fall shows that its plateau has ended."
+    )
     return (
-        f"A run has left the plateau where its smoothed curve is down to {number(found.level)}, "
-        f"the median of {baseline} where its fall shows that its plateau has ended."
+        "A run has left the plateau where its smoothed curve is down to "
+        f"{number(found.level)}, {origin}"
     )
 
 

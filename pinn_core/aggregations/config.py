@@ -1,20 +1,17 @@
 """ConFIG: the direction with the same positive cosine to every gradient.
 
 Liu, Chu, Thuerey, ConFIG: towards conflict-free training of physics informed neural networks,
-ICLR 2025, equations 2 and 3, with u_i = g_i / |g_i|:
-
-    g_u = unit(pinv([u_1 ... u_t]^T) 1),        g = (sum_i g_i . g_u) g_u
+ICLR 2025; its equations are in ``pinn_core.vectors.conflict_free``.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from pinn_core.aggregations.aggregation import AGGREGATIONS, Aggregation, Settings, Terms
-from pinn_core.vectors.gramian import ROUNDING, inner, inverse, lengths_of, solved, times
+from pinn_core.vectors.conflict_free import conflict_free
 
 
 @AGGREGATIONS.register("config", numerics=2)
@@ -39,11 +36,5 @@ class ConFIG(Aggregation):
         seeds: Sequence[int],  # noqa: ARG002
         step: int,  # noqa: ARG002
     ) -> Float[ndarray, "m t"]:
-        """pinv(U) 1 = U^T pinv(U U^T) 1, and U U^T comes from the Gramian."""
-        lengths = lengths_of(gramian)
-        found = solved(gramian, np.where(lengths > 0, lengths, 1.0))
-        products = times(gramian, found)
-        none = (np.abs(products) <= ROUNDING * lengths).all(axis=1, keepdims=True)
-        together = inner(np.ones_like(products), products)
-        weights = found * together * inverse(inner(found, products))
-        return np.where(none, 0.0, weights)
+        """By equations 2 and 3."""
+        return conflict_free(gramian)

@@ -8,6 +8,7 @@ from typing import Literal
 from jaxtyping import Float
 
 from pinn_core.discretization.hard_form import HardForm
+from pinn_core.discretization.start import first_parameters
 from pinn_core.engine.backends import settled
 from pinn_core.engine.last_layer import summands
 from pinn_core.engine.operators import Operator
@@ -84,7 +85,7 @@ class Ansatz:
 
     def initial(self, network: Network, seed: int) -> Float[Tensor, " p"]:
         """First parameters of a member, float64."""
-        drawn = network.initial(self.stack.widths[0], self.problem.outputs, seed)
+        drawn = first_parameters(network, self.stack, self.problem, seed)
         return torch.cat([drawn, drawn.new_zeros(len(self.coefficients.unknowns))])
 
     def unknowns(self, parameters: Float[Tensor, "m p"]) -> Float[Tensor, "m u"]:

@@ -1,6 +1,7 @@
 """What a network is: a stack of layers, what it trains of it, and how that is drawn at first."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 from jaxtyping import Float
 
@@ -33,6 +34,23 @@ class Network(Part):
 
         As many as the parametrization's size.
         """
+
+    @property
+    def takes_start(self) -> bool:
+        """Whether its first parameters depend on the problem's initial values (``near_start``)."""
+        return False
+
+    def near_start(
+        self,
+        drawn: Float[Tensor, " p"],
+        stack: Stack,
+        starts: Mapping[int, tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]],
+    ) -> Float[Tensor, " p"]:
+        """The first parameters, of what ``initial`` has drawn, near the initial values.
+
+        ``starts`` are coordinates and values (float64) by output; of others nothing is known.
+        """
+        raise NotImplementedError(f"network {self.kind} starts as drawn ({tuple(drawn.shape)})")
 
 
 NETWORKS: Family[type[Network]] = Family("network", Network)

@@ -15,12 +15,15 @@ from pinn_core.parts import Family, Part
 from pinn_core.problems import Problem
 from pinn_core.samplers import Batch, Batches
 from pinn_core.samplers.sampler import Tensors
-from pinn_core.tensors import Tensor
+from pinn_core.tensors import Tensor, torch
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All terms on one batch, and the networks' values at the batch's points (by point set)."""
+    """All terms on one batch, and the networks' values at the batch's points (by point set).
+
+    Where one term's gradient was asked for, those of the others are zero.
+    """
 
     terms: Mapping[str, LossGradient]
     values: Mapping[str, Float[Tensor, "m n k"]]
@@ -32,13 +35,20 @@ def evaluate(
     parameters: Float[Tensor, "m p"],
     batch: Batch,
     factors: Factors = no_factors,
+    turn: int | None = None,
 ) -> Evaluation:
-    """Losses and gradients on a batch; where points are disjoint, all cost what one would."""
+    """Losses and gradients on a batch; where points are disjoint, all cost what one would.
+
+    ``turn`` is the place of the only term whose gradient is wanted; None: all are.
+    """
     losses, values = {}, {}
-    for term in terms:
-        losses[term.name], values[term.points] = term.loss_and_gradient(
-            disc, parameters, batch[term.points], factors
-        )
+    for place, term in enumerate(terms):
+        asked = disc, parameters, batch[term.points], factors
+        if turn is None or turn == place:
+            losses[term.name], values[term.points] = term.loss_and_gradient(*asked)
+        else:
+            loss, values[term.points] = term.loss(*asked)
+            losses[term.name] = LossGradient(loss, torch.zeros_like(parameters))
     return Evaluation(losses, values)
 
 

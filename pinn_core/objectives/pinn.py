@@ -27,10 +27,10 @@ class Pinn(Objective):
 
     ``points: grid`` takes the problem's grid: with ``batch: full`` all its collocation and
     supervised points, with a ``batch`` of n so many, drawn anew each step in the grid's proportion.
-    Any other sampler (``uniform``, ``latin``, ``sobol``, ``rad``, ``rar_d``, ``r3``) draws
-    ``batch`` new points in the domain and ``condition_batch`` (null: as many) on each segment of
-    each condition, every ``resample`` steps; 0 keeps the first. ``sampling`` are the sampler's own
-    fields, if not their defaults.
+    Any other sampler (``uniform``, ``latin``, ``sobol``, ``rad``, ``rar_d``, ``r3``, ``causal_r3``)
+    draws ``batch`` new points in the domain and ``condition_batch`` (null: as many) on each segment
+    of each condition, every ``resample`` steps; 0 keeps the first. ``sampling`` are the sampler's
+    own fields, if not their defaults.
 
     ``l2`` adds l2 |W|^2 to what is optimised, where W are the entries of all trained matrices: no
     biases, slopes, factors of rows or unknowns. The abstract of arXiv 2605.30910 says that such a
@@ -78,7 +78,8 @@ class Pinn(Objective):
         self.sampler.check(self.asked)
 
     def check(self, problem: Problem) -> None:
-        """Refuse weights of conditions that the problem does not have."""
+        """Refuse weights of conditions that the problem lacks, and what the sampler refuses."""
+        self.sampler.check_problem(problem)
         unknown = sorted(set(self.lambdas) - set(problem.conditions))
         if unknown:
             raise UnknownName("condition in objective.lambdas", unknown[0], problem.conditions)

@@ -178,12 +178,30 @@ class Term(ABC):
             return found
         linearization = self.linearize(disc, parameters, point_set.coordinates)
         channels = linearization.channels
+        loss, to_channels = self._loss_of(channels, disc, point_set, factors)
+        return LossGradient(loss, linearization.reverse(to_channels())), channels[:, 0]
+
+    def loss(
+        self,
+        disc: Discretization,
+        parameters: Float[Tensor, "m p"],
+        point_set: PointSet,
+        factors: Factors = no_factors,
+    ) -> tuple[Float[Tensor, " m"], Float[Tensor, "m _ k"]]:
+        """Loss and values alone, with the bits that ``loss_and_gradient`` gives them."""
+        channels = self.linearize(disc, parameters, point_set.coordinates).channels
+        return self._loss_of(channels, disc, point_set, factors)[0], channels[:, 0]
+
+    def _loss_of(
+        self, channels: Tensor, disc: Discretization, point_set: PointSet, factors: Factors
+    ) -> tuple[Float[Tensor, " m"], Callable[[], Float[Tensor, "m c _ k"]]]:
+        """The loss, and what makes its derivatives by the channels."""
         quantities, to_channels = self.linearized(disc, channels, point_set)
         target = self.target(point_set, quantities)
         if target is None:
             target = quantities.new_zeros(1, *quantities.shape[1:])
         loss, slope = self._misfit(quantities, target, point_set, factors, disc.backend)
-        return LossGradient(loss, linearization.reverse(to_channels(slope))), channels[:, 0]
+        return loss, lambda: to_channels(slope)
 
     def _in_one_call(
         self, disc: Discretization, parameters: Tensor, point_set: PointSet

@@ -7,6 +7,7 @@ from pinn_core.optimizers.gradient_descent_armijo import GradientDescentArmijo
 from pinn_core.optimizers.last_layer_least_squares import LastLayerLeastSquares
 from pinn_core.optimizers.lbfgs import LBFGS
 from pinn_core.optimizers.levenberg_marquardt import LevenbergMarquardt
+from pinn_core.optimizers.m_config import MConfig
 from pinn_core.optimizers.muon import Muon
 from pinn_core.optimizers.nncg import NNCG
 from pinn_core.optimizers.optimizer import OPTIMIZERS, Optimizer, State, StepContext
@@ -27,6 +28,7 @@ __all__ = [
     "GradientDescentArmijo",
     "LastLayerLeastSquares",
     "LevenbergMarquardt",
+    "MConfig",
     "Muon",
     "Optimizer",
     "SSBroyden",

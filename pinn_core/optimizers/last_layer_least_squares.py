@@ -10,6 +10,11 @@ turn with steps of a gradient method on the hidden layers: Cyr, Gulian, Patel, P
 
 with Frobenius' norm of A. At the best c the gradient by the hidden layers is that of the least
 loss that they allow.
+
+CAML (Mitigating gradient pathology in PINNs through aligned constraint, arXiv:2605.25001, 2026; by
+the rule of the authors' code) adds to every output the constant with the least loss, through which
+no gradient goes. For a linear problem this is the same with c_0 alone for c: whatever c_0 the
+network has of its own, the best constant makes up for it.
 """
 
 from dataclasses import dataclass, replace
@@ -55,9 +60,19 @@ class LastLayerLeastSquares(Adam):
     loss of a regression model. The network must consist of layers: torch modules are refused, and
     so is a penalty of weights.
 
+    ``solved: constants`` solves for the constants alone that the last layer adds to the outputs,
+    and leaves its weights to Adam: the offset of CAML (2026), whose delay of the residual is the
+    weighting ``delayed_residual``. Beware of what it is compared with: a network's outputs start
+    near 0, and where the solution is near 100, as in CAML's own example, Adam with a rate of 1e-3
+    must first climb there. Any good first constant removes that climb, so that a fair control has
+    one, too: one step of this phase, then ``adam``. Unlike in the authors' code, the constants of
+    several outputs are found together, by the weights of the step that sets them (there by those
+    without a delay), and nonlinear problems are refused.
+
     When to use: On linear problems, to see how much of a plateau is the last layer's: row 1 has the
     least loss that the first features allow. With ``every: 1`` a step took three and four times as
-    long as Adam's (4 x 128 on 729 points, 3 x 50 on 1 148).
+    long as Adam's (4 x 128 on 729 points, 3 x 50 on 1 148), with ``solved: constants`` twice as
+    long (4 x 128).
     """
 
     has_metric: ClassVar[bool] = False
@@ -67,6 +82,8 @@ class LastLayerLeastSquares(Adam):
 
     every: int = 1
     """The last layer is solved for in every so many steps, the first among them."""
+    solved: Literal["layer", "constants"] = "layer"
+    """What is solved for: the last layer, or the constants that it adds to the outputs."""
     ridge: float | None = None
     """The number d; null: 1e-12 in float64 and 1e-7 in float32."""
 
@@ -94,7 +111,7 @@ class LastLayerLeastSquares(Adam):
 
     def check_rows(self, rows: int, size: int, resampled: bool) -> None:
         """Refuse batches that the last layer alone can fit."""
-        if resampled and rows < size:
+        if resampled and rows < size and self.solved == "layer":
             raise ValueError(
                 f"phases: {self.kind} solves for the last layer on the points of a step; found "
                 f"batches of {rows} residuals, drawn anew in every step, for its {size} "
@@ -107,8 +124,8 @@ class LastLayerLeastSquares(Adam):
 
     def cost_of_rows(self, rows: int, size: int) -> StepCost:
         """A QR decomposition; in float64 A as made, weighed and joined, and triangles."""
-        each = flops("qr", rows, size, 1.0) / self.every
-        return StepCost(0.0, each, 4 * rows * size + 3 * min(rows, size) ** 2)
+        solution = flops("qr", rows, size, 1.0) if self.solved == "layer" else 2.0 * rows * size
+        return StepCost(0.0, solution / self.every, 4 * rows * size + 3 * min(rows, size) ** 2)
 
     def update(
         self,
@@ -118,24 +135,36 @@ class LastLayerLeastSquares(Adam):
         step: int | Int[Tensor, ""],
         backend: str = "auto",
     ) -> Float[Tensor, "m p"]:
-        """Adam's update of the hidden layers and, where it is due, the way to the best last one."""
-        now, last = int(step), context.last_place
+        """Adam's update of all others and, where it is due, the way to the best last layer."""
+        now, last, solved = int(step), context.last_place, self._place(context)
         update = torch.zeros_like(context.parameters)
         if now:
             gradient = context.gradient.clone()
-            gradient[:, last] = 0.0
-            hidden = replace(context, gradient=gradient)
-            update = super().update(settings, state, hidden, now - 1, backend)
+            gradient[:, solved] = 0.0
+            others = replace(context, gradient=gradient)
+            update = super().update(settings, state, others, now - 1, backend)
         if now % self.every == 0:
             ahead = context.parameters + update
             for members in in_groups(range(len(ahead)), context):
-                best = self._best(*context.last_layer(ahead[members], members))
-                update[members, last] = best.to(update) - context.parameters[members, last]
+                rest, table = context.last_layer(ahead[members], members)
+                kept = solved.start - last.start
+                held = ahead[members, last.start : solved.start, None].double()
+                rest = rest + (table[..., :kept].double() @ held)[..., 0]
+                best = self._best(rest, table[..., kept:])
+                update[members, solved] = best.to(update) - context.parameters[members, solved]
         return update
+
+    def _place(self, context: StepContext) -> slice:
+        """Where what is solved for lies: to the last layer's end, its constants last."""
+        last = context.last_place
+        if self.solved == "layer":
+            return last
+        outputs = next(rows for own, (rows, _) in context.matrices if own.start == last.start)
+        return slice(last.stop - outputs, last.stop)
 
     def _best(
         self, rest: Float[Tensor, "k n"], table: Float[Tensor, "k n q"]
     ) -> Float[Tensor, "k q"]:
-        """The best last layer, in float64."""
+        """What is solved for, in float64."""
         ridge = RIDGES[table.element_size()] if self.ridge is None else self.ridge
         return Triangles(rest, table).step(ridge * table.double().square().flatten(1).sum(1))

@@ -61,7 +61,9 @@ class StepContext:
     ``last_layer(parameters (k, P), members)`` gives what they would be with zeros for the last
     layer, which lies at ``last_place``, and their derivatives (k, n, q) by its q parameters; of a
     linear problem they do not depend on the last layer. ``seeds`` are the members', ``matrices``
-    the parameters that form matrices, ``hidden_matrices`` those between hidden layers.
+    the parameters that form matrices, ``hidden_matrices`` those between hidden layers. ``terms`` is
+    the number of loss terms; for an optimizer that takes turns, ``gradient`` is the weighted one of
+    term ``step % terms`` alone.
     """
 
     parameters: Float[Tensor, "m p"]
@@ -76,6 +78,7 @@ class StepContext:
     last_layer: LastLayer = no_last_layer
     last_place: slice = field(default_factory=lambda: slice(0, 0))
     seeds: Sequence[int] = ()
+    terms: int = 1
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,9 @@ class Optimizer(Part):
     """By which parameters it asks for these derivatives, if it does."""
     keeps_pairs: ClassVar[bool] = False
     """Whether its state holds the pairs of L-BFGS, of which an inverse Hessian is made."""
+    takes_turns: ClassVar[bool] = False
+    """Whether a step takes the gradient of one loss term, of each in its turn. It is planned to
+    keep a vector as long as the parameters of each of them (``start_terms``)."""
     has_metric: ClassVar[bool] = False
     """Whether ``precondition`` and ``follow`` serve, so that its proposals can be aligned."""
 
@@ -178,6 +184,14 @@ class Optimizer(Part):
 
         They are checkpointed, and lose the rows of members that stop early.
         """
+
+    def start_terms(
+        self,
+        parameters: Float[Tensor, "m p"],  # noqa: ARG002
+        terms: int,  # noqa: ARG002
+    ) -> State:
+        """What it keeps of so many loss terms, beside what ``start`` returns."""
+        return {}
 
     def state_bytes(self, size: int, precision: str) -> int:
         """What ``start`` makes for a member of so many parameters.

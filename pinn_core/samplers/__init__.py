@@ -1,6 +1,7 @@
 """Where the points of every step come from, one file for each way."""
 
 from pinn_core.parts import import_parts
+from pinn_core.samplers.causal_r3 import CausalR3
 from pinn_core.samplers.drawn import Latin, SobolPoints, Uniform
 from pinn_core.samplers.grid import GridPoints
 from pinn_core.samplers.observed import with_observations
@@ -28,6 +29,7 @@ __all__ = [
     "Asked",
     "Batch",
     "Batches",
+    "CausalR3",
     "Foreseeing",
     "GridPoints",
     "Heeding",

@@ -36,17 +36,19 @@ class R3(Sampler):
     def check(self, asked: Asked) -> None:
         """Refuse points that are never released."""
         if not asked.resample:
-            raise ValueError("resample must be >= 1 with points: r3, found 0")
+            raise ValueError(f"resample must be >= 1 with points: {self.kind}, found 0")
 
     def batches(
         self, asked: Asked, disc: Discretization, seeds: Sequence[int], state: Tensors
     ) -> Batches:
         """Those inside and their squared residuals are kept in the state."""
-        return _Retaining(asked, disc, tuple(seeds), state, Fresh(disc, "uniform", seeds))
+        return Retaining(asked, disc, tuple(seeds), state, Fresh(disc, "uniform", seeds))
 
 
 @dataclass(frozen=True)
-class _Retaining:
+class Retaining:
+    """Its batches; the squared fitness of the points inside is what ``heed`` is told."""
+
     asked: Asked
     disc: Discretization
     seeds: tuple[int, ...]
@@ -55,9 +57,11 @@ class _Retaining:
 
     @property
     def fixed(self) -> bool:
+        """Never."""
         return False
 
     def at(self, step: int, parameters: Float[Tensor, "m p"] | None = None) -> Batch:  # noqa: ARG002
+        """The points that were retained, and new ones."""
         drawing = self.asked.drawing(step)
         known = self.state.get("interior/drawing")
         if known is None or int(known[0]) != drawing:
@@ -76,6 +80,7 @@ class _Retaining:
         return {"interior": PointSet({"coordinates": self.state["interior"]}), **on_segments}
 
     def heed(self, squares: Float[Tensor, "m n"]) -> None:
+        """Remember what the next drawing retains points by."""
         self.state["interior/squares"].copy_(squares)
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.parts import Family, Part, stands_for
+from pinn_core.problems import Problem
 from pinn_core.tensors import Tensor
 
 Batch = Mapping[str, PointSet]
@@ -102,6 +103,10 @@ class Sampler(Part):
 
     def check(self, asked: Asked) -> None:  # noqa: ARG002
         """Raise ``ValueError`` where it cannot give what is asked for."""
+        return
+
+    def check_problem(self, problem: Problem) -> None:  # noqa: ARG002
+        """Raise ``ValueError`` where it cannot serve this problem."""
         return
 
     @abstractmethod

@@ -61,6 +61,7 @@ def check_optimizer(optimizer: Optimizer) -> None:
     demand(not rows, f"{name}: its state must have a row for each member, found {rows}")
     said, made = optimizer.state_bytes(theta.shape[1], "float32"), _bytes(state) // len(theta)
     demand(said == made, f"{name}: its state takes {made} bytes a member, it says {said}")
+    state |= optimizer.start_terms(theta, 1)
     before = evaluate(theta, (0, 1))[0]
     for step in range(STEPS):
         context = StepContext(

@@ -16,7 +16,9 @@ NO_LAST = ("update/norm", "update/cosine")
 def gradients_are_free(configuration: Configuration) -> bool:
     """Whether a step has the gradients that are recorded, on all points."""
     objective = configuration.objective
-    return objective.solves and objective.batch == "full" and not objective.recorded_apart
+    turns = any(phase.takes_turns for phase in configuration.phases)
+    apart = objective.recorded_apart or turns
+    return objective.solves and objective.batch == "full" and not apart
 
 
 def full_is_free(configuration: Configuration) -> bool:

@@ -14,7 +14,7 @@ from pinn_core.configuration import Configuration
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.optimizers.optimizer import Optimizer, Settings, StepContext
 from pinn_core.optimizers.optimizer import State as OptimizerState
-from pinn_core.vectors.gramian import ROUNDING, combined, gramian_of
+from pinn_core.vectors.gramian import ROUNDING, combined, gramian_of, weights_by
 from pinn_core.vectors.rows import dots
 
 
@@ -58,12 +58,12 @@ class Conflict:
         """What the optimizer is given; ``total`` is the gradients' sum."""
         if self._aggregation.kind == "sum":
             return total
-        found = gradients.products.cpu().numpy()
-        sound = np.isfinite(found).all(axis=(1, 2))
-        found = np.where(sound[:, None, None], found, np.eye(found.shape[1]))
-        with np.errstate(all="ignore"):  # after a divergence there is anything
-            weights = self._aggregation.weights(self._settings, found, self._seeds, int(step))
-        own = np.where(sound[:, None], weights, np.nan)
+        own = weights_by(
+            lambda gramian: self._aggregation.weights(
+                self._settings, gramian, self._seeds, int(step)
+            ),
+            gradients.products,
+        )
         return combined(own, gradients.rows).to(total.dtype)
 
     def update(

@@ -106,7 +106,9 @@ def _sketches(configuration: Configuration) -> int:
 def state_bytes(configuration: Configuration, optimizer: Optimizer) -> int:
     """What an optimizer keeps for a member; a phase's state is gone when the next one begins."""
     stack, precision = configuration.stack(), configuration.precision
-    more = optimizer.cost(stack).numbers * bytes_of(precision)
+    numbers = optimizer.cost(stack).numbers
+    numbers += configuration.terms * stack.size if optimizer.takes_turns else 0
+    more = numbers * bytes_of(precision)
     return more + optimizer.state_bytes(stack.size, precision)
 
 

@@ -44,6 +44,7 @@ class LossWeights:
         """Begin the weighting anew, on batches like this one."""
         sizes = {term.name: len(batch[term.points]) for term in self.terms}
         self._state.weighting = self._weighting.start(sizes, self._state.weights)
+        self._set(self._weighting.first(self._state.weights, self._state.step))
 
     def _set(self, weights: Float[Tensor, "t m"]) -> None:
         self._state.weights = weights
@@ -118,6 +119,10 @@ class LossWeights:
         """Whether the weights are set anew after the update that leaves row ``step``."""
         return self._weighting.due(step)
 
+    def evaluates(self, step: int) -> bool:
+        """Whether that takes an evaluation."""
+        return self._weighting.evaluates and self.due(step)
+
     def next_due(self, step: int, last: int) -> int:
         """The first row after this one with such an update, ``last`` if there is none before it."""
         if not self._weighting.adaptive:
@@ -125,14 +130,15 @@ class LossWeights:
         return next((row for row in range(step + 1, last) if self.due(row)), last)
 
     def update(
-        self, parameters: Float[Tensor, "m p"], batch: Batch, evaluation: Evaluation
+        self, parameters: Float[Tensor, "m p"], batch: Batch, evaluation: Evaluation | None
     ) -> None:
-        """Set the weights anew from an evaluation at the updated parameters."""
-        terms = [evaluation.terms[name] for name in self.names]
+        """Set the weights anew, from an evaluation at the updated parameters if it takes one."""
+        terms = [evaluation.terms[name] for name in self.names] if evaluation else []
+        unknown = torch.full_like(self.table, torch.nan)
         matrices, biases = zip(*self._disc.stack.places(), strict=True)
         view = View(
             self.names,
-            torch.stack([term.loss for term in terms]),
+            torch.stack([term.loss for term in terms]) if terms else unknown,
             [term.gradient for term in terms],
             self.table,
             matrices,

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from pinn_core.configuration import Configuration
-from pinn_core.discretization.discretization import Discretization, PointSet
+from pinn_core.discretization.discretization import Discretization
 from pinn_core.engine.stack import padded
-from pinn_core.objectives import Evaluation, Term, evaluate
-from pinn_core.objectives.term import Factors, no_factors
+from pinn_core.objectives import Evaluation, Term
 from pinn_core.optimizers import StepContext
 from pinn_core.parts import stands_for
 from pinn_core.probes import Moment, Phase, Setup
@@ -18,15 +17,11 @@ from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.columns import pruned, trajectories
 from pinn_core.training.conflict import Conflict
 from pinn_core.training.cuda_graphs import CudaGraphs
-from pinn_core.training.heeding import heeded
 from pinn_core.training.hessian_products import HessianProducts
-from pinn_core.training.line_search_cache import LineSearchCache, joined
-from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.native_steps import NativeSteps
-from pinn_core.training.penalty import Penalty
 from pinn_core.training.recording import Recorder
-from pinn_core.training.residual_rows import ResidualRows
 from pinn_core.training.state import State, Tensors
+from pinn_core.training.trained_loss import TrainedLoss
 
 
 class Pack:
@@ -50,9 +45,6 @@ class Pack:
         self.steps = self.configuration.steps
         self.objective = self.configuration.objective
         self.disc = self._discretization(0)
-        self.matrices = self.disc.stack.matrices()
-        self.hidden_matrices = self.disc.stack.hidden_matrices()
-        self.last_place = self.disc.stack.last_layer()
         self.disc.set_observed([member.data for member in configurations], seeds)
         self.recorder = Recorder(self.disc, self.configuration, configurations)
         self.row = torch.zeros(1, dtype=torch.int64, device=device)
@@ -72,7 +64,7 @@ class Pack:
         )
         self._attach()
         self.native = self._native_steps()
-        self.loss_weights.start(self.batches.at(0, initial))
+        self.loss.start()
         self._enter(0, 0)
 
     @property
@@ -119,15 +111,7 @@ class Pack:
         for name, target in state.targets.items():
             self.disc.set_target(name, target)
         self.disc.set_observed([member.data for member in self._configurations], self._seeds)
-        self.batches = self.objective.batches(self.disc, self._seeds, state.sampler)
-        self.batch: dict[str, PointSet] = {}
-        self.terms = self.objective.terms(self.disc)
-        self.loss_weights = LossWeights(
-            self.disc, self.configuration.weighting, self.terms, state, self._seeds
-        )
-        factors = [member.objective.l2 for member in self._configurations]
-        self.penalty = Penalty(self.disc, factors) if any(factors) else None
-        self.line_searches = self._line_search_cache()
+        self.loss = TrainedLoss(self.disc, self._configurations, self._seeds, state)
         looks = self.configuration.looks_at_conflicts
         self.conflict = Conflict(self._configurations, self._seeds, self.disc) if looks else None
         self._attach_optimizer()
@@ -147,17 +131,12 @@ class Pack:
 
     def _native_steps(self) -> NativeSteps | None:
         """What makes steps in one native call, where all parts can be part of one."""
-        if self.conflict or self.line_searches or self.penalty:
+        loss = self.loss
+        if self.conflict or loss.line_searches or loss.penalty:
             return None
         return NativeSteps.of(
-            self.disc, self.batches, self.terms, self.recorder, self.loss_weights, self.state
+            self.disc, loss.batches, loss.terms, self.recorder, loss.weights, self.state
         )
-
-    def _line_search_cache(self) -> LineSearchCache | None:
-        """Where to keep what line searches find, if that is all that an evaluation finds."""
-        searches = any(phase.searches for phase in self.configuration.phases)
-        same = self.batches.fixed and self.loss_weights.factors is no_factors
-        return LineSearchCache() if searches and same else None
 
     def _can_be_replayed(self) -> bool:
         """Whether all steps of a phase are the same work, and none waits for the device."""
@@ -173,7 +152,7 @@ class Pack:
 
     def _next_stage(self) -> None:
         """Go on to the next stage's problem, with what the networks are now."""
-        state, before, terms = self.state, self.disc, self.terms
+        state, before, terms = self.state, self.disc, self.loss.terms
         state.stage += 1
         self.disc = self._discretization(state.stage)
         if self.configuration.stages.continues:
@@ -182,7 +161,7 @@ class Pack:
         state.sampler = {}
         state.weights = self._initial_weights(self._configurations)
         self._attach()
-        self.loss_weights.start(self.batches.at(0, state.parameters))
+        self.loss.start()
         self._enter_stage()
 
     def _enter_stage(self) -> None:
@@ -208,7 +187,10 @@ class Pack:
         state.phase, state.phase_start = phase, step
         self._attach_optimizer()
         state.optimizer = self.optimizer.start(state.initial)
-        self.recorder.work.enter(state.sums["work"], step, self.optimizer, self.loss_weights.due)
+        terms, evaluates = len(self.loss.terms), self.loss.weights.evaluates
+        state.optimizer |= self.optimizer.start_terms(state.initial, terms)
+        share = 1 / terms if self.optimizer.takes_turns else 1
+        self.recorder.work.enter(state.sums["work"], step, self.optimizer, evaluates, share)
 
     def reach(self, step: int, last: int) -> int:
         """The row to which ``advance`` can go from this one in one call, ``last`` at most."""
@@ -216,7 +198,7 @@ class Pack:
         if self.native is None or not left or not self._is_native(step):
             return step + 1
         last = min(last, step + left, self.recorder.next_due(step), self.native.reach(step))
-        return self.loss_weights.next_due(step, last)
+        return self.loss.weights.next_due(step, last)
 
     def advance(self, step: int, end: int | None = None) -> None:
         """Record the rows from ``step`` on, and make the updates that lead to row ``end``.
@@ -240,7 +222,7 @@ class Pack:
     def _is_native(self, step: int) -> bool:
         """Whether a native step is all that this one needs."""
         return self._updates_natively and not (
-            self.loss_weights.due(step)
+            self.loss.weights.due(step)
             or self.recorder.landscape.due(step)
             or self.recorder.probing.due(step)
         )
@@ -258,8 +240,8 @@ class Pack:
             self.graphs.run((state.phase, due), lambda: self._step(due, self.row[0] - start))
         else:
             self._step(due, step - state.phase_start)
-        if self.loss_weights.due(step):
-            self.loss_weights.update(state.parameters, self.batch, self._evaluation())
+        if self.loss.weights.due(step):
+            self.loss.weigh_anew(step)
         recorder.work.count(state.sums["work"], step + 1, self.optimizer.counts, state.optimizer)
 
     def end(self, step: int) -> None:
@@ -269,7 +251,7 @@ class Pack:
         self.recorder.landscape.record(
             state.samples, step, state.parameters, state.weights, state.optimizer
         )
-        evaluation = self._here()
+        evaluation = self.loss.here()
         self.recorder.record_row(state, self.row, self.recorder.due(step), evaluation, None)
         self._probe(evaluation, None)
 
@@ -283,34 +265,11 @@ class Pack:
     def _prepare(self, step: int) -> None:
         """Bring what differs from step to step to where a graph reads it: the row, the points."""
         self.row.fill_(step)
-        if self.batch and self.batches.fixed:
-            return
-        batch = dict(self.batches.at(step, self.state.parameters))
-        if self.batch and self.graphs:
-            for name, point_set in batch.items():
-                self.batch[name].take(point_set)
-        elif self.graphs and not self.batches.fixed:
-            self.batch = {name: point_set.copied() for name, point_set in batch.items()}
-        else:
-            self.batch = batch
+        self.loss.prepare(step, in_place=self.graphs is not None)
 
     def _step(self, due: frozenset[str], phase_step: int | Tensor) -> None:
-        state, evaluation = self.state, self._here()
-        here = (self.disc, self.loss_weights, self.batch, state.parameters, self.penalty)
-        residuals = ResidualRows(*here)
-        context = StepContext(
-            state.parameters,
-            *self._total(evaluation, state.parameters),
-            self._elsewhere,
-            products=HessianProducts(*here),
-            residuals=residuals,
-            rows=residuals.at,
-            last_layer=residuals.last_layer,
-            last_place=self.last_place,
-            seeds=self._seeds,
-            matrices=self.matrices,
-            hidden_matrices=self.hidden_matrices,
-        )
+        state, evaluation = self.state, self.loss.here(self._turn(phase_step))
+        context = self.loss.context(evaluation)
         update = self._update(evaluation, context, phase_step)
         self.recorder.record_row(state, self.row, due, evaluation, update)
         self._probe(evaluation, update)
@@ -323,20 +282,22 @@ class Pack:
             return
         state, step = self.state, int(self.row)
         if self.recorder.probing.due(step):
+            if self.optimizer.takes_turns:
+                evaluation = self.loss.at(state.parameters, range(len(self.members)))
             moment = Moment(
-                setup=Setup(self.disc, self.terms),
+                setup=Setup(self.disc, self.loss.terms),
                 step=step,
                 parameters=state.parameters,
                 evaluation=evaluation,
                 weights=state.weights,
-                batch=self.batch,
-                factors=self.loss_weights.factors_of_points,
+                batch=self.loss.batch,
+                factors=self.loss.weights.factors_of_points,
                 update=update,
                 phase=Phase(
                     self.optimizer, self.settings, state.optimizer, step - state.phase_start
                 ),
                 products=HessianProducts(
-                    self.disc, self.loss_weights, self.batch, state.parameters.double()
+                    self.disc, self.loss.weights, self.loss.batch, state.parameters.double()
                 ),
             )
             self.recorder.probing.record(state.samples, moment)
@@ -350,7 +311,7 @@ class Pack:
             return self.optimizer.update(
                 self.settings, state.optimizer, context, phase_step, self.disc.backend
             )
-        gradients = conflict.terms(self.loss_weights.parts(evaluation))
+        gradients = conflict.terms(self.loss.weights.parts(evaluation))
         direction = conflict.direction(gradients, context.gradient, state.phase_start + phase_step)
         context = replace(context, gradient=direction)
         update, numbers = conflict.update(
@@ -359,43 +320,9 @@ class Pack:
         self.recorder.record_conflict(state, self.row, numbers)
         return update
 
-    def _here(self) -> Evaluation:
-        """The step's evaluation, of which line searches may have made a part already."""
-        parameters = self.state.parameters
-        known = self.line_searches.known(parameters) if self.line_searches else {}
-        if not known:
-            return self._evaluation(heeded(self.batches, self.loss_weights.factors))
-        rest = [row for row in range(len(self.members)) if row not in known]
-        if rest:
-            evaluation = self._evaluated(parameters[rest], rest)
-            known |= {member: (evaluation, row) for row, member in enumerate(rest)}
-        return joined([known[row] for row in range(len(self.members))])
-
-    def _evaluation(self, factors: Factors = no_factors) -> Evaluation:
-        batch = {name: point_set.anew() for name, point_set in self.batch.items()}
-        return evaluate(self.terms, self.disc, self.state.parameters, batch, factors)
-
-    def _elsewhere(self, parameters: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Loss and gradient of some members at other parameters, on this step's points."""
-        evaluation = self._evaluated(parameters, members)
-        if self.line_searches:
-            self.line_searches.keep(members, parameters, evaluation)
-        return self._total(evaluation, parameters, list(members))
-
-    def _total(
-        self,
-        evaluation: Evaluation,
-        parameters: Tensor,
-        members: Sequence[int] | slice = slice(None),
-    ) -> tuple[Tensor, Tensor]:
-        """What is optimised, and its gradient, of all or some members."""
-        found = self.loss_weights.total(evaluation, members)
-        return self.penalty.added(parameters, members, *found) if self.penalty else found
-
-    def _evaluated(self, parameters: Tensor, members: Sequence[int]) -> Evaluation:
-        batch = {name: point_set.of(members) for name, point_set in self.batch.items()}
-        factors = self.loss_weights.factors_again(members)
-        return evaluate(self.terms, self.disc, parameters, batch, factors)
+    def _turn(self, phase_step: int | Tensor) -> int | None:
+        """The place of the term whose gradient a step takes; None: it takes all."""
+        return int(phase_step) % len(self.loss.terms) if self.optimizer.takes_turns else None
 
     def stop(self, rows: Sequence[int], step: int, parameters: Tensor) -> None:
         """Let the members in these rows end with the row of this step, which is recorded.

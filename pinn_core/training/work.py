@@ -53,13 +53,15 @@ class Work:
         row: int,
         optimizer: Optimizer,
         weighs: Callable[[int], bool],
+        share: float = 1,
     ) -> None:
         """Fill the rows of a phase with what is known when it begins at ``row``.
 
-        ``weighs`` says whether the weighting makes an evaluation after the update out of a row.
+        ``weighs`` says whether the weighting makes an evaluation after the update out of a row,
+        ``share`` what part of an evaluation a step makes.
         """
         end = min(row + optimizer.steps, len(table) - 1)
-        updates = np.arange(1, end - row + 1)
+        updates = share * np.arange(1, end - row + 1)
         steps = np.ones_like(updates) if "evaluations" in optimizer.counts else updates
         steps = steps + np.cumsum([weighs(step) for step in range(row, end)], dtype=int)
         added = torch.from_numpy(steps).to(table)[:, None]

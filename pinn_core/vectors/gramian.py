@@ -4,7 +4,7 @@ The matrices are tiny (a row for each loss term): numpy, in float64, with sums i
 that a member's numbers do not depend on its pack.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -41,6 +41,18 @@ def combined(
     for place, gradient in enumerate(gradients[1:], start=1):
         total.addcmul_(own[:, place], gradient.double())
     return total
+
+
+def weights_by(
+    rule: Callable[[Float[ndarray, "m t t"]], Float[ndarray, "m t"]],
+    gramian: Float[Tensor, "m t t"],
+) -> Float[ndarray, "m t"]:
+    """What a rule makes of inner products; NaN for members with one that is not finite."""
+    found = gramian.cpu().numpy()
+    sound = np.isfinite(found).all(axis=(1, 2))
+    found = np.where(sound[:, None, None], found, np.eye(found.shape[1]))
+    with np.errstate(all="ignore"):  # after a divergence there is anything
+        return np.where(sound[:, None], rule(found), np.nan)
 
 
 def times(matrix: Float[ndarray, "m i j"], vector: Float[ndarray, "m j"]) -> Float[ndarray, "m i"]:

@@ -5,6 +5,7 @@ from pinn_core.weightings.annealing import Annealing
 from pinn_core.weightings.brdr import Brdr
 from pinn_core.weightings.causal import Causal
 from pinn_core.weightings.db_pinn import DbPinn
+from pinn_core.weightings.delayed_residual import DelayedResidual
 from pinn_core.weightings.fixed import Fixed
 from pinn_core.weightings.gradient_adaptive import GradientAdaptive
 from pinn_core.weightings.gradient_norm import GradientNorm
@@ -23,6 +24,7 @@ __all__ = [
     "Brdr",
     "Causal",
     "DbPinn",
+    "DelayedResidual",
     "Fixed",
     "GradientAdaptive",
     "GradientNorm",

@@ -21,6 +21,7 @@ class View:
     residual is the first. ``matrices`` and ``biases`` are the places of the layers' weights and
     biases in the parameters, from first to output layer (a gated network's encoders are neither).
     ``size`` is the number of parameters: what the gradients have beyond is padding, which is zero.
+    A weighting that does not evaluate sees NaN for losses, and no gradients.
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,8 @@ class Weighting(Part):
 
     adaptive: ClassVar[bool] = True
     """Whether it may change the terms' weights, the residual's among them."""
+    evaluates: ClassVar[bool] = True
+    """Whether ``update`` looks at an evaluation, made after the step; else the view has none."""
     weighs_points: ClassVar[bool] = False
     """Whether ``factors`` gives any."""
 
@@ -64,6 +67,10 @@ class Weighting(Part):
         ``sizes`` are the points of every term's batch, ``weights`` those the objective gives.
         """
         return {}
+
+    def first(self, weights: Float[Tensor, "t m"], step: int) -> Float[Tensor, "t m"]:
+        """The terms' weights at the step at which it starts, from those of the objective."""
+        return weights
 
     def due(self, step: int) -> bool:
         """Whether the terms' weights are set anew after the update that leaves row ``step``."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from pinn_core.configuration import Configuration
+from pinn_core.discretization.start import first_parameters
 from pinn_core.engine.precision import dtype_of
 from pinn_core.records.trajectory import Manifest, Trajectory
 from pinn_core.training.snapshots import kept_steps
@@ -49,8 +50,8 @@ def _due(manifest: Manifest, configuration: Configuration) -> list[int]:
 
 def _first(configuration: Configuration, seed: int) -> np.ndarray:
     """The first parameters of a run, as rounded to the precision of its training."""
-    stack, problem = configuration.stack(), configuration.problem
-    first = configuration.network.initial(stack.widths[0], problem.outputs, seed)
+    problem = configuration.stages.problem(configuration.problem, 0)
+    first = first_parameters(configuration.network, configuration.stack(), problem, seed)
     rounded = np.asarray(first.to(dtype_of(configuration.precision)).numpy(), dtype=float)
     return np.concatenate([rounded, np.zeros(len(problem.unknowns))])
 

@@ -52,6 +52,7 @@ def plan(
     load(plugins)
     from rich.console import Console
 
+    from sweeps.execution.crowded import crowded_in_words
     from sweeps.execution.estimate import plan_study
     from sweeps.execution.machines import pack_slots, this_machine
     from sweeps.execution.sizing import refuse_too_large
@@ -62,6 +63,8 @@ def plan(
     machines = [this_machine(with_gpus=found.resources.gpus > 0)]
     room = pack_slots(found.resources, machines)
     models = refuse_too_large(found, machines, below(store or str(runs_dir.absolute()), found.name))
+    if crowded := crowded_in_words():
+        typer.echo(f"{crowded}: packs take longer now, so that the estimate is too long", err=True)
     with Console(stderr=True).status("looking ahead") as shown:
         estimate = plan_study(found, models, slots or sum(room), shown.update)
     if as_json:

@@ -15,7 +15,7 @@ from sweeps.display.catalogue import family_named, summary_of
 from sweeps.errors import StudyError
 
 UNITS = {
-    **dict.fromkeys(("steps", "decay_steps", "period", "resample"), "updates"),
+    **dict.fromkeys(("steps", "decay_steps", "period", "resample", "delay", "ramp"), "updates"),
     **dict.fromkeys(("every", "update_every", "n_warmup_steps", "interval_steps"), "updates"),
     **dict.fromkeys(("points_per_axis", "points_x", "points_t", "interior_points"), "points"),
     **dict.fromkeys(("points_inside", "points_outside", "candidates"), "points"),

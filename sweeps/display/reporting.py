@@ -99,6 +99,7 @@ def _make_report(
         metric=study.metric,
         expected=study.expected,
         baseline=study.analysis.baseline,
+        level=study.analysis.level,
         explanations=study.analysis.explanations,
         question=study.question,
         draws_at_random=study.search.draws_at_random,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import StudyError
+from sweeps.execution.crowded import crowded_in_words
 from sweeps.process.interrupts import interrupt_main_thread
 
 log = logging.getLogger(__name__)
@@ -195,9 +196,10 @@ def _start(cpus: int, gpus: int, files: Path) -> None:
             return
         except Exception as error:  # Ray raises many kinds of errors
             ray.shutdown()
-            reason = str(error).partition("\n")[0]
+            reason, crowded = str(error).partition("\n")[0], crowded_in_words()
             if attempt == 2:
                 raise StudyError(
                     f"Ray did not start on this machine, twice: {reason} (its logs: {files})"
+                    + (f"; it waits 30 s, and {crowded}" if crowded else "")
                 ) from error
             log.warning("Ray did not start (%s): once more", reason)

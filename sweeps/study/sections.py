@@ -142,6 +142,9 @@ class Analysis(Section):
     """What counts as a low loss with a wrong solution."""
     baseline: str | None = None
     """The model that all others are compared with, as remedies; null: no such comparison."""
+    level: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """What the plateau's curve, smoothed, must come down to in that comparison; null: the level at
+    which the baseline leaves its plateau."""
     explanations: Annotated[ExplanationsRule, ReadBy(partial(read, ExplanationsRule))] = (
         ExplanationsRule()
     )
@@ -150,6 +153,12 @@ class Analysis(Section):
         tuple[str, ...], Field(strict=False), AfterValidator(_none_or_two)
     ] = ()
     """The two hyperparameters of the phase diagram; empty: those that matter most."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Analysis":
+        if self.level is not None and self.baseline is None:
+            raise Wrong(("level",), f"found {self.level:g}, allowed without a baseline: null")
+        return self
 
 
 LEAST_SHARE = 0.01

@@ -126,6 +126,23 @@ def test_remedies_are_ranked_by_the_steps_until_they_leave(curve: Curve) -> None
     assert not by_name(found)["same"].steps.significant
 
 
+def test_a_level_that_is_named_compares_with_a_baseline_that_never_leaves(curve: Curve) -> None:
+    never = [STEPS - 30] * 10  # flat to the end
+    flat = {"plain": never, "half": TEN, "stuck": never}
+    data = study(curve, flat)
+    runs = list(data.runs.index)
+    assert compared(data).level is None
+    found = compare_remedies(data, RULE, runs, "plain", level=np.exp(-3 - 0.16))
+    assert found is not None
+    assert found.named
+    half = by_name(found)["half"]
+    assert half.stayed == (0, 10)
+    assert half.steps.medians[0] == exactly(245 + LEFT)[0]
+    assert half.steps.ratio.outcome == "holds"
+    assert half.steps.ratio.bound == "at most"
+    assert by_name(found)["stuck"].steps.ratio.number is None
+
+
 def test_fewer_steps_need_not_be_fewer_evaluations_nor_less_time(curve: Curve) -> None:
     data = study(
         curve, {"plain": TEN, "half": [rest // 2 for rest in TEN]}, {"half": 2.5}, work={"half": 3}

@@ -135,8 +135,8 @@ def test_a_regression_learns_each_stages_solution() -> None:
         with torch.no_grad():
             for each in range(pack.state.step, step + 1):
                 pack.advance(each)
-        points = replace(problem, rho=rho).exact(pack.batch["grid"].coordinates[0].numpy())
-        assert np.array_equal(pack.batch["grid"]["reference"][0].numpy(), points)
+        points = replace(problem, rho=rho).exact(pack.loss.batch["grid"].coordinates[0].numpy())
+        assert np.array_equal(pack.loss.batch["grid"]["reference"][0].numpy(), points)
 
 
 def test_windows_cut_the_grid_and_the_collocation_points() -> None:
@@ -186,7 +186,7 @@ def test_the_start_is_the_problems_and_then_the_networks(problem: Any) -> None:
             pack.advance(step)
         assert pack.state.stage == 2
         for name in ours:
-            point_set = pack.batch[name]
+            point_set = pack.loss.batch[name]
             time = problem.coordinates.index("t")
             assert (point_set.coordinates[..., time] == 0.5).all()
             (term,) = (term for term in problem_terms(plain) if term.name == name)
@@ -194,7 +194,7 @@ def test_the_start_is_the_problems_and_then_the_networks(problem: Any) -> None:
             assert torch.allclose(point_set["target"], expected, rtol=1e-12, atol=1e-14)
             assert not torch.allclose(point_set["target"][0], point_set["target"][1])
         others = [name for name in problem.conditions if name not in ours]
-        assert all(torch.isfinite(pack.batch[name]["target"]).all() for name in others)
+        assert all(torch.isfinite(pack.loss.batch[name]["target"]).all() for name in others)
 
 
 def test_the_velocity_that_is_passed_on_is_the_networks_derivative() -> None:

@@ -143,7 +143,7 @@ def test_the_best_last_layer_is_that_of_autograd_and_numpy() -> None:
     pack, context = begun(one)
     theta, last = context.parameters[0, : pack.disc.size], context.last_place
     names = ("interior", "boundary", "initial", "velocity")
-    points = {name: pack.batch[name].coordinates[0] for name in names}
+    points = {name: pack.loss.batch[name].coordinates[0] for name in names}
 
     def network(c: Tensor, x: Tensor) -> Tensor:
         own, at, h = torch.cat([theta[: last.start], c]), 0, x

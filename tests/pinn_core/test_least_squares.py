@@ -107,7 +107,7 @@ def test_the_jacobian_is_that_of_torch_func() -> None:
     one = configuration(**CASES["features"])
     pack, (context,) = begun(one)
     theta = context.parameters[0, : pack.disc.size]
-    inside, start = (pack.batch[name].coordinates[0] for name in ("interior", "initial"))
+    inside, start = (pack.loss.batch[name].coordinates[0] for name in ("interior", "initial"))
     shapes, nu = [(3, 6), (6, 6), (6, 1)], BURGERS.nu
 
     def network(own: Tensor, x: Tensor, t: Tensor) -> Tensor:

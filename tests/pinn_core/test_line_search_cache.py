@@ -11,7 +11,7 @@ from pinn_core.configuration import Configuration
 from pinn_core.objectives import evaluate
 from pinn_core.optimizers import OPTIMIZERS, Adam
 from pinn_core.problems import Helmholtz
-from pinn_core.training.pack import Pack
+from pinn_core.training.trained_loss import TrainedLoss
 from pinn_core.training.trainer import Member, train
 
 SEARCHING = [name for name in OPTIMIZERS.names() if OPTIMIZERS[name].searches]
@@ -38,7 +38,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         found.append(len(parameters))
         return evaluate(terms, disc, parameters, *rest)
 
-    monkeypatch.setattr("pinn_core.training.pack.evaluate", counting)
+    monkeypatch.setattr("pinn_core.training.trained_loss.evaluate", counting)
     return found
 
 
@@ -52,7 +52,7 @@ def test_every_evaluation_is_made_once(
     counted = sum(one.table["work/evaluations"][-1].as_py() for one in reused)
     assert made <= counted + len(members)  # the last row's is the record's alone
     rows.clear()
-    monkeypatch.setattr(Pack, "_line_search_cache", lambda _: None)
+    monkeypatch.setattr(TrainedLoss, "_line_search_cache", lambda *_: None)
     assert [one.digest() for one in train(members)] == [one.digest() for one in reused]
     assert sum(rows) > made or kind == "spring"  # which may end at any length that it tried
 

@@ -135,7 +135,7 @@ def test_a_pruned_pack_keeps_each_members_noise() -> None:
     targets = made.disc.observed_points["sensors"]["target"].clone()
     for rows, left in (([1], [0, 2]), ([1], [0])):
         made.stop(rows, 0, made.state.parameters)
-        assert torch.equal(made.batches.at(0)["sensors"]["target"], targets[left])
+        assert torch.equal(made.loss.batches.at(0)["sensors"]["target"], targets[left])
         assert torch.equal(made.disc.observed_points["sensors"]["target"], targets[left])
 
 

@@ -47,19 +47,19 @@ def test_what_they_measure_is_of_all_members_and_on_the_device(
     with torch.no_grad(), fake_cuda():
         pack = Pack([one, one], [0, 1], DEVICE, 1, "auto")
         pack._prepare(0)
-        state, setup = pack.state, Setup(pack.disc, pack.terms)
+        state, setup = pack.state, Setup(pack.disc, pack.loss.terms)
         moment = Moment(
             setup=setup,
             step=0,
             parameters=state.parameters,
-            evaluation=pack._here(),
+            evaluation=pack.loss.here(),
             weights=state.weights,
-            batch=pack.batch,
+            batch=pack.loss.batch,
             factors={},
             update=None,
             phase=Phase(pack.optimizer, pack.settings, state.optimizer, 0),
             products=HessianProducts(
-                pack.disc, pack.loss_weights, pack.batch, state.parameters.double()
+                pack.disc, pack.loss.weights, pack.loss.batch, state.parameters.double()
             ),
         )
         found = probe.measure(moment)

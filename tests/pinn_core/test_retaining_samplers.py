@@ -1,7 +1,8 @@
-"""Samplers that keep points: retain-resample-release (R3), and refinement that adds (RAR-D)."""
+"""Samplers that keep points: R3 (retain, resample, release), its causal form, and RAR-D."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from pinn_core import Adam, Checkpointing, Configuration, Member, Mlp, Pinn, Rec
 from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives import evaluate
 from pinn_core.optimizers import LBFGS
-from pinn_core.problems import Burgers
+from pinn_core.problems import Burgers, Poisson
 from pinn_core.randomness import generator
-from pinn_core.samplers import R3, Asked, RarD
+from pinn_core.samplers import R3, Asked, CausalR3, RarD
 from pinn_core.training.checkpoint import Folder, every_steps
 from pinn_core.training.heeding import heeded
 from pinn_core.weightings import Causal, Ntk
@@ -28,7 +29,11 @@ SEEDS = [0, 1]
 
 
 def configuration(points: str, **parts: Any) -> Configuration:
-    sampling = {"rar_d": {"candidates": 100, "added": 3}, "r3": {}}[points]
+    sampling = {
+        "rar_d": {"candidates": 100, "added": 3},
+        "r3": {},
+        "causal_r3": {"rate": 0.5, "start": 0.2},
+    }[points]
     asked = {"resample": parts.pop("resample", 1), "sampling": sampling}
     return Configuration(
         problem=PROBLEM,
@@ -112,6 +117,59 @@ def test_r3_hears_of_residuals_beside_observations() -> None:
     assert ((kept > 0) & (kept < 20)).all()
 
 
+def test_causal_r3_weighs_and_keeps_points_behind_a_gate_that_opens() -> None:
+    """Against the authors' algorithm, written out member by member in numpy."""
+    disc, parameters = pack()
+    sampler = CausalR3(steepness=4.0, start=0.1, rate=3.0, epsilon=200.0)
+    batches = sampler.batches(Asked(50), disc, SEEDS, {})
+    terms, gammas = Pinn(batch=20, points="uniform").terms(disc), [0.1, 0.1]
+    before = batches.at(0, parameters)
+    for number in range(1, 5):
+        found = evaluate(terms, disc, parameters, before, heeded(batches, lambda *_: None))
+        after = batches.at(number, parameters)
+        for member, gamma in enumerate(gammas):
+            own = before["interior"].coordinates[member : member + 1]
+            there = disc.point_set({"coordinates": own.numpy()})
+            residual = disc.residual(parameters[member : member + 1], there)[1][0, :, 0].numpy()
+            gate = (1 - np.tanh(4.0 * (own[0, :, 1].numpy() - gamma))) / 2
+            behind = np.mean((gate * residual) ** 2)
+            loss = found.terms["residual"].loss[member].item()
+            assert loss == pytest.approx(behind, rel=1e-12)
+            fitness = abs(residual) * gate
+            same = (after["interior"].coordinates[member] == own[0]).all(1).numpy()
+            assert np.array_equal(same, fitness > fitness.mean())
+            gammas[member] += 3.0 * min(np.exp(-200.0 * behind), 0.1)
+        before = after
+    assert 0.1 < gammas[1] != gammas[0] < 0.1 + 4 * 3.0 * 0.1
+
+
+def test_the_gate_opens_in_every_step_also_where_points_stay() -> None:
+    disc, parameters = pack()
+    state: dict[str, torch.Tensor] = {}
+    batches = CausalR3().batches(Asked(20, resample=10), disc, SEEDS, state)
+    shares = []
+    for number in range(3):
+        shares.append(batches.at(number, parameters)["interior"]["share"])
+        step(disc, parameters, batches, number)
+    assert (shares[0] < shares[1]).all() and (shares[1] < shares[2]).all()
+    assert {len(table) for table in state.values()} == {2}
+
+
+def test_behind_the_gate_is_the_loss_of_the_batch_alone() -> None:
+    made = configuration("causal_r3", phases=(Adam(steps=2, learning_rate=1e-3),))
+    sampling = {"start": -10.0}
+    shut = Pinn(lambda_b=0.0, batch=20, points="causal_r3", sampling=sampling)
+    (run,) = train([Member(replace(made, objective=shut), 0)])
+    assert run.table["loss/batch"][0].as_py() < 1e-20
+    assert run.table["loss/residual"][0].as_py() > 1e-3
+
+
+def test_causal_r3_needs_a_time() -> None:
+    expected = "points: causal_r3 needs a problem with the time t .* poisson is steady, found x"
+    with pytest.raises(ValueError, match=expected):
+        replace(configuration("causal_r3"), problem=Poisson())
+
+
 def test_rar_d_adds_points_and_takes_none_away() -> None:
     disc, parameters = pack()
     state: dict[str, torch.Tensor] = {}
@@ -159,7 +217,7 @@ def test_the_loss_on_a_growing_set_is_that_of_the_points_there_are() -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("points", ["r3", "rar_d"])
+@pytest.mark.parametrize("points", ["r3", "causal_r3", "rar_d"])
 @pytest.mark.parametrize("resample", [1, 3])
 def test_alone_packed_or_resumed_the_bits_are_the_same(
     backend: str, points: str, resample: int, tmp_path: Path
@@ -175,7 +233,7 @@ def test_alone_packed_or_resumed_the_bits_are_the_same(
     assert [one.digest() for one in resumed] == together
 
 
-@pytest.mark.parametrize("points", ["r3", "rar_d"])
+@pytest.mark.parametrize("points", ["r3", "causal_r3", "rar_d"])
 @pytest.mark.parametrize(
     "parts",
     [
@@ -197,6 +255,12 @@ def test_they_go_together_with_other_parts(points: str, parts: dict[str, Any]) -
     [
         ({"points": "r3", "resample": 0}, "resample must be >= 1 with points: r3, found 0"),
         ({"points": "r3", "sampling": {"k": 1}}, r"the sampler r3 \(none\), found 'k'"),
+        ({"points": "causal_r3", "resample": 0}, "with points: causal_r3, found 0"),
+        ({"points": "causal_r3", "sampling": {"rate": 0.0}}, "rate must be > 0, found 0"),
+        (
+            {"points": "causal_r3", "sampling": {"start": float("inf")}},
+            "start must be finite, found inf",
+        ),
         ({"points": "rar_d", "resample": 0}, "resample must be >= 1 with points: rar_d, found 0"),
         ({"points": "rar_d", "sampling": {"start": 0.0}}, "start must be > 0, found 0"),
         ({"points": "rar_d", "sampling": {"start": 1.5}}, "start must be <= 1, found 1.5"),

@@ -55,13 +55,13 @@ def test_a_weightings_own_evaluations_count() -> None:
 def test_a_search_counts_what_it_evaluates_and_the_phases_first(searching: Optimizer) -> None:
     one = phased(Adam(steps=2), searching, Adam(steps=2), searching)
     pack = Pack([one], [0], "cpu", 1, "auto")
-    inner, seen = pack._elsewhere, [0]  # what a step evaluates at other parameters
+    inner, seen = pack.loss.elsewhere, [0]  # what a step evaluates at other parameters
 
     def counting(parameters: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
         seen[0] += len(members)
         return inner(parameters, members)
 
-    pack._elsewhere = counting  # type: ignore[method-assign]
+    pack.loss.elsewhere = counting  # type: ignore[method-assign]
     expected = [0]
     for step in range(one.steps):
         before = seen[0]

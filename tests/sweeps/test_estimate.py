@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
@@ -236,6 +237,19 @@ def test_a_plan_has_all_numbers(
     assert (code, plan["runs"], plan["slots"]) == (0, 4 + 2 + 2 * 2, 1)
     assert plan["low"] < plan["seconds"] < plan["high"]
     assert plan["measured"] == plan["kinds"] > 1
+
+
+@pytest.mark.parametrize(("load", "said"), [(20.0, True), (1.0, False)])
+def test_a_plan_on_a_busy_machine_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, sample: Study, load: float, said: bool
+) -> None:
+    packs = look_ahead(sample, 1).every_pack
+    monkeypatch.setattr(estimate_module, "measure", lambda *_: list(measured(packs).known.values()))
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    code, _, progress = pinn_sweep("plan", "sample.yaml", "--slots", "1")
+    assert code == 0
+    assert ("this machine is busy (load 20 on 2 cores)" in progress) == said
 
 
 def test_a_study_on_a_machine_that_was_not_measured_says_how_to(

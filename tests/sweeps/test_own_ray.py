@@ -59,6 +59,21 @@ def test_ray_has_a_second_try(
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize(("load", "said"), [(20.0, True), (1.0, False)])
+def test_a_ray_that_does_not_start_on_a_busy_machine_is_told_so(
+    load: float, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init(**_: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with pytest.raises(StudyError) as raised, own_ray(1, 0):
+        pass
+    assert ("this machine is busy (load 20 on 2 cores)" in str(raised.value)) == said
+
+
 @pytest.mark.parametrize("place", ["short", "long"])
 def test_its_files_are_for_this_user_alone_and_go_with_it(
     place: str, calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path

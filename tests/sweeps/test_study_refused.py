@@ -219,6 +219,7 @@ def test_parts_that_do_not_go_together_are_refused(
             "analysis={explanations: {remedies: {annealed: plian}}}",
             "explanations.remedies.annealed: unknown model 'plian', allowed: plain",
         ),
+        ("analysis={level: 0.1}", "analysis.level: found 0.1, allowed without a baseline: null"),
         ("analysis={baseline: plian}", "analysis.baseline: unknown model 'plian', allowed: plain"),
     ],
 )

@@ -32,9 +32,20 @@ def test_a_run_that_diverged_passes(tmp_path: Path) -> None:
     assert verify(study, store, {run.run_id}).findings == []
 
 
-def test_a_run_with_unknowns_passes(tmp_path: Path) -> None:
-    problem = "{kind: conductivity_inverse, points_x: 8, points_t: 6}"
-    study = sample_study(tmp_path, f"base.problem={problem}")
+@pytest.mark.parametrize(
+    "override",
+    [
+        "base.problem={kind: conductivity_inverse, points_x: 8, points_t: 6}",
+        "base={problem: {kind: convection, points_x: 8, points_t: 6}, "
+        "network: {kind: piratenet, width: 6, blocks: 1, init: initial_condition}, "
+        "phases: [{kind: adam, steps: 4}], record: {points: 16, gradient_points: 8}}",
+        "models.pinn.base={phases: [{kind: m_config, steps: 7}]}",
+        "models.pinn.base={weighting: {kind: delayed_residual, delay: 2, ramp: 3}}",
+    ],
+    ids=["unknowns", "from the initial values", "in turn", "delayed"],
+)
+def test_a_run_of_many_kinds_passes(tmp_path: Path, override: str) -> None:
+    study = sample_study(tmp_path, override)
     run = packs(study)[0][0]
     store = Store(str(tmp_path / "store"))
     (trajectory,) = train([Member(run.configuration, run.seed)])

@@ -69,8 +69,13 @@ def scale(axes: Axes, axis: Axis) -> None:
         axes.set_xscale("log")
         if axis.numbers.max() < NARROW * axis.numbers.min():
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_major_formatter(lambda value, _: number(value))
+            axes.xaxis.set_major_formatter(_in_words)
         axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _in_words(value: float, _: float) -> str:
+    """A tick's label; a name of this module's, so that another process can print the figure."""
+    return number(value)
 
 
 def label(target: str) -> str:

@@ -10,11 +10,18 @@ class Pirate(torch.nn.Module):
     """Features Phi(x) = [cos B x, sin B x], encoders U and V of them, the blocks, a linear layer.
 
     B is drawn from N(0, scale^2) and trained, weights are drawn by Glorot's normal rule, biases and
-    the blocks' alphas are zero.
+    the blocks' alphas are zero. ``constants`` says whether the last layer has biases.
     """
 
     def __init__(
-        self, activation: str, inputs: int, outputs: int, width: int, blocks: int, scale: float
+        self,
+        activation: str,
+        inputs: int,
+        outputs: int,
+        width: int,
+        blocks: int,
+        scale: float,
+        constants: bool,
     ) -> None:
         super().__init__()
         self._activation = ACTIVATIONS[activation]
@@ -22,7 +29,7 @@ class Pirate(torch.nn.Module):
         torch.nn.init.normal_(self.directions.weight, std=scale)
         self.encoders = torch.nn.ModuleList(linear(width, width) for _ in range(2))
         self.blocks = torch.nn.ModuleList(Block(self._activation, width) for _ in range(blocks))
-        self.leave = linear(width, outputs)
+        self.leave = linear(width, outputs, constants)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs (n, outputs) of inputs (n, inputs)."""
@@ -67,9 +74,10 @@ class Mix(torch.nn.Module):
         return self.alpha * h + (1 - self.alpha) * x
 
 
-def linear(inputs: int, outputs: int) -> torch.nn.Linear:
+def linear(inputs: int, outputs: int, biases: bool = True) -> torch.nn.Linear:
     """A layer as Glorot and Bengio 2010 draw it, its biases zero."""
-    layer = torch.nn.Linear(inputs, outputs)
+    layer = torch.nn.Linear(inputs, outputs, bias=biases)
     torch.nn.init.xavier_normal_(layer.weight)
-    torch.nn.init.zeros_(layer.bias)
+    if biases:
+        torch.nn.init.zeros_(layer.bias)
     return layer
