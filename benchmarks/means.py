@@ -67,8 +67,8 @@ def chosen_by_one_seed(model: str, about: Means) -> list[Row]:
             {
                 "model": model,
                 "seed": seed,
-                "place": int((others < others[best]).sum()) + 1,
-                "over": float(others[best] / others.min()),
+                "place of its best": int((others < others[best]).sum()) + 1,
+                "over the lowest mean": float(others[best] / others.min()),
             }
         )
     return rows
@@ -94,7 +94,7 @@ def spreads(model: str, about: Means) -> list[Row]:
                 "rank correlation of seed 0 with the means": float(
                     first.corr(means, method="spearman")
                 ),
-                "mean over seed 0 (median)": float((means / first).median()),
+                "new mean over seed 0's (median)": float((means / first).median()),
             }
         )
     return rows

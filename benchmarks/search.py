@@ -252,17 +252,23 @@ def _verdict(rows: Sequence[Row]) -> str:
 def _verdict_by_means(rows: Sequence[Row]) -> str:
     ways = [row for row in summary(rows) if row["goal"] == LAST]
     known = [row for row in ways if row["means"]]
-    factor = max(max(row["means"], row["over"]) / min(row["means"], row["over"]) for row in known)
-    order = {}
-    for model in ("pinn", "regression"):
+    told = []
+    for model, words in (("pinn", "PINN"), ("regression", "regression model")):
         both = pd.DataFrame([row for row in known if row["model"] == model])
-        order[model] = both["over"].corr(both["means"].astype(float), method="spearman")
+        over, means = both["over"], both["means"].astype(float)
+        factor, order = (
+            max((over / means).max(), (means / over).max()),
+            over.corr(means, "spearman"),
+        )
+        told.append(
+            f"for the {words} the largest factor is {factor:.2f} and the rank correlation of the "
+            f"medians {order:.2f}"
+        )
     return (
         "Expected before the new seeds were trained: the medians of the searches for the last loss "
         f"differ between means and seed 0 by less than a factor of {APART}, and their order stays. "
-        f"The largest factor is {factor:.2f}; the rank correlation of the medians is "
-        f"{order['pinn']:.2f} for the PINN and {order['regression']:.2f} for the regression model "
-        f"({len(known)} of {len(ways)} ways to search, those whose median has new seeds)."
+        f"Found: {', '.join(told)} ({len(known)} of {len(ways)} ways to search, those whose median "
+        "has new seeds)."
     )
 
 

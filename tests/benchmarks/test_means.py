@@ -32,7 +32,7 @@ def three() -> Means:
 
 def test_what_one_seed_chose_is_judged_by_the_other_new_seeds(three: Means) -> None:
     rows = chosen_by_one_seed("pinn", three)
-    assert [(row["seed"], row["place"], row["over"]) for row in rows] == [
+    assert [tuple(row.values())[1:] for row in rows] == [
         (0, 2, 2.0),  # a: 2.0 where b has 1.0
         (1, 3, 4.0),  # c: 4.0 by seed 2 alone
         (2, 2, 2.0),  # b: 1.0 where c has 0.5 by seed 1 alone
@@ -64,10 +64,9 @@ def test_the_page_has_the_numbers_of_the_data_set(models: dict[str, Means]) -> N
     page = PAGE.read_text(encoding="utf-8")
     for model, about in models.items():
         for row in spreads(model, about):
-            numbers = [shown(value) for value in list(row.values())[2:]]
-            assert f"| {row['set']} | {' | '.join(numbers)} |" in page
+            assert f"| {' | '.join(map(shown, row.values()))} |" in page
         for row in chosen_by_one_seed(model, about):
-            assert f"| {model} | {row['seed']} | {row['place']} | {shown(row['over'])} |" in page
+            assert f"| {' | '.join(map(shown, row.values()))} |" in page
 
 
 def test_the_figure_is_made(models: dict[str, Means], tmp_path: Path) -> None:
