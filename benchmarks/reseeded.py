@@ -19,7 +19,7 @@ beside), ``loss/regression`` (the last), ``plateau.length``, ``plateau.censored`
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -148,8 +148,18 @@ def _row(store: Store, one: Chosen, run: Run, rule: PlateauRule) -> dict[str, An
     }
 
 
+def main() -> None:
+    """Train what is missing, and write the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reseeded")
+    parser.add_argument("store", type=Path, help="folder for the runs")
+    parser.add_argument("file", type=Path, help="the table, a .csv file in a folder that exists")
+    named = parser.parse_args()
+    if not named.file.absolute().parent.is_dir():
+        parser.error(f"{named.file} must be a file in a folder that exists")
+    configurations = chosen(plateaus())
+    train(named.store, packs_of(configurations))
+    table_of(named.store, configurations).to_csv(named.file, index=False)
+
+
 if __name__ == "__main__":
-    folder, file = map(Path, sys.argv[1:])
-    asked = chosen(plateaus())
-    train(folder, packs_of(asked))
-    table_of(folder, asked).to_csv(file, index=False)
+    main()

@@ -8,8 +8,8 @@ before it. A run that was stopped costs the part of its operations that it was t
 A search is judged by the best configuration that was trained to its end: its place in the grid, and
 its value over the grid's best; and by whether its three most important hyperparameters are those of
 the whole grid. All values are those of one seed, so that a search may find what was lucky.
-``benchmarks.reseeded`` trains four more seeds of the grid's best and of random configurations. By
-these what was found is judged again: the mean last loss over the new seeds alone, for seed 0 was
+``benchmarks.reseeded`` trains more seeds of the grid's best and of random configurations. By these
+what was found is judged again: the mean last loss over the new seeds alone, for seed 0 was
 what the search chose by, over the lowest such mean of any configuration.
 
 Expected, written before the first run: TPE with successive halving finds a configuration within 5 %
