@@ -38,6 +38,8 @@ class Grid:
     operations: Mapping[str, float]
     table: pd.DataFrame
     """A row for each configuration, its varied values, by its key."""
+    run_ids: Mapping[str, str]
+    """In the data set."""
 
     @classmethod
     def of(cls, data: pd.DataFrame, model: str) -> Grid:
@@ -54,7 +56,8 @@ class Grid:
             values[key_of(run)] = curve[COLUMN].reindex(range(index[-1] + 1)).ffill().to_numpy()
             operations[key_of(run)] = flops(run.configuration)
         varied = pd.DataFrame([run.varied for run in runs], index=pd.Index(list(curves)))
-        return cls(curves, values, operations, varied)
+        run_ids = {key_of(run): run.run_id for run in runs}
+        return cls(curves, values, operations, varied, run_ids)
 
     @cached_property
     def ranks(self) -> Mapping[str, pd.Series[float]]:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmarks.means import Means
 from benchmarks.replay import COLUMN, GOALS, Grid
 from benchmarks.search import SIZES, WAYS, figure, searched, section
 from pinn_sweeps.data import plateaus
@@ -60,10 +61,14 @@ def test_the_values_are_those_of_the_curve(regression: Grid) -> None:
 
 
 def test_the_page_shows_every_way(tmp_path: Path) -> None:
-    row: dict[str, Any] = {"repetition": 0, "place": 3, "over": 1.5, "important": None}
+    means = {model: Means.of(model).means for model in ("pinn", "regression")}
+    found = {model: dict(zip((24, 48, 96), ("new", *its.nsmallest(2).index[::-1]), strict=True))
+             for model, its in means.items()}  # fmt: skip
+    over = {24: 9.0, 48: 3.5, 96: 1.5}
+    row: dict[str, Any] = {"repetition": 0, "place": 3, "important": None}
     rows = [
         {**row, "model": model, "goal": goal, "sampler": sampler, "pruner": pruner,
-         "runs": runs, "cost": runs / 2000}
+         "runs": runs, "cost": runs / 2000, "over": over[runs], "found": found[model][runs]}
         for model in ("pinn", "regression")
         for goal in GOALS
         for sampler, (pruners, sizes) in WAYS.items()
@@ -74,6 +79,9 @@ def test_the_page_shows_every_way(tmp_path: Path) -> None:
     assert words.count("| tpe, halving |") == 4 * len(SIZES)
     assert "It does not hold." in words
     assert "| 3 |" in words
+    assert words.count("| 1.5 | 1 | 0 |") == 4 * 6  # the best by means, which seed 0 did not show
+    assert words.count("| 9 | – | 1 |") == 4 * (3 + 3 + 1)  # what was found has no new seeds
+    assert "the largest factor is" in words
     figure({"rows": rows}, tmp_path / "search.png")
     assert (tmp_path / "search.png").stat().st_size > 1000
 
