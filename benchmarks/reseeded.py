@@ -11,7 +11,7 @@ command trains SEEDS of these, of each model:
 A PINN on the full batch is trained as in the study ``plateaus-1800``, on 1 800 of the 14 400
 collocation points. Regression models come first, then PINNs, one seed of all configurations after
 the other. Every run goes into the store as it ends, and the same command goes on after any stop. On
-one core with AVX-512 it takes some 45 minutes. At the end the file has a row for each run:
+one core with AVX-512 it takes some 75 minutes. At the end the file has a row for each run:
 ``run_id``, ``like`` (the run of the data set that has this configuration with seed 0, at full
 size), ``model``, ``seed``, ``best`` and ``random`` (which of the sets it belongs to; neither: found
 beside), ``loss/regression`` (the last), ``plateau.length``, ``plateau.censored``, ``seconds``.
@@ -38,7 +38,7 @@ from sweeps.store.store import Store
 from sweeps.study.plan import PackPlan, Run, make_packs, model_points, search_run, search_runs
 from sweeps.study.study import load_study
 
-SEEDS = {"regression": (1, 2, 3, 4), "pinn": (1, 2)}
+SEEDS = {"regression": (1, 2, 3, 4), "pinn": (1, 2, 3, 4)}
 """The first of those that the study's reruns use; models in the order of their training."""
 BEST, RANDOM, DRAW = 20, 40, 0
 FOUND_BESIDE: dict[str, tuple[int, ...]] = {
