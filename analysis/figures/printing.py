@@ -70,7 +70,7 @@ class _Printer:
     """A process that prints one figure after another, and the thread that feeds it."""
 
     def __enter__(self) -> Self:
-        """Start both; the process finds the modules that this one finds, and gets no signal of its.
+        """Start both. The process imports from where this one does; Ctrl-C does not reach it.
 
         It is not one of ``multiprocessing``, which would import the program that called us again.
         """
@@ -88,7 +88,7 @@ class _Printer:
         return self
 
     def print(self, job: Job) -> None:
-        """Give it a figure, which nobody changes from now on."""
+        """Have a figure printed, which must not be changed afterwards."""
         message = ForkingPickler.dumps(job)  # here: another thread would draw at the same time
         self._given.append((job, self._feeder.submit(self._answer, message)))
 
