@@ -25,11 +25,6 @@ def alone(threads: int, function: Callable[..., T], *arguments: Any) -> T:  # no
         return process.submit(function, *arguments).result()
 
 
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _confined(threads: int, cache: str) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])

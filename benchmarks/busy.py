@@ -10,7 +10,6 @@ in training), busy (trained over cores times training).
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from benchmarks.markdown import markdown_table
 from benchmarks.plotting import PALETTE, saved, subplots
 from benchmarks.study import surroundings
 from benchmarks.targets import Target, targets_table
+from pinn_core.cores import usable_cores
 from pinn_core.records.trajectory import Manifest
 from sweeps.store.store import Store
 
@@ -137,7 +137,7 @@ def targets(result: Result) -> list[Target]:
 
 
 def _row(runs: int, steps: int) -> Row:
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     with tempfile.TemporaryDirectory(prefix="busy-") as name:
         folder = Path(name)
         (folder / "study.yaml").write_text(study_text(runs, steps))

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from pinn_core.cores import usable_cores
+
 PACKAGES = (
     *("pinn-sweeps", "torch", "numpy", "ray", "optuna", "mlflow"),
     *("deepxde", "jax", "jaxlib", "jinns"),
@@ -27,7 +29,7 @@ def describe() -> dict[str, Any]:
         "processor": _processor(),
         "vector_bits": _vector_bits(),
         "cores": os.cpu_count(),
-        "cores_usable": _usable(),
+        "cores_usable": usable_cores(),
         "caches": _caches(),
         "memory_gib": _memory(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
@@ -77,10 +79,6 @@ def _vector_bits() -> int | None:
     abilities = set(found[1].split()) if found else set()
     widths = {"avx512f": 512, "avx2": 256, "sse2": 128, "asimd": 128}
     return next((bits for ability, bits in widths.items() if ability in abilities), None)
-
-
-def _usable() -> int | None:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _caches() -> dict[str, str]:

@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import comparison
-from benchmarks.alone import alone, cores
+from benchmarks.alone import alone
 from benchmarks.command import Measured, Result, Row, main, shown
 from benchmarks.contenders import (
     ALONE,
@@ -43,6 +43,7 @@ from benchmarks.markdown import markdown_table
 from benchmarks.plotting import grouped_bars, plain_log, saved, subplots
 from benchmarks.sizes import LARGE, MID, SMALL
 from benchmarks.targets import Target
+from pinn_core.cores import usable_cores
 from pinn_core.engine.backends import build, library
 
 OURS = ("native", "cuda", "eager")
@@ -75,7 +76,7 @@ def measure(quick: bool, devices: tuple[str, ...] | None = None) -> Measured:
     for setting, plans in settings.items():
         if setting.device not in chosen:
             continue
-        if setting.threads > cores():
+        if setting.threads > usable_cores():
             notes.append(f"Not measured on {setting.threads} threads: there are fewer cores.")
             continue
         found.append(alone(setting.threads, comparison.rows_of, setting, plans))

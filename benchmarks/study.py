@@ -29,6 +29,7 @@ from benchmarks.loops import Step, nested_step, peer_step
 from benchmarks.markdown import markdown_table
 from benchmarks.plotting import PALETTE, saved, subplots
 from pinn_core import Configuration
+from pinn_core.cores import usable_cores
 from sweeps.study.plan import model_points, search_run
 from sweeps.study.study import Study, load_study
 
@@ -88,7 +89,7 @@ def measure(quick: bool) -> Measured:
         say(f"loop over {loop}")
         together = _loop_seconds(chosen, step, least, torch.get_num_threads())
         alone = _loop_seconds(chosen, step, least, 1)
-        cores = len(os.sched_getaffinity(0))
+        cores = usable_cores()
         for how, (took, counted), divided in (
             ("all cores for one run", together, 1),
             ("a core for each run", alone, cores),

@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures import fonts
 from analysis.figures.style import STYLE
+from pinn_core.cores import usable_cores
 
 fonts.register()
 
@@ -43,9 +44,9 @@ def print_figure(figure: Figure, png: Path, pdf: Path) -> None:
 def beside() -> Iterator[None]:
     """Within it figures are printed by a second process; at its end they are all written.
 
-    Raises what printing raised. It is of use where there is a second core.
+    Raises what printing raised. It is of use where this process may use a second core.
     """
-    if (os.cpu_count() or 1) == 1:
+    if usable_cores() == 1:
         yield
         return
     with _Printer() as printer:

@@ -9,10 +9,10 @@ import pyarrow as pa
 import torch
 
 from pinn_core.configuration import Configuration
+from pinn_core.cores import usable_cores
 from pinn_core.numerics import changed, numerics, sources
 from pinn_core.records.trajectory import Manifest, Trajectory
 from pinn_core.training.trainer import Member, environment, train
-from sweeps.execution.machines import usable_cores
 from sweeps.store.observed import load_observations
 from sweeps.store.store import Store
 from sweeps.study.study import configuration_of

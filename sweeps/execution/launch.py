@@ -91,11 +91,10 @@ def run_study(
     screen = console or Console()
     try:
         with ExitStack() as stack:
-            crew: Executor = (
-                Inline(context)
-                if executor == "inline"
-                else RayTune(context, study.resources, address, stack, interrupts or Interrupts())
-            )
+            crew: Executor = Inline(context)
+            if executor == "ray":
+                stop = interrupts or Interrupts()
+                crew = RayTune(context, study.resources, address, stack, stop)
             trajectories = Store(folder.store)
             committed = len(trajectories.committed())
             sizes = refuse_too_large(study, crew.machines, folder.home, committed)

@@ -9,8 +9,8 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+from pinn_core.cores import usable_cores
 from sweeps.errors import StudyError, quoted
 from sweeps.execution.own_ray import (
     keep_screen_and_signals,
@@ -181,12 +181,3 @@ def _slots_on(machine: Machine, resources: Resources) -> int:
     if not resources.gpus:
         return by_cpus
     return min(by_cpus, math.floor(1 / resources.gpus + 1e-9) * int(machine.gpus))
-
-
-def usable_cores() -> int:
-    """Cores this process may use: its affinity, and its container's share where that is less."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    limit = Path("/sys/fs/cgroup/cpu.max")
-    quota, _, period = limit.read_text().partition(" ") if limit.is_file() else ("max", "", "")
-    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))

@@ -1,6 +1,5 @@
 """Figures that a process beside prints: the same files, and no figure and no error is lost."""
 
-import os
 import signal
 from functools import partial
 from pathlib import Path
@@ -40,7 +39,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(printing, "usable_cores", lambda: 2)
 
 
 @pytest.fixture
