@@ -80,7 +80,8 @@ def test_a_study_outlives_its_server_and_is_published_once(
         started = time.monotonic()
         refused = pinn_sweep("run", folder, uri, password="not-the-password")
         assert refused.returncode == 2
-        (line,) = refused.stderr.splitlines()
+        line, more = refused.stderr.splitlines()
+        assert more == "more: pinn-sweep explain mlflow-does-not-answer"
         assert "cannot be used" in line
         assert "not-the-password" not in line
         assert not (folder / "runs").exists()
