@@ -20,7 +20,7 @@ from benchmarks.targets import Target, targets_table
 ORDER = (
     *("step", "problems", "packs", "gpu", "diagnostics", "study", "plan", "busy", "driver"),
     *("tracking", "limits", "faults", "goals", "search", "calibration", "leads"),
-    "conditioning",
+    *("conditioning", "remedies"),
 )
 ENDS = ("from", "end of")
 ROOT = Path(__file__).resolve().parents[1]
