@@ -1,6 +1,6 @@
-"""What a step of every remedy costs: the study ``remedies``, reduced, one training after another.
+"""What a step of every remedy costs.
 
-Every model trains one seed on one thread, in turns with all others, so that what slows the machine
+Of the study ``remedies``, reduced, every model trains one seed on one thread, in turns with all others, so that what slows the machine
 for a while slows all alike. Rows: model, ms_step (median over rounds), evaluations (of loss and
 gradient, a step), ratio (of ms_step to the plain PINN's, paired over rounds, median), lowest and
 highest (of that ratio). A table of steps to a level becomes one of seconds when it is multiplied by
@@ -10,6 +10,7 @@ highest (of that ratio). A table of steps to a level becomes one of seconds when
 from dataclasses import replace
 from functools import partial
 from statistics import median
+from typing import Any
 
 from benchmarks.command import Measured, Result, Row, main, say
 from benchmarks.markdown import markdown_table
@@ -58,7 +59,8 @@ def measure(quick: bool) -> Measured:
 
 def shortened(configuration: Configuration, timed: int) -> Configuration:
     """The same training, its last phase so long that ``timed`` steps are timed."""
-    *before, last = configuration.phases
+    before = configuration.phases[:-1]
+    last: Any = configuration.phases[-1]
     steps = WARM_UP + timed - sum(phase.steps for phase in before)
     return replace(configuration, phases=(*before, replace(last, steps=steps)))
 

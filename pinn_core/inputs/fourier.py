@@ -16,7 +16,7 @@ SEED = 0
 """The directions are the same for every run of one size, whatever its own seed."""
 
 
-@INPUTS.register("fourier", numerics=2)
+@INPUTS.register("fourier", numerics=3)
 @dataclass(frozen=True, kw_only=True)
 class Fourier(Inputs):
     """``count`` numbers, half of them cosines, half sines, of random directions.

@@ -12,7 +12,7 @@ from pinn_core.inputs.inputs import INPUTS, MOST_FEATURES, Inputs
 from pinn_core.problems import Problem
 
 
-@INPUTS.register("periodic", numerics=2)
+@INPUTS.register("periodic", numerics=3)
 @dataclass(frozen=True, kw_only=True)
 class Periodic(Inputs):
     """cos and sin of 2 pi k x / period, k = 1 to ``frequencies``, for every periodic coordinate.

@@ -230,7 +230,7 @@ def test_the_backend_is_native_where_it_can_be(monkeypatch: pytest.MonkeyPatch) 
     if library.missing():
         pytest.skip("no native backend here")
     monkeypatch.delenv("PINN_BACKEND", raising=False)
-    expected = {"features": featured, "gated features": featured}
+    expected = {"gated features": featured}
     like = torch.zeros(1, 1)
     for name, kind in STACKS.items():
         stack = stack_of(kind)

@@ -11,7 +11,7 @@ import pytest
 
 from pinn_core import Adam, Configuration, Heat, Member, Pinn, Record, train
 from pinn_core.curricula import Curriculum, Marching
-from pinn_core.inputs import Scaled
+from pinn_core.inputs import Fourier, Periodic, Scaled
 from pinn_core.networks import ModifiedMlp
 from pinn_core.optimizers import AdamW
 from pinn_core.problems import (
@@ -121,6 +121,13 @@ CASES = {
     "a decaying rate": _of(phases=(Adam(steps=40, decay=0.9, decay_steps=7),)),
     "two phases": _of(phases=(Adam(steps=17), AdamW(steps=23))),
     "scaled inputs": _of(inputs=Scaled()),
+    "waves, more than a panel of them": _wave(inputs=Fourier(count=70, scale=2.0)),
+    "lines and waves on a batch": _of(
+        problem=Burgers(points_x=16, points_t=9, sides="periodic"),
+        inputs=Periodic(frequencies=3),
+        objective=Pinn(batch=30),
+    ),
+    "waves in float64": _wave(inputs=Fourier(count=6), precision="float64"),
     "gates": _of(network=ModifiedMlp(width=12, depth=2)),
     "weights that change": _of(weighting=Annealing(period=8)),
     "stages": _of(
@@ -161,8 +168,9 @@ def test_stages_that_go_on_from_the_one_before_have_the_same_bits(
         _of(problem=CavityStream(points_per_axis=9)),
         _of(weighting=Causal()),
         _of(objective=Pinn(batch=20, points="uniform")),
+        _of(network=ModifiedMlp(width=12, depth=2), inputs=Fourier(count=6)),
     ],
-    ids=["order three", "factors of points", "new points"],
+    ids=["order three", "factors of points", "new points", "waves before gates"],
 )
 def test_what_has_no_native_form_is_left_to_python(
     one: Configuration, calls: list[tuple[int, int]]

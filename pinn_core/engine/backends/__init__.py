@@ -5,8 +5,8 @@ choice is ``auto`` (native on a CPU where it can be built, else eager), or a nam
 ``auto``, the environment variable PINN_BACKEND may name one.
 
 The name also says how ``pinn_core.vectors`` makes rows and squares. ``featured`` carries input
-features for ``native``, ``third_order`` operators of order three for both; ``modules`` are for
-networks that are torch modules.
+features before gates for ``native``, ``third_order`` operators of order three for both; ``modules``
+are for networks that are torch modules.
 """
 
 import logging
@@ -68,7 +68,7 @@ def choose(
         return third_order
     if name == "eager":
         return eager
-    return native if stack.takes_coordinates else featured
+    return native if native.carries(stack) else featured
 
 
 def settled(wanted: str, stack: Stack, like: Tensor) -> str:

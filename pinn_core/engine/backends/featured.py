@@ -1,4 +1,4 @@
-"""Input features for the native backend: torch's matrix products, C++ between them."""
+"""Input features before gates, natively: torch's matrix products, C++ between them."""
 
 from pinn_core.engine.backends import eager, native_jets
 from pinn_core.engine.operators import Channels

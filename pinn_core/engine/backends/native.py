@@ -4,17 +4,21 @@ import ctypes
 import weakref
 from collections.abc import Callable
 from functools import cache, lru_cache
+from typing import Any
 
 from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.backends import library
 from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.backends.spare import Spare
+from pinn_core.engine.features import Wave
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import Stack
 from pinn_core.tensors import Tensor, torch
 
 ACTIVATION_CODES = ("tanh", "sin", "gelu", "silu", "softplus")
 """The order of ``ActivationCode`` in cpp/activations.hpp."""
+WAVE_CODES: tuple[Wave, ...] = ("identity", "cos", "sin")
+"""The order of ``WaveCode`` in cpp/plan.hpp."""
 
 
 class _Job(ctypes.Structure):
@@ -37,6 +41,9 @@ class _Job(ctypes.Structure):
         ("drift", ctypes.POINTER(ctypes.c_double)),
         ("zeroth", ctypes.POINTER(ctypes.c_double)),
         ("diffusion", ctypes.POINTER(ctypes.c_double)),
+        ("directions", ctypes.POINTER(ctypes.c_double)),
+        ("phases", ctypes.POINTER(ctypes.c_double)),
+        ("waves", ctypes.POINTER(ctypes.c_int32)),
     )
 
 
@@ -100,6 +107,11 @@ def obstacle(stack: Stack, parameters: Tensor) -> str | None:
     return library.obstacle(parameters)
 
 
+def carries(stack: Stack) -> bool:
+    """Whether C++ carries the whole stack: gates or features that are waves, not both."""
+    return stack.takes_coordinates or stack.gates == "none"
+
+
 adds_zeroth = True
 
 
@@ -158,11 +170,21 @@ def _job(
     for row, op in enumerate(channels.operators):
         for axis, value in op.first.items():
             drift[row * channels.dimension + axis] += value
-    table = diffusion(channels)
+    table, features = diffusion(channels), stack.features
+    widths = stack.widths if features is None else (channels.dimension, *stack.widths)
+    waves: dict[str, Any] = {}
+    if features is not None:
+        flat = [number for direction in features.directions for number in direction]
+        codes_of = [WAVE_CODES.index(wave) for wave in features.waves]
+        waves = {
+            "directions": (ctypes.c_double * len(flat))(*flat),
+            "phases": (ctypes.c_double * features.count)(*features.phases),
+            "waves": (ctypes.c_int32 * features.count)(*codes_of),
+        }
     return _Job(
         activation=codes()[stack.activation],
         threads=threads,
-        layers=len(stack.shapes),
+        layers=len(widths) - 1,
         slopes=slopes,
         operators=operators,
         shared_points=points[0] == 1,
@@ -171,11 +193,12 @@ def _job(
         members=parameters[0],
         parameters=parameters[1],
         points=points[1],
-        widths=(ctypes.c_int64 * len(stack.widths))(*stack.widths),
+        widths=(ctypes.c_int64 * len(widths))(*widths),
         axes=(ctypes.c_int64 * slopes)(*channels.slopes),
         drift=(ctypes.c_double * len(drift))(*drift),
         zeroth=(ctypes.c_double * operators)(*(op.zeroth for op in channels.operators)),
         diffusion=(ctypes.c_double * len(table))(*table),
+        **waves,
     )
 
 

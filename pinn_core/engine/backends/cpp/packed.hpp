@@ -21,12 +21,20 @@ class Packed {
     T* forward(int64_t l) const { return at_ + plan_.packed_forward[l]; }
     T* reverse(int64_t l) const { return at_ + plan_.packed_reverse[l]; }
     T* last() const { return at_ + plan_.packed_last; }  // rows
+    // Of input features: 1 where they are cosines, where they are no waves.
+    T* cosines() const { return at_ + plan_.packed_cosines; }
+    T* lines() const { return at_ + plan_.packed_lines; }
 
     void pack(const T* parameters, bool for_forward, bool for_reverse) const {
+        const T* entering = plan_.features ? plan_.feature_layer.data() : parameters;
         for (int e = 0; e < plan_.entrances(); ++e) {
-            copy_padded(parameters + plan_.entrance_bias_at(e), plan_.width(1), plan_.padded(1),
+            copy_padded(entering + plan_.entrance_bias_at(e), plan_.width(1), plan_.padded(1),
                         entrance_biases(e));
-            pack_entrance(parameters + plan_.entrance_at[e], first(e), constant(e));
+            pack_entrance(entering + plan_.entrance_at[e], first(e), constant(e));
+        }
+        if (plan_.features) {
+            copy_padded(plan_.cosines.data(), plan_.width(1), plan_.padded(1), cosines());
+            copy_padded(plan_.lines.data(), plan_.width(1), plan_.padded(1), lines());
         }
         for (int64_t l = 1; l < plan_.hidden; ++l) {
             const int64_t rows = plan_.width(l + 1), columns = plan_.width(l);

@@ -19,9 +19,15 @@ struct Job {
     const double* drift;                  // operators x inputs
     const double* zeroth;                 // operators: the multiple of the value
     const double* diffusion;              // operators x slopes x slopes
+    // Of input features, the layer 0 if there are any: features x inputs, features, features.
+    const double *directions, *phases;
+    const int32_t* waves;  // of ``WaveCode``; null: the coordinates go into the first layer
 };
 
+enum WaveCode { wave_identity, wave_cosine, wave_sine };
+
 constexpr int64_t most_blocks = 16;
+constexpr int kept_of_waves = 2;  // value and slope
 
 // Made once for many calls, which only read it.
 template <class T>
@@ -34,6 +40,7 @@ class Plan {
           slopes(job.slopes),
           operators(job.operators),
           shared_points(job.shared_points),
+          features(job.waves),
           gates(job.first_gate >= 0),
           first_gate(job.first_gate),
           base_encoder(job.base_encoder),
@@ -49,10 +56,11 @@ class Plan {
           zeroth(job.zeroth, job.zeroth + job.operators),
           widths_(job.widths, job.widths + job.layers + 1) {
         set_diffusion(job.diffusion);
+        if (features) set_features(job);
         kernel = kernels<T>(job.activation, diffusion);
         for (int64_t l = 0; l <= hidden; ++l) {
             weights_at.push_back(size);
-            size += (width(l) + 1) * width(l + 1);
+            if (l || !features) size += (width(l) + 1) * width(l + 1);
         }
         for (int64_t l = 0; l < hidden; ++l) {
             const int64_t own = kept_blocks(l) * padded(l + 1);
@@ -87,7 +95,8 @@ class Plan {
     bool has_gate(int64_t l) const { return gates && l >= first_gate; }
     // The first layer and, with gates, the encoders U and V, which have the same shape.
     int entrances() const { return gates ? 3 : 1; }
-    int64_t kept_blocks(int64_t l) const { return kernel.kept + (l ? channels - 1 : 0); }
+    int kept_values(int64_t l) const { return features && !l ? kept_of_waves : kernel.kept; }
+    int64_t kept_blocks(int64_t l) const { return kept_values(l) + (l ? channels - 1 : 0); }
     int64_t kept_size() const { return members * points * kept_per_point; }
     int64_t points_in(int64_t c) const { return std::min(chunk, points - c * chunk); }
     int64_t first_chunk(int64_t block) const { return chunks * block / blocks; }
@@ -95,7 +104,7 @@ class Plan {
     const bool keep;
     const int threads, slopes, operators;
     const bool shared_points;
-    const bool gates;
+    const bool features, gates;
     const int first_gate, base_encoder;
     const int64_t members, parameters, points;
     const int64_t hidden, channels, inputs, outputs;
@@ -103,13 +112,16 @@ class Plan {
     const std::vector<T> drift, zeroth;
     Diffusion<T> diffusion;
     Kernels<T> kernel;
+    // Of input features: directions and phases as weights and biases, and 1 where they are cosines
+    // and where they are no waves.
+    std::vector<T> feature_layer, cosines, lines;
     std::vector<int64_t> weights_at, kept_at, entrance_at, kept_entrance;
     int64_t size = 0, kept_per_point = 0, widest = 0;
     int64_t chunk = 0, chunks = 0, blocks = 0;
     // Where a member's packed weights lie (packed.hpp) and how much room they take.
     std::vector<int64_t> packed_first, packed_constant, packed_entrance_biases;
     std::vector<int64_t> packed_biases, packed_forward, packed_reverse;
-    int64_t packed_last = 0, packed_size = 0;
+    int64_t packed_last = 0, packed_cosines = 0, packed_lines = 0, packed_size = 0;
 
   private:
     void set_diffusion(const double* table) {
@@ -119,6 +131,16 @@ class Plan {
         for (int k = 0; k < operators * slopes * slopes; ++k)
             if (!diagonal || k / slopes % slopes == k % slopes) table_.push_back(T(table[k]));
         diffusion = {slopes, operators, diagonal, table_.data()};
+    }
+
+    void set_features(const Job& job) {
+        const int64_t count = width(1);
+        feature_layer.assign(job.directions, job.directions + count * inputs);
+        feature_layer.insert(feature_layer.end(), job.phases, job.phases + count);
+        for (int64_t j = 0; j < count; ++j) {
+            cosines.push_back(job.waves[j] == wave_cosine);
+            lines.push_back(job.waves[j] == wave_identity);
+        }
     }
 
     // Points go through together that keep a layer's channels in a part of the second cache.
@@ -145,6 +167,10 @@ class Plan {
             packed_reverse.push_back(l ? take(width(l + 1) * padded(l)) : 0);
         }
         packed_last = take(outputs * padded(hidden));
+        if (features) {
+            packed_cosines = take(padded(1));
+            packed_lines = take(padded(1));
+        }
         packed_size = (at + line - 1) / line * line;
     }
 

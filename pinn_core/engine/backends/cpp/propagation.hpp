@@ -6,6 +6,7 @@
 
 #include "gates.hpp"
 #include "packed.hpp"
+#include "waves.hpp"
 
 namespace pinn {
 
@@ -50,7 +51,8 @@ class Propagation {
         for (int64_t l = 0; l < plan_.hidden; ++l) {
             if (l == 0) enter(chunk, 0);
             else linear(chunk, l);
-            plan_.kernel.activate(plan_.diffusion, layer(chunk, l, nullptr));
+            if (l == 0 && plan_.features) features<false>(chunk);
+            else plan_.kernel.activate(plan_.diffusion, layer(chunk, l, nullptr));
             if (!plan_.has_gate(l)) continue;
             gate<T>(tables(chunk.points), after_, swing_, base_, back_);
             std::swap(after_, back_);
@@ -66,7 +68,8 @@ class Propagation {
         last_back(chunk, adjoint);
         for (int64_t l = plan_.hidden - 1;; --l) {
             if (plan_.has_gate(l)) gate_back(chunk, l);
-            plan_.kernel.reverse(plan_.diffusion, layer(chunk, l, back_));
+            if (l == 0 && plan_.features) features<true>(chunk);
+            else plan_.kernel.reverse(plan_.diffusion, layer(chunk, l, back_));
             if (plan_.has_gate(l)) std::swap(after_, gated_);
             if (l == plan_.hidden - 1)
                 last_gradient(chunk, adjoint, gradient);
@@ -76,9 +79,11 @@ class Propagation {
             if (l == 0) break;
             add_rows(l, n, gradient + plan_.bias_at(l));
             std::swap(back_, other_);
+            if (l == 1 && plan_.features) continue;  // features have no parameters
             product<T>(table(other_, n), packed_.reverse(l), rows, plan_.width(l + 1),
                        plan_.made(l), nullptr, table(back_, n));
         }
+        if (plan_.features) return;
         entrance_gradient(chunk, 0, gradient);
         for (int e = 1; e < plan_.entrances(); ++e) {
             encoder_back(n, e);
@@ -106,7 +111,7 @@ class Propagation {
 
     // The block that holds the value before the activation.
     T* value(const Chunk<T>& chunk, int64_t l) const {
-        return kept(chunk, l) + (plan_.kernel.kept - 1) * chunk.points * width;
+        return kept(chunk, l) + (plan_.kept_values(l) - 1) * chunk.points * width;
     }
 
     int64_t kept_step(const Chunk<T>& chunk, int64_t l) const {
@@ -126,6 +131,13 @@ class Propagation {
         const Rest<T> same{packed_.constant(e), (plan_.channels - 1) * width, width, 0};
         return {chunk.points, panels<T>(plan_.width(1)), kept_entrance(chunk, e),
                 kept_step(chunk, 0), same, after_, back, with_slopes(0), plan_.last_vectors(1)};
+    }
+
+    // Input features after their waves, made for the first time or again from what was kept.
+    template <bool Again>
+    void features(const Chunk<T>& chunk) const {
+        waves<T, Again>(plan_.diffusion, layer(chunk, 0, nullptr), packed_.cosines(),
+                        packed_.lines());
     }
 
     // The output layer has no use for them, a gate has.
@@ -148,7 +160,7 @@ class Propagation {
     template <int Inputs>
     void enter(const Chunk<T>& chunk, int e) const {
         const int64_t d = Inputs < 0 ? plan_.inputs : Inputs, step = kept_step(chunk, 0);
-        T* z = kept_entrance(chunk, e) + (plan_.kernel.kept - 1) * chunk.points * width;
+        T* z = kept_entrance(chunk, e) + (plan_.kept_values(0) - 1) * chunk.points * width;
         for (int64_t q = 0; q < panels<T>(plan_.width(1)); ++q) {
             for (int64_t v = 0; v < plan_.vectors(1, q); ++v) {
                 const int64_t lane = v * lanes<T>;
