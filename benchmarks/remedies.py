@@ -1,10 +1,10 @@
 """What a step of every remedy costs.
 
-Of the study ``remedies``, reduced, every model trains one seed on one thread, in turns with all others, so that what slows the machine
-for a while slows all alike. Rows: model, ms_step (median over rounds), evaluations (of loss and
-gradient, a step), ratio (of ms_step to the plain PINN's, paired over rounds, median), lowest and
-highest (of that ratio). A table of steps to a level becomes one of seconds when it is multiplied by
-``ratio``.
+Every model of the study ``remedies``, reduced, trains one seed on one thread, in turns with all
+others, so that what slows the machine for a while slows all alike. Rows: model, ms_step (median
+over rounds), evaluations (of loss and gradient, a step), ratio (of ms_step to the plain PINN's,
+paired over rounds, median), lowest and highest (of that ratio). A table of steps to a level becomes
+one of seconds when it is multiplied by ``ratio``.
 """
 
 from dataclasses import replace
