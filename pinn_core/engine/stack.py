@@ -78,11 +78,6 @@ class Stack:
         """(fan_in, fan_out) of both encoders, or nothing."""
         return [] if self.gates == "none" else [(self.widths[0], self.widths[1])] * 2
 
-    @property
-    def takes_coordinates(self) -> bool:
-        """Whether coordinates, shifted and scaled at most, are the input."""
-        return self.features is None or self.features.affine
-
     def layers(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Views (weights (m, out, in), biases (m, out)) into flat parameters (m, P >= size)."""
         return _views(parameters, self.shapes, self.places())

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from pinn_core.discretization.discretization import COEFFICIENTS, Discretization, PointSet
-from pinn_core.engine.backends.native import carries
 from pinn_core.engine.backends.native_terms import Term as NativeTerm
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.propagation import straightened
@@ -18,7 +17,7 @@ METHODS = ("of_channels", "with_adjoint", "linearize", "target")
 
 def serves(disc: Discretization) -> bool:
     """Whether the native backend makes all channels of a discretization by itself."""
-    return disc.backend == "native" and disc.plain and carries(disc.stack)
+    return disc.backend == "native" and disc.plain
 
 
 def native_term(

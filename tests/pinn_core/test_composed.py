@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinn_core.engine.activations import ACTIVATIONS
-from pinn_core.engine.backends import eager, featured, library, native, third_order
+from pinn_core.engine.backends import eager, library, native, third_order
 from pinn_core.engine.backends.eager import CHUNK
 from pinn_core.engine.features import Features
 from pinn_core.engine.operators import Derivatives, Operator
@@ -40,6 +40,7 @@ STACKS: dict[str, dict[str, Any]] = {
     "features": {"features": WAVES},
     "scaled": {"features": SCALES},
     "gated features": {"gates": "code", "features": WAVES},
+    "features and the paper's gates": {"gates": "paper", "features": WAVES},
 }
 
 everywhere = pytest.mark.parametrize("kind", STACKS.values(), ids=STACKS)
@@ -230,12 +231,11 @@ def test_the_backend_is_native_where_it_can_be(monkeypatch: pytest.MonkeyPatch) 
     if library.missing():
         pytest.skip("no native backend here")
     monkeypatch.delenv("PINN_BACKEND", raising=False)
-    expected = {"gated features": featured}
     like = torch.zeros(1, 1)
-    for name, kind in STACKS.items():
+    for kind in STACKS.values():
         stack = stack_of(kind)
         for wanted in ("auto", "native"):
-            assert backends.choose(wanted, stack, like) is expected.get(name, native)
+            assert backends.choose(wanted, stack, like) is native
             assert backends.settled(wanted, stack, like) == "native"
         assert backends.choose("eager", stack, like, (LAPLACE,)) is eager
         assert backends.choose("auto", stack, like, (D.xxy,)) is third_order

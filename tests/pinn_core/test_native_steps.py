@@ -127,6 +127,9 @@ CASES = {
         inputs=Periodic(frequencies=3),
         objective=Pinn(batch=30),
     ),
+    "waves and gates": _wave(
+        network=ModifiedMlp(width=12, depth=2), inputs=Fourier(count=70, scale=2.0)
+    ),
     "waves in float64": _wave(inputs=Fourier(count=6), precision="float64"),
     "gates": _of(network=ModifiedMlp(width=12, depth=2)),
     "weights that change": _of(weighting=Annealing(period=8)),
@@ -168,9 +171,8 @@ def test_stages_that_go_on_from_the_one_before_have_the_same_bits(
         _of(problem=CavityStream(points_per_axis=9)),
         _of(weighting=Causal()),
         _of(objective=Pinn(batch=20, points="uniform")),
-        _of(network=ModifiedMlp(width=12, depth=2), inputs=Fourier(count=6)),
     ],
-    ids=["order three", "factors of points", "new points", "waves before gates"],
+    ids=["order three", "factors of points", "new points"],
 )
 def test_what_has_no_native_form_is_left_to_python(
     one: Configuration, calls: list[tuple[int, int]]

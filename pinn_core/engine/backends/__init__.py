@@ -4,9 +4,8 @@
 choice is ``auto`` (native on a CPU where it can be built, else eager), or a name; where it is
 ``auto``, the environment variable PINN_BACKEND may name one.
 
-The name also says how ``pinn_core.vectors`` makes rows and squares. ``featured`` carries input
-features before gates for ``native``, ``third_order`` operators of order three for both; ``modules``
-are for networks that are torch modules.
+The name also says how ``pinn_core.vectors`` makes rows and squares. ``third_order`` carries
+operators of order three for both; ``modules`` are for networks that are torch modules.
 """
 
 import logging
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
-from pinn_core.engine.backends import eager, featured, library, modules, native, third_order
+from pinn_core.engine.backends import eager, library, modules, native, third_order
 from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.operators import Channels, Operator
 from pinn_core.engine.stack import Stack
@@ -30,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @runtime_checkable
 class Backend(Protocol):
-    """The contract of the modules ``eager``, ``native``, ``featured`` and ``third_order``."""
+    """The contract of the modules ``eager``, ``native`` and ``third_order``."""
 
     adds_zeroth: bool
     """Whether operators have their multiple of the value; else the caller adds it."""
@@ -66,9 +65,7 @@ def choose(
     name = settled(wanted, stack, parameters)
     if any(op.third for op in operators):
         return third_order
-    if name == "eager":
-        return eager
-    return native if native.carries(stack) else featured
+    return eager if name == "eager" else native
 
 
 def settled(wanted: str, stack: Stack, like: Tensor) -> str:

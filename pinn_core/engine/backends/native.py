@@ -107,11 +107,6 @@ def obstacle(stack: Stack, parameters: Tensor) -> str | None:
     return library.obstacle(parameters)
 
 
-def carries(stack: Stack) -> bool:
-    """Whether C++ carries the whole stack: gates or features that are waves, not both."""
-    return stack.takes_coordinates or stack.gates == "none"
-
-
 adds_zeroth = True
 
 

@@ -12,7 +12,8 @@ class Packed {
     // ``at`` has room for plan.packed_size numbers.
     Packed(const Plan<T>& plan, T* at) : plan_(plan), at_(at) {}
 
-    // Of the first layer and the encoders: [panel][input][column], [panel][channel - 1][column].
+    // Of the layers that take the coordinates: [panel][input][column], [panel][channel - 1][column];
+    // an encoder that takes features has the first alone.
     T* first(int e) const { return at_ + plan_.packed_first[e]; }
     T* constant(int e) const { return at_ + plan_.packed_constant[e]; }
     T* entrance_biases(int e) const { return at_ + plan_.packed_entrance_biases[e]; }
@@ -26,22 +27,17 @@ class Packed {
     T* lines() const { return at_ + plan_.packed_lines; }
 
     void pack(const T* parameters, bool for_forward, bool for_reverse) const {
-        const T* entering = plan_.features ? plan_.feature_layer.data() : parameters;
-        for (int e = 0; e < plan_.entrances(); ++e) {
-            copy_padded(entering + plan_.entrance_bias_at(e), plan_.width(1), plan_.padded(1),
-                        entrance_biases(e));
-            pack_entrance(entering + plan_.entrance_at[e], first(e), constant(e));
-        }
-        if (plan_.features) {
-            copy_padded(plan_.cosines.data(), plan_.width(1), plan_.padded(1), cosines());
-            copy_padded(plan_.lines.data(), plan_.width(1), plan_.padded(1), lines());
-        }
+        if (plan_.features)
+            pack_features(parameters);
+        else
+            for (int e = 0; e < plan_.entrances(); ++e)
+                pack_linear(parameters + plan_.entrance_at[e], e);
         for (int64_t l = 1; l < plan_.hidden; ++l) {
             const int64_t rows = plan_.width(l + 1), columns = plan_.width(l);
             copy_padded(parameters + plan_.bias_at(l), rows, plan_.padded(l + 1), biases(l));
             const T* weights = parameters + plan_.weights_at[l];
             if (for_forward) pack_transposed(weights, columns, rows, forward(l));
-            if (for_reverse) pack_panels(weights, rows, columns, reverse(l));
+            if (for_reverse && l > plan_.entry) pack_panels(weights, rows, columns, reverse(l));
         }
         const int64_t columns = plan_.width(plan_.hidden), room = plan_.padded(plan_.hidden);
         for (int64_t k = 0; k < plan_.outputs; ++k)
@@ -71,6 +67,26 @@ class Packed {
             for (int64_t i = 0; i < here; ++i, from += terms)
                 for (int64_t k = 0; k < terms; ++k) to[k * width + i] = from[k];
         }
+    }
+
+    // The features' own layer, and the encoders that take them.
+    void pack_features(const T* parameters) const {
+        pack_linear(plan_.feature_layer.data(), 0);
+        copy_padded(plan_.cosines.data(), plan_.width(1), plan_.padded(1), cosines());
+        copy_padded(plan_.lines.data(), plan_.width(1), plan_.padded(1), lines());
+        for (int e = 1; e < plan_.entrances(); ++e) {
+            copy_padded(parameters + plan_.entrance_bias_at(e), plan_.width(2), plan_.padded(2),
+                        entrance_biases(e));
+            pack_transposed(parameters + plan_.entrance_at[e], plan_.width(1), plan_.width(2),
+                            first(e));
+        }
+    }
+
+    // A layer of the coordinates: weights, then biases.
+    void pack_linear(const T* layer, int e) const {
+        copy_padded(layer + plan_.inputs * plan_.width(1), plan_.width(1), plan_.padded(1),
+                    entrance_biases(e));
+        pack_entrance(layer, first(e), constant(e));
     }
 
     // Of a linear function the slopes are its weights, whatever the point.

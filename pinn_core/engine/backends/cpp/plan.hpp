@@ -42,7 +42,8 @@ class Plan {
           shared_points(job.shared_points),
           features(job.waves),
           gates(job.first_gate >= 0),
-          first_gate(job.first_gate),
+          entry(features ? 1 : 0),
+          first_gate(entry + job.first_gate),
           base_encoder(job.base_encoder),
           members(job.members),
           parameters(job.parameters),
@@ -60,7 +61,7 @@ class Plan {
         kernel = kernels<T>(job.activation, diffusion);
         for (int64_t l = 0; l <= hidden; ++l) {
             weights_at.push_back(size);
-            if (l || !features) size += (width(l) + 1) * width(l + 1);
+            if (l >= entry) size += (width(l) + 1) * width(l + 1);
         }
         for (int64_t l = 0; l < hidden; ++l) {
             const int64_t own = kept_blocks(l) * padded(l + 1);
@@ -72,8 +73,8 @@ class Plan {
             entrance_at.push_back(e ? size : 0);
             kept_entrance.push_back(e && keep ? kept_per_point : 0);
             if (!e) continue;
-            size += (inputs + 1) * width(1);
-            if (keep) kept_per_point += kept_blocks(0) * padded(1);
+            size += (width(entry) + 1) * width(entry + 1);
+            if (keep) kept_per_point += kept_blocks(entry) * padded(entry + 1);
         }
         set_chunks();
         set_packing();
@@ -91,9 +92,11 @@ class Plan {
         return useful_vectors<T>(made(l) - q * panel_width<T>);
     }
     int last_vectors(int64_t l) const { return vectors(l, panels<T>(width(l)) - 1); }
-    int64_t entrance_bias_at(int e) const { return entrance_at[e] + inputs * width(1); }
+    int64_t entrance_bias_at(int e) const {
+        return entrance_at[e] + width(entry) * width(entry + 1);
+    }
     bool has_gate(int64_t l) const { return gates && l >= first_gate; }
-    // The first layer and, with gates, the encoders U and V, which have the same shape.
+    // The first trained layer and, with gates, the encoders U and V, which have the same shape.
     int entrances() const { return gates ? 3 : 1; }
     int kept_values(int64_t l) const { return features && !l ? kept_of_waves : kernel.kept; }
     int64_t kept_blocks(int64_t l) const { return kept_values(l) + (l ? channels - 1 : 0); }
@@ -105,6 +108,7 @@ class Plan {
     const int threads, slopes, operators;
     const bool shared_points;
     const bool features, gates;
+    const int entry;  // the first trained layer: 0, or 1 behind input features
     const int first_gate, base_encoder;
     const int64_t members, parameters, points;
     const int64_t hidden, channels, inputs, outputs;
@@ -157,9 +161,11 @@ class Plan {
         int64_t at = 0;
         const auto take = [&](int64_t count) { return std::exchange(at, at + count); };
         for (int e = 0; e < entrances(); ++e) {
-            packed_first.push_back(take(padded(1) * inputs));
-            packed_constant.push_back(take(padded(1) * (channels - 1)));
-            packed_entrance_biases.push_back(take(padded(1)));
+            const bool linear = !e || !features;  // in the coordinates
+            const int64_t room = padded(linear ? 1 : 2);
+            packed_first.push_back(take(room * (linear ? inputs : width(1))));
+            packed_constant.push_back(linear ? take(room * (channels - 1)) : 0);
+            packed_entrance_biases.push_back(take(room));
         }
         for (int64_t l = 0; l < hidden; ++l) {
             packed_biases.push_back(l ? take(padded(l + 1)) : 0);

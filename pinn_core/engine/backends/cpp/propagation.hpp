@@ -23,7 +23,7 @@ template <class T>
 class Propagation {
   public:
     static int64_t room(const Plan<T>& plan) {
-        return (plan.gates ? 8 : 3) * plan.chunk * plan.channels * plan.widest +
+        return ((plan.gates ? 8 : 3) + plan.features) * plan.chunk * plan.channels * plan.widest +
                plan.chunk * plan.outputs;
     }
 
@@ -31,6 +31,7 @@ class Propagation {
         : plan_(plan), packed_(packed), after_(room),
           back_(room + room_of_one()), other_(back_ + room_of_one()),
           by_value_(room + Propagation::room(plan) - plan.chunk * plan.outputs) {
+        if (plan.features) features_ = by_value_ - room_of_one();
         if (!plan.gates) return;
         swing_ = other_ + room_of_one();
         base_ = swing_ + room_of_one();
@@ -40,19 +41,23 @@ class Propagation {
     }
 
     void forward(const Chunk<T>& chunk, const T* parameters, T* output) {
+        if (plan_.features) {
+            enter(chunk, 0);
+            features<false>(chunk);
+        }
         if (plan_.gates) {
             for (int e = 1; e < 3; ++e) {
-                enter(chunk, e);
-                plan_.kernel.activate(plan_.diffusion, entrance(chunk, e, nullptr));
+                if (plan_.features) encode(chunk, e);
+                else enter(chunk, e);
+                plan_.kernel.activate(plan_.diffusion, encoder(chunk, e, nullptr));
                 keep_encoder(chunk.points, e);
             }
             set_swing(chunk.points);
         }
-        for (int64_t l = 0; l < plan_.hidden; ++l) {
+        for (int64_t l = plan_.entry; l < plan_.hidden; ++l) {
             if (l == 0) enter(chunk, 0);
             else linear(chunk, l);
-            if (l == 0 && plan_.features) features<false>(chunk);
-            else plan_.kernel.activate(plan_.diffusion, layer(chunk, l, nullptr));
+            plan_.kernel.activate(plan_.diffusion, layer(chunk, l, nullptr));
             if (!plan_.has_gate(l)) continue;
             gate<T>(tables(chunk.points), after_, swing_, base_, back_);
             std::swap(after_, back_);
@@ -68,26 +73,24 @@ class Propagation {
         last_back(chunk, adjoint);
         for (int64_t l = plan_.hidden - 1;; --l) {
             if (plan_.has_gate(l)) gate_back(chunk, l);
-            if (l == 0 && plan_.features) features<true>(chunk);
-            else plan_.kernel.reverse(plan_.diffusion, layer(chunk, l, back_));
+            plan_.kernel.reverse(plan_.diffusion, layer(chunk, l, back_));
             if (plan_.has_gate(l)) std::swap(after_, gated_);
             if (l == plan_.hidden - 1)
                 last_gradient(chunk, adjoint, gradient);
             else
                 outer_product<T>(table(other_, n), table(after_, n), rows, plan_.width(l + 2),
                                  plan_.width(l + 1), gradient + plan_.weights_at[l + 1]);
-            if (l == 0) break;
+            if (l == plan_.entry) break;
             add_rows(l, n, gradient + plan_.bias_at(l));
             std::swap(back_, other_);
-            if (l == 1 && plan_.features) continue;  // features have no parameters
             product<T>(table(other_, n), packed_.reverse(l), rows, plan_.width(l + 1),
                        plan_.made(l), nullptr, table(back_, n));
         }
-        if (plan_.features) return;
+        if (plan_.features) features<true>(chunk);
         entrance_gradient(chunk, 0, gradient);
         for (int e = 1; e < plan_.entrances(); ++e) {
             encoder_back(n, e);
-            plan_.kernel.reverse(plan_.diffusion, entrance(chunk, e, back_));
+            plan_.kernel.reverse(plan_.diffusion, encoder(chunk, e, back_));
             entrance_gradient(chunk, e, gradient);
         }
     }
@@ -109,35 +112,39 @@ class Propagation {
         return chunk.kept + chunk.points * plan_.kept_at[l];
     }
 
-    // The block that holds the value before the activation.
-    T* value(const Chunk<T>& chunk, int64_t l) const {
-        return kept(chunk, l) + (plan_.kept_values(l) - 1) * chunk.points * width;
-    }
-
     int64_t kept_step(const Chunk<T>& chunk, int64_t l) const {
         return plan_.kept_blocks(l) * chunk.points * width;
     }
 
     Activated<T> layer(const Chunk<T>& chunk, int64_t l, T* back) const {
-        if (l == 0) return entrance(chunk, 0, back);
+        return l ? of_layer(chunk, l, kept(chunk, l), back) : of_coordinates(chunk, 0, after_, back);
+    }
+
+    Activated<T> encoder(const Chunk<T>& chunk, int e, T* back) const {
+        return plan_.features ? of_layer(chunk, 1, kept_entrance(chunk, e), back)
+                              : of_coordinates(chunk, e, after_, back);
+    }
+
+    // One of the shape of layer ``l``, which follows another.
+    Activated<T> of_layer(const Chunk<T>& chunk, int64_t l, T* kept, T* back) const {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
-        const Rest<T> own{value(chunk, l) + block, step, block, width};
-        return {n, panels<T>(plan_.width(l + 1)), kept(chunk, l), step, own, after_, back,
+        const Rest<T> own{kept + plan_.kept_values(l) * block, step, block, width};
+        return {n, panels<T>(plan_.width(l + 1)), kept, step, own, after_, back,
                 with_slopes(l), plan_.last_vectors(l + 1)};
     }
 
-    // The first layer or an encoder.
-    Activated<T> entrance(const Chunk<T>& chunk, int e, T* back) const {
+    // The first layer, input features or an encoder.
+    Activated<T> of_coordinates(const Chunk<T>& chunk, int e, T* after, T* back) const {
         const Rest<T> same{packed_.constant(e), (plan_.channels - 1) * width, width, 0};
         return {chunk.points, panels<T>(plan_.width(1)), kept_entrance(chunk, e),
-                kept_step(chunk, 0), same, after_, back, with_slopes(0), plan_.last_vectors(1)};
+                kept_step(chunk, 0), same, after, back, with_slopes(0), plan_.last_vectors(1)};
     }
 
-    // Input features after their waves, made for the first time or again from what was kept.
+    // Makes ``features_``, for the first time or again from what was kept.
     template <bool Again>
     void features(const Chunk<T>& chunk) const {
-        waves<T, Again>(plan_.diffusion, layer(chunk, 0, nullptr), packed_.cosines(),
-                        packed_.lines());
+        waves<T, Again>(plan_.diffusion, of_coordinates(chunk, 0, features_, nullptr),
+                        packed_.cosines(), packed_.lines());
     }
 
     // The output layer has no use for them, a gate has.
@@ -181,10 +188,10 @@ class Propagation {
 
     // A table of channels as a gate sees it: every panel for itself.
     Tables<T> tables(int64_t n) const {
-        return {plan_.diffusion, panels<T>(plan_.width(1)), n * width};
+        return {plan_.diffusion, panels<T>(plan_.width(plan_.hidden)), n * width};
     }
 
-    int64_t numbers(int64_t n) const { return plan_.padded(1) * plan_.channels * n; }
+    int64_t numbers(int64_t n) const { return plan_.padded(plan_.hidden) * plan_.channels * n; }
 
     // U goes to ``swing_``, V to ``base_``, for ``set_swing``.
     void keep_encoder(int64_t n, int e) const {
@@ -199,7 +206,7 @@ class Propagation {
 
     void begin_gates(const Chunk<T>& chunk) {
         for (int e = 1; e < 3; ++e) {
-            plan_.kernel.again(plan_.diffusion, entrance(chunk, e, nullptr));
+            plan_.kernel.again(plan_.diffusion, encoder(chunk, e, nullptr));
             keep_encoder(chunk.points, e);
         }
         set_swing(chunk.points);
@@ -223,7 +230,7 @@ class Propagation {
     // The output layer has left the slopes' adjoints as they were.
     void no_slopes(int64_t n) const {
         const int64_t block = n * width;
-        for (int64_t q = 0; q < panels<T>(plan_.width(1)); ++q)
+        for (int64_t q = 0; q < panels<T>(plan_.width(plan_.hidden)); ++q)
             std::fill_n(back_ + (q * plan_.channels + 1) * block, plan_.slopes * block, T(0));
     }
 
@@ -235,13 +242,27 @@ class Propagation {
     }
 
     void linear(const Chunk<T>& chunk, int64_t l) const {
+        const bool first = plan_.features && l == 1;
+        affine(chunk, l, first ? features_ : after_, packed_.forward(l), packed_.biases(l),
+               kept(chunk, l));
+    }
+
+    // An encoder of features.
+    void encode(const Chunk<T>& chunk, int e) const {
+        affine(chunk, 1, features_, packed_.first(e), packed_.entrance_biases(e),
+               kept_entrance(chunk, e));
+    }
+
+    // A layer of the shape of layer ``l`` before its activation.
+    void affine(const Chunk<T>& chunk, int64_t l, T* from, const T* weights, const T* biases,
+                T* kept) const {
         const int64_t n = chunk.points, block = n * width, step = kept_step(chunk, l);
         const int64_t terms = plan_.width(l), columns = plan_.made(l + 1);
-        const Table<const T> h = table(after_, n);
-        product<T>(h, packed_.forward(l), n, terms, columns, packed_.biases(l),
-                   {value(chunk, l), step});
-        product<T>({h.at + block, h.panel_step}, packed_.forward(l), (plan_.channels - 1) * n,
-                   terms, columns, nullptr, {value(chunk, l) + block, step});
+        const Table<const T> h = table(from, n);
+        T* z = kept + (plan_.kept_values(l) - 1) * block;
+        product<T>(h, weights, n, terms, columns, biases, {z, step});
+        product<T>({h.at + block, h.panel_step}, weights, (plan_.channels - 1) * n, terms, columns,
+                   nullptr, {z + block, step});
     }
 
     // Calls at(output channel, channel) for value and operators, all that the output has.
@@ -371,7 +392,10 @@ class Propagation {
 
     void entrance_gradient(const Chunk<T>& chunk, int e, T* gradient) const {
         const int64_t n = chunk.points, d = plan_.inputs, block = n * width;
-        add_rows(0, n, gradient + plan_.entrance_bias_at(e));
+        add_rows(plan_.entry, n, gradient + plan_.entrance_bias_at(e));
+        if (plan_.features)
+            return outer_product<T>(table(back_, n), table(features_, n), plan_.channels * n,
+                                    plan_.width(2), plan_.width(1), gradient + plan_.entrance_at[e]);
         each_panel(plan_.width(1), [&](int64_t at, int64_t shift, int64_t here) {
             const T* value = back_ + at * plan_.channels * n + shift;
             T* to = gradient + plan_.entrance_at[e] + (at + shift) * d;
@@ -400,7 +424,7 @@ class Propagation {
     const Packed<T> packed_;
     T *after_, *back_, *other_, *by_value_;
     T *swing_ = nullptr, *base_ = nullptr, *by_swing_ = nullptr, *by_base_ = nullptr;
-    T* gated_ = nullptr;
+    T *gated_ = nullptr, *features_ = nullptr;
 };
 
 }  // namespace pinn
