@@ -16,7 +16,7 @@ the two principal curvatures of a random plane differ by less than 10 (median ov
 largest eigenvalue is at least 1e5 times the median positive one. The loss is well-conditioned if
 that ratio of eigenvalues is below 1e3. Expected: the artefact.
 
-Rows: problem, seed, loss, error, distance, largest, median (of the positive eigenvalues),
+Rows: problem, depth, seed, loss, error, distance, largest, median (of the positive eigenvalues),
 condition (their ratio), negative (share of eigenvalues below -1e-9 times the largest), mean (of
 all); of the solution itself also principal (ratio of a random plane's two principal curvatures at
 its centre, median over planes), convex (share of the random planes' points that are convex) and
@@ -68,23 +68,24 @@ TOGETHER = 64
 Losses = Callable[[Tensor], Tensor]
 
 
-def measure(quick: bool) -> Measured:
-    """Rows of every seed, problem and distance."""
+def measure(quick: bool, depth: int = DEPTH) -> Measured:
+    """Rows of every seed, problem and distance, for networks of so many hidden layers."""
     rows = []
     for seed in range(1, 2 if quick else SEEDS + 1):
         for name, problem in PROBLEMS.items():
             say(f"seed {seed}, {name}")
-            pack = trained(problem, seed, 20 if quick else STEPS)
+            pack = trained(problem, seed, 20 if quick else STEPS, depth)
             by_distance = rows_of(pack, seed, 2 if quick else PLANES)
-            rows += [{"problem": name, "seed": seed, **row} for row in by_distance]
+            first = {"problem": name, "depth": depth, "seed": seed}
+            rows += [{**first, **row} for row in by_distance]
     return rows
 
 
-def trained(problem: Problem, seed: int, steps: int) -> Pack:
+def trained(problem: Problem, seed: int, steps: int, depth: int = DEPTH) -> Pack:
     """A pack of one network, after training."""
     configuration = Configuration(
         problem=problem,
-        network=Mlp(width=WIDTH, depth=DEPTH, activation="tanh", init="glorot"),
+        network=Mlp(width=WIDTH, depth=depth, activation="tanh", init="glorot"),
         objective=Pinn(lambda_b=10.0, batch="full"),
         phases=(LevenbergMarquardt(steps=steps),),
         record=Record(gradients_every=0, full_every=100, sketch_every=0, parameters="none"),
@@ -240,8 +241,9 @@ def section(result: Result) -> str:
         "convex_eigenvectors": "convex points, planes of eigenvectors",
     }
     away = {"problem": "problem", **{f"at {d:g}": f"{d:g}" for d in DISTANCES}}
+    depth = result["rows"][0].get("depth", DEPTH)
     return f"""\
-Networks of {DEPTH} x {WIDTH} trained by Levenberg-Marquardt in float64 ({STEPS} steps), medians
+Networks of {depth} x {WIDTH} trained by Levenberg-Marquardt in float64 ({STEPS} steps), medians
 over {SEEDS} seeds: all eigenvalues of the Hessian, and the loss over planes to {REACH} times the
 parameters' length.
 
@@ -270,4 +272,8 @@ def _over_seeds(problem: str, rows: Sequence[Row]) -> Row:
 
 
 if __name__ == "__main__":
-    main("conditioning", measure)
+    main(
+        "conditioning",
+        measure,
+        options={"depth": {"type": int, "default": DEPTH, "help": "hidden layers"}},
+    )
