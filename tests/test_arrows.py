@@ -20,13 +20,13 @@ PACKAGE = ROOMS[:3]
 CORE_NEEDS = {"torch", "numpy", "pyarrow", "scipy", "jaxtyping", "safetensors", "shapely"}
 """All that one training run may use from outside; not Ray, MLflow, Optuna, pydantic or pandas."""
 
-MAY_READ = ("pinn_core.records.", "pinn_core.messages.")
-"""All of pinn_core that analysis may know: what a run leaves behind, how it is read, and the words
-of error messages."""
+MAY_READ = ("pinn_core.records.", "pinn_core.messages.", "pinn_core.cores.")
+"""All of pinn_core that analysis may know: what a run leaves behind, how it is read, the words of
+error messages, and the cores of this process."""
 
 FLOORS = {
     "pinn_core": [
-        ["checks", "messages", "randomness", "records", "tensors"],
+        ["checks", "cores", "messages", "randomness", "records", "tensors"],
         ["parts"],
         ["engine", "geometry", "plugins", "solvers"],
         ["problems", "vectors", "networks"],
