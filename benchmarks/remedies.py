@@ -23,7 +23,7 @@ from sweeps.study.study import load_study
 BASELINE = "pinn"
 STEPS = 100
 """Timed steps: a multiple of every cadence of the record."""
-OTHERS = {"nncg": 20, "ntk": 500}
+STEPS_OF = {"nncg": 20, "ntk": 500}
 """Models with long steps, or with work that is due more rarely than every ``STEPS``."""
 ROUNDS = 5
 
@@ -33,7 +33,7 @@ def measure(quick: bool) -> Measured:
     study = load_study("remedies", ["reduced=true"])
     models = list(study.models)[: 3 if quick else None]
     short = {
-        model: shortened(search_run(study, model, {}).configuration, OTHERS.get(model, STEPS))
+        model: shortened(search_run(study, model, {}).configuration, STEPS_OF.get(model, STEPS))
         for model in models
     }
     cases = {

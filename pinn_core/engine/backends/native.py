@@ -10,7 +10,7 @@ from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.backends import library
 from pinn_core.engine.backends.modules import ModuleStack
 from pinn_core.engine.backends.spare import Spare
-from pinn_core.engine.features import Wave
+from pinn_core.engine.features import Features, Wave
 from pinn_core.engine.operators import Channels
 from pinn_core.engine.stack import Stack
 from pinn_core.tensors import Tensor, torch
@@ -167,15 +167,6 @@ def _job(
             drift[row * channels.dimension + axis] += value
     table, features = diffusion(channels), stack.features
     widths = stack.widths if features is None else (channels.dimension, *stack.widths)
-    waves: dict[str, Any] = {}
-    if features is not None:
-        flat = [number for direction in features.directions for number in direction]
-        codes_of = [WAVE_CODES.index(wave) for wave in features.waves]
-        waves = {
-            "directions": (ctypes.c_double * len(flat))(*flat),
-            "phases": (ctypes.c_double * features.count)(*features.phases),
-            "waves": (ctypes.c_int32 * features.count)(*codes_of),
-        }
     return _Job(
         activation=codes()[stack.activation],
         threads=threads,
@@ -193,8 +184,19 @@ def _job(
         drift=(ctypes.c_double * len(drift))(*drift),
         zeroth=(ctypes.c_double * operators)(*(op.zeroth for op in channels.operators)),
         diffusion=(ctypes.c_double * len(table))(*table),
-        **waves,
+        **({} if features is None else _of_features(features)),
     )
+
+
+def _of_features(features: Features) -> dict[str, Any]:
+    """What a job says of input features; without it they are none."""
+    directions = [number for direction in features.directions for number in direction]
+    waves = [WAVE_CODES.index(wave) for wave in features.waves]
+    return {
+        "directions": (ctypes.c_double * len(directions))(*directions),
+        "phases": (ctypes.c_double * features.count)(*features.phases),
+        "waves": (ctypes.c_int32 * features.count)(*waves),
+    }
 
 
 def diffusion(channels: Channels) -> list[float]:
