@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from jaxtyping import Float, Int
 
-from pinn_core.checks import above, at_least, at_most
+from pinn_core.checks import above, at_least, at_most, within
 from pinn_core.engine.stack import Stack
 from pinn_core.optimizers.optimizer import (
     MOST_VECTORS,
@@ -38,6 +38,11 @@ class LBFGS(Optimizer):
     -``tolerance_change``; or where loss or gradient are not finite. Inner products are made in
     float64, whatever the parameters are in.
 
+    On a plateau in float32 the loss soon falls by less than its rounding in an update. The line
+    search, which compares losses, then finds no step, and the member stops (reason 3 in
+    ``work/stopped``), though its gradient is good. ``slack: 1e-6`` with ``tolerance_change: 0``
+    goes on by the slopes alone.
+
     When to use: After a phase of Adam on fixed points, for many digits at the end of a run. It does
     not suit points that are drawn anew in every step.
     """
@@ -57,6 +62,9 @@ class LBFGS(Optimizer):
     """A member stops where the largest entry of its gradient is at most this."""
     tolerance_change: float = 1e-9
     """A member stops where parameters or loss change by less than this in an update."""
+    slack: float = 0.0
+    """By how much of itself a loss may rise in a step that the slopes allow, for its rounding: 1e-6
+    suits float32. 0: torch's line search."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, history=self.history)
@@ -65,6 +73,7 @@ class LBFGS(Optimizer):
         at_least(
             0, tolerance_gradient=self.tolerance_gradient, tolerance_change=self.tolerance_change
         )
+        within(0, 1e-2, slack=self.slack)
 
     def cost(self, stack: Stack) -> StepCost:
         """A line search, and two loops over the history: 8 operations a pair and parameter."""
@@ -95,6 +104,6 @@ class LBFGS(Optimizer):
                 for row, own in zip(running.tolist(), gradient, strict=True)
             ]
         )
-        tolerances = Tolerances(self.tolerance_gradient, self.tolerance_change)
+        tolerances = Tolerances(self.tolerance_gradient, self.tolerance_change, self.slack)
         rates = settings["learning_rate"]
         return search_lines(state, context, running, directions, rates, tolerances, backend)[0]

@@ -43,6 +43,7 @@ def strong_wolfe(
     most: int = 25,
     armijo: float = 1e-4,
     curvature: float = 0.9,
+    slack: float = 0.0,
 ) -> Search:
     """A step that satisfies the strong Wolfe conditions; ``length`` is tried first.
 
@@ -51,6 +52,10 @@ def strong_wolfe(
     ends where the bracket is shorter than ``narrowest`` or after ``most`` + 1 evaluations, with the
     lower end. As in torch a NaN is not higher than anything: the search goes ever further and at
     last accepts it. An infinite loss is higher, and is stepped back from.
+
+    With a ``slack`` a trial is accepted, too, whose slope is as flat as the conditions ask, and
+    whose loss is above the first by at most ``slack`` of it (Hager and Zhang, SIAM J. Optim. 16,
+    2005): where losses fall by less than their rounding, slopes still tell the way.
     """
 
     def short(trial: LinePoint) -> bool:
@@ -59,8 +64,13 @@ def strong_wolfe(
     def flat(trial: LinePoint) -> bool:
         return abs(trial.slope) <= -curvature * start.slope
 
+    def level(trial: LinePoint) -> bool:
+        return slack > 0 and flat(trial) and trial.loss <= start.loss + slack * abs(start.loss)
+
     before, trial, tried = start, (yield length), 0
     while tried < most:  # walk until the end of a bracket is passed
+        if level(trial):
+            return trial
         if short(trial) or (tried > 1 and trial.loss >= before.loss):
             break
         if flat(trial):
@@ -77,6 +87,8 @@ def strong_wolfe(
     while tried < most and abs(ends[1].length - ends[0].length) >= narrowest:
         between, timid = _inside(ends[0], ends[1], timid)
         trial, tried = (yield between), tried + 1
+        if level(trial):
+            return trial
         if short(trial) or trial.loss >= ends[low].loss:
             ends[1 - low] = trial
             low = _lower(ends)

@@ -26,10 +26,14 @@ class Line(NamedTuple):
 
 
 class Tolerances(NamedTuple):
-    """Where to stop: largest |entry| of the gradient; changes of parameters or loss in a step."""
+    """Where to stop: largest |entry| of the gradient; changes of parameters or loss in a step.
+
+    ``slack``: how much of itself a loss may rise for its rounding, as in ``strong_wolfe``.
+    """
 
     gradient: float
     change: float
+    slack: float = 0.0
 
     def before(self, start: LinePoint) -> int:
         """Why not to search a line, or ``RUNNING``."""
@@ -84,7 +88,9 @@ def search_lines(
     rows, directions = running[descends], directions[descends]
     lines = [line for line, going in zip(lines, descends.tolist(), strict=True) if going]
     searches = [
-        strong_wolfe(line.start, length, narrowest=tolerances.change / line.reach)
+        strong_wolfe(
+            line.start, length, narrowest=tolerances.change / line.reach, slack=tolerances.slack
+        )
         for line, length in zip(lines, _first_lengths(rates, state, rows, lines), strict=True)
     ]
     accepted = together(context, rows.tolist(), directions, searches, backend)
