@@ -111,13 +111,16 @@ def reproductions() -> Figure:
             if ratio:
                 found.append((f"{title}, {line.split('|')[1].strip()}", float(ratio[1])))
     found.sort(key=lambda named: max(named[1], 1 / named[1]), reverse=True)
-    with subplots(1, height=0.6 + 0.22 * len(found), width=6.0) as (canvas, (axis,)):
+    with subplots(1, height=0.6 + 0.16 * len(found), width=6.6) as (canvas, (axis,)):
+        axis.tick_params("y", labelsize=8)
+        axis.margins(y=0.02)
         axis.axvspan(0.5, 2.0, color=PALETTE[3], alpha=0.15, lw=0, label="within a factor of 2")
         axis.axvline(1.0, color=PALETTE[3], lw=1)
         axis.plot([ratio for _, ratio in found], range(len(found)), "o", color=PALETTE[4])
         axis.set_yticks(range(len(found)), [name for name, _ in found])
-        axis.set(xlabel="measured median / published number", xscale="log", xlim=(0.2, 40))
-        axis.set_xticks([0.25, 0.5, 1, 2, 4, 10, 30], ["1/4", "1/2", "1", "2", "4", "10", "30"])
+        axis.set(xlabel="measured median / published number", xscale="log", xlim=(0.04, 40))
+        names = ["1/20", "1/8", "1/4", "1/2", "1", "2", "4", "10", "30"]
+        axis.set_xticks([1 / 20, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 10, 30], names)
         axis.set_xticks([], minor=True)
         axis.invert_yaxis()
         axis.legend(loc="lower right")
