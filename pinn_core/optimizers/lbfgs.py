@@ -63,8 +63,8 @@ class LBFGS(Optimizer):
     tolerance_change: float = 1e-9
     """A member stops where parameters or loss change by less than this in an update."""
     slack: float = 0.0
-    """By how much of itself a loss may rise in a step that the slopes allow, for its rounding: 1e-6
-    suits float32. 0: torch's line search."""
+    """By less than this part of the loss at its start, a line search takes no loss for higher than
+    another, for its rounding, and goes by slopes: 1e-6 suits float32. 0: torch's line search."""
 
     def __post_init__(self) -> None:
         at_least(1, steps=self.steps, history=self.history)

@@ -53,43 +53,37 @@ def strong_wolfe(
     lower end. As in torch a NaN is not higher than anything: the search goes ever further and at
     last accepts it. An infinite loss is higher, and is stepped back from.
 
-    With a ``slack`` a trial is accepted, too, whose slope is as flat as the conditions ask, and
-    whose loss is above the first by at most ``slack`` of it (Hager and Zhang, SIAM J. Optim. 16,
-    2005): where losses fall by less than their rounding, slopes still tell the way.
+    With a ``slack`` no loss counts as higher than another by less than ``slack`` of the first one
+    (as in Hager and Zhang, SIAM J. Optim. 16, 2005): where losses fall by less than their rounding
+    slopes still tell the way.
     """
+    rounding = slack * abs(start.loss)
 
     def short(trial: LinePoint) -> bool:
-        return trial.loss > start.loss + armijo * trial.length * start.slope
+        return trial.loss > start.loss + armijo * trial.length * start.slope + rounding
 
     def flat(trial: LinePoint) -> bool:
         return abs(trial.slope) <= -curvature * start.slope
 
-    def level(trial: LinePoint) -> bool:
-        return slack > 0 and flat(trial) and trial.loss <= start.loss + slack * abs(start.loss)
-
     before, trial, tried = start, (yield length), 0
     while tried < most:  # walk until the end of a bracket is passed
-        if level(trial):
-            return trial
-        if short(trial) or (tried > 1 and trial.loss >= before.loss):
+        if short(trial) or (tried > 1 and trial.loss >= before.loss + rounding):
             break
         if flat(trial):
             return trial
         if trial.slope >= 0:
             break
         stretch = trial.length - before.length
-        longer = _cubic(before, trial, trial.length + 0.01 * stretch, trial.length * 10)
+        longer = _lowest(before, trial, trial.length + 0.01 * stretch, trial.length * 10, rounding)
         before, trial, tried = trial, (yield longer), tried + 1
 
     ends = [before if tried < most else start, trial]
     low = _lower(ends)
     timid = False  # whether the last trial was close to an end already
     while tried < most and abs(ends[1].length - ends[0].length) >= narrowest:
-        between, timid = _inside(ends[0], ends[1], timid)
+        between, timid = _inside(ends[0], ends[1], timid, rounding)
         trial, tried = (yield between), tried + 1
-        if level(trial):
-            return trial
-        if short(trial) or trial.loss >= ends[low].loss:
+        if short(trial) or trial.loss >= ends[low].loss + rounding:
             ends[1 - low] = trial
             low = _lower(ends)
             continue
@@ -173,13 +167,13 @@ def _lower(ends: Sequence[LinePoint]) -> int:
     return 0 if ends[0].loss <= ends[1].loss else 1
 
 
-def _inside(one: LinePoint, other: LinePoint, timid: bool) -> tuple[float, bool]:
+def _inside(one: LinePoint, other: LinePoint, timid: bool, rounding: float) -> tuple[float, bool]:
     """A length inside the bracket, and whether it is close to an end.
 
     After two such in a row, or one at the very end, it is moved a tenth of the bracket inwards.
     """
     shortest, longest = sorted((one.length, other.length))
-    length = _cubic(one, other, shortest, longest)
+    length = _lowest(one, other, shortest, longest, rounding)
     margin = 0.1 * (longest - shortest)
     if min(longest - length, length - shortest) >= margin:
         return length, False
@@ -187,6 +181,22 @@ def _inside(one: LinePoint, other: LinePoint, timid: bool) -> tuple[float, bool]
         return length, True
     nearer_longest = longest - length < length - shortest
     return (longest - margin if nearer_longest else shortest + margin), False
+
+
+def _lowest(
+    one: LinePoint, other: LinePoint, shortest: float, longest: float, rounding: float
+) -> float:
+    """Where the loss is expected to be lowest, kept within the bounds.
+
+    By losses and slopes, or by slopes alone where the losses differ by no more than ``rounding``.
+    """
+    alike = rounding > 0 and abs(one.loss - other.loss) <= rounding
+    if not alike:
+        return _cubic(one, other, shortest, longest)
+    width, rise = other.length - one.length, other.slope - one.slope
+    if not rise * width > 0:  # the slope does not rise: as far as may be
+        return longest
+    return min(max(one.length - one.slope * width / rise, shortest), longest)
 
 
 def _cubic(one: LinePoint, other: LinePoint, shortest: float, longest: float) -> float:

@@ -28,7 +28,7 @@ class Line(NamedTuple):
 class Tolerances(NamedTuple):
     """Where to stop: largest |entry| of the gradient; changes of parameters or loss in a step.
 
-    ``slack``: how much of itself a loss may rise for its rounding, as in ``strong_wolfe``.
+    ``slack``: for which part of a loss its rounding counts, as in ``strong_wolfe``.
     """
 
     gradient: float

@@ -12,6 +12,9 @@ from pinn_core.optimizers.stopping import NO_DESCENT
 from tests.pinn_core.backends import BACKENDS
 from tests.pinn_core.test_optimizers import Loss, Pack, rosenbrock, starts
 
+SLOPE = 1e-6
+"""So small that what Armijo asks in a step is less than the rounding of a loss of 1."""
+
 
 def patient(slack: float) -> LBFGS:
     return LBFGS(tolerance_gradient=0.0, tolerance_change=0.0, slack=slack)
@@ -23,12 +26,13 @@ def lifted(loss: Loss, height: float) -> Loss:
 
 
 def searched(losses: list[float], slopes: list[float], slack: float) -> LinePoint:
-    """Where a search ends that meets these losses and slopes, one after the other."""
-    searching = strong_wolfe(LinePoint(0.0, 1.0, -1.0, 1.0), 1.0, narrowest=0.0, slack=slack)
+    """Where a search ends that meets these losses, and slopes in parts of the first, in turn."""
+    start = LinePoint(0.0, 1.0, -SLOPE, 1.0)
+    searching = strong_wolfe(start, 1.0, narrowest=0.0, slack=slack)
     length = next(searching)
     for loss, slope in zip(losses, slopes, strict=True):
         try:
-            length = searching.send(LinePoint(length, loss, slope, 1.0))
+            length = searching.send(LinePoint(length, loss, SLOPE * slope, 1.0))
         except StopIteration as end:
             found: LinePoint = end.value
             return found
@@ -54,6 +58,16 @@ def test_a_trial_between_the_ends_is_accepted_too() -> None:
     end = searched([2.0, 1.0], [3.0, 0.1], slack=1e-6)
     assert 0 < end.length < 1.0
     assert end.loss == 1.0
+
+
+def test_it_walks_on_along_a_slope_while_the_loss_stays_the_same() -> None:
+    end = searched([1.0, 1.0, 1.0 + 5e-7], [-1.0, -0.95, -0.5], slack=1e-6)
+    assert end.length == 100.0  # ten times the last; the slopes vanish at 181
+
+
+def test_of_two_ends_the_slopes_tell_where_between_to_look() -> None:
+    end = searched([1.0, 1.0 + 5e-7, 1.0], [2.0, -0.95, 0.1], slack=1e-6)
+    assert 0.0 < end.length < 1.0
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
