@@ -8,6 +8,7 @@ largest singular value), which is the published one, and Frobenius' norm.
 """
 
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from pinn_core.problems.references import cavity_psi
 from pinn_core.solvers import flow
 
 POINTS = 100
-ORDERS = {"spectral": 2, "Frobenius": "fro"}
+ORDERS: dict[str, Any] = {"spectral": 2, "Frobenius": "fro"}
 
 
 def speed(solution: ps.Solution) -> np.ndarray:
@@ -32,14 +33,14 @@ def speed(solution: ps.Solution) -> np.ndarray:
 
 
 def main(runs: str) -> None:
-    """A line for every run."""
+    """Print model, seed and errors of every run."""
     study = ps.load("cavity", runs_dir=runs)
     axis = np.linspace(0.0, 1.0, POINTS)
     true = np.hypot(*flow(cavity_psi(100.0), axis, axis)[..., 1:].transpose(2, 0, 1))
     for run_id, run in study.runs.sort_values(["model", "seed"]).iterrows():
-        off = speed(study.run(run_id).solution()) - true
+        off = speed(study.run(str(run_id)).solution()) - true
         errors = [np.linalg.norm(off, o) / np.linalg.norm(true, o) for o in ORDERS.values()]
-        last = study.trajectory(run_id)["error/relative_l2"].dropna().iloc[-1]
+        last = study.trajectory(str(run_id))["error/relative_l2"].dropna().iloc[-1]
         print(run["model"], run["seed"], *(f"{error:.4f}" for error in (*errors, last)))
 
 

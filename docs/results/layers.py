@@ -26,16 +26,16 @@ ARMS = ("fixed", "new", "pseudo", "adaptive")
 
 
 def measured(runs: str) -> list[dict[str, Any]]:
-    """A row for every run."""
+    """What the file has of every run, by model and seed."""
     study = ps.load("spurious-attractors", runs_dir=runs)
     rng = np.random.default_rng(0)
     points = np.column_stack([rng.uniform(0, 2 * np.pi, POINTS), rng.uniform(0, 1, POINTS)])
     slices = np.minimum((points[:, 1] * SLICES).astype(int), SLICES - 1)
     rows = []
     for run_id, run in study.runs.iterrows():
-        squares = study.run(run_id).solution().predict(points, "residual")[:, 0] ** 2
+        squares = study.run(str(run_id)).solution().predict(points, "residual")[:, 0] ** 2
         by_time = [float(np.sqrt(squares[slices == k].mean())) for k in range(SLICES)]
-        errors = study.trajectory(run_id)["error/relative_l2"].dropna()
+        errors = study.trajectory(str(run_id))["error/relative_l2"].dropna()
         rows.append(
             {
                 "model": run["model"],
