@@ -209,6 +209,26 @@ class Discretization(Ansatz):
             {name: torch.from_numpy(t).to(self.device, self.dtype) for name, t in tables.items()}
         )
 
+    def with_coefficients(self, points: PointSet) -> PointSet:
+        """Points of the domain with the coefficients that the residual's polynomials have there.
+
+        The same points where it has none. Member by member, so that no member's numbers depend on
+        another's. Raises ``ValueError`` where the residual has another form than on the grid.
+        """
+        known = self.residual_form
+        if known is None or not known.polynomials.columns:
+            return points
+        found = []
+        for own in points.coordinates:
+            form = traced(self.problem, own[None])
+            if form is None or form.polynomials != known.polynomials:
+                raise ValueError(
+                    f"problem {self.problem.kind}: the residual has another form at new points "
+                    f"than at the grid's; allowed: one that depends on the points' numbers alone"
+                )
+            found.append(form.coefficients)
+        return points.with_table(COEFFICIENTS, torch.cat(found).to(points.coordinates))
+
     def values(
         self, parameters: Float[Tensor, "m p"], point_set: PointSet
     ) -> Float[Tensor, "m n k"]:

@@ -5,8 +5,9 @@ generator costs more than the numbers it makes.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -68,6 +69,28 @@ def held_out_points(disc: Discretization, count: int) -> PointSet | None:
     return disc.point_set({"coordinates": problem.domain.at(unit)[None]})
 
 
+@dataclass(frozen=True)
+class DrawnTogether:
+    """The points of ``steps`` steps from ``first`` on, (m, steps n) of each member together."""
+
+    points: PointSet
+    first: int
+    steps: int
+
+    def at(self, step: int) -> PointSet:
+        """Those of one step, (m, n)."""
+        count = len(self.points) // self.steps
+        own = slice((step - self.first) * count, (step - self.first + 1) * count)
+        tables = self.points.tables.items()
+        return PointSet({name: table[:, own].contiguous() for name, table in tables})
+
+    @cached_property
+    def rows(self) -> Int[Tensor, "steps m n"]:
+        """Where the points of every step are."""
+        rows = torch.arange(len(self.points)).view(self.steps, 1, -1)
+        return rows.expand(-1, len(self.points.coordinates), -1).contiguous()
+
+
 class Fresh:
     """New points for a step: of the domain, and of every segment of the conditions.
 
@@ -77,37 +100,50 @@ class Fresh:
 
     def __init__(self, disc: Discretization, scheme: Scheme, seeds: Sequence[int]) -> None:
         self._disc, self._scheme, self._seeds = disc, scheme, tuple(seeds)
-        self._drawn: dict[str, tuple[int, Mapping[str, Tensor]]] = {}
+        self._drawn: dict[str, DrawnTogether] = {}
 
     def interior(self, count: int, step: int) -> PointSet:
         """``count`` points of the domain for each seed."""
+        return self.interior_ahead(count, step).at(step)
+
+    def interior_ahead(self, count: int, step: int) -> "DrawnTogether":
+        """The same of all steps that are drawn together with this one."""
         domain = self._disc.problem.domain
-        return self._point_set(
-            "interior", (1, count), step, lambda unit: {"coordinates": domain.at(unit[:, 0, :, 1:])}
-        )
+
+        def place(unit: ndarray) -> dict[str, ndarray]:
+            return {"coordinates": domain.at(unit[:, 0, :, 1:])}
+
+        return self._together("interior", (1, count), step, place)
 
     def condition(self, name: str, count: int, step: int) -> PointSet:
         """``count`` points of each of the condition's segments for each seed."""
+        return self.condition_ahead(name, count, step).at(step)
+
+    def condition_ahead(self, name: str, count: int, step: int) -> "DrawnTogether":
+        """The same of all steps that are drawn together with this one."""
         condition = self._disc.conditions[name]
         shape = (len(condition.segments), count)
-        return self._point_set(name, shape, step, lambda unit: _placed(condition, unit))
+        return self._together(name, shape, step, lambda unit: _placed(condition, unit))
 
-    def _point_set(
+    def _together(
         self,
         name: str,
         shape: tuple[int, int],
         step: int,
         place: Callable[[ndarray], dict[str, ndarray]],
-    ) -> PointSet:
-        together = max(1, DRAWN_TOGETHER // math.prod(shape))
-        first, members = step - step % together, len(self._seeds)
-        if name not in self._drawn or self._drawn[name][0] != first:
-            unit = self._unit(f"points/{self._scheme}/{name}", first, (together, *shape))
-            placed = place(unit.reshape(together * members, *unit.shape[2:]))
-            self._drawn[name] = first, self._disc.point_set(placed).tables
-        own = slice((step - first) * members, (step - first + 1) * members)
-        tables = self._drawn[name][1].items()
-        return PointSet({key: table if len(table) == 1 else table[own] for key, table in tables})
+    ) -> "DrawnTogether":
+        steps = max(1, DRAWN_TOGETHER // math.prod(shape))
+        first, members = step - step % steps, len(self._seeds)
+        if name not in self._drawn or self._drawn[name].first != first:
+            unit = self._unit(f"points/{self._scheme}/{name}", first, (steps, *shape))
+            placed = place(unit.reshape(steps * members, *unit.shape[2:]))
+            points = self._disc.point_set(
+                {key: _one_after_another(table, steps, members) for key, table in placed.items()}
+            )
+            if name == "interior":
+                points = self._disc.with_coefficients(points)
+            self._drawn[name] = DrawnTogether(points, first, steps)
+        return self._drawn[name]
 
     def _unit(
         self, purpose: str, first: int, shape: tuple[int, int, int]
@@ -124,6 +160,16 @@ class Fresh:
             return _latin(rng, (*shape, numbers))
 
         return np.stack([of(seed) for seed in self._seeds], axis=1)
+
+
+def _one_after_another(
+    table: Float[ndarray, "_ n k"], steps: int, members: int
+) -> Float[ndarray, "_ _ k"]:
+    """A table of all steps, in each of them all members (or one for all), member by member."""
+    if len(table) < steps * members:
+        return np.tile(table, (1, steps, 1))
+    own = table.reshape(steps, members, *table.shape[1:]).swapaxes(0, 1)
+    return own.reshape(members, -1, table.shape[2])
 
 
 def _latin(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[ndarray, "*_ n e"]:

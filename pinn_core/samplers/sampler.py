@@ -74,6 +74,8 @@ class Foreseeing(Protocol):
     def ahead(self, step: int) -> Mapping[str, Ahead]:
         """The points of ``at`` for this step and some after it, as many as are known for free.
 
+        A later step may have another set, of as many points; one that is the same object is not
+        read again.
         A class that inherits this and has an ``at`` of its own is asked for that.
         """
 

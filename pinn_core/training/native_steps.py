@@ -7,12 +7,13 @@ Python. Both ways call the same functions in C++ and give the same bits.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pinn_core.discretization.discretization import Discretization
+from pinn_core.discretization.discretization import Discretization, PointSet
 from pinn_core.engine.backends import native_steps as native
 from pinn_core.engine.backends.native_terms import Term as NativeTerm
 from pinn_core.engine.propagation import straightened
@@ -21,7 +22,7 @@ from pinn_core.objectives import Term
 from pinn_core.objectives.native_forms import native_term, serves
 from pinn_core.optimizers import Optimizer
 from pinn_core.optimizers.optimizer import AdamAhead, Settings
-from pinn_core.samplers import Batches, Foreseeing, foresees
+from pinn_core.samplers import Ahead, Batches, Foreseeing, foresees
 from pinn_core.training.loss_weights import LossWeights
 from pinn_core.training.recording import Recorder
 from pinn_core.training.state import State
@@ -38,12 +39,12 @@ class NativeSteps:
         disc: Discretization,
         batches: Foreseeing,
         terms: Sequence[Term],
-        native_terms: Sequence[NativeTerm],
+        placed: "_Placed",
         recorder: Recorder,
         loss_weights: LossWeights,
         state: State,
     ) -> None:
-        self._batches = batches
+        self._disc, self._batches, self._terms, self._placed = disc, batches, terms, placed
         self._names = [term.points for term in terms]
         self._recorder, self._loss_weights = recorder, loss_weights
         self._most = 1
@@ -59,7 +60,7 @@ class NativeSteps:
         free = recorder.gradients_are_free
         derived = [at for at, term in enumerate(terms) if free and term.name in recorder.derived]
         record = native.Record(sources, *recorder.metrics.tables, derived)
-        self._steps = native.Steps(native_terms, watched, record, state.parameters, disc.threads)
+        self._steps = native.Steps(placed.terms, watched, record, state.parameters, disc.threads)
 
     @classmethod
     def of(
@@ -81,21 +82,15 @@ class NativeSteps:
             return None
         if not foresees(batches):
             return None
-        ahead = batches.ahead(0)
-        made = [
-            native_term(term, disc, own.point_set, own.count)
-            for term in terms
-            for own in [ahead[term.points]]
-        ]
-        native_terms = [each for each in made if each is not None]
-        if len(native_terms) < len(terms):
+        placed = _placed(terms, disc, batches.ahead(0))
+        if placed is None:
             return None
-        return cls(disc, batches, terms, native_terms, recorder, loss_weights, state)
+        return cls(disc, batches, terms, placed, recorder, loss_weights, state)
 
     def reach(self, step: int) -> int:
         """The row up to which points are known, and which one call may take to."""
-        known = [len(own) for own in self._rows(step) if own is not None]
-        return step + min([self._most, *known])
+        rows = self._rows(self._batches.ahead(step))
+        return step + min([self._most, *(len(own) for own in rows if own is not None)])
 
     def make(
         self, state: State, optimizer: Optimizer, settings: Settings, step: int, count: int
@@ -108,13 +103,24 @@ class NativeSteps:
         updates = optimizer.ahead(settings, step - state.phase_start, count)
         if updates is None:
             raise ValueError(f"optimizer {optimizer.kind} has no native updates")
-        self._run(state, self._rows(step), updates, step, count)
+        ahead = self._batches.ahead(step)
+        self._go_to(ahead)
+        self._run(state, self._rows(ahead), updates, step, count)
         seconds = (time.perf_counter() - start) / count
         self._most = max(1, round(SECONDS / seconds))
 
-    def _rows(self, step: int) -> list[Tensor | None]:
-        ahead = self._batches.ahead(step)
+    def _rows(self, ahead: Mapping[str, Ahead]) -> list[Tensor | None]:
         return [ahead[name].rows for name in self._names]
+
+    def _go_to(self, ahead: Mapping[str, Ahead]) -> None:
+        """Take the terms at other points, where these are not the last call's."""
+        if self._placed.at(ahead):
+            return
+        placed = _placed(self._terms, self._disc, ahead)
+        if placed is None:
+            raise ValueError("a term has a native form at a step's points and none at another's")
+        self._steps.place(placed.terms)
+        self._placed = placed
 
     def _run(
         self,
@@ -141,3 +147,27 @@ class NativeSteps:
             adam,
             (state.sums["always"][step:], state.sums["gradients"][step:] if free else None),
         )
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Terms at the points of some steps."""
+
+    terms: Sequence[NativeTerm]
+    point_sets: Mapping[str, PointSet]
+
+    def at(self, ahead: Mapping[str, Ahead]) -> bool:
+        """Whether these are the points."""
+        return all(ahead[name].point_set is own for name, own in self.point_sets.items())
+
+
+def _placed(
+    terms: Sequence[Term], disc: Discretization, ahead: Mapping[str, Ahead]
+) -> _Placed | None:
+    """The terms at what is ahead, None where one of them has no native form."""
+    point_sets = {term.points: ahead[term.points].point_set for term in terms}
+    made = [
+        native_term(term, disc, point_sets[term.points], ahead[term.points].count) for term in terms
+    ]
+    native_terms = [each for each in made if each is not None]
+    return _Placed(native_terms, point_sets) if len(native_terms) == len(terms) else None

@@ -11,6 +11,7 @@ import pytest
 
 from pinn_core import Adam, Configuration, Heat, Member, Pinn, Record, train
 from pinn_core.curricula import Curriculum, Marching
+from pinn_core.discretization import sampling
 from pinn_core.inputs import Fourier, Periodic, Scaled
 from pinn_core.networks import ModifiedMlp
 from pinn_core.optimizers import AdamW
@@ -138,6 +139,26 @@ CASES = {
         stages=Curriculum(values=(1.0,)),
         phases=(Adam(steps=20),),
     ),
+    "new points": _wave(objective=Pinn(batch=20, points="uniform")),
+    "new points, fewer on the sides, and a known function": _of(
+        problem=Helmholtz(points_per_axis=9),
+        objective=Pinn(batch=20, condition_batch=3, points="latin"),
+    ),
+    "new points in every third step": _of(
+        problem=KleinGordon(points_per_axis=9),
+        objective=Pinn(batch=16, points="sobol", resample=3),
+    ),
+    "new points that stay": _of(
+        problem=Helmholtz(points_per_axis=9), objective=Pinn(batch=20, points="uniform", resample=0)
+    ),
+    "new points, partners and waves": _of(
+        problem=AllenCahn(points_x=16, points_t=9), objective=Pinn(batch=20, points="uniform")
+    ),
+    "new points, factors that change, a shape and its normals": _of(
+        problem=PoissonAnnulus(points_per_axis=9, outer="robin"),
+        objective=Pinn(batch=20, points="latin"),
+        weighting=Annealing(period=8),
+    ),
     "the Hessian now and then": _of(
         record=replace(SPARSE, curvature_every=20), phases=(Adam(steps=30),)
     ),
@@ -170,9 +191,9 @@ def test_stages_that_go_on_from_the_one_before_have_the_same_bits(
     [
         _of(problem=CavityStream(points_per_axis=9)),
         _of(weighting=Causal()),
-        _of(objective=Pinn(batch=20, points="uniform")),
+        _of(objective=Pinn(batch=20, points="rad")),
     ],
-    ids=["order three", "factors of points", "new points"],
+    ids=["order three", "factors of points", "points by the residual"],
 )
 def test_what_has_no_native_form_is_left_to_python(
     one: Configuration, calls: list[tuple[int, int]]
@@ -180,6 +201,22 @@ def test_what_has_no_native_form_is_left_to_python(
     short = replace(one, phases=(Adam(steps=3),), record=Record(points=40, gradient_points=20))
     train([Member(short, 0)], backend="native")
     assert not calls
+
+
+@pytest.mark.parametrize("resample", [0, 1, 3])
+def test_new_points_go_on_beyond_those_that_are_drawn_together(
+    resample: int,
+    calls: list[tuple[int, int]],
+    in_python: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sampling, "DRAWN_TOGETHER", 100)  # five steps of the interior's points
+    objective = Pinn(batch=20, condition_batch=4, points="uniform", resample=resample)
+    pack = _pack(_of(problem=Helmholtz(points_per_axis=9), objective=objective))
+    expected = in_python(pack)
+    assert _digests(pack) == expected
+    assert [_digests([member])[0] for member in pack] == expected
+    assert {step for step, _ in calls} >= ({0, 5, 10, 35} if resample == 1 else {0})
 
 
 def test_what_else_is_due_begins_a_call(calls: list[tuple[int, int]]) -> None:

@@ -184,12 +184,13 @@ def test_observations_are_learnt() -> None:
 
 
 def test_a_foreseeing_sampler_stays_one() -> None:
-    for points, foresees in (("grid", True), ("uniform", False)):
+    for points, foresees in (("grid", True), ("uniform", True), ("rad", False)):
         pinn = Pinn(points=points, batch=20)
         disc = Discretization(HEAT, Mlp(width=4, depth=1), observations=[seen(batch=3)])
         batches = pinn.batches(disc, [0, 1])
         assert isinstance(batches, Foreseeing) == foresees
-        first, again = batches.at(7)["sensors"], batches.at(7)["sensors"]
+        networks = torch.zeros(2, disc.size)
+        first, again, other = (batches.at(step, networks)["sensors"] for step in (7, 7, 8))
         assert torch.equal(first.coordinates, again.coordinates)
         assert first.coordinates.shape == (2, 3, 3)
-        assert not torch.equal(first.coordinates, batches.at(8)["sensors"].coordinates)
+        assert not torch.equal(first.coordinates, other.coordinates)

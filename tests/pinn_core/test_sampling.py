@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from pinn_core import Mlp, Pinn
-from pinn_core.discretization.discretization import Discretization
+from pinn_core.discretization.discretization import COEFFICIENTS, Discretization
 from pinn_core.discretization.sampling import Fresh
+from pinn_core.engine.backends.native_polynomials import form_of
 from pinn_core.problems import (
     Convection,
     HeatDisc,
@@ -21,6 +23,7 @@ from pinn_core.problems import (
     PoissonLShape,
     Wave,
 )
+from tests.pinn_core.backends import needs_native
 
 NETWORK = Mlp(width=4, depth=1)
 SEEDS = (3, 8)
@@ -42,6 +45,34 @@ def test_new_points_fill_the_domain_and_every_segment(scheme: Any) -> None:
     for side, (axis, value) in zip(sides.unbind(1), held, strict=True):
         assert (side[..., axis] == value).all()
         assert side[..., 1 - axis].std() > 0.4
+
+
+@needs_native
+def test_new_points_know_the_residuals_coefficients_member_by_member() -> None:
+    disc, alone = on(), [Fresh(on(), "uniform", (seed,)) for seed in SEEDS]
+    inside = Fresh(disc, "uniform", SEEDS).interior(50, 7)
+    channels = torch.randn(2, 3, 50, 1, dtype=torch.float64)
+    expected = disc.problem.residual(channels, inside.coordinates)
+    assert disc.residual_form
+    found = form_of(disc.residual_form.polynomials).values(channels, inside[COEFFICIENTS])
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    own = torch.cat([each.interior(50, 7)[COEFFICIENTS] for each in alone])
+    assert torch.equal(inside[COEFFICIENTS], own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fickle(Helmholtz):
+    """An operator that is twice as large wherever there are many points, and a known function."""
+
+    def residual(self, channels: Tensor, points: Tensor) -> Tensor:
+        """Of another form at new points than on the grid."""
+        return (2.0 if points.shape[1] > 100 else 1.0) * channels[:, 1] - points[..., :1].sin()
+
+
+def test_a_residual_of_another_form_at_new_points_is_refused() -> None:
+    fresh = Fresh(on(Fickle(points_per_axis=9)), "uniform", SEEDS)
+    with pytest.raises(ValueError, match="another form at new points than at the grid's"):
+        fresh.interior(50, 0)
 
 
 def test_a_latin_hypercube_has_one_point_in_every_slice() -> None:

@@ -75,10 +75,12 @@ class Steps:
         threads: int,
     ) -> None:
         self._run = library.function("steps", parameters.dtype)
-        self._held = held = Held(parameters.shape, parameters.dtype, threads)
+        self._like = parameters.shape, parameters.dtype, threads
+        self._held = held = Held(*self._like)
         self._term = (LossTerm * len(terms))()
         for slot, term in zip(self._term, terms, strict=True):
             held.fill(slot, term)
+        self.place(terms)
         self._watch = (_Watched * len(watched))()
         for watch, (stack, points) in zip(self._watch, watched, strict=True):
             watch.plan = held.plan(stack, Channels((), points.shape[2]), points.shape, keep=False)
@@ -100,6 +102,12 @@ class Steps:
             derived=len(record.derived),
             derive=held.numbers((_COUNT * len(record.derived))(*record.derived)),
         )
+
+    def place(self, terms: Sequence[Term]) -> None:
+        """Take the terms at other points, as many in a step."""
+        self._places = Held(*self._like)
+        for slot, term in zip(self._term, terms, strict=True):
+            self._places.place(slot, term)
 
     def run(
         self,

@@ -73,13 +73,16 @@ class Held:
         self._held: list[Any] = []
 
     def fill(self, slot: LossTerm, term: Term) -> None:
-        """Write a term into its structure."""
+        """Write a term into its structure, but where it is taken."""
         form = form_of(term.form)
         self._held.append(form)
         slot.form = form.address
         members, _, width = term.coordinates.shape
         shape = torch.Size((members, term.count * term.form.partners, width))
         slot.plan = self.plan(term.stack, term.operators, shape, keep=True)
+
+    def place(self, slot: LossTerm, term: Term) -> None:
+        """Write a term's points into its structure, and what is known there."""
         slot.points, slot.targets, slot.shares, slot.coefficients = (
             self.table(table)
             for table in (term.coordinates, term.targets, term.shares, term.coefficients)
@@ -116,6 +119,7 @@ def evaluate(term: Term, parameters: Tensor, threads: int) -> tuple[Tensor, Tens
     parameters = parameters.contiguous()
     held, slot = Held(parameters.shape, parameters.dtype, threads), LossTerm()
     held.fill(slot, term)
+    held.place(slot, term)
     members, places = len(parameters), term.count * term.form.partners
     loss = parameters.new_empty(members, dtype=torch.float64)
     gradient = torch.empty_like(parameters)
