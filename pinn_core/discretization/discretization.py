@@ -224,7 +224,7 @@ class Discretization(Ansatz):
             if form is None or form.polynomials != known.polynomials:
                 raise ValueError(
                     f"problem {self.problem.kind}: the residual has another form at new points "
-                    f"than at the grid's; allowed: one that depends on the points' numbers alone"
+                    f"than at the grid's; allowed: a formula of channels and of each point alone"
                 )
             found.append(form.coefficients)
         return points.with_table(COEFFICIENTS, torch.cat(found).to(points.coordinates))

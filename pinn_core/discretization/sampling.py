@@ -5,7 +5,7 @@ generator costs more than the numbers it makes.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -110,10 +110,11 @@ class Fresh:
         """The same of all steps that are drawn together with this one."""
         domain = self._disc.problem.domain
 
-        def place(unit: ndarray) -> dict[str, ndarray]:
-            return {"coordinates": domain.at(unit[:, 0, :, 1:])}
+        def points(unit: ndarray) -> PointSet:
+            placed = self._in_order({"coordinates": domain.at(unit[:, 0, :, 1:])}, len(unit))
+            return self._disc.with_coefficients(placed)
 
-        return self._together("interior", (1, count), step, place)
+        return self._together("interior", (1, count), step, points)
 
     def condition(self, name: str, count: int, step: int) -> PointSet:
         """``count`` points of each of the condition's segments for each seed."""
@@ -123,27 +124,34 @@ class Fresh:
         """The same of all steps that are drawn together with this one."""
         condition = self._disc.conditions[name]
         shape = (len(condition.segments), count)
-        return self._together(name, shape, step, lambda unit: _placed(condition, unit))
+        return self._together(
+            name, shape, step, lambda unit: self._in_order(_placed(condition, unit), len(unit))
+        )
 
     def _together(
         self,
         name: str,
         shape: tuple[int, int],
         step: int,
-        place: Callable[[ndarray], dict[str, ndarray]],
+        points: Callable[[ndarray], PointSet],
     ) -> "DrawnTogether":
         steps = max(1, DRAWN_TOGETHER // math.prod(shape))
         first, members = step - step % steps, len(self._seeds)
         if name not in self._drawn or self._drawn[name].first != first:
             unit = self._unit(f"points/{self._scheme}/{name}", first, (steps, *shape))
-            placed = place(unit.reshape(steps * members, *unit.shape[2:]))
-            points = self._disc.point_set(
-                {key: _one_after_another(table, steps, members) for key, table in placed.items()}
-            )
-            if name == "interior":
-                points = self._disc.with_coefficients(points)
-            self._drawn[name] = DrawnTogether(points, first, steps)
+            drawn = points(unit.reshape(steps * members, *unit.shape[2:]))
+            self._drawn[name] = DrawnTogether(drawn, first, steps)
         return self._drawn[name]
+
+    def _in_order(self, tables: Mapping[str, Float[ndarray, "_ n k"]], batches: int) -> PointSet:
+        """The points of so many batches, in each step one of every member, member by member."""
+        members = len(self._seeds)
+        return self._disc.point_set(
+            {
+                name: _one_after_another(table, batches // members, members)
+                for name, table in tables.items()
+            }
+        )
 
     def _unit(
         self, purpose: str, first: int, shape: tuple[int, int, int]

@@ -114,7 +114,7 @@ class NativeSteps:
 
     def _go_to(self, ahead: Mapping[str, Ahead]) -> None:
         """Take the terms at other points, where these are not the last call's."""
-        if self._placed.at(ahead):
+        if self._placed.holds(ahead):
             return
         placed = _placed(self._terms, self._disc, ahead)
         if placed is None:
@@ -156,8 +156,8 @@ class _Placed:
     terms: Sequence[NativeTerm]
     point_sets: Mapping[str, PointSet]
 
-    def at(self, ahead: Mapping[str, Ahead]) -> bool:
-        """Whether these are the points."""
+    def holds(self, ahead: Mapping[str, Ahead]) -> bool:
+        """Whether the terms are at what is ahead."""
         return all(ahead[name].point_set is own for name, own in self.point_sets.items())
 
 

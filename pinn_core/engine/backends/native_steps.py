@@ -104,7 +104,7 @@ class Steps:
         )
 
     def place(self, terms: Sequence[Term]) -> None:
-        """Take the terms at other points, as many in a step."""
+        """Give all terms their points: at first, and where later steps have others, as many."""
         self._places = Held(*self._like)
         for slot, term in zip(self._term, terms, strict=True):
             self._places.place(slot, term)

@@ -73,7 +73,7 @@ class Held:
         self._held: list[Any] = []
 
     def fill(self, slot: LossTerm, term: Term) -> None:
-        """Write a term into its structure, but where it is taken."""
+        """Write a term's polynomials and plan into its structure."""
         form = form_of(term.form)
         self._held.append(form)
         slot.form = form.address
@@ -82,7 +82,7 @@ class Held:
         slot.plan = self.plan(term.stack, term.operators, shape, keep=True)
 
     def place(self, slot: LossTerm, term: Term) -> None:
-        """Write a term's points into its structure, and what is known there."""
+        """Write into it where the points lie, and what is known there."""
         slot.points, slot.targets, slot.shares, slot.coefficients = (
             self.table(table)
             for table in (term.coordinates, term.targets, term.shares, term.coefficients)
