@@ -18,7 +18,7 @@ import sys
 import tempfile
 import tokenize
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -155,7 +155,8 @@ def _imported(plugin: Plugin, path: Path | None = None) -> Plugin:
         else:
             _execute(plugin, path)
     except (Exception, SystemExit) as error:  # importing runs whatever the file holds
-        raise PluginError(f"plugin {plugin.name!r}: {_where(error)}{_said(error)}") from error
+        own = {plugin.module, *names}
+        raise PluginError(f"plugin {plugin.name!r}: {_where(error, own)}{_said(error)}") from error
     finally:
         PLUGIN.reset(token)
     _loaded[plugin.module] = plugin
@@ -267,21 +268,21 @@ def _between(lines: Sequence[str], start: tuple[int, int], end: tuple[int, int])
     return "".join([lines[start[0] - 1][start[1] :], *middle, lines[end[0] - 1][: end[1]]])
 
 
-def _where(error: BaseException) -> str:
-    """File and line where an import failed, outside of Python's own machinery."""
+def _where(error: BaseException, modules: Collection[str]) -> str:
+    """File and line where importing these modules failed: the last line of theirs."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}: "
     frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<")
-        and frame.filename != __file__
-        and "importlib" not in frame.filename
+        (Path(frame.f_code.co_filename).name, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__") in modules
     ]
-    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}: " if frames else ""
+    return f"{frames[-1][0]}, line {frames[-1][1]}: " if frames else ""
 
 
 def _said(error: BaseException) -> str:
     if isinstance(error, PluginError):
         return str(error)
+    if isinstance(error, SyntaxError):  # whose text ends with file and line
+        return f"{type(error).__name__}: {error.msg}"
     return f"{type(error).__name__}: {error}"

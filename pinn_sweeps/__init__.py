@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from pinn_core.configuration import run_id as run_id
     from pinn_core.curricula import STAGES as STAGES
     from pinn_core.curricula import Stages as Stages
+    from pinn_core.discretization.discretization import Discretization as Discretization
+    from pinn_core.discretization.discretization import PointSet as PointSet
+    from pinn_core.discretization.sampling import Fresh as Fresh
     from pinn_core.engine.activations import ACTIVATIONS as ACTIVATIONS
     from pinn_core.engine.activations import by_autograd as by_autograd
     from pinn_core.engine.operators import Derivatives as Derivatives
@@ -104,6 +107,7 @@ if TYPE_CHECKING:
     from pinn_core.problems.scattered import scattered as scattered
     from pinn_core.records.trajectory import Trajectory as Trajectory
     from pinn_core.samplers import SAMPLERS as SAMPLERS
+    from pinn_core.samplers import Asked as Asked
     from pinn_core.samplers import Sampler as Sampler
     from pinn_core.weightings import WEIGHTINGS as WEIGHTINGS
     from pinn_core.weightings import Fixed as Fixed
@@ -127,6 +131,8 @@ _WHERE = {
     "pinn_core.alignments": ("ALIGNMENTS", "Alignment"),
     "pinn_core.configuration": ("Configuration", "Record", "run_id"),
     "pinn_core.curricula": ("STAGES", "Stages"),
+    "pinn_core.discretization.discretization": ("Discretization", "PointSet"),
+    "pinn_core.discretization.sampling": ("Fresh",),
     "pinn_core.engine.activations": ("ACTIVATIONS", "by_autograd"),
     "pinn_core.engine.operators": ("Derivatives", "Operator"),
     "pinn_core.engine.stack": ("Stack",),
@@ -151,7 +157,7 @@ _WHERE = {
     "pinn_core.problems.lattice": ("lattice", "mesh"),
     "pinn_core.problems.scattered": ("scattered",),
     "pinn_core.records.trajectory": ("Trajectory",),
-    "pinn_core.samplers": ("SAMPLERS", "Sampler"),
+    "pinn_core.samplers": ("SAMPLERS", "Asked", "Sampler"),
     "pinn_core.weightings": ("WEIGHTINGS", "Fixed", "View", "Weighting"),
     "pinn_sweeps.results": ("StudyResults", "TrainedRun"),
     "pinn_sweeps.verbs": ("compare", "export", "load", "plan", "run", "train"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pinn_core.configuration import Configuration
+from pinn_core.problems.promises import check_promises
 from pinn_core.records.trajectory import Trajectory
 from pinn_core.training.trainer import Member
 from pinn_core.training.trainer import train as train_pack
@@ -32,8 +33,10 @@ def train(
 ) -> Trajectory:
     """Train one run here and now; returns its trajectory, whose ``table`` is a pyarrow table.
 
-    Nothing is stored. The bits are those that the same run has in a study on this machine.
+    Nothing is stored. The bits are those that the same run has in a study on this machine. Raises
+    ``BrokenPromise`` (a ``ValueError``) where the problem is not what its family promises.
     """
+    check_promises(configuration.problem)
     (trajectory,) = train_pack([Member(configuration, seed)], device=device, backend=backend)
     return trajectory
 

@@ -1,4 +1,4 @@
-"""An activation, a weighting, an optimizer, a network and a probe of one's own."""
+"""An activation, a weighting, an optimizer, a network, a probe and a sampler of one's own."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -105,3 +105,38 @@ class Length(ps.Probe):
 
     def measure(self, moment):
         return {"parameters": moment.parameters.double().square().sum(1).sqrt()}
+
+
+@ps.SAMPLERS.register("early")
+@dataclass(frozen=True, kw_only=True)
+class Early(ps.Sampler):
+    """New points that crowd at early times: the last coordinate's share of its range to a power."""
+
+    power: float = 2.0
+
+    def batches(self, asked, disc, seeds, state):
+        return _EarlyBatches(self.power, asked, disc, ps.Fresh(disc, "uniform", seeds))
+
+
+@dataclass(frozen=True)
+class _EarlyBatches:
+    power: float
+    asked: ps.Asked
+    disc: ps.Discretization
+    fresh: ps.Fresh
+
+    @property
+    def fixed(self):
+        return self.asked.resample == 0
+
+    def at(self, step, parameters=None):
+        drawing = self.asked.drawing(step)
+        points = self.fresh.interior(self.asked.batch, drawing).coordinates.clone()
+        first, last = self.disc.problem.domain.low[-1], self.disc.problem.domain.high[-1]
+        share = (points[..., -1] - first) / (last - first)
+        points[..., -1] = first + (last - first) * share**self.power
+        on = {
+            name: self.fresh.condition(name, self.asked.on_segments, drawing)
+            for name in self.disc.conditions
+        }
+        return {"interior": ps.PointSet({"coordinates": points}), **on}

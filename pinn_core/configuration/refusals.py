@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from pinn_core.checks import at_least
 from pinn_core.discretization.start import check_start
 from pinn_core.observations import DataError
 
@@ -16,6 +17,8 @@ def check_parts(run: "Configuration") -> None:
     """Raise ``ValueError`` for parts that do not go together, or make what no machine takes."""
     if not run.phases:
         raise ValueError("phases must hold at least one optimizer, found none")
+    for phase in run.phases:
+        at_least(1, steps=phase.steps)
     _check_size(run)
     stack = run.stack()
     for phase in run.phases:

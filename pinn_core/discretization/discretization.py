@@ -1,6 +1,6 @@
 """A pack's networks on a problem's points: values, residuals and the sets of points they need."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from pinn_core.inputs import Inputs, Periodic
 from pinn_core.networks import Network
 from pinn_core.observations import Observations
 from pinn_core.problems import Condition, Points, Problem
-from pinn_core.problems.conditions import Target
+from pinn_core.problems.conditions import Segment
 from pinn_core.problems.residual_form import traced
 from pinn_core.randomness import generator
 from pinn_core.tensors import Tensor, torch
@@ -282,7 +282,7 @@ def supervised_targets(problem: Problem, supervised: Points) -> dict[str, Float[
             on = segment.holds(points)
             where = np.ix_(np.flatnonzero(on), np.asarray(outputs))
             shares[where] += len(points) / on.sum()
-            targets[where] = segment.target(points[on])
+            targets[where] = condition.demanded(segment, points[on])
         found |= {f"target/{name}": targets, f"share/{name}": shares}
     return found
 
@@ -305,20 +305,19 @@ def tables(
     """The same for given points of every segment, which members may share (m = 1) or not."""
     total = sum(points.shape[1] for points in segments)
 
-    def joined(functions: Iterable[Target]) -> Float[ndarray, "_ n _"]:
+    def joined(known: Callable[[Segment, ndarray], ndarray]) -> Float[ndarray, "_ n _"]:
         own = [
-            function(points.reshape(-1, points.shape[2])).reshape(*points.shape[:2], -1)
-            for function, points in zip(functions, segments, strict=True)
+            known(segment, points.reshape(-1, points.shape[2])).reshape(*points.shape[:2], -1)
+            for segment, points in zip(condition.segments, segments, strict=True)
         ]
         return np.concatenate(own, axis=1)
 
     found = {
         "coordinates": np.concatenate(segments, axis=1),
-        "target": joined(segment.target for segment in condition.segments),
+        "target": joined(condition.demanded),
     }
     if condition.combined:
-        known = (segment.coefficients for segment in condition.segments)
-        found[COEFFICIENTS] = joined(each for each in known if each is not None)
+        found[COEFFICIENTS] = joined(condition.factors)
     if len(segments) == 1:
         return found
     shares = [np.full((1, points.shape[1], 1), total / points.shape[1]) for points in segments]

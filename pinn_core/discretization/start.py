@@ -39,9 +39,9 @@ def starts(problem: Problem) -> Mapping[int, Start]:
     (torch.Size([10752, 2]), True)
     """
     found: dict[int, list[tuple[ndarray, ndarray]]] = {}
-    for region, segment, outputs in _initial(problem):
+    for region, condition, segment, outputs in _initial(problem):
         places = region.at(_spread(len(problem.coordinates)))
-        values = segment.target(places)
+        values = condition.demanded(segment, places)
         for column, output in outputs.items():
             found.setdefault(output, []).append((places, values[:, column]))
     return {output: _repeated(problem, own) for output, own in sorted(found.items())}
@@ -49,14 +49,14 @@ def starts(problem: Problem) -> Mapping[int, Start]:
 
 def check_start(problem: Problem) -> None:
     """Raise ``ValueError`` where no output's values are known at the first time."""
-    if not any(outputs for _, _, outputs in _initial(problem)):
+    if not any(outputs for *_, outputs in _initial(problem)):
         raise ValueError(
             f"network.init initial_condition needs a problem with values at the first time t, "
             f"found {problem.kind}, which has none"
         )
 
 
-def _initial(problem: Problem) -> Iterator[tuple[Region, Segment, dict[int, int]]]:
+def _initial(problem: Problem) -> Iterator[tuple[Region, Condition, Segment, dict[int, int]]]:
     """Regions at the first time with the columns of the targets that are values of outputs."""
     if "t" not in problem.coordinates:
         return
@@ -67,7 +67,7 @@ def _initial(problem: Problem) -> Iterator[tuple[Region, Segment, dict[int, int]
         for segment in condition.segments:
             for region in segment.regions:
                 if region.low[time] == region.high[time] == first:
-                    yield region, segment, outputs
+                    yield region, condition, segment, outputs
 
 
 def _values(condition: Condition) -> dict[int, int]:

@@ -23,6 +23,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
+COMPOSED = (
+    "an equation of order four or more is written as a system, with derivatives of u as further "
+    "outputs (u_xxxx = 0 as m - u_xx = 0 and m_xx = 0)"
+)
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -35,6 +40,16 @@ class Operator:
     first: Mapping[int, float] = field(default_factory=dict)
     zeroth: float = 0.0
     third: Mapping[tuple[int, int, int], float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        firsts = {(axis,): value for axis, value in self.first.items()}
+        for order, table in ((3, self.third), (2, self.second), (1, firsts)):
+            for axes in table:
+                if len(axes) != order or list(axes) != sorted(axes):
+                    raise ValueError(
+                        f"found the axes {axes} of a derivative of order {order}, allowed: "
+                        f"{order} of them, rising; orders above three are not known: {COMPOSED}"
+                    )
 
     def __hash__(self) -> int:
         return self._hash
@@ -59,6 +74,9 @@ class Operator:
             factor * self.zeroth,
             {axes: factor * value for axes, value in self.third.items()},
         )
+
+    def __truediv__(self, divisor: float) -> "Operator":
+        return (1.0 / divisor) * self
 
     def __neg__(self) -> "Operator":
         return -1.0 * self
@@ -91,6 +109,8 @@ class Derivatives:
     def __getattr__(self, name: str) -> Operator:
         if name.startswith("_") or len(name) > 3 or not set(name) <= set(self._axes):
             known = ", ".join(self._axes)
+            if len(name) > 3 and set(name) <= set(self._axes):
+                raise AttributeError(f"no derivative {name!r}, of order {len(name)}: {COMPOSED}")
             raise AttributeError(
                 f"no derivative {name!r}: one to three of the coordinates {known} are allowed"
             )

@@ -25,14 +25,8 @@ from pinn_core.observations.table import (
 )
 from pinn_core.parts import Plain, default_of, has_default, plain
 from pinn_core.problems import Condition, Problem
-from pinn_core.problems.conditions import IDENTITY
+from pinn_core.problems.conditions import IDENTITY, TAKEN
 from pinn_core.randomness import generator
-
-TAKEN = {
-    *("residual", "regression", "boundary", "total", "batch", "interior", "grid"),
-    *("error", "away", "update", "turn"),
-}
-"""Names that columns and point sets of every run have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +70,9 @@ class Observations:
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,63}", self.name):
             allowed = "1 to 64 letters, digits and _, a letter first"
             raise ValueError(f"name must be of {allowed}, found {quoted(self.name)}")
-        if self.name in TAKEN:
-            raise ValueError(f"name must be none of {', '.join(sorted(TAKEN))}, found {self.name}")
+        taken = {*TAKEN, "boundary"}
+        if self.name in taken:
+            raise ValueError(f"name must be none of {', '.join(sorted(taken))}, found {self.name}")
         if not re.fullmatch("[0-9a-f]{32}", self.content):
             raise ValueError(f"content must be the hash of a table, found {quoted(self.content)}")
         at_least(0, weight=self.weight, noise=self.noise)
@@ -138,7 +133,9 @@ class Observations:
         missing = [name for name in coordinates if name not in self.columns]
         if missing or not self.outputs(problem):
             what = f"the coordinate {missing[0]}" if missing else "a component"
-            raise DataError(f"{self._where}: columns lacks {what} of problem {problem.kind}")
+            raise DataError(
+                f"{self._where}: columns lacks {what} of problem {problem.kind}, it has {listed}"
+            )
         if known(self.content):
             self._check_points(problem)
             if self.per_step > self.rows:

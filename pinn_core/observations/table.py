@@ -150,9 +150,12 @@ def _file(path: Path) -> pa.Table:
             return pq.read_table(path)
         from pyarrow import csv
 
-        return csv.read_csv(path)
+        held = csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{excerpt(path.name)} cannot be read: {excerpt(error)}") from None
+        hint = "; allowed in a CSV file: commas between columns, points in numbers"
+        hint = hint if path.suffix == ".csv" else ""
+        raise DataError(f"{excerpt(path.name)} cannot be read: {excerpt(error)}{hint}") from None
+    return held
 
 
 def _numbers(column: pa.ChunkedArray, where: str, name: str) -> Float[ndarray, " n"]:

@@ -13,6 +13,7 @@ from pinn_core.geometry import BoundaryPart, Box, Over, Region
 
 __all__ = [
     "IDENTITY",
+    "TAKEN",
     "Box",
     "Combination",
     "Condition",
@@ -27,10 +28,15 @@ Target = Callable[[ndarray], ndarray]
 IDENTITY = Operator(zeroth=1.0)
 Entry = tuple[Operator, int]
 """An operator applied to one output of the network."""
+TAKEN = {
+    *("residual", "regression", "total", "batch", "interior", "grid"),
+    *("error", "away", "update", "turn"),
+}
+"""Names that columns and point sets of every run have, and that no loss term of its own can."""
 
 
 def nothing(points: Float[ndarray, "n d"]) -> Float[ndarray, "n 1"]:
-    """The target zero."""
+    """The target zero, which stands for as many zeros as a condition has quantities."""
     return np.zeros((len(points), 1))
 
 
@@ -113,6 +119,38 @@ class Condition:
         """Channel (0 is the value) and output of every quantity's entries."""
         channel = {op: place for place, op in enumerate((IDENTITY, *self.operators))}
         return tuple(tuple((channel[op], output) for op, output in one) for one in self.sums)
+
+    def demanded(self, segment: Segment, points: Float[ndarray, "n d"]) -> Float[ndarray, "n q"]:
+        """What a segment demands of the quantities at its points.
+
+        Raises ``ValueError`` where its target is not of this shape.
+        """
+        wanted = (len(points), len(self.quantities))
+        if segment.target is nothing:
+            return np.zeros(wanted)
+        found = np.asarray(segment.target(points))
+        if found.shape != wanted:
+            raise ValueError(
+                f"a target is {found.shape} at {wanted[0]} points, allowed: {wanted}, a column for "
+                f"each of the condition's quantities"
+            )
+        return found
+
+    def factors(self, segment: Segment, points: Float[ndarray, "n d"]) -> Float[ndarray, "n e"]:
+        """The coefficients of all its entries at a segment's points, ones where it has none.
+
+        Raises ``ValueError`` where they are not of this shape.
+        """
+        wanted = (len(points), sum(map(len, self.sums)))
+        if segment.coefficients is None:
+            return np.ones(wanted)
+        found = np.asarray(segment.coefficients(points))
+        if found.shape != wanted:
+            raise ValueError(
+                f"coefficients are {found.shape} at {wanted[0]} points, allowed: {wanted}, a "
+                f"column for each of the condition's entries"
+            )
+        return found
 
     @property
     def plain(self) -> bool:

@@ -30,8 +30,9 @@ def lattice(
         solved = np.full((len(points), outputs), np.nan)
     else:
         solved = np.asarray(solution(points), dtype=np.float64)
-    segments = [segment for one in conditions.values() for segment in one.segments]
-    held = np.any([segment.holds(points) for segment in segments], axis=0)
+    held = np.zeros(len(points), dtype=bool)
+    for segment in (segment for one in conditions.values() for segment in one.segments):
+        held |= segment.holds(points)
 
     def known(where: ndarray) -> Points:
         return Points(points[where], solved[where], solved[where])

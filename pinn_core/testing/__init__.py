@@ -5,6 +5,6 @@
 >>> check(Adam(learning_rate=1e-2))
 """
 
-from pinn_core.testing.check import ContractBroken, check
+from pinn_core.testing.check import ContractBroken, NothingFits, check
 
-__all__ = ["ContractBroken", "check"]
+__all__ = ["ContractBroken", "NothingFits", "check"]

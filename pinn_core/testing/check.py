@@ -16,10 +16,10 @@ from pinn_core.problems import Problem
 from pinn_core.testing.derivatives import check_activation, check_channels
 from pinn_core.testing.optimizers import check_optimizer
 from pinn_core.testing.problems import check_problem
-from pinn_core.testing.said import ContractBroken, demand
+from pinn_core.testing.said import ContractBroken, NothingFits, demand, said_of
 from pinn_core.testing.training import check_training
 
-__all__ = ["ContractBroken", "check"]
+__all__ = ["ContractBroken", "NothingFits", "check"]
 
 _OF_FAMILY: dict[type[Part], Callable[[Any], None]] = {
     Problem: check_problem,
@@ -35,19 +35,21 @@ def check(part: Any) -> None:  # noqa: ANN401
     kind, registered, which JSON can hold. Problems: a finite grid in shape, with points on every
     segment. Networks and activations: derivatives to order three against automatic differentiation
     in float64. Optimizers: they walk down a bowl, and say what a step costs. All that a run is made
-    of: a small pack trains to the same bits alone, packed and resumed, and beside a member that
-    diverges. Raises ``ContractBroken`` with the first promise that is broken, and ``ValueError``
-    where the part goes together with none of the problems tried.
+    of: a small pack trains to finite losses, and to the same bits alone, packed and resumed, and
+    beside a member that diverges. Raises ``ContractBroken`` with the first promise that is broken,
+    or with what the part's code raised and where, and ``NothingFits`` where the part goes together
+    with none of the problems tried.
     """
     if not isinstance(part, Part | type) and getattr(part, "kind", None) in ACTIVATIONS:
         check_activation(part)
         return
     instance = part() if isinstance(part, type) else part
     _check_data(instance)
-    for family, own in _OF_FAMILY.items():
-        if isinstance(instance, family):
-            own(instance)
-    check_training(instance)
+    with said_of(instance):
+        for family, own in _OF_FAMILY.items():
+            if isinstance(instance, family):
+                own(instance)
+        check_training(instance)
 
 
 def _check_data(part: Part) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,8 +15,9 @@ from pinn_core.optimizers import Adam
 from pinn_core.parts import Part
 from pinn_core.probes import Probe
 from pinn_core.problems import Burgers, Convection, Heat, Poisson
+from pinn_core.records.trajectory import Trajectory
 from pinn_core.samplers import Sampler
-from pinn_core.testing.said import demand
+from pinn_core.testing.said import NothingFits, demand
 from pinn_core.training.checkpoint import Checkpointing, Folder, every_steps
 from pinn_core.training.trainer import Member, train
 
@@ -53,7 +55,9 @@ def check_training(part: Part) -> None:
         return  # no run is made of it
     name = f"{type(part).__name__} on {configuration.problem.kind}"
     pack = [Member(configuration, seed) for seed in range(3)]
-    together = _digests(pack)
+    trained = train(pack)
+    _demand_numbers(name, trained)
+    together = [trajectory.digest() for trajectory in trained]
     demand(len(set(together)) == 3, f"{name}: three seeds give equal trajectories")
     alone = [_digests([member])[0] for member in pack]
     demand(alone == together, f"{name}: a member alone has other bits than in a pack")
@@ -67,15 +71,27 @@ def check_training(part: Part) -> None:
         demand(quiet, f"{name}: a member that diverges changes the bits of its neighbours")
 
 
+def _demand_numbers(name: str, trained: list[Trajectory]) -> None:
+    """All losses are numbers, and no weight of a loss term is negative."""
+    for table in (trajectory.table for trajectory in trained):
+        for column in table.column_names:
+            values = table.column(column).drop_null().to_pylist()
+            if column == "loss/batch":
+                whole = len(values) == len(table) and all(map(math.isfinite, values))
+                demand(whole, f"{name}: the loss is no number after {len(values)} of {STEPS} steps")
+            if column.startswith("weight/"):
+                demand(all(value >= 0 for value in values), f"{name}: {column} is negative")
+
+
 def _with(key: str, part: Part) -> Configuration:
-    """A small configuration that has the part; raises ``ValueError`` where none will do."""
+    """A small configuration that has the part; raises ``NothingFits`` where none will do."""
     reasons = []
     for parts in TRIED:
         try:
             return _made({**parts, key: (_short(part),) if key == "phases" else part})
         except ValueError as error:
             reasons.append(str(error))
-    raise ValueError(f"{type(part).__name__} goes together with none that was tried: {reasons[-1]}")
+    raise NothingFits(f"{type(part).__name__} goes together with none tried: {reasons[-1]}")
 
 
 def _made(parts: dict[str, Any]) -> Configuration:

@@ -11,6 +11,7 @@ from pinn_core.discretization.discretization import Discretization
 from pinn_core.objectives import Batch, Evaluation, Term
 from pinn_core.objectives.tangent_kernel import traces
 from pinn_core.objectives.term import Factors, no_factors
+from pinn_core.training.returned import returned
 from pinn_core.training.state import State
 from pinn_core.vectors.rows import weighted_sum
 from pinn_core.weightings import Fixed, View, Weighting
@@ -44,7 +45,8 @@ class LossWeights:
         """Begin the weighting anew, on batches like this one."""
         sizes = {term.name: len(batch[term.points]) for term in self.terms}
         self._state.weighting = self._weighting.start(sizes, self._state.weights)
-        self._set(self._weighting.first(self._state.weights, self._state.step))
+        first = self._weighting.first(self._state.weights, self._state.step)
+        self._set(returned(self._weighting, "first", first, self.table))
 
     def _set(self, weights: Float[Tensor, "t m"]) -> None:
         self._state.weights = weights
@@ -74,6 +76,8 @@ class LossWeights:
 
         def asked(name: str, squares: Tensor, points: Tensor) -> Tensor | None:
             found = self._weighting.factors(self._state.weighting, name, squares, points, problem)
+            if found is not None:
+                found = returned(self._weighting, "factors", found, squares)
             self._asked[name] = found
             return found
 
@@ -148,4 +152,5 @@ class LossWeights:
             self._seeds,
             self._state.step,
         )
-        self._set(self._weighting.update(self._state.weighting, view).double())
+        found = self._weighting.update(self._state.weighting, view)
+        self._set(returned(self._weighting, "update", found, self.table).double())

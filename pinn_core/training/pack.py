@@ -20,6 +20,7 @@ from pinn_core.training.cuda_graphs import CudaGraphs
 from pinn_core.training.hessian_products import HessianProducts
 from pinn_core.training.native_steps import NativeSteps
 from pinn_core.training.recording import Recorder
+from pinn_core.training.returned import returned
 from pinn_core.training.state import State, Tensors
 from pinn_core.training.trained_loss import TrainedLoss
 
@@ -308,9 +309,10 @@ class Pack:
         """What the optimizer, or after it the alignment, adds to the parameters."""
         state, conflict = self.state, self.conflict
         if conflict is None:
-            return self.optimizer.update(
+            update = self.optimizer.update(
                 self.settings, state.optimizer, context, phase_step, self.disc.backend
             )
+            return returned(self.optimizer, "update", update, state.parameters)
         gradients = conflict.terms(self.loss.weights.parts(evaluation))
         direction = conflict.direction(gradients, context.gradient, state.phase_start + phase_step)
         context = replace(context, gradient=direction)

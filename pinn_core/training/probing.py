@@ -10,6 +10,7 @@ from pinn_core.configuration import Configuration
 from pinn_core.probes import Moment, Probe, Setup
 from pinn_core.probes.cadence import NEVER
 from pinn_core.records.trajectory import LIST_TYPE
+from pinn_core.training.returned import WrongReturn, returned
 from pinn_core.training.state import Tensors
 
 Cells = list[float | list[float] | None]
@@ -56,16 +57,18 @@ class Probing:
             if not probe.cadence.due(moment.step) or (probe.needs_update and moment.update is None):
                 continue
             for name, numbers in probe.measure(moment).items():
-                table = samples[f"{probe.kind}/{name}"]
-                table[probe.cadence.row(moment.step)] = self._fitting(probe, name, numbers, table)
+                table = self._table(samples, probe, name)
+                row = table[probe.cadence.row(moment.step)]
+                row.copy_(returned(probe, f"column {name!r} of measure", numbers, row))
 
-    def _fitting(self, probe: Probe, name: str, numbers: Tensor, table: Tensor) -> Tensor:
-        if numbers.shape != table.shape[1:]:
-            raise ValueError(
-                f"probe {probe.kind}: column {name} has the shape {tuple(numbers.shape)}, "
-                f"it declares {tuple(table.shape[1:])}"
+    def _table(self, samples: Tensors, probe: Probe, name: str) -> Tensor:
+        found = samples.get(f"{probe.kind}/{name}")
+        if found is None:
+            declared = [known for known in self._columns if known.startswith(f"{probe.kind}/")]
+            raise WrongReturn(
+                f"{probe.kind}: measure gave {name!r}, declared by columns: {', '.join(declared)}"
             )
-        return numbers.to(table)
+        return found
 
     def arrays(
         self, samples: Tensors, rows: int, member: int, kept: Sequence[bool]

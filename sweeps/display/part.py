@@ -9,7 +9,7 @@ from dataclasses import Field, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from pinn_core.parts import Part, UnknownName, default_of, plain
+from pinn_core.parts import FAMILIES, Part, UnknownName, default_of, plain
 from pinn_core.problems import Problem
 from sweeps.display.catalogue import family_named, summary_of
 from sweeps.errors import StudyError
@@ -161,11 +161,16 @@ def _facts(part: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
     yield "reference", {"none": "none"}.get(problem.reference, f"by {problem.reference}")
 
 
+def _is_alone(part: Any) -> bool:  # noqa: ANN401
+    """Whether no other part is of the same module."""
+    parts = (family[kind] for family in FAMILIES.values() for kind in family)
+    return sum(getattr(each, "__module__", "") == part.__module__ for each in parts) == 1
+
+
 def _description(part: Any) -> str:  # noqa: ANN401
     """The docstrings of the part's module, if it holds the part alone, and of the part."""
     module = sys.modules.get(getattr(part, "__module__", ""))
     own = inspect.getdoc(part) or ""
-    alone = isinstance(part, type) and issubclass(part, Part) and module is not None
-    around = inspect.getdoc(module) if alone else None
+    around = inspect.getdoc(module) if module is not None and _is_alone(part) else None
     texts = (text.partition(">>>")[0].replace("``", "").strip() for text in (around, own) if text)
     return "\n\n".join(texts)

@@ -18,6 +18,7 @@ from pinn_core.training.footprint import most_members
 from pinn_core.training.memory import is_exhausted, release
 from pinn_core.training.operations import flops
 from pinn_core.training.pruning import Pruning
+from pinn_core.training.returned import WrongReturn
 from pinn_core.training.trainer import Member, environment
 from sweeps.errors import StudyError
 from sweeps.execution.context import FailsAgain, WorkerContext, trainer_at
@@ -141,6 +142,8 @@ def _train_together(
         )
     except Exception as error:
         if not is_exhausted(error):
+            if isinstance(error, WrongReturn):
+                raise FailsAgain(str(error)) from error
             if place_there := place_in_plugin(error):
                 raise FailsAgain(f"{place_there}: {type(error).__name__}: {error}") from error
             raise

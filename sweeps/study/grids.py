@@ -7,6 +7,7 @@ import numpy as np
 from pinn_core.geometry import in_words
 from pinn_core.objectives import OBJECTIVES
 from pinn_core.problems import Grid, Problem
+from pinn_core.problems.promises import BrokenPromise, check_promises
 from pinn_core.problems.unknowns import unused
 from pinn_core.records.trajectory import COMPARED
 from pinn_core.training.cadences import recorded_columns
@@ -31,15 +32,34 @@ def check_grids(study: Study) -> None:
     """
     for model in study.models:
         problem = study.configuration_of(model).problem
-        _check_unknowns(model, problem)
         if sum(problem.grid_size) > MOST_POINTS:
             continue
         with np.errstate(all="ignore"):  # what overflows is not known, and said so
             grid = problem.grid()
+        _check_points(model, problem, grid)
+        _check_unknowns(model, problem)
         _check_inside(model, problem, grid)
         _check_solutions(study, model, problem, grid)
         _check_drawn_points(study, model, problem, grid)
         _check_probes(study, model, problem)
+        if problem.plugin:  # ours are tested
+            _check_promises(model, problem)
+
+
+def _check_points(model: str, problem: Problem, grid: Grid) -> None:
+    if not len(grid.interior.coordinates):
+        message = (
+            f"the grid of problem {problem.kind} has no interior points, all "
+            f"{len(grid.supervised.coordinates)} lie on its conditions; allowed: more points"
+        )
+        raise Wrong(("models", model), message)
+
+
+def _check_promises(model: str, problem: Problem) -> None:
+    try:
+        check_promises(problem)
+    except BrokenPromise as error:
+        raise Wrong(("models", model), f"problem {error}") from None
 
 
 def _check_inside(model: str, problem: Problem, grid: Grid) -> None:
@@ -80,7 +100,7 @@ def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> 
         return
     reason = f"needs a solution that problem {problem.kind} does not know on all of its grid"
     if problem.reference != "none":
-        reason += " (its 'reference' would be 'none')"
+        reason += f" ({_where_unknown(grid)}, and its 'reference' would be 'none')"
     if not study.models[model].objective.solves and "loss/regression" in unknown:
         others = ", ".join(name for name in OBJECTIVES.names() if _may_train(name, problem))
         message = f"found 'regression', which {reason}, allowed: {others}"
@@ -90,6 +110,15 @@ def _check_solutions(study: Study, model: str, problem: Problem, grid: Grid) -> 
     for keys, column in _columns_read(study, model):
         if column in unknown:
             raise Wrong(keys, f"found {column!r}, which {reason}, allowed: {others}")
+
+
+def _where_unknown(grid: Grid) -> str:
+    """At how many points a solution is not finite, and at which first."""
+    parts = (grid.interior, grid.supervised)
+    solved = np.concatenate([np.hstack([part.reference, part.exact]) for part in parts])
+    places = np.concatenate([part.coordinates for part in parts])[~np.isfinite(solved).all(axis=1)]
+    first = ", ".join(f"{x:g}" for x in places[0])
+    return f"it is not finite at {len(places)} of {len(solved)} points, the first is ({first})"
 
 
 def _may_train(objective: str, problem: Problem) -> bool:

@@ -52,7 +52,10 @@ def loaded_for(names: Iterable[str]) -> list[Plugin]:
     if missing:
         first = Path(missing[0]).name
         where = f"PATH/{first}" if first.endswith(".py") else first
-        raise StudyError(f"it needs the plugin {missing[0]!r}: give it with --plugin {where}")
+        raise StudyError(
+            f"it needs the plugin {missing[0]!r}: give it with --plugin {where}, in Python with "
+            f"plugins=[{where!r}]"
+        )
     asked = {Path(name).name for name in names}
     return [plugin for name, plugin in known.items() if name in asked or not name.endswith(".py")]
 

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pinn_core.configuration import Configuration
+from pinn_core.plugins import place_in_plugin
 from sweeps.errors import StudyError
 from sweeps.study.grids import check_grids
 from sweeps.study.observed import read_data_of
@@ -74,6 +75,10 @@ def _study(file: StudyFile, check: Callable[[Study], None]) -> Study:
         wrong = first_error(error, file.data)
     except Wrong as error:
         wrong = error
+    except Exception as error:
+        if place := place_in_plugin(error):
+            raise StudyError(f"{place}: {type(error).__name__}: {error}") from error
+        raise
     else:
         return study
     key = f"{dotted_key(wrong.keys)}: " if wrong.keys else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -11,11 +12,13 @@ import pytest
 import torch
 
 from pinn_core import PROBLEMS
-from pinn_core.configuration import families
+from pinn_core.configuration import Configuration, families
 from pinn_core.engine.activations import ACTIVATIONS
-from pinn_core.networks import ModuleNetwork
+from pinn_core.networks import Mlp, ModuleNetwork
+from pinn_core.objectives import Pinn
 from pinn_core.optimizers import OPTIMIZERS, Adam
 from pinn_core.parts import FAMILIES, Family
+from pinn_core.probes import Column, Probe
 from pinn_core.problems import Box, Burgers
 from pinn_core.samplers import SAMPLERS, Uniform
 from pinn_core.testing import ContractBroken, check
@@ -169,3 +172,89 @@ def test_a_network_without_a_seed_is_found() -> None:
 def test_what_is_no_part_is_not_registered(body: Mapping[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         WEIGHTINGS.register("broken")(type("Broken", (), dict(body)))
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_method_that_gives_something_else_is_named() -> None:
+    class Turned(Weighting):
+        """A row for each run, as its state has, where the weights have a row for each term."""
+
+        def due(self, step: int) -> bool:  # noqa: ARG002
+            return True
+
+        def update(self, state: Any, view: Any) -> Any:  # noqa: ARG002
+            return view.weights.T[:2]
+
+    class Nothing(Adam):
+        """Changes the parameters itself."""
+
+        def update(self, *_: Any) -> Any:
+            return None
+
+    class Other(Probe):
+        """Declares one column and measures another."""
+
+        every: int = 2
+
+        def columns(self, setup: Any) -> Any:  # noqa: ARG002
+            return {"one": Column("one")}
+
+        def measure(self, moment: Any) -> Any:
+            return {"other": moment.parameters[:, 0]}
+
+    with pytest.raises(ContractBroken, match=r"broken: update gave .*, allowed: \(\d, 3\)"):
+        check(entered(WEIGHTINGS, Turned))
+    with pytest.raises(ContractBroken, match=r"broken: .* NoneType"):
+        check(entered(OPTIMIZERS, Nothing))
+    with pytest.raises(ContractBroken, match="gave 'other', declared by columns: broken/one"):
+        check(entered(FAMILIES["probe"], Other))
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("factor", "complaint"), [(math.nan, "the loss is no number"), (-1.0, "is negative")]
+)
+def test_weights_that_no_loss_can_have_are_found(factor: float, complaint: str) -> None:
+    class Odd(Weighting):
+        """Every weight times a factor."""
+
+        def due(self, step: int) -> bool:
+            return step == 2
+
+        def update(self, state: Any, view: Any) -> Any:  # noqa: ARG002
+            return factor * view.weights
+
+    with pytest.raises(ContractBroken, match=complaint):
+        check(entered(WEIGHTINGS, Odd))
+
+
+@pytest.mark.usefixtures("registered")
+def test_weights_may_lie_in_memory_as_they_like() -> None:
+    class Transposed(Weighting):
+        """The weights as they were, out of a table with a row for each run."""
+
+        def due(self, step: int) -> bool:  # noqa: ARG002
+            return True
+
+        def update(self, state: Any, view: Any) -> Any:  # noqa: ARG002
+            return view.weights.T.clone().T
+
+    check(entered(WEIGHTINGS, Transposed))
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_phase_of_an_own_optimizer_has_a_step_at_least() -> None:
+    class Unchecked(Adam):
+        """Takes any number of steps."""
+
+        def __post_init__(self) -> None:
+            return
+
+    phase = entered(OPTIMIZERS, Unchecked)(steps=0)
+    with pytest.raises(ValueError, match="steps must be >= 1, found 0"):
+        Configuration(
+            problem=Burgers(points_x=8, points_t=8),
+            network=Mlp(width=4, depth=1),
+            objective=Pinn(lambda_b=1.0),
+            phases=(phase,),
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -133,3 +133,16 @@ def test_quantities_of_ones_own_are_asked_though_what_is_inherited_has_a_native_
     whole, _ = term.loss_and_gradient(disc, parameters, points)
     assert torch.allclose(4 * halved.loss, whole.loss)
     assert torch.allclose(4 * halved.gradient, whole.gradient, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("table", ["targets", "shares", "coefficients"])
+def test_a_table_that_is_too_narrow_is_refused_and_not_read_beyond(
+    table: str, calls: Calls
+) -> None:
+    disc, parameters = _setting(PROBLEMS["normals and shares"], 1)
+    for term, points in _terms(disc):
+        term.loss_and_gradient(disc, parameters, points)
+    held = next(call for call in calls if getattr(call, table) is not None)
+    narrow = replace(held, **{table: getattr(held, table)[..., :0]})
+    with pytest.raises(ValueError, match=f"{table} .* of a loss term, of every member"):
+        native_terms.evaluate(narrow, parameters, 1)

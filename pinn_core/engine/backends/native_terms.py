@@ -82,7 +82,17 @@ class Held:
         slot.plan = self.plan(term.stack, term.operators, shape, keep=True)
 
     def place(self, slot: LossTerm, term: Term) -> None:
-        """Write into it where the points lie, and what is known there."""
+        """Write into it where the points lie, and what is known there.
+
+        Raises ``ValueError`` where a table has not what C++ reads of every point.
+        """
+        points, quantities = (
+            term.coordinates.shape[1] // term.form.partners,
+            len(term.form.quantities),
+        )
+        _fits("targets", term.targets, (points, quantities))
+        _fits("shares", term.shares, (points, quantities))
+        _fits("coefficients", term.coefficients, (points, term.form.columns))
         slot.points, slot.targets, slot.shares, slot.coefficients = (
             self.table(table)
             for table in (term.coordinates, term.targets, term.shares, term.coefficients)
@@ -109,6 +119,13 @@ class Held:
         """Where numbers of ctypes lie."""
         self._held.append(numbers)
         return ctypes.addressof(numbers)
+
+
+def _fits(name: str, table: Tensor | None, wanted: tuple[int, int]) -> None:
+    if table is not None and table.shape[1:] != wanted:
+        raise ValueError(
+            f"{name} {tuple(table.shape)} of a loss term, of every member {wanted} are read"
+        )
 
 
 def evaluate(term: Term, parameters: Tensor, threads: int) -> tuple[Tensor, Tensor, Tensor]:
