@@ -9,7 +9,7 @@ from dataclasses import Field, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from pinn_core.parts import FAMILIES, Part, UnknownName, default_of, plain
+from pinn_core.parts import FAMILIES, UnknownName, default_of, plain
 from pinn_core.problems import Problem
 from sweeps.display.catalogue import family_named, summary_of
 from sweeps.errors import StudyError
