@@ -72,7 +72,7 @@ def _answer(given: T | None, question: str, default: T) -> T:
 
 @app.command(name="list")
 def list_(
-    family: Family,
+    family: Family = None,
     name: Annotated[
         str | None,
         typer.Argument(
@@ -95,7 +95,7 @@ def list_(
         from sweeps.study.study_file import text_of
 
         typer.echo(text_of(name), nl=False)
-    elif name:
+    elif family and name:
         _list_one(family, name, as_json=as_json)
     else:
         _list_all(family, as_json=as_json)
@@ -114,10 +114,10 @@ def explain(
     typer.echo(explained(topic) if topic else "\n".join(topics()))
 
 
-def _list_all(family: str, *, as_json: bool) -> None:
-    from sweeps.display.catalogue import known
+def _list_all(family: str | None, *, as_json: bool) -> None:
+    from sweeps.display.catalogue import known, to_choose
 
-    parts = known(family)
+    parts = known(family) if family else to_choose()
     if as_json:
         print_json([{"name": name, "summary": words} for name, words in parts.items()])
         return

@@ -60,10 +60,10 @@ Address = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port, on this machine only.")]
 Family = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="FAMILY",
-        help="problems, networks, optimizers, ... or studies; an unknown name lists them all.",
+        help="problems, networks, optimizers, ... or studies; left out: all of these.",
     ),
 ]
 Plugins = Annotated[

@@ -23,6 +23,13 @@ _SENTENCE_END = re.compile(r"(?<=[.])(?<! et al\.)\s")
 """The space after a sentence; that of "et al. 2021" is none."""
 
 
+def to_choose() -> Mapping[str, str]:
+    """All that can be listed, with its names."""
+    parts = {each.plural: ", ".join(each.names()) for each in FAMILIES.values()}
+    studies, columns = ", ".join(shipped_studies()), "what a study records"
+    return {**dict(sorted(parts.items())), STUDIES: studies, METRICS: columns}
+
+
 def known(family: str) -> Mapping[str, str]:
     """Names and summaries of all that a family has; raises ``StudyError`` for an unknown family."""
     if family == STUDIES:

@@ -100,3 +100,11 @@ def test_a_shell_completes_names_of_studies(folder: Path) -> None:
     }
     result = CliRunner().invoke(app, [], prog_name="pinn-sweep", env={**os.environ, **asked})
     assert result.stdout.split() == ["demo", "demonstration.yaml"]
+
+
+def test_without_a_family_all_are_listed() -> None:
+    code, said, _ = pinn_sweep("list")
+    assert code == 0
+    families = {line.split()[0]: line for line in said.splitlines()}
+    assert {"problems", "optimizers", "studies", "metrics"} <= families.keys()
+    assert " heat," in families["problems"]
