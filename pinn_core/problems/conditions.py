@@ -32,7 +32,7 @@ TAKEN = {
     *("residual", "regression", "total", "batch", "interior", "grid"),
     *("error", "away", "update", "turn"),
 }
-"""Names that columns and point sets of every run have, and that no loss term of its own can."""
+"""Names of columns and point sets that every run has: no condition or data can have them."""
 
 
 def nothing(points: Float[ndarray, "n d"]) -> Float[ndarray, "n 1"]:

@@ -10,6 +10,8 @@ from pinn_core.problems.problem import Grid, Points, Problem, Reference
 from pinn_core.problems.unknowns import unused
 from pinn_core.tensors import Tensor, torch
 
+SLACK = 1e-6
+"""How far outside its domain a point may lie, in parts of the domain's size."""
 LOOKED_AT = 5
 """Points at which a residual is tried, no more than the grid has inside."""
 
@@ -63,7 +65,7 @@ def _check_points(problem: Problem, points: Points) -> None:
     shape, wanted = points.coordinates.shape, (n, len(problem.coordinates))
     _demand(shape == wanted, f"{name}: coordinates have the shape {shape}, not {wanted}")
     _demand(bool(np.isfinite(points.coordinates).all()), f"{name}: a point is not finite")
-    inside = bool(problem.domain.holds(points.coordinates).all())
+    inside = bool(problem.domain.holds(points.coordinates, SLACK).all())
     _demand(inside, f"{name}: a point of the grid lies outside of the domain")
     columns = {
         "reference": problem.outputs,
@@ -104,7 +106,7 @@ def _check_condition(problem: Problem, condition: str, stated: Condition, grid: 
     for segment in stated.segments:
         on = supervised[segment.holds(supervised)]
         _demand(len(on) > 0, f"{name}: no supervised point lies on a segment of {condition!r}")
-        inside = bool(problem.domain.holds(on + np.array(shift)).all())
+        inside = bool(problem.domain.holds(on + np.array(shift), SLACK).all())
         _demand(inside, f"{name}: a partner of a point of {condition!r} lies outside the domain")
         _check_demanded(name, condition, stated, segment, on)
 

@@ -7,7 +7,7 @@ import numpy as np
 from pinn_core.geometry import in_words
 from pinn_core.objectives import OBJECTIVES
 from pinn_core.problems import Grid, Problem
-from pinn_core.problems.promises import BrokenPromise, check_promises
+from pinn_core.problems.promises import SLACK, BrokenPromise, check_promises
 from pinn_core.problems.unknowns import unused
 from pinn_core.records.trajectory import COMPARED
 from pinn_core.training.cadences import recorded_columns
@@ -16,8 +16,6 @@ from sweeps.study.plain_yaml import Keys
 from sweeps.study.sections import Study
 from sweeps.study.validation import Wrong, shown
 
-SLACK = 1e-6
-"""How far outside its domain a point of a grid may lie, in parts of the domain's size."""
 MOST_POINTS = 10_000_000
 """Points of a grid that is looked at when a study is read."""
 

@@ -86,13 +86,10 @@ class Held:
 
         Raises ``ValueError`` where a table has not what C++ reads of every point.
         """
-        points, quantities = (
-            term.coordinates.shape[1] // term.form.partners,
-            len(term.form.quantities),
-        )
-        _fits("targets", term.targets, (points, quantities))
-        _fits("shares", term.shares, (points, quantities))
-        _fits("coefficients", term.coefficients, (points, term.form.columns))
+        form, points = term.form, term.coordinates.shape[1] // term.form.partners
+        _fits("targets", term.targets, (points, len(form.quantities)))
+        _fits("shares", term.shares, (points, len(form.quantities)))
+        _fits("coefficients", term.coefficients, (points, form.columns))
         slot.points, slot.targets, slot.shares, slot.coefficients = (
             self.table(table)
             for table in (term.coordinates, term.targets, term.shares, term.coefficients)
