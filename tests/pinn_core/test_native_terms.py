@@ -17,6 +17,7 @@ from pinn_core.objectives.term import LossGradient, Term
 from pinn_core.objectives.terms import EquationTerm, fit_term, problem_terms
 from pinn_core.problems import (
     AllenCahn,
+    Burgers,
     Cavity,
     CavityStream,
     Helmholtz,
@@ -135,11 +136,18 @@ def test_quantities_of_ones_own_are_asked_though_what_is_inherited_has_a_native_
     assert torch.allclose(4 * halved.gradient, whole.gradient, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("table", ["targets", "shares", "coefficients"])
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("targets", PROBLEMS["normals and shares"]),
+        ("coefficients", PROBLEMS["normals and shares"]),
+        ("shares", Burgers(points_x=8, points_t=8)),
+    ],
+)
 def test_a_table_that_is_too_narrow_is_refused_and_not_read_beyond(
-    table: str, calls: Calls
+    table: str, problem: Problem, calls: Calls
 ) -> None:
-    disc, parameters = _setting(PROBLEMS["normals and shares"], 1)
+    disc, parameters = _setting(problem, 1)
     for term, points in _terms(disc):
         term.loss_and_gradient(disc, parameters, points)
     held = next(call for call in calls if getattr(call, table) is not None)

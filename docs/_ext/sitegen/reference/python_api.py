@@ -51,9 +51,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Training",
         (
             *("Objective", "Optimizer", "StepContext", "StepCost", "Weighting", "View"),
-            *("Aggregation", "Alignment", "Stages", "Sampler"),
+            *("Aggregation", "Alignment", "Stages"),
         ),
     ),
+    "points": ("Points", ("Sampler", "Asked", "Fresh", "PointSet", "Discretization")),
     "probes": ("Probes", ("Probe", "Column", "Moment")),
     "parts": ("Parts and families", ("Part", "Family")),
 }
