@@ -164,7 +164,8 @@ def _facts(part: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
 def _is_alone(part: Any) -> bool:  # noqa: ANN401
     """Whether no other part is of the same module."""
     parts = (family[kind] for family in FAMILIES.values() for kind in family)
-    return sum(getattr(each, "__module__", "") == part.__module__ for each in parts) == 1
+    modules = [getattr(each, "__module__", "") for each in parts]
+    return modules.count(part.__module__) == 1
 
 
 def _description(part: Any) -> str:  # noqa: ANN401
