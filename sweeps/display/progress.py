@@ -157,6 +157,8 @@ class Progress:
         words = [f"{before + finished} of {total} runs"]
         if training.packs:
             words.append(f"{training.runs} in training ({training.share / training.runs:.0%})")
+        elif not finished and before < total:
+            words.append("workers are starting")
         if finished:
             words.append(f"{60 * finished / elapsed:.3g} runs/min")
         if left is not None:

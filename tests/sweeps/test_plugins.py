@@ -142,6 +142,16 @@ def test_an_error_of_a_plugin_is_told_at_once_with_file_and_line(folder: Path) -
     assert "retry" not in said
 
 
+@pytest.mark.usefixtures("unreported")
+def test_what_a_method_gave_is_told_at_once(folder: Path) -> None:
+    methods = folder / "methods.py"
+    methods.write_text(methods.read_text().replace("return -settings", "-settings"))
+    code, said = launched(folder)
+    assert code == 1
+    assert "lion: update gave a NoneType, allowed: a tensor of the shape (1, " in said
+    assert "retry" not in said
+
+
 @pytest.mark.parametrize(
     ("written", "complaint"),
     [

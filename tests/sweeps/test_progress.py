@@ -153,6 +153,8 @@ def test_the_bar_moves_with_the_steps_before_any_run_is_done(
     (tmp_path / "a.json").write_text(json.dumps(note))
     assert "4 in training (50%)" in page_of(progress)
     assert bar_of(progress) == 2
+    assert "0 of 4 runs, workers are starting" in waiting
+    assert "workers are starting" not in page_of(progress)
     assert "⠋" in waiting
     assert "⠋" not in page_of(progress)
 
