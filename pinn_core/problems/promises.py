@@ -36,7 +36,7 @@ def check_promises(problem: Problem) -> None:
         _check_points(problem, points)
     for condition, stated in problem.conditions.items():
         _check_condition(problem, condition, stated, grid)
-    _check_residual(problem)
+    _check_residual(problem, grid)
 
 
 def _check_names(problem: Problem) -> None:
@@ -126,9 +126,9 @@ def _check_demanded(
         _demand(finite, f"{name}: {what} of {condition!r} are not finite at all of its points")
 
 
-def _check_residual(problem: Problem) -> None:
+def _check_residual(problem: Problem, grid: Grid) -> None:
     name, operators = problem.kind, problem.operators
-    known = problem.grid().interior.coordinates[:LOOKED_AT]
+    known = grid.interior.coordinates[:LOOKED_AT]
     draws, points = torch.Generator().manual_seed(0), torch.from_numpy(known)[None]
     shape = (2, 1 + len(operators) + len(problem.unknowns), len(known), problem.outputs)
     # Positive, so that a root or a logarithm of the solution is a number.
