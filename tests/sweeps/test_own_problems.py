@@ -120,6 +120,11 @@ def short(problem: object) -> Configuration:
         ("RING.face(0, 0.0)", "RING.face(0, -4.0)", "no supervised point lies on a segment of"),
         ("2, waves", "2, lambda p: waves(p)[:, 0]", "reference has the shape"),
         ("points: int = 9", 'points: int = 9; components = ("u", "u")', "components names each of"),
+        (
+            "return torch.stack([u_t + v_x, v_t + u_x], dim=-1)",
+            "return [u_t]",
+            "is list, not (2, 5",
+        ),
         ("u_t + v_x", "u_t.tolist() + v_x", "waves.py, line 40: TypeError: "),
         ("(D.x, D.t)", "(D.x, D.y)", "waves.py, line 25: AttributeError: no derivative 'y'"),
         ("(D.x, D.t)", "(D.x, D.xxxx)", "of order 4: an equation of order four or more is"),
