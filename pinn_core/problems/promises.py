@@ -82,7 +82,7 @@ def _check_points(problem: Problem, points: Points) -> None:
         known, said = not unknown.all(), problem.reference != "none"
         _demand(
             known == said,
-            f"{name}: its reference is said to be {problem.reference!r}, but {solution} is "
+            f"{name}: its reference is said to be {problem.reference!r}, but a solution is "
             f"{'known' if known else 'NaN'}",
         )
 

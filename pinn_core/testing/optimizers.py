@@ -11,6 +11,7 @@ from pinn_core.engine.activations import ACTIVATIONS
 from pinn_core.engine.stack import Stack
 from pinn_core.optimizers import Optimizer, StepContext
 from pinn_core.testing.said import demand
+from pinn_core.training.returned import returned
 
 STEPS = 300
 CURVATURE = (1.0, 10.0, 100.0)
@@ -35,7 +36,8 @@ def check_optimizer(optimizer: Optimizer) -> None:
     state |= optimizer.start_terms(bowl.theta, 1)
     before = bowl.loss
     for step in range(STEPS):
-        bowl.theta = bowl.theta + optimizer.update(settings, state, bowl.context(), step)
+        update = optimizer.update(settings, state, bowl.context(), step)
+        bowl.theta = bowl.theta + returned(optimizer, "update", update, bowl.theta)
     demand(
         bool((bowl.loss < 0.1 * before).all()),
         f"{name}: {STEPS} steps lowered a bowl's loss from {before[0]:.3g} to {bowl.loss[0]:.3g}"
