@@ -125,38 +125,38 @@ class Condition:
 
         Raises ``ValueError`` where its target is not of this shape.
         """
-        wanted = (len(points), len(self.quantities))
         if segment.target is nothing:
-            return np.zeros(wanted)
-        found = np.asarray(segment.target(points))
-        if found.shape != wanted:
-            raise ValueError(
-                f"a target is {found.shape} at {wanted[0]} points, allowed: {wanted}, a column for "
-                f"each of the condition's quantities"
-            )
-        return found
+            return np.zeros((len(points), len(self.quantities)))
+        return _shaped("a target", segment.target, points, len(self.quantities), "quantities")
 
     def factors(self, segment: Segment, points: Float[ndarray, "n d"]) -> Float[ndarray, "n e"]:
         """The coefficients of all its entries at a segment's points, ones where it has none.
 
         Raises ``ValueError`` where they are not of this shape.
         """
-        wanted = (len(points), sum(map(len, self.sums)))
+        entries = sum(map(len, self.sums))
         if segment.coefficients is None:
-            return np.ones(wanted)
-        found = np.asarray(segment.coefficients(points))
-        if found.shape != wanted:
-            raise ValueError(
-                f"coefficients are {found.shape} at {wanted[0]} points, allowed: {wanted}, a "
-                f"column for each of the condition's entries"
-            )
-        return found
+            return np.ones((len(points), entries))
+        return _shaped("a coefficient", segment.coefficients, points, entries, "entries")
 
     @property
     def plain(self) -> bool:
         """Whether values alone are demanded, the same of all members."""
         derived = bool(self.operators) or self.combined
         return not derived and self.shift is None and not self.per_member
+
+
+def _shaped(
+    what: str, function: Target, points: Float[ndarray, "n d"], columns: int, of: str
+) -> Float[ndarray, "n _"]:
+    """A function at points; raises ``ValueError`` unless it has so many columns."""
+    found, wanted = np.asarray(function(points)), (len(points), columns)
+    if found.shape != wanted:
+        raise ValueError(
+            f"{what} is {found.shape} at {len(points)} points, allowed: {wanted}, a column for "
+            f"each of the condition's {of}"
+        )
+    return found
 
 
 Conditions = Mapping[str, Condition]
