@@ -17,13 +17,13 @@ import io
 import sys
 import tempfile
 import tokenize
-import traceback
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from pinn_core.messages import last_line
 from pinn_core.parts import PLUGIN
 
 GROUP = "pinn_sweeps.parts"
@@ -113,15 +113,7 @@ def loaded() -> list[Plugin]:
 
 def place_in_plugin(error: BaseException) -> str | None:
     """File and line of a plugin that an error passed through, the innermost; None if it did not."""
-    own = {
-        Path(sys.modules[plugin.module].__file__ or "").parent / file
-        for plugin in _loaded.values()
-        for file in plugin.files or [Path(sys.modules[plugin.module].__file__ or "").name]
-    }
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) in own
-    ]
-    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else None
+    return last_line(error, {name for plugin in _loaded.values() for name in _names(plugin)})
 
 
 def code_hash(sources: Sequence[str]) -> str:
@@ -143,9 +135,7 @@ def _imported(plugin: Plugin, path: Path | None = None) -> Plugin:
     known = _loaded.get(plugin.module)
     if known is not None and known.hash == plugin.hash:
         return known
-    package = plugin.module.rpartition(".")[0]
-    names = [f"{package}.{name}" if package else name for name in plugin.modules]
-    token = PLUGIN.set(dict.fromkeys(names, plugin.hash))
+    token = PLUGIN.set(dict.fromkeys(_names(plugin), plugin.hash))
     try:
         if path is None:
             if plugin.module in sys.modules:  # imported before, by others or with other code
@@ -155,12 +145,18 @@ def _imported(plugin: Plugin, path: Path | None = None) -> Plugin:
         else:
             _execute(plugin, path)
     except (Exception, SystemExit) as error:  # importing runs whatever the file holds
-        own = {plugin.module, *names}
-        raise PluginError(f"plugin {plugin.name!r}: {_where(error, own)}{_said(error)}") from error
+        where = _where(error, _names(plugin))
+        raise PluginError(f"plugin {plugin.name!r}: {where}{_said(error)}") from error
     finally:
         PLUGIN.reset(token)
     _loaded[plugin.module] = plugin
     return plugin
+
+
+def _names(plugin: Plugin) -> list[str]:
+    """The whole names of its modules."""
+    package = plugin.module.rpartition(".")[0]
+    return [f"{package}.{name}" if package else name for name in plugin.modules]
 
 
 def _execute(plugin: Plugin, path: Path) -> None:
@@ -272,12 +268,8 @@ def _where(error: BaseException, modules: Collection[str]) -> str:
     """File and line where importing these modules failed: the last line of theirs."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}: "
-    frames = [
-        (Path(frame.f_code.co_filename).name, line)
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals.get("__name__") in modules
-    ]
-    return f"{frames[-1][0]}, line {frames[-1][1]}: " if frames else ""
+    place = last_line(error, modules)
+    return f"{place}: " if place else ""
 
 
 def _said(error: BaseException) -> str:

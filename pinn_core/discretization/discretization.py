@@ -317,7 +317,7 @@ def tables(
         "target": joined(condition.demanded),
     }
     if condition.combined:
-        found[COEFFICIENTS] = joined(condition.factors)
+        found[COEFFICIENTS] = joined(condition.coefficients_at)
     if len(segments) == 1:
         return found
     shares = [np.full((1, points.shape[1], 1), total / points.shape[1]) for points in segments]

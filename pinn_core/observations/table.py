@@ -152,8 +152,8 @@ def _file(path: Path) -> pa.Table:
 
         held = csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
-        hint = "; allowed in a CSV file: commas between columns, points in numbers"
-        hint = hint if path.suffix == ".csv" else ""
+        allowed = "; allowed in a CSV file: commas between columns, points in numbers"
+        hint = allowed if path.suffix == ".csv" else ""
         raise DataError(f"{excerpt(path.name)} cannot be read: {excerpt(error)}{hint}") from None
     return held
 

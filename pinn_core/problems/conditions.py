@@ -129,14 +129,15 @@ class Condition:
             return np.zeros((len(points), len(self.quantities)))
         return _shaped("a target", segment.target, points, len(self.quantities), "quantities")
 
-    def factors(self, segment: Segment, points: Float[ndarray, "n d"]) -> Float[ndarray, "n e"]:
-        """The coefficients of all its entries at a segment's points, ones where it has none.
+    def coefficients_at(
+        self, segment: Segment, points: Float[ndarray, "n d"]
+    ) -> Float[ndarray, "n e"]:
+        """The coefficients of all entries of combinations at a segment's points.
 
         Raises ``ValueError`` where they are not of this shape.
         """
+        assert segment.coefficients is not None
         entries = sum(map(len, self.sums))
-        if segment.coefficients is None:
-            return np.ones((len(points), entries))
         return _shaped("a coefficient", segment.coefficients, points, entries, "entries")
 
     @property

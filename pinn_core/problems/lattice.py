@@ -31,8 +31,9 @@ def lattice(
     else:
         solved = np.asarray(solution(points), dtype=np.float64)
     held = np.zeros(len(points), dtype=bool)
-    for segment in (segment for one in conditions.values() for segment in one.segments):
-        held |= segment.holds(points)
+    for condition in conditions.values():
+        for segment in condition.segments:
+            held |= segment.holds(points)
 
     def known(where: ndarray) -> Points:
         return Points(points[where], solved[where], solved[where])

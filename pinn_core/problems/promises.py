@@ -114,10 +114,9 @@ def _check_demanded(
     name: str, condition: str, stated: Condition, segment: Segment, on: np.ndarray
 ) -> None:
     try:
-        known = {
-            "targets": stated.demanded(segment, on),
-            "coefficients": stated.factors(segment, on),
-        }
+        known = {"targets": stated.demanded(segment, on)}
+        if stated.combined:
+            known["coefficients"] = stated.coefficients_at(segment, on)
     except ValueError as error:
         raise BrokenPromise(f"{name}: condition {condition!r}: {error}") from error
     for what, values in known.items():

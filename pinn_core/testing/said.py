@@ -1,11 +1,9 @@
 """How a broken promise is said."""
 
-import inspect
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from pinn_core.messages import last_line
 from pinn_core.parts import Part
 
 
@@ -31,8 +29,5 @@ def said_of(part: Part) -> Iterator[None]:
     except (ContractBroken, NothingFits):
         raise
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if frame.filename == inspect.getfile(type(part))]
-        last = (own or frames)[-1]
-        place = f"{Path(last.filename).name}, line {last.lineno}"
+        place = last_line(error, {type(part).__module__}) or last_line(error)
         raise ContractBroken(f"{part.kind}: {place}: {type(error).__name__}: {error}") from error

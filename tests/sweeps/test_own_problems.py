@@ -10,8 +10,7 @@ import pytest
 from pinn_core import plugins
 from pinn_core.parts import FAMILIES
 from pinn_core.problems.promises import BrokenPromise
-from pinn_sweeps import Adam as ShortAdam
-from pinn_sweeps import Configuration, Mlp, Pinn, train
+from pinn_sweeps import Adam, Configuration, Mlp, Pinn, train
 from sweeps.errors import StudyError
 from sweeps.study.study import load_study
 
@@ -55,7 +54,7 @@ class OwnWaves(ps.Problem):
     def residual(self, channels, points):
         u_x, v_x = channels[:, 1].unbind(-1)
         u_t, v_t = channels[:, 2].unbind(-1)
-        return torch.stack([u_t + v_x, v_t + u_x], dim=-1)
+        return torch.stack([u_t - v_x, v_t - u_x], dim=-1)
 
     def grid(self):
         return ps.lattice(RING, self.conditions, (self.points,) * 2, waves, open_ends=(0,))
@@ -98,7 +97,7 @@ def short(problem: object) -> Configuration:
         problem=problem,  # type: ignore[arg-type]
         network=Mlp(width=4, depth=1),
         objective=Pinn(lambda_b=1.0),
-        phases=(ShortAdam(steps=2),),
+        phases=(Adam(steps=2),),
     )
 
 
@@ -121,11 +120,11 @@ def short(problem: object) -> Configuration:
         ("2, waves", "2, lambda p: waves(p)[:, 0]", "reference has the shape"),
         ("points: int = 9", 'points: int = 9; components = ("u", "u")', "components names each of"),
         (
-            "return torch.stack([u_t + v_x, v_t + u_x], dim=-1)",
+            "return torch.stack([u_t - v_x, v_t - u_x], dim=-1)",
             "return [u_t]",
             "is list, not (2, 5",
         ),
-        ("u_t + v_x", "u_t.tolist() + v_x", "waves.py, line 40: TypeError: "),
+        ("u_t - v_x", "u_t.tolist() - v_x", "waves.py, line 40: TypeError: "),
         ("(D.x, D.t)", "(D.x, D.y)", "waves.py, line 25: AttributeError: no derivative 'y'"),
         ("(D.x, D.t)", "(D.x, D.xxxx)", "of order 4: an equation of order four or more is"),
         (
