@@ -31,6 +31,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.load import NoRuns as NoRuns
     from analysis.load import StudyData as StudyData
     from analysis.plateau import Plateau as Plateau
     from analysis.plateau import find_plateau as find_plateau
@@ -104,8 +105,10 @@ if TYPE_CHECKING:
     from pinn_core.problems.clipped import clipped_size as clipped_size
     from pinn_core.problems.lattice import lattice as lattice
     from pinn_core.problems.lattice import mesh as mesh
+    from pinn_core.problems.promises import BrokenPromise as BrokenPromise
     from pinn_core.problems.scattered import scattered as scattered
     from pinn_core.records.trajectory import Trajectory as Trajectory
+    from pinn_core.records.trajectory import TrajectoryError as TrajectoryError
     from pinn_core.samplers import SAMPLERS as SAMPLERS
     from pinn_core.samplers import Asked as Asked
     from pinn_core.samplers import Sampler as Sampler
@@ -121,10 +124,11 @@ if TYPE_CHECKING:
     from pinn_sweeps.verbs import plan as plan
     from pinn_sweeps.verbs import run as run
     from pinn_sweeps.verbs import train as train
+    from sweeps.errors import StudyError as StudyError
     from sweeps.study.study import load_study as load_study
 
 _WHERE = {
-    "analysis.load": ("StudyData",),
+    "analysis.load": ("NoRuns", "StudyData"),
     "analysis.plateau": ("Plateau", "find_plateau"),
     "analysis.rules": ("PlateauRule",),
     "pinn_core.aggregations": ("AGGREGATIONS", "Aggregation", "Sum"),
@@ -155,12 +159,14 @@ _WHERE = {
     ),
     "pinn_core.problems.clipped": ("clipped", "clipped_size"),
     "pinn_core.problems.lattice": ("lattice", "mesh"),
+    "pinn_core.problems.promises": ("BrokenPromise",),
     "pinn_core.problems.scattered": ("scattered",),
-    "pinn_core.records.trajectory": ("Trajectory",),
+    "pinn_core.records.trajectory": ("Trajectory", "TrajectoryError"),
     "pinn_core.samplers": ("SAMPLERS", "Asked", "Sampler"),
     "pinn_core.weightings": ("WEIGHTINGS", "Fixed", "View", "Weighting"),
     "pinn_sweeps.results": ("StudyResults", "TrainedRun"),
     "pinn_sweeps.verbs": ("compare", "export", "load", "plan", "run", "train"),
+    "sweeps.errors": ("StudyError",),
     "sweeps.study.study": ("load_study",),
 }
 """Modules, and the public names that they hold."""

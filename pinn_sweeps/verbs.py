@@ -19,7 +19,7 @@ from sweeps.execution.launch import run_study
 from sweeps.execution.machines import pack_slots, this_machine
 from sweeps.execution.sizing import sizes
 from sweeps.store.folder import StudyFolder
-from sweeps.store.locate import study_that_ran
+from sweeps.store.locate import study_that_ran, study_to_run
 from sweeps.study.plugins import load_plugins
 from sweeps.study.study import Study, load_study
 
@@ -51,12 +51,12 @@ def run(
 ) -> StudyResults:
     """Carry out what is missing of a study and return its runs as tables.
 
-    ``study`` is a study file, the name of a shipped study, or a study that was loaded;
-    ``overrides`` are as on the command line (``search.runs=20``). ``inline`` trains in this
-    process, one pack after the other. Raises ``StudyError`` for what cannot be carried out, and
-    ``RuntimeError`` where runs failed: the study's log.txt says why.
+    ``study`` is a study file, the name of a shipped study or of one that has run in ``runs_dir``,
+    or a study that was loaded; ``overrides`` are as on the command line (``search.runs=20``).
+    ``inline`` trains in this process, one pack after the other. Raises ``StudyError`` for what
+    cannot be carried out, and ``RuntimeError`` where runs failed: the study's log.txt says why.
     """
-    found = load_study(study, overrides) if isinstance(study, str) else study
+    found = _study(study, overrides, runs_dir)
     code = run_study(found, runs_dir=runs_dir, executor=executor, address=address)
     if code:
         folder = StudyFolder.of(runs_dir, found.name)
@@ -84,15 +84,20 @@ def load(
 
 
 def plan(
-    study: str | Study, overrides: Sequence[str] = (), *, slots: int | None = None
+    study: str | Study,
+    overrides: Sequence[str] = (),
+    *,
+    slots: int | None = None,
+    runs_dir: str | Path = "runs",
 ) -> Estimate:
     """What a study would take: time, memory, space and, with ``resources.price``, money.
 
     A little of its packs is trained in processes of their own, which takes some seconds; the
     speeds are kept for commands to come. ``slots`` packs are trained at a time; left out: as many
-    as this machine has room for. As ``pinn-sweep plan``. Raises ``StudyError``.
+    as this machine has room for. ``study`` as for ``run``. As ``pinn-sweep plan``. Raises
+    ``StudyError``.
     """
-    found = load_study(study, overrides) if isinstance(study, str) else study
+    found = _study(study, overrides, runs_dir)
     room = pack_slots(found.resources, [this_machine(with_gpus=found.resources.gpus > 0)])
     return plan_study(found, sizes(found), slots or sum(room), lambda _: None)
 
@@ -135,3 +140,9 @@ def export(
     load_plugins(plugins, Path())
     found, folder = study_that_ran(study, Path(runs_dir), store)
     return export_study(found, folder, Path(output) if output else None, to, curves)
+
+
+def _study(study: str | Study, overrides: Sequence[str], runs_dir: str | Path) -> Study:
+    if isinstance(study, str):
+        return study_to_run(study, list(overrides), Path(runs_dir))
+    return study

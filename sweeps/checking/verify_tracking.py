@@ -49,7 +49,7 @@ def _differences(
     client = None if database and not database.exists() else open_client(tracking_uri)
     experiment = client.get_experiment_by_name(study) if client else None
     if client is None or experiment is None:
-        yield None, f"no experiment {study!r} at {masked(tracking_uri)}: pinn-sweep sync {study}"
+        yield None, f"no experiment {study!r} at {masked(tracking_uri)}: pinn-sweep sync writes it"
         return
     runs = search_runs(client, experiment.experiment_id)
     for run in runs:

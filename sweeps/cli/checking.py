@@ -76,7 +76,9 @@ def replay(
     step: Annotated[int, typer.Option(help="The number of updates.")],
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where to put the parameters. [default: in the study]"),
+        typer.Option(
+            metavar="FILE", help="Where to put the parameters.", show_default="in the study"
+        ),
     ] = None,
     runs_dir: RunsDir = RUNS,
     store: StoreAt = None,

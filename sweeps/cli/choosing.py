@@ -21,7 +21,7 @@ def init(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the study and of its file.")],
     about: Annotated[
         str | None,
-        typer.Option("--about", metavar="PROBLEM", help="A shipped problem. [default: heat]"),
+        typer.Option("--about", metavar="PROBLEM", help="A shipped problem.", show_default="heat"),
     ] = None,
     problem: Annotated[
         bool | None,
@@ -30,13 +30,13 @@ def init(
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps of a run. [default: 1000]")
+        int | None, typer.Option(min=1, help="Steps of a run.", show_default="1000")
     ] = None,
     runs: Annotated[
-        int | None, typer.Option(min=1, help="Runs of each search. [default: 16]")
+        int | None, typer.Option(min=1, help="Runs of each search.", show_default="16")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Seeds of each rerun. [default: 5]")
+        int | None, typer.Option(min=1, help="Seeds of each rerun.", show_default="5")
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where the files go.")] = Path(),
 ) -> None:
@@ -105,7 +105,9 @@ def list_(
 def explain(
     topic: Annotated[
         str | None,
-        typer.Argument(metavar="TOPIC", help="As a message names it. [default: list them all]"),
+        typer.Argument(
+            metavar="TOPIC", help="As a message names it.", show_default="list them all"
+        ),
     ] = None,
 ) -> None:
     """What a message means and what to do: a section of docs/faq.md."""

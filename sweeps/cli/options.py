@@ -46,16 +46,19 @@ StoreAt = Annotated[
         "--store",
         envvar="PINN_SWEEP_STORE",
         metavar="FOLDER|s3://BUCKET/PREFIX",
-        help="Where trajectories and manifests go; all machines must reach it. [default: RUNS]",
+        help="Where trajectories and manifests go; all machines must reach it.",
+        show_default="RUNS",
     ),
 ]
 TrackingUri = Annotated[
     str | None,
-    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's address. [default: RUNS/mlflow.db]"),
+    typer.Option(
+        envvar="MLFLOW_TRACKING_URI", help="MLflow's address.", show_default="RUNS/mlflow.db"
+    ),
 ]
 Address = Annotated[
     str | None,
-    typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster. [default: this machine]"),
+    typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster.", show_default="this machine"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port, on this machine only.")]

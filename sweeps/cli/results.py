@@ -24,6 +24,13 @@ from sweeps.cli.options import (
 @app.command()
 def report(
     study: StudyName,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="Another question, analysis or expected numbers: analysis.plateau.drop=0.3.",
+        ),
+    ] = None,
     runs_dir: RunsDir = RUNS,
     store: StoreAt = None,
     plugins: Plugins = None,
@@ -34,12 +41,12 @@ def report(
         bool, typer.Option("--watch", help="Rewrite it while runs arrive, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Write the report again from the runs that are there."""
+    """Write the report again from the runs that are there; of a file, as the file reads them."""
     load(plugins)
     from sweeps.display.reporting import write_report_of
-    from sweeps.store.locate import study_that_ran
+    from sweeps.search.reread import study_to_report
 
-    found, folder = study_that_ran(study, runs_dir, store)
+    found, folder = study_to_report(study, overrides or [], runs_dir, store)
     if watched:
         from sweeps.display.watching import watch
 
@@ -61,7 +68,9 @@ def compare(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="The page. [default: RUNS/comparisons/A+B.html]"),
+        typer.Option(
+            metavar="FILE.html", help="The page.", show_default="RUNS/comparisons/A+B.html"
+        ),
     ] = None,
     runs_dir: RunsDir = RUNS,
     store: StoreAt = None,
@@ -95,7 +104,9 @@ def export(
     ] = "thinned",
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where to put them. [default: export in the study]"),
+        typer.Option(
+            metavar="FOLDER", help="Where to put them.", show_default="export in the study"
+        ),
     ] = None,
     runs_dir: RunsDir = RUNS,
     store: StoreAt = None,

@@ -41,7 +41,7 @@ def plan(
     overrides: Overrides = None,
     slots: Annotated[
         int | None,
-        typer.Option(min=1, help="Packs trained at a time. [default: as many as fit here]"),
+        typer.Option(min=1, help="Packs trained at a time.", show_default="as many as fit here"),
     ] = None,
     runs_dir: RunsDir = RUNS,
     store: StoreAt = None,
@@ -143,4 +143,4 @@ def status(
     Console(highlight=False).print(status_table(state, found.search.metric))
     typer.echo(f"running: {state.running}" if state.running else "no command is working on it now")
     if not state.complete and not state.running:
-        typer.echo(f"to continue: pinn-sweep run {found.name}")
+        typer.echo(f"to continue: {folder.command('run')}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -125,11 +124,10 @@ def show_outcome(study: Study, runs_dir: Path, console: Console, again: str = ""
     That is ``again``, or a study to try now.
     """
     folder = StudyFolder.of(runs_dir, study.name)
-    where = "" if runs_dir == Path("runs") else f" --runs-dir {shlex.quote(str(runs_dir))}"
     lines = (
         f"report: {folder.report / 'index.html'}",
-        f"curves: pinn-sweep ui {study.name}{where}",
-        f"next:   {again or _next(study) + where}",
+        f"curves: {folder.command('ui')}",
+        f"next:   {again or _next(study) + folder.option}",
     )
     console.print()
     if folder.report.is_dir():

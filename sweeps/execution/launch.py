@@ -107,7 +107,8 @@ def run_study(
             replaced = refuse_changes(study, folder, trajectories)
             refuse_to_mix(study, folder, trajectories)
             progress = Progress(screen, folder.progress, study.search.metric)
-            publisher = Publisher(tracking_uri, trajectories, study, say=progress.say)
+            sync = folder.command("sync")
+            publisher = Publisher(tracking_uri, trajectories, study, progress.say, sync)
             progress.waiting = lambda: publisher.waiting
             for line in _first_words(context, damaged, replaced):
                 progress.say(line)

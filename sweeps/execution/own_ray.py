@@ -201,5 +201,7 @@ def _start(cpus: int, gpus: int, files: Path) -> None:
                 raise StudyError(
                     f"Ray did not start on this machine, twice: {reason} (its logs: {files})"
                     + (f"; it waits 30 s, and {crowded}" if crowded else "")
+                    + "; try again later, or train without Ray, from Python: "
+                    "pinn_sweeps.run(STUDY, executor='inline')"
                 ) from error
             log.warning("Ray did not start (%s): once more", reason)

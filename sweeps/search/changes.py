@@ -97,15 +97,15 @@ def refuse_changes(study: Study, folder: StudyFolder, store: Store) -> str:
     if before is None:
         _refuse_orphans(study, folder, store)
         return ""
-    differences = list(_differences(_science(before), _science(study)))
-    lost = _lost(before, study, folder, store) if differences else set()
+    changes = list(differences(science(before), science(study)))
+    lost = _lost(before, study, folder, store) if changes else set()
     if not lost:
         return ""
     if not store.committed() and not begun(store.root):
-        more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
-        return f"the plan before, of which no run had finished, is replaced: {differences[0]}{more}"
-    listed = "\n".join(f"  {line}" for line in differences[:SHOWN])
-    more = f"\n  and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+        more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+        return f"the plan before, of which no run had finished, is replaced: {changes[0]}{more}"
+    listed = "\n".join(f"  {line}" for line in changes[:SHOWN])
+    more = f"\n  and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
     raise StudyError(
         f"study {study.name!r} has changed since it ran ({folder.study_file}): {len(lost)} of "
         f"its planned runs would change or vanish\n{listed}{more}\n"
@@ -170,7 +170,7 @@ def _results(study: Study, folder: StudyFolder, store: Store) -> Results:
     return Results(store, study.metric, folder.passed_over)
 
 
-def _science(study: Study) -> dict[str, Any]:
+def science(study: Study) -> dict[str, Any]:
     """What decides the runs."""
     plain = study.model_dump(mode="json", exclude={"analysis", "expected", "resources"})
     if study.metric.kind in PLATEAUS:
@@ -178,13 +178,13 @@ def _science(study: Study) -> dict[str, Any]:
     return plain
 
 
-def _differences(before: object, after: object, key: str = "") -> Iterator[str]:
+def differences(before: object, after: object, key: str = "") -> Iterator[str]:
     """The keys whose values differ, as lines."""
     old, new = _by_key(before), _by_key(after)
     if old is not None and new is not None:
         for name in {**old, **new}:
             below = f"{key}.{name}" if key else str(name)
-            yield from _differences(old.get(name, ABSENT), new.get(name, ABSENT), below)
+            yield from differences(old.get(name, ABSENT), new.get(name, ABSENT), below)
     elif before != after:
         yield f"{key}: was {_shown(before)}, is {_shown(after)}"
 

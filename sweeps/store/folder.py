@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,19 @@ class StudyFolder:
                 "another name"
             )
         return cls(path, asked or known or str(path))
+
+    @property
+    def option(self) -> str:
+        """What a command needs besides the study's name: `` --runs-dir RUNS``, or nothing."""
+        runs, here = self.path.parent, Path.cwd()
+        if runs == here / "runs":
+            return ""
+        shown = runs.relative_to(here) if runs.is_relative_to(here) else runs
+        return f" --runs-dir {shlex.quote(str(shown))}"
+
+    def command(self, verb: str) -> str:
+        """The command line of a verb for this study, for someone to copy."""
+        return f"pinn-sweep {verb} {self.path.name}{self.option}"
 
     def note_home(self) -> None:
         """Leave a note of where the home is, if it is elsewhere, for commands to come."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from pinn_core.configuration import RULE
@@ -29,8 +30,8 @@ def sealed(study: Study) -> str:
     return f"{SEAL}{_checksum(text)}; rule {study.rule}{plugins}\n{text}"
 
 
-def load_sealed(file: Document) -> Study:
-    """The study in a file that ``sealed`` made, or that has no seal.
+def load_sealed(file: Document, overrides: Sequence[str] = ()) -> Study:
+    """The study in a file that ``sealed`` made, or that has no seal, after dotted overrides.
 
     Raises ``StudyError`` naming the file if it is damaged, was edited, or is of a later version of
     this program.
@@ -41,7 +42,7 @@ def load_sealed(file: Document) -> Study:
         raise StudyError(f"{file}: damaged: {error}") from None
     first, _, others = text.partition("\n")
     if not first.startswith(SEAL):
-        return study_that_began(text, str(file))
+        return study_that_began(text, str(file), overrides)
     seal = _SEAL.fullmatch(first)
     if seal is None or seal[1] != _checksum(others):
         raise StudyError(
@@ -53,7 +54,7 @@ def load_sealed(file: Document) -> Study:
         raise LaterVersion(
             f"{file}: made by a later version: rule {rule}, this one knows 1 to {RULE}"
         )
-    return study_that_began(text, str(file)).under_rule(rule)
+    return study_that_began(text, str(file), overrides).under_rule(rule)
 
 
 def _checksum(text: str) -> str:

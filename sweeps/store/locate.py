@@ -47,7 +47,7 @@ def study_that_ran(
     if not folder.study_file.is_file():
         raise StudyError(
             f"study {folder.path.name!r} has not been run in {_searched(runs_dir, store)}; "
-            f"start it: pinn-sweep run {source}"
+            f"start it: pinn-sweep run {source}{folder.option}"
         )
     return load_sealed(folder.study_file), folder
 

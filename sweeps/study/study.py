@@ -48,13 +48,13 @@ def study_from(text: str, source: str, overrides: Sequence[str] = ()) -> Study:
     return _study(file, _check_new)
 
 
-def study_that_began(text: str, source: str) -> Study:
-    """The study that a text describes and that was begun.
+def study_that_began(text: str, source: str, overrides: Sequence[str] = ()) -> Study:
+    """The study that a text describes and that was begun, after dotted overrides.
 
     Its problems' grids are not made, and its plugins have to be loaded: no code is run that only a
     store names.
     """
-    file = read_study_file(text, source)
+    file = read_study_file(text, source, overrides)
     try:
         loaded_for(plugin_names(file))
     except StudyError as error:

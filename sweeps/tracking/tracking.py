@@ -56,6 +56,7 @@ class Publisher:
     """Publishes committed runs in the order in which they are submitted, on a thread of its own.
 
     An unreachable server is announced once, through ``say``, and asked again until it answers.
+    ``sync`` is the command that publishes later, as it is told at the end.
     ``failed`` tells, by run id, what could not be published although the server answers.
     Nothing that goes wrong there reaches the caller, and only ``close`` waits.
     """
@@ -66,10 +67,11 @@ class Publisher:
         store: Store,
         study: Study,
         say: Callable[[str], None] = log.warning,
+        sync: str = "",
     ) -> None:
         self.failed: dict[str, str] = {}
         self._store, self._study, self._say = store, study, say
-        self._uri = tracking_uri
+        self._uri, self._sync = tracking_uri, sync or f"pinn-sweep sync {study.name}"
         self._experiment: Experiment | None = None
         self._queue: queue.Queue[Entry] = queue.Queue()
         self._pending: set[str] = set()
@@ -114,7 +116,7 @@ class Publisher:
         if self._pending:
             say(
                 f"{len(self._pending)} runs are not in MLflow yet; they are safe in the store:"
-                f" pinn-sweep sync {self._study.name}"
+                f" {self._sync}"
             )
 
     def _work(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from io import StringIO
@@ -218,6 +219,41 @@ def test_report_of_a_study(done: Path) -> None:
     page = Path(said.removeprefix("report: ").strip())
     assert page == StudyFolder.of(done, "sample").report / "index.html"
     assert page.is_file()
+
+
+def test_a_report_of_a_file_reads_the_runs_as_the_file_says_now(done: Path, folder: Path) -> None:
+    asked = "question: Does it help?\nanalysis: {plateau: {drop: 0.05}}\n"
+    (folder / "mine.yaml").write_text(STUDY + asked)
+    claims = done / "sample" / "report" / "claims.json"
+
+    def drop(*words: str) -> float:
+        assert pinn_sweep("report", *words, "--runs-dir", done)[0] == 0
+        rule: dict[str, float] = json.loads(claims.read_text())["rule"]
+        return rule["drop"]
+
+    assert drop("mine.yaml") == 0.05
+    assert "Does it help?" in claims.with_name("index.html").read_text()
+    assert drop("sample") == 0.15  # as it last ran
+    assert drop("sample", "analysis.plateau.drop=0.3") == 0.3
+
+
+def test_a_report_cannot_be_of_other_runs(done: Path) -> None:
+    code, _, message = pinn_sweep("report", "sample", "base.phases.0.steps=50", "--runs-dir", done)
+    assert code == 2
+    assert message == (
+        "pinn-sweep: base.phases.0.steps: was 6, is 50: a report is of the runs that there are; "
+        "allowed: question, analysis, expected\n"
+    )
+
+
+def test_commands_that_are_told_name_the_runs_folder(done: Path, folder: Path) -> None:
+    there = folder / "copied runs"
+    shutil.copytree(done, there)
+    store = Store(StudyFolder.of(there, "sample").store)
+    next(Path(store.root).glob("*.json")).unlink()
+    said = pinn_sweep("status", "sample", "--runs-dir", there)[1]
+    assert said.endswith("to continue: pinn-sweep run sample --runs-dir 'copied runs'\n")
+    assert StudyFolder.of("runs", "sample").command("run") == "pinn-sweep run sample"
 
 
 def test_ui_of_a_database_that_is_none(done: Path, folder: Path) -> None:

@@ -45,6 +45,7 @@ def pinn_sweep(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["list", "samplers"], "Tree-structured Parzen estimator"),
         (["list", "studies"], "demo"),
         (["list", "problems", "heat"], "points_per_axis  26       points  whole number"),
+        (["run", "--help"], "[default: (this machine)]"),
         (["--version"], "pinn-sweep "),
     ],
 )

@@ -52,6 +52,14 @@ def test_the_best_run_is_that_of_the_studys_metric(results: StudyResults) -> Non
         assert results.best(model).manifest.run_id == best
 
 
+def test_a_study_that_ran_goes_on_by_its_name(results: StudyResults) -> None:
+    runs_dir = results.folder.path.parent
+    again = ps.run("sample", runs_dir=runs_dir, executor="inline")
+    assert set(again.runs.index) == set(results.runs.index)
+    with pytest.raises(ps.StudyError, match="'sampel'"):
+        ps.run("sampel", runs_dir=runs_dir, executor="inline")
+
+
 def test_a_step_that_is_not_stored_is_replayed(results: StudyResults) -> None:
     run = results.best("pinn")
     start, end = run.solution(0), run.solution()

@@ -74,10 +74,10 @@ def _choices(kind: Any) -> str:  # noqa: ANN401
 
 
 def _meaning(parameter: Any) -> list[str]:  # noqa: ANN401
-    """What it means, and its default, which the help says where it depends on the machine."""
-    words, _, default = (parameter.help or "").partition("[default: ")
+    """What it means, and its default, which is in words where it depends on other things."""
     variable = f" Environment variable `{parameter.envvar}`." if parameter.envvar else ""
-    return [escaped(words.strip()) + variable, escaped(default.rstrip("]")) or _default(parameter)]
+    words = parameter.show_default if isinstance(parameter.show_default, str) else ""
+    return [escaped(parameter.help or "") + variable, escaped(words) or _default(parameter)]
 
 
 def _default(parameter: Any) -> str:  # noqa: ANN401

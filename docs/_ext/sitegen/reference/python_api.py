@@ -57,6 +57,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "points": ("Points", ("Sampler", "Asked", "Fresh", "PointSet", "Discretization")),
     "probes": ("Probes", ("Probe", "Column", "Moment")),
     "parts": ("Parts and families", ("Part", "Family")),
+    "errors": ("Errors", ("StudyError", "NoRuns", "TrajectoryError", "BrokenPromise")),
 }
 """Pages, their titles and their names. A name that no page has comes on one of its own."""
 
