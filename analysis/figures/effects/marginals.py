@@ -49,7 +49,6 @@ def _panel(axes: Axes, axis: Axis, values: pd.Series[float], *, log: bool) -> No
         "rasterized": True,
     }
     axes.plot(places[known], values[known], "o", **dots)
-    scale(axes, axis)
     low, high = axes.get_ylim()
     _summary(axes, axis, values, (low, high))
     axes.set_ylim(low, high)
@@ -58,6 +57,7 @@ def _panel(axes: Axes, axis: Axis, values: pd.Series[float], *, log: bool) -> No
         at = [edge] * int((~known).sum())
         where = axes.get_xaxis_transform()
         axes.plot(places[~known], at, "^", transform=where, clip_on=False, **dots)
+    scale(axes, axis)
 
 
 def _aside(count: int) -> npt.NDArray[np.floating[Any]]:
