@@ -28,7 +28,7 @@ def draw_front(
     `metric` and `cost` are the axes' words, `pair` the two models that the study compares. None if
     no configuration has a number.
     """
-    drawn = table[table["value"].notna() & (2 * table["unreached"] < table["seeds"])]
+    drawn = table[table["reached"]]
     if drawn.empty:
         return None
     canvas = partial(_draw, drawn, metric, cost, pair)
