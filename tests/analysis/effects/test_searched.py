@@ -53,10 +53,18 @@ def test_what_a_search_has(found: list[Searched]) -> None:
 
 def test_the_report_says_how_many_that_left_are_flat_again(found: list[Searched]) -> None:
     (pinn,) = found
-    one = replace(pinn, runs=pinn.runs.assign(again=[True, True, False, False]))
-    assert "1 of those 3 are flat again" in matters_in_words(what_matters(one))
-    none = replace(pinn, runs=pinn.runs.assign(again=False))
-    assert "flat again" not in matters_in_words(what_matters(none))
+
+    def words(*again: bool, **said: object) -> str:
+        runs = pinn.runs.assign(again=[False, *again], **said)
+        return matters_in_words(what_matters(replace(pinn, runs=runs)))
+
+    assert "1 of those 3 runs is flat again at its end, converged" in words(True, False, False)
+    assert "2 of those 3 runs are flat again at their end, converged" in words(True, True, False)
+    assert "all 3 of these runs are flat again at their end, converged" in words(True, True, True)
+    single = ["diverged", "left", "no plateau", "no plateau"]
+    one = words(True, False, False, regime=single)
+    assert "the one run that left it is flat again at its end, converged" in one
+    assert "flat again" not in words(False, False, False)
 
 
 def test_where_a_level_was_never_reached_its_score_ranks_and_is_not_shown(search: Search) -> None:
@@ -99,6 +107,14 @@ def test_the_table_tells_which_runs_never_reached_the_level(
     (one,) = searches(data, RULE, ends, Metric("steps_to", METRIC, lowest))
     assert list(one.runs["unreached"]) == [False, True, True]
     assert (one.runs["value"].iloc[1:] > 300).all()
+
+
+def test_the_report_says_how_many_runs_the_pruner_stopped(found: list[Searched]) -> None:
+    def words(pruned: int) -> str:
+        return matters_in_words(what_matters(replace(found[0], pruned=pruned)))
+
+    assert "1 run that the pruner stopped early is left out: it is not a random" in words(1)
+    assert "2 runs that the pruner stopped early are left out: they are not a random" in words(2)
 
 
 def test_a_run_without_a_value_is_the_worst_whatever_is_sought(found: list[Searched]) -> None:
