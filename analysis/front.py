@@ -21,7 +21,7 @@ def with_costs(data: StudyData, metric: Metric, costs: Mapping[str, float]) -> p
     """
     table = ranking(data, metric)
     table["cost"] = table["run_id"].map(dict(costs)).astype(float)
-    known = table["value"].notna() & (2 * table["unreached"] < table["seeds"])
+    known = table["reached"]
     cheapest = table["cost"].where(known).groupby(level="model").cummin()
     before = cheapest.groupby(level="model").shift(fill_value=np.inf)
     table["front"] = known & (table["cost"] < before.fillna(np.inf))

@@ -21,14 +21,15 @@ def ranking(data: StudyData, metric: Metric = LAST_LOSS) -> pd.DataFrame:
     that took more than one value), then `value` (the metric of the search run, or its median over
     the seeds where there are several), `seeds` (how many runs that is),
     `diverged` (how many of them diverged), `unreached` (how many never reached the metric's level,
-    whose score stands for the number), `run_id` (of the first of them) and `setting`. A
-    configuration without a value has a null there and comes last.
+    whose score stands for the number), `reached` (whether `value` is a number that was reached, and
+    so may be shown), `run_id` (of the first of them) and `setting`. A configuration without a value
+    has a null there and comes last.
     """
     runs = data.runs
     searched = set(runs.loc[runs["stage"] == "search", "model"])
     ranked = runs[(runs["stage"] == "search") | ~runs["model"].isin(searched)].copy()
     reached = [reached_of(data, run_id, metric) for run_id in ranked.index]
-    ranked["value"] = [_number(metric, one) for one in reached]
+    ranked["value"] = [number_of(metric, one) for one in reached]
     ranked["unreached"] = [isinstance(one, Unreached) for one in reached]
     varied = [key for key in data.varied if ranked[key].nunique() > 1]
     table = (
@@ -40,14 +41,16 @@ def ranking(data: StudyData, metric: Metric = LAST_LOSS) -> pd.DataFrame:
             seeds=("run_id", "size"),
             diverged=("diverged_at", "count"),
             unreached=("unreached", "sum"),
+            known=("value", "count"),
             run_id=("run_id", "first"),
         )
         .reset_index()
     )
+    table["reached"] = 2 * table["unreached"] < table["known"]
     table["worse"] = -table["value"] if metric.maximize else table["value"]
     table = table.sort_values(["model", "worse", "setting"], na_position="last")
     table.insert(1, "rank", table.groupby("model").cumcount() + 1)
-    order = [*varied, "value", "seeds", "diverged", "unreached", "run_id", "setting"]
+    order = [*varied, "value", "seeds", "diverged", "unreached", "reached", "run_id", "setting"]
     return table.set_index(["model", "rank"])[order]
 
 
@@ -56,7 +59,7 @@ def metric_value(data: StudyData, run_id: str, metric: Metric) -> float:
 
     Null for a run that diverged or was stopped early, or has no such number.
     """
-    return _number(metric, reached_of(data, run_id, metric))
+    return number_of(metric, reached_of(data, run_id, metric))
 
 
 def reached_of(data: StudyData, run_id: str, metric: Metric) -> Reached:
@@ -69,7 +72,11 @@ def reached_of(data: StudyData, run_id: str, metric: Metric) -> Reached:
     return None if pd.notna(ends).any() else metric.of(found)
 
 
-def _number(metric: Metric, reached: Reached) -> float:
+def number_of(metric: Metric, reached: Reached) -> float:
+    """What a run reached as one number: its score if it never reached the level, null if nothing.
+
+    Scores are for ranks, and never to be shown.
+    """
     rank = metric.rank(reached)
     return (-rank if metric.maximize else rank) if np.isfinite(rank) else np.nan
 

@@ -35,7 +35,7 @@ class Matters:
 
 def what_matters(searched: Searched, phase_keys: Sequence[str] = ()) -> Matters:
     """What there is to say of a search; `phase_keys` are the two that the study wants to see."""
-    targets = searched.targets
+    targets, shown = searched.targets, searched.shown_targets
     known = {
         target: importances(searched.axes, values) if searched.draws_at_random else []
         for target, values in targets.items()
@@ -55,7 +55,7 @@ def what_matters(searched: Searched, phase_keys: Sequence[str] = ()) -> Matters:
         searched=searched,
         axes=axes,
         importances=known,
-        pairs={target: pairs(axes, values) for target, values in targets.items()},
+        pairs={target: pairs(axes, values, shown[target]) for target, values in targets.items()},
         phases=_phases(searched, axes, phase_keys),
         survivals=survivals,
         corrected=holm([each.p for each in survivals]),

@@ -22,8 +22,8 @@ class Pair:
 
     `interaction` is the share of the variance of the runs' ranks that the cells of both explain
     beyond the sum of both effects, less what chance alone gives (epsilon squared); at least 0.
-    `medians` are those of the target in each cell, rows by the first axis's levels, null where
-    there is no run; `runs` counts them.
+    `medians` are those of the target as it is shown in each cell, rows by the first axis's levels,
+    infinite where most runs have no number, null where there is no run; `runs` counts them.
     """
 
     axes: tuple[Axis, Axis]
@@ -33,17 +33,23 @@ class Pair:
     runs: pd.DataFrame
 
 
-def pairs(axes: Sequence[Axis], target: pd.Series[float]) -> list[Pair]:
-    """Every pair of axes, the strongest interaction first."""
-    found = [_pair(one, other, target) for one, other in combinations(axes, 2)]
+def pairs(
+    axes: Sequence[Axis], target: pd.Series[float], shown: pd.Series[float] | None = None
+) -> list[Pair]:
+    """Every pair of axes, the strongest interaction first.
+
+    Interactions go by the ranks of `target`; medians are of `shown`, the same runs, where given.
+    """
+    shown = target if shown is None else shown
+    found = [_pair(one, other, target, shown) for one, other in combinations(axes, 2)]
     return sorted(found, key=lambda pair: -pair.interaction)
 
 
-def _pair(one: Axis, other: Axis, target: pd.Series[float]) -> Pair:
+def _pair(one: Axis, other: Axis, target: pd.Series[float], shown: pd.Series[float]) -> Pair:
     one, other = by_length_of_names(one, other)
     (first, names), (second, other_names) = one.cut(), other.cut()
     first, second = first.loc[target.index], second.loc[target.index]
-    cells = target.groupby([first.rename("row"), second.rename("column")])
+    cells = shown.groupby([first.rename("row"), second.rename("column")])
     rows, columns = range(len(names)), range(len(other_names))
     return Pair(
         axes=(one, other),

@@ -11,9 +11,9 @@ import pandas as pd
 
 from analysis.effects.axes import Axis, axis_of
 from analysis.load import StudyData, stopped_early
-from analysis.metric import Metric
+from analysis.metric import Metric, Unreached
 from analysis.plateau import Plateau, find_plateau
-from analysis.ranking import metric_value
+from analysis.ranking import number_of, reached_of
 from analysis.rules import PlateauRule
 
 REGIMES = ("diverged", "low loss, wrong solution", "never left", "left", "no plateau")
@@ -27,11 +27,12 @@ class Searched:
     """The search of one model, without the runs that a pruner stopped early (`pruned` of them).
 
     `runs` has the index `run_id` and the columns `setting`, `value` (the search's metric; null for
-    a run that has none, as it diverged), `end` (the first step after the plateau; infinite for a
-    run that never left it or diverged, null where there was no plateau), `stays` (how long it is
-    known to stay there: to its last step, of a run that diverged for ever), `last` (the last
-    recorded step), `regime` (one of REGIMES) and `again` (whether a run that left its first plateau
-    is flat again at its end). `axes` are the keys that took more than one value.
+    a run that has none, as it diverged), `unreached` (whether it never reached the metric's level,
+    so that `value` is the score by which it is ranked), `end` (the first step after the plateau;
+    infinite for a run that never left it or diverged, null where there was no plateau), `stays`
+    (how long it is known to stay there: to its last step, of a run that diverged for ever), `last`
+    (the last recorded step), `regime` (one of REGIMES) and `again` (whether a run that left its
+    first plateau is flat again at its end). `axes` are the keys that took more than one value.
     `draws_at_random` tells that no draw depended on the value of an earlier one: importances and
     tests need that.
     """
@@ -45,16 +46,20 @@ class Searched:
 
     @cached_property
     def configurations(self) -> pd.DataFrame:
-        """`value`, `end` and `stays` of every configuration: medians over its seeds.
+        """`value`, `reached`, `end` and `stays` of every configuration: medians over its seeds.
 
-        A run without a value counts as the worst, and one without a plateau is left out. The index
-        is each one's first run. With one seed for each configuration these are the runs.
+        `reached` is the metric as it may be shown: infinite where it never reached its level, while
+        `value` has a score there. A run without a value counts as the worst, and one without a
+        plateau is left out. The index is each one's first run. With one seed for each configuration
+        these are the runs.
         """
-        worst = -inf if self.metric.maximize else inf
-        runs = self.runs.assign(value=self.runs["value"].fillna(worst), run_id=self.runs.index)
+        value = self.runs["value"].fillna(-inf if self.metric.maximize else inf)
+        reached = value.mask(self.runs["unreached"], inf)
+        runs = self.runs.assign(value=value, reached=reached, run_id=self.runs.index)
         found = runs.groupby("setting", sort=False).agg(
             run_id=("run_id", "first"),
             value=("value", _median),
+            reached=("reached", _median),
             end=("end", _median),
             stays=("stays", "max"),
         )
@@ -65,9 +70,19 @@ class Searched:
         """What hyperparameters may matter for, small is good: the metric, the plateau's end.
 
         Of configurations: infinite where most runs have no value, or never leave their plateau. The
-        plateau's end is that of those that had one; it is absent if no run left one.
+        plateau's end is that of those that had one; it is absent if no run left one. The numbers
+        are for ranks: where most runs never reached the metric's level, its number is a score.
         """
-        value = self.configurations["value"]
+        return self._targets("value")
+
+    @property
+    def shown_targets(self) -> dict[str, pd.Series[float]]:
+        """The same targets as a reader may see them: infinite in the place of a score."""
+        return self._targets("reached")
+
+    def _targets(self, metric: str) -> dict[str, pd.Series[float]]:
+        """`metric` is the column of `configurations` that has the metric's numbers."""
+        value = self.configurations[metric]
         end = self.configurations["end"].dropna()
         found = {str(self.metric): -value if self.metric.maximize else value}
         return found | ({END: end} if np.isfinite(end).any() else {})
@@ -119,9 +134,11 @@ def _table(
     for run_id, diverged in runs["diverged_at"].notna().items():
         curve = data.columns(str(run_id), [rule.curve])[rule.curve]
         plateau = find_plateau(curve, rule)
+        reached = reached_of(data, str(run_id), metric)
         rows.append(
             {
-                "value": metric_value(data, str(run_id), metric),
+                "value": number_of(metric, reached),
+                "unreached": isinstance(reached, Unreached),
                 "end": _end(plateau, diverged=diverged),
                 "stays": inf if diverged else float(curve.index[-1]),
                 "last": float(curve.index[-1]),

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.figures.saved import Drawn, save
 from analysis.figures.style import DPI, colours, name_of, turns
+from analysis.figures.ticks import few_numbers
 
 CAPTION = (
     "Every configuration of the search that has a number. The line joins those that no other "
@@ -27,7 +28,7 @@ def draw_front(
     `metric` and `cost` are the axes' words, `pair` the two models that the study compares. None if
     no configuration has a number.
     """
-    drawn = table[table["value"].notna() & (2 * table["unreached"] < table["seeds"])]
+    drawn = table[table["reached"]]
     if drawn.empty:
         return None
     canvas = partial(_draw, drawn, metric, cost, pair)
@@ -49,6 +50,8 @@ def _draw(drawn: pd.DataFrame, metric: str, cost: str, pair: Sequence[str]) -> C
     axes.set_xscale("log")
     if (drawn["value"] > 0).all():
         axes.set_yscale("log")
+        few_numbers(axes.yaxis)
+    few_numbers(axes.xaxis)
     axes.set_xlabel(cost)
     axes.set_ylabel(metric)
     canvas.legend(loc="outside right upper")

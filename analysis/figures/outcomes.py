@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
 from analysis.figures.saved import Drawn, save
 from analysis.figures.style import DPI, INK, colours, name_of, turns
+from analysis.figures.ticks import few_numbers
 from analysis.rules import WrongSolutionRule
 
 CAPTION = (
@@ -65,7 +64,7 @@ def _draw(
     axes.set_yscale("log")
     _flags(axes, drawn[drawn["wrong"]], rule)
     for axis in (axes.xaxis, axes.yaxis):
-        _with_few_numbers(axis)
+        few_numbers(axis)
     axes.set_xlabel("final loss, what is optimised (loss units)")
     axes.set_ylabel("final relative L2 error (dimensionless)")
     legend = canvas.legend(loc="outside right upper", ncols=1 + len(models) // COLUMN)
@@ -73,15 +72,6 @@ def _draw(
         if handle is not None:
             handle.set_alpha(1)
     return canvas
-
-
-def _with_few_numbers(axis: Axis) -> None:
-    """Four plain numbers or so where a logarithmic axis spans less than a decade."""
-    low, high = axis.get_view_interval()
-    if high < 10 * low:
-        axis.set_major_locator(MaxNLocator(4))
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_minor_locator(NullLocator())
 
 
 def _flags(axes: Axes, runs: pd.DataFrame, rule: WrongSolutionRule) -> None:

@@ -54,9 +54,10 @@ def matters_in_words(found: Matters) -> str:
             "did, the nearer it came the better."
         )
     if searched.pruned:
+        left_out = "is left out: it is" if searched.pruned == 1 else "are left out: they are"
         sentences.append(
-            f"{count(searched.pruned, 'run')} that the pruner stopped early are left out, because "
-            "they are not a random choice."
+            f"{count(searched.pruned, 'run')} that the pruner stopped early {left_out} not a "
+            "random choice."
         )
     if not searched.draws_at_random:
         sentences.append(
@@ -129,9 +130,20 @@ def _regimes(found: Matters) -> str:
     if not again:
         return f"How they ended: {named}."
     return (
-        f"How they ended: {named}. Left means the first plateau that the rule finds: {again} of "
-        f"those {counts['left']} are flat again at their end, converged or on another plateau."
+        f"How they ended: {named}. Left means the first plateau that the rule finds: "
+        f"{_flat_again(again, counts['left'])}, converged or on another plateau."
     )
+
+
+def _flat_again(again: int, left: int) -> str:
+    """So many of the runs that left their first plateau are flat at their end."""
+    if left == 1:
+        return "the one run that left it is flat again at its end"
+    if again == left:
+        return f"all {left} of these runs are flat again at their end"
+    if again == 1:
+        return f"1 of those {left} runs is flat again at its end"
+    return f"{again} of those {left} runs are flat again at their end"
 
 
 def importance_rows(found: Sequence[Matters]) -> Rows:

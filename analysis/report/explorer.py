@@ -74,12 +74,13 @@ def _listed(name: str, values: pd.Series[Any]) -> dict[str, Any]:
 def _results(
     runs: pd.DataFrame, metric: Metric, error: pd.Series[float]
 ) -> Iterator[dict[str, Any]]:
-    results = {metric.heading: runs["value"], END: runs["end"], f"final {ERROR}": error}
+    value = runs["value"].mask(runs["unreached"])
+    results = {metric.heading: value, END: runs["end"], f"final {ERROR}": error}
     for name, values in results.items():
         known = values[np.isfinite(values)]
         if len(known):
             log = bool(known.min() > 0 and known.max() > WIDE * known.min())
-            none = "never" if name == END else "none"
+            none = "never" if name == END or (metric.counts and name == metric.heading) else "none"
             yield _axis(name, values.where(np.isfinite(values)), log=log, none=none)
 
 

@@ -114,7 +114,8 @@ def best(data: StudyData, metric: Metric) -> dict[str, Rows]:
         model = settings.index[0][0]
         varied = [key for key in data.varied if key in settings and settings[key].nunique() > 1]
         top = settings.head(BEST).reset_index()
-        shown = zip(top["value"], 2 * top["unreached"] >= top["seeds"], strict=True)
+        score = top["value"].notna() & ~top["reached"]
+        shown = zip(top["value"], score, strict=True)
         top["value"] = ["not reached" if unreached else number(value) for value, unreached in shown]
         columns = ["rank", *varied, "value", "seeds", "run_id"]
         cells = [tuple(map(text, row)) for row in top[columns].itertuples(index=False)]

@@ -20,7 +20,7 @@ from analysis.metric import Metric, Reached, Unreached
 from analysis.ranking import reached_of
 from analysis.remedies import Effect, Remedies, Remedy
 from analysis.report.effects import share_in_words
-from analysis.statistics import LENGTH, compare_ratio, median_of
+from analysis.statistics import LENGTH, Comparison, compare_ratio, median_of
 from analysis.verdicts import in_words, ratio_in_words, span_in_words
 from analysis.wording import count, model_name, number, plus_minus
 
@@ -155,18 +155,36 @@ def _lengths(table: pd.DataFrame, contrast: Contrast | None) -> str:
     lasted = [f"{model_name(model)} {_lasted(runs)}" for model, runs in models.items()]
     ratio = compare_ratio(table, LENGTH, *contrast.models) if contrast else None
     if ratio is not None and ratio.estimate is not None and contrast is not None:
-        one, other = map(model_name, contrast.models)
-        times = f"{in_words(ratio.estimate)} times as long as that of {other}"
         of_both = [
             each for each, model in zip(lasted, models, strict=True) if model in contrast.models
         ]
-        return (
-            f"The plateau of {one} lasts {times} (ratio of the {ratio.kind}); steps: "
-            f"{', '.join(of_both)}."
-        )
+        return f"{_compared(ratio, ratio.estimate, contrast)}; steps: {', '.join(of_both)}."
     if len(models) > FEW:
         return _range_of_lengths(models)
     return f"Steps on the plateau: {', '.join(lasted)}."
+
+
+def _compared(found: Comparison, ratio: estimates.Estimate, contrast: Contrast) -> str:
+    """How many times as long one plateau lasts as the other, or why that is not known."""
+    one, other = map(model_name, contrast.models)
+    if ratio.bound == "unknown":
+        why = _stay(found, one, other)
+        return f"How the plateaus of {one} and {other} compare is not known, because {why}"
+    times = f"{in_words(ratio)} times as long as that of {other}"
+    return f"The plateau of {one} lasts {times} (ratio of the {found.kind})"
+
+
+def _stay(found: Comparison, *models: str) -> str:
+    """That no run of two models has left its plateau, or so few that both medians are bounds."""
+    none = [stayed == runs for stayed, runs in zip(found.censored, found.seeds, strict=True)]
+    if all(none):
+        return "no run of either model has left its plateau"
+    if not any(none):
+        return "no more than half of the runs of either model have left their plateaus"
+    stayed, left = models if none[0] else reversed(models)
+    return (
+        f"no run of {stayed} has left its plateau, and no more than half of the runs of {left} have"
+    )
 
 
 def _lasted(runs: pd.DataFrame) -> str:

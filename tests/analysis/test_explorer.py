@@ -92,6 +92,26 @@ def test_what_a_run_lacks_is_null(unpacked: tuple[StudyData, dict[str, Any]]) ->
     assert np.isnan(axis(found, "the end of the plateau")["values"][0])
 
 
+def test_a_level_that_was_never_reached_is_named_so_and_no_number(
+    study: Callable[..., StudyData],
+) -> None:
+    data = study("pinn", seeds=4)
+    data.runs["stage"] = "search"
+    data.runs["setting"] = data.runs.index
+    data.runs["network.width"] = [16, 32, 64, 16]
+    data = replace(data, varied=["network.width"])
+    ends = outcomes(data, WrongSolutionRule())
+    last = [data.trajectory(run)["loss/regression"].iloc[-1] for run in data.runs.index]
+    metric = Metric("steps_to", "loss/regression", sorted(last)[1])
+    found = [what_matters(each) for each in searches(data, RULE, ends, metric)]
+    made = explorer(data, RULE, found, ends)
+    assert made is not None
+    steps = axis(made, str(metric))
+    assert steps["none"] == "never"
+    assert np.isnan(steps["values"]).tolist() == [False, False, True, True]
+    assert np.nanmax(steps["values"]) <= 300
+
+
 def test_curves_keep_their_values_to_a_thousandth(
     unpacked: tuple[StudyData, dict[str, Any]],
 ) -> None:
@@ -116,7 +136,7 @@ def test_two_thousand_runs_are_a_page_that_opens_quickly(study: Callable[..., St
     index = pd.Index([f"{place:016x}" for place in range(count)], name="run_id")
     axes = [replace(axis, numbers=axis.numbers.set_axis(index)) for axis in axes]
     columns = {"value": 1.0, "end": 100.0, "stays": 300.0, "last": 300.0, "regime": "left"}
-    runs = pd.DataFrame(columns, index).assign(setting=index)
+    runs = pd.DataFrame(columns, index).assign(setting=index, unreached=False)
     searched = Searched("pinn", Metric.read("loss/regression"), runs, tuple(axes), 0, True)
     data = study("pinn", seeds=1)
     known = {axis.key: axis.numbers for axis in axes}

@@ -7,18 +7,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib as mpl
 import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.figures.outcomes import draw_outcomes
+from analysis.figures.outcomes import _draw, draw_outcomes
+from analysis.figures.style import STYLE
 from analysis.load import StudyData
 from analysis.outcomes import outcomes, wrong_json
 from analysis.report import endings, write_report
 from analysis.report.asked import Asked
 from analysis.rules import WrongSolutionRule
 from tests.analysis.test_report import Page
+from tests.analysis.test_ticks import without_collisions
 
 Study = Callable[..., StudyData]
 RULE = WrongSolutionRule()
@@ -86,6 +89,18 @@ def test_the_figure_has_a_mark_for_every_run(study: Study, tmp_path: Path, model
     assert "0.001" in drawn.caption
     nothing = outcomes(study("M", without=("error/relative_l2",)), RULE)
     assert draw_outcomes(nothing, RULE, tmp_path) is None
+
+
+def test_over_one_and_a_half_decades_of_loss_no_number_runs_into_the_next() -> None:
+    drawn = pd.DataFrame(
+        {"model": ["pinn", "regression"], "loss": [77.0, 3.1], "error": [0.64, 0.53]}
+    ).assign(wrong=False)
+    with mpl.rc_context(STYLE):
+        canvas = _draw(drawn, RULE, ["pinn", "regression"], ())
+        canvas.draw_without_rendering()
+    (axes,) = canvas.axes
+    assert without_collisions(axes.xaxis)
+    assert without_collisions(axes.yaxis)
 
 
 def test_the_report_lists_and_counts_them(

@@ -9,6 +9,7 @@ import pytest
 from analysis.load import StudyData
 from analysis.metric import Metric
 from analysis.ranking import LAST_LOSS, compared_runs, metric_value, ranking
+from analysis.report.findings import best
 
 COLUMNS = ["run_id", "model", "stage", "seed", "network.width", "batch", "diverged_at", "final"]
 
@@ -110,4 +111,18 @@ def test_a_run_that_never_reached_the_level_ranks_behind_those_that_did() -> Non
     table = ranking(study(*SEARCH), Metric.read("steps_to(loss/regression, 0.2)"))
     assert list(table.loc["pinn", "run_id"]) == ["p3", "p1", "p2"]
     assert list(table.loc["pinn", "unreached"]) == [0, 1, 0]
+    assert list(table.loc["pinn", "reached"]) == [True, False, False]
     assert table.loc[("pinn", 1), "value"] == 1.0
+
+
+def test_of_seeds_a_score_between_numbers_is_no_number_that_was_reached() -> None:
+    """One seed reached the level, one did not, one diverged: their middle is half a score."""
+    rows = [
+        ("p1", "pinn", "search", 0, 64, "full", None, 0.1),
+        ("p2", "pinn", "search", 1, 64, "full", None, 0.3),
+        ("p3", "pinn", "search", 2, 64, "full", 700, np.nan),
+    ]
+    data, metric = study(*rows), Metric.read("steps_to(loss/regression, 0.2)")
+    assert not ranking(data, metric)["reached"].any()
+    (rows_shown,) = best(data, metric).values()
+    assert "not reached" in rows_shown.cells[0]

@@ -171,6 +171,38 @@ def test_the_headline(study: Study) -> None:
     assert re.search(r"ratio of the geometric means\); steps: PINN \d+ ± \d+ \(5 runs\), r", both)
 
 
+@pytest.mark.parametrize(
+    ("stayed", "reason"),
+    [
+        ((5, 5), "no run of either model has left its plateau"),
+        (
+            (5, 3),
+            "no run of PINN has left its plateau, and no more than half of the runs of regression "
+            "have",
+        ),
+        (
+            (3, 5),
+            "no run of regression has left its plateau, and no more than half of the runs of PINN "
+            "have",
+        ),
+        ((3, 3), "no more than half of the runs of either model have left their plateaus"),
+    ],
+)
+def test_the_headline_says_why_it_is_not_known_how_plateaus_compare(
+    study: Study, stayed: tuple[int, int], reason: str
+) -> None:
+    data = study("pinn", "regression", seeds=5)
+    table = per_run(data, RULE, data.runs.index)
+    censored = [seed < some for some in stayed for seed in range(5)]
+    length = [300.0 if stays else 100.0 for stays in censored]
+    table = table.assign(**{"plateau.censored": censored, "plateau.length": length})
+    found = headline(table, contrast_of(data.runs))
+    assert found.startswith(
+        f"How the plateaus of PINN and regression compare is not known, because {reason}; steps: "
+        "PINN median ≥ "
+    )
+
+
 def test_the_headline_ranks_the_models_by_the_studys_metric(study: Study) -> None:
     data = study("M1", "M2", seeds=5)
     runs = list(data.runs.index)

@@ -47,8 +47,8 @@ FIGURES = (
         "Effect of each hyperparameter",
         "Every run is a dot. Of a list of values: median (line) and middle half (bar) at each. Of "
         "a range: the running median of the nearest fifth of the runs, and their middle half. "
-        "Triangles at the edge: runs that diverged or never left their plateau, with which medians "
-        "and halves count as the worst.",
+        "Triangles at the edge: runs that diverged, never left their plateau or never reached the "
+        "level that the search goes by; medians and halves count them as the worst.",
         draw_marginals,
     ),
     SearchFigure(
@@ -56,7 +56,8 @@ FIGURES = (
         "Strongest interactions",
         f"The {SHOWN} pairs of hyperparameters that do most together beyond what each does alone: "
         "the share of the variance of the runs' ranks that this explains stands above. In the "
-        "cells: the median, darker is better; empty where there is no run.",
+        "cells: the median, darker is better; never: most runs diverged, never left their plateau "
+        "or never reached the level that the search goes by; empty where there is no run.",
         draw_pairs,
     ),
     SearchFigure(

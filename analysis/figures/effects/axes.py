@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from analysis.effects.axes import WIDE, Axis
 from analysis.effects.searched import END
 from analysis.figures.style import DPI
+from analysis.figures.ticks import few_numbers
 from analysis.wording import number
 
 SHADES = "viridis"
-NARROW = 30  # ratio of an axis's ends, up to which 1, 2 and 5 times powers of ten have names
 ACROSS = 3  # panels side by side
 LONG = 22  # letters of all ticks, from which they are set at an angle
 ESCAPE = str.maketrans({"$": r"\$"})
@@ -67,15 +66,7 @@ def scale(axes: Axes, axis: Axis) -> None:
         axes.grid(visible=False, axis="x")
     elif axis.log:
         axes.set_xscale("log")
-        if axis.numbers.max() < NARROW * axis.numbers.min():
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_major_formatter(_in_words)
-        axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _in_words(value: float, _: float) -> str:
-    """A tick's label; a name of this module's, so that another process can print the figure."""
-    return number(value)
+        few_numbers(axes.xaxis)
 
 
 def label(target: str) -> str:

@@ -24,8 +24,9 @@ ASIDE = 0.28  # how far dots of one value are spread
 def draw_marginals(found: Matters) -> Canvas | None:
     """A panel for each hyperparameter and target."""
     searched = found.searched
-    canvas, grid = panels(len(searched.targets), len(found.axes), 2.2)
-    for (target, of_target), line in zip(searched.targets.items(), grid, strict=True):
+    targets = searched.shown_targets
+    canvas, grid = panels(len(targets), len(found.axes), 2.2)
+    for (target, of_target), line in zip(targets.items(), grid, strict=True):
         turned = target == str(searched.metric) and searched.metric.maximize
         values = -of_target if turned else of_target
         for axis, axes in zip(found.axes, line, strict=True):
@@ -49,15 +50,17 @@ def _panel(axes: Axes, axis: Axis, values: pd.Series[float], *, log: bool) -> No
         "rasterized": True,
     }
     axes.plot(places[known], values[known], "o", **dots)
-    scale(axes, axis)
     low, high = axes.get_ylim()
     _summary(axes, axis, values, (low, high))
     axes.set_ylim(low, high)
+    if not known.any():
+        axes.set_yticks([])
     if not known.all():
         edge = EDGE if (values > high).any() else 1 - EDGE
         at = [edge] * int((~known).sum())
         where = axes.get_xaxis_transform()
         axes.plot(places[~known], at, "^", transform=where, clip_on=False, **dots)
+    scale(axes, axis)
 
 
 def _aside(count: int) -> npt.NDArray[np.floating[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -14,6 +15,8 @@ from analysis.effects.searched import Searched
 from analysis.metric import Metric
 
 Search = Callable[..., Searched]
+STEPS = 1000.0
+"""The length of every run that did not diverge."""
 
 
 @pytest.fixture
@@ -39,9 +42,10 @@ def search() -> Search:
         runs = pd.DataFrame(
             {
                 "value": np.exp(-place + 0.1 * random.normal(size=count)),
+                "unreached": False,
                 "end": np.round(300 / (1 + place / 2) + random.uniform(0, 5, count)),
-                "stays": 1000.0,
-                "last": 1000.0,
+                "stays": STEPS,
+                "last": STEPS,
                 "regime": "left",
                 "setting": index,
             },
@@ -60,3 +64,15 @@ def search() -> Search:
         )
 
     return make
+
+
+def partly_reached(found: Searched) -> Searched:
+    """The same search by steps to a level, which runs with a small rate never reached.
+
+    Their scores lie above all numbers of steps.
+    """
+    value = found.runs["value"]
+    unreached = (found.axes[0].numbers < 10**-3.2) & value.notna()
+    steps = (STEPS * value / value.max()).mask(unreached, STEPS * (1.5 + value / 10))
+    metric = Metric.read("steps_to(loss/regression, 1)")
+    return replace(found, runs=found.runs.assign(value=steps, unreached=unreached), metric=metric)

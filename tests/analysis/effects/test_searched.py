@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.effects.importance import importances
 from analysis.effects.matters import matters_json, what_matters
+from analysis.effects.pairs import pairs
 from analysis.effects.searched import END, REGIMES, Searched, searches
 from analysis.load import StudyData
 from analysis.metric import Metric
 from analysis.outcomes import outcomes
 from analysis.report.effects import matters_in_words
 from analysis.rules import PlateauRule, WrongSolutionRule
-from tests.analysis.effects.conftest import Search
+from tests.analysis.effects.conftest import STEPS, Search, partly_reached
 
 RULE = PlateauRule()
 METRIC = "loss/regression"
@@ -51,10 +53,68 @@ def test_what_a_search_has(found: list[Searched]) -> None:
 
 def test_the_report_says_how_many_that_left_are_flat_again(found: list[Searched]) -> None:
     (pinn,) = found
-    one = replace(pinn, runs=pinn.runs.assign(again=[True, True, False, False]))
-    assert "1 of those 3 are flat again" in matters_in_words(what_matters(one))
-    none = replace(pinn, runs=pinn.runs.assign(again=False))
-    assert "flat again" not in matters_in_words(what_matters(none))
+
+    def words(*again: bool, **said: object) -> str:
+        runs = pinn.runs.assign(again=[False, *again], **said)
+        return matters_in_words(what_matters(replace(pinn, runs=runs)))
+
+    assert "1 of those 3 runs is flat again at its end, converged" in words(True, False, False)
+    assert "2 of those 3 runs are flat again at their end, converged" in words(True, True, False)
+    assert "all 3 of these runs are flat again at their end, converged" in words(True, True, True)
+    single = ["diverged", "left", "no plateau", "no plateau"]
+    one = words(True, False, False, regime=single)
+    assert "the one run that left it is flat again at its end, converged" in one
+    assert "flat again" not in words(False, False, False)
+
+
+def test_where_a_level_was_never_reached_its_score_ranks_and_is_not_shown(search: Search) -> None:
+    found = partly_reached(search())
+    metric, unreached = str(found.metric), found.runs["unreached"]
+    ranked, shown = found.targets[metric], found.shown_targets[metric]
+    assert (ranked[unreached] > STEPS).all()
+    assert np.isinf(shown[unreached]).all()
+    assert shown[~unreached].equals(ranked[~unreached])
+    assert found.shown_targets[END].equals(found.targets[END])
+    matters = what_matters(found)
+    assert matters.importances[metric] == importances(found.axes, ranked)
+    by_rank = [pair.interaction for pair in pairs(matters.axes, ranked)]
+    assert [pair.interaction for pair in matters.pairs[metric]] == by_rank
+
+
+def test_of_seeds_of_which_most_never_reached_the_level_no_number_is_shown(
+    found: list[Searched],
+) -> None:
+    (pinn,) = found
+    runs = pinn.runs.assign(
+        setting="one", value=[np.nan, 120.0, 640.0, 650.0], unreached=[False, False, True, True]
+    )
+    one = replace(pinn, runs=runs, metric=Metric.read("steps_to(loss/regression, 1)"))
+    (configuration,) = one.configurations.itertuples()
+    assert configuration.value == 645.0
+    assert configuration.reached == inf
+
+
+def test_the_table_tells_which_runs_never_reached_the_level(
+    study: Callable[..., StudyData],
+) -> None:
+    data = study("pinn", seeds=3)
+    data.runs["stage"] = "search"
+    data.runs["network.width"] = [1, 2, 3]
+    data.runs["setting"] = data.runs.index
+    data = replace(data, varied=["network.width"])
+    ends = outcomes(data, WrongSolutionRule())
+    lowest = min(data.trajectory(run)[METRIC].iloc[-1] for run in data.runs.index)
+    (one,) = searches(data, RULE, ends, Metric("steps_to", METRIC, lowest))
+    assert list(one.runs["unreached"]) == [False, True, True]
+    assert (one.runs["value"].iloc[1:] > 300).all()
+
+
+def test_the_report_says_how_many_runs_the_pruner_stopped(found: list[Searched]) -> None:
+    def words(pruned: int) -> str:
+        return matters_in_words(what_matters(replace(found[0], pruned=pruned)))
+
+    assert "1 run that the pruner stopped early is left out: it is not a random" in words(1)
+    assert "2 runs that the pruner stopped early are left out: they are not a random" in words(2)
 
 
 def test_a_run_without_a_value_is_the_worst_whatever_is_sought(found: list[Searched]) -> None:
