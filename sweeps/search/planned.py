@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pinn_core.records.trajectory import Manifest
@@ -44,6 +45,31 @@ def planned_ids(study: Study, store: Store, results: Results) -> set[str]:
         for run_id in results.committed - asked
         if _settled(study, plans, store.manifest(run_id))
     }
+
+
+def committed_reruns(
+    study: Study, plans: Mapping[str, Planned], store: Store, results: Results
+) -> dict[str, list[Run]]:
+    """The committed reruns of each model whose search is not over, which has to decide them again.
+
+    There are some where a search run was lost or damaged after the reruns.
+    """
+    found: dict[str, list[Run]] = {name: [] for name, plan in plans.items() if not plan.searched}
+    known = {run.run_id for plan in plans.values() for run in plan.search + plan.rerun}
+    for run_id in sorted(results.committed - known):
+        manifest = store.manifest(run_id)
+        if manifest.stage == "rerun" and manifest.model in found:
+            found[manifest.model] += _reruns(study, manifest)
+    return found
+
+
+def _reruns(study: Study, manifest: Manifest) -> list[Run]:
+    """The rerun that is committed with this manifest; none if the space was another."""
+    if manifest.varied.keys() != study.models[manifest.model].space.keys():
+        return []
+    searched = search_run(study, manifest.model, manifest.varied)
+    runs = rerun_runs(study, manifest.model, [searched])
+    return [run for run in runs if run.run_id == manifest.run_id]
 
 
 def _settled(study: Study, plans: dict[str, Planned], manifest: Manifest) -> bool:
