@@ -43,3 +43,17 @@ def test_status_counts_the_reruns_that_are_committed(runs: Path) -> None:
     (stage,) = (one for one in state["stages"] if (one["model"], one["stage"]) == ("pinn", "rerun"))
     assert (stage["done"], stage["total"], state["complete"]) == (reruns, None, False)
     assert stage["best_run"] in {one.run_id for one in committed(runs, "rerun")}
+
+
+@pytest.mark.parametrize("ending", ["parquet", "json"])
+def test_a_damaged_rerun_is_not_unplanned_because_a_search_run_is_lost(
+    runs: Path, ending: str
+) -> None:
+    damaged = committed(runs, "rerun")[0].run_id
+    file = store_of(runs) / f"{damaged}.{ending}"
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    _, said, _ = pinn_sweep("verify", "sample", "--runs-dir", runs, "--json")
+    findings = json.loads(said)["findings"]
+    of_the_run = [one["name"] for one in findings if one["run_id"] == damaged]
+    assert of_the_run == ["damaged"]
+    assert "unplanned" not in {one["name"] for one in findings}
