@@ -20,7 +20,7 @@ from pinn_core.messages import closest
 from pinn_core.records.committed import check_content, manifest_from
 from pinn_core.records.fields import Fields, decoded_fields
 from pinn_core.records.parameters import check_vouched
-from pinn_core.records.trajectory import Manifest, read_parquet
+from pinn_core.records.trajectory import Manifest, TrajectoryError, read_parquet
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,7 +66,7 @@ class StudyData:
         """One run's trajectory: index `step`, columns as in the file, `sketch` of arrays or None.
 
         The frame is the caller's to change. Raises KeyError for a run that the study does not have,
-        TrajectoryError for a damaged file.
+        TrajectoryError for a file that is damaged or missing.
         """
         self._check(run_id)
         return self.read(run_id).copy(deep=False)
@@ -181,7 +181,7 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
 
     def table(run_id: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         file = f"{run_id}.parquet"
-        content = fetch(file)
+        content = _content(file, fetch)
         check_content(content, known[run_id], file)
         read = read_parquet(pa.BufferReader(content), file, columns)
         frame: pd.DataFrame = read.table.to_pandas()
@@ -195,7 +195,7 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
         if not known[run_id].fields:
             return None
         file = f"{run_id}.fields.safetensors"
-        content = fetch(file)
+        content = _content(file, fetch)
         check_vouched(content, known[run_id].fields, file)
         return decoded_fields(content, run_id, file)
 
@@ -211,6 +211,14 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
 def _manifest(run_id: str, fetch: Callable[[str], bytes]) -> Manifest:
     file = f"{run_id}.json"
     return manifest_from(fetch(file), run_id, file)
+
+
+def _content(file: str, fetch: Callable[[str], bytes]) -> bytes:
+    """A file that a manifest vouches for; raises TrajectoryError where it is gone."""
+    try:
+        return fetch(file)
+    except FileNotFoundError:
+        raise TrajectoryError(f"{file}: is missing, its manifest is there") from None
 
 
 def _row(manifest: Manifest) -> dict[str, Any]:

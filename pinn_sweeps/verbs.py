@@ -76,7 +76,7 @@ def load(
     ``study`` is the name of one that has run, or its file, whose plugins are then imported;
     ``plugins`` are further files or modules, as on the command line, ``store`` is the folder or
     address with the homes of studies if that is not ``runs_dir``. Raises ``NoRuns`` where nothing
-    is committed.
+    is committed, ``TrajectoryError`` for a damaged run.
     """
     load_plugins(plugins, Path())
     name = load_study(study).name if Path(study).is_file() else study
