@@ -65,18 +65,18 @@ class StudyData:
     def trajectory(self, run_id: str) -> pd.DataFrame:
         """One run's trajectory: index `step`, columns as in the file, `sketch` of arrays or None.
 
-        The frame is the caller's to change. Raises KeyError for a run that the study does not have,
+        The run is named by its id or the beginning of it. The frame is the caller's to change.
+        Raises KeyError for a run that the study does not have and where several ids begin so,
         TrajectoryError for a file that is damaged or missing.
         """
-        self._check(run_id)
-        return self.read(run_id).copy(deep=False)
+        return self.read(self._whole_id(run_id)).copy(deep=False)
 
     def columns(self, run_id: str, names: Sequence[str]) -> pd.DataFrame:
         """Those of these columns that a run's trajectory has; raises as `trajectory` does.
 
         What looks at every run of a study for a number or two reads no more than that.
         """
-        self._check(run_id)
+        run_id = self._whole_id(run_id)
         if self.read_columns is not None:
             return self.read_columns(run_id, names)
         found = self.read(run_id)
@@ -84,12 +84,19 @@ class StudyData:
 
     def fields(self, run_id: str) -> Fields | None:
         """A run's fields, None where it left none; raises as `trajectory` does."""
-        self._check(run_id)
+        run_id = self._whole_id(run_id)
         return self.read_fields(run_id) if self.read_fields else None
 
-    def _check(self, run_id: str) -> None:
-        if run_id not in self.runs.index:
+    def _whole_id(self, run_id: str) -> str:
+        """The id that is or begins with `run_id`; raises KeyError unless there is one."""
+        if run_id in self.runs.index:
+            return run_id
+        alike = [str(one) for one in self.runs.index if run_id and one.startswith(run_id)]
+        if not alike:
             raise KeyError(f"study {self.name!r} has no run {run_id!r}")
+        if len(alike) > 1:
+            raise KeyError(f"run {run_id!r}: {len(alike)} runs begin so: {', '.join(alike[:4])}")
+        return alike[0]
 
 
 def from_store(directory: str | Path, name: str) -> StudyData:
