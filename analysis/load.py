@@ -20,7 +20,7 @@ from pinn_core.messages import closest
 from pinn_core.records.committed import check_content, manifest_from
 from pinn_core.records.fields import Fields, decoded_fields
 from pinn_core.records.parameters import check_vouched
-from pinn_core.records.trajectory import Manifest, read_parquet
+from pinn_core.records.trajectory import Manifest, TrajectoryError, read_parquet
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -65,18 +65,18 @@ class StudyData:
     def trajectory(self, run_id: str) -> pd.DataFrame:
         """One run's trajectory: index `step`, columns as in the file, `sketch` of arrays or None.
 
-        The frame is the caller's to change. Raises KeyError for a run that the study does not have,
-        TrajectoryError for a damaged file.
+        The run is named by its id or the beginning of it. The frame is the caller's to change.
+        Raises KeyError for a run that the study does not have and where several ids begin so,
+        TrajectoryError for a file that is damaged or missing.
         """
-        self._check(run_id)
-        return self.read(run_id).copy(deep=False)
+        return self.read(self._whole_id(run_id)).copy(deep=False)
 
     def columns(self, run_id: str, names: Sequence[str]) -> pd.DataFrame:
         """Those of these columns that a run's trajectory has; raises as `trajectory` does.
 
         What looks at every run of a study for a number or two reads no more than that.
         """
-        self._check(run_id)
+        run_id = self._whole_id(run_id)
         if self.read_columns is not None:
             return self.read_columns(run_id, names)
         found = self.read(run_id)
@@ -84,12 +84,19 @@ class StudyData:
 
     def fields(self, run_id: str) -> Fields | None:
         """A run's fields, None where it left none; raises as `trajectory` does."""
-        self._check(run_id)
+        run_id = self._whole_id(run_id)
         return self.read_fields(run_id) if self.read_fields else None
 
-    def _check(self, run_id: str) -> None:
-        if run_id not in self.runs.index:
+    def _whole_id(self, run_id: str) -> str:
+        """The id that is or begins with `run_id`; raises KeyError unless there is one."""
+        if run_id in self.runs.index:
+            return run_id
+        alike = [str(one) for one in self.runs.index if run_id and one.startswith(run_id)]
+        if not alike:
             raise KeyError(f"study {self.name!r} has no run {run_id!r}")
+        if len(alike) > 1:
+            raise KeyError(f"run {run_id!r}: {len(alike)} runs begin so: {', '.join(alike[:4])}")
+        return alike[0]
 
 
 def from_store(directory: str | Path, name: str) -> StudyData:
@@ -181,7 +188,7 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
 
     def table(run_id: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         file = f"{run_id}.parquet"
-        content = fetch(file)
+        content = _content(file, fetch)
         check_content(content, known[run_id], file)
         read = read_parquet(pa.BufferReader(content), file, columns)
         frame: pd.DataFrame = read.table.to_pandas()
@@ -195,7 +202,7 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
         if not known[run_id].fields:
             return None
         file = f"{run_id}.fields.safetensors"
-        content = fetch(file)
+        content = _content(file, fetch)
         check_vouched(content, known[run_id].fields, file)
         return decoded_fields(content, run_id, file)
 
@@ -211,6 +218,14 @@ def _study(name: str, run_ids: Iterable[str], fetch: Callable[[str], bytes]) -> 
 def _manifest(run_id: str, fetch: Callable[[str], bytes]) -> Manifest:
     file = f"{run_id}.json"
     return manifest_from(fetch(file), run_id, file)
+
+
+def _content(file: str, fetch: Callable[[str], bytes]) -> bytes:
+    """A file that a manifest vouches for; raises TrajectoryError where it is gone."""
+    try:
+        return fetch(file)
+    except FileNotFoundError:
+        raise TrajectoryError(f"{file}: is missing, its manifest is there") from None
 
 
 def _row(manifest: Manifest) -> dict[str, Any]:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.load import StudyData, from_store
-from analysis.metric import FINAL
+from analysis.metric import FINAL, Metric
 from analysis.ranking import compared_runs
 from analysis.rules import ExplanationsRule
 from pinn_core.prediction import VALUE, Solution
-from pinn_core.records.trajectory import Manifest
+from pinn_core.records.trajectory import Manifest, TrajectoryError
 from sweeps.checking.replay_run import Replayed, replay_run, run_named, trained_configuration
 from sweeps.errors import StudyError
 from sweeps.store.folder import StudyFolder
 from sweeps.store.kept_study import load_sealed
+from sweeps.store.remedy import advised, remedied, with_remedy
 from sweeps.store.store import Store
 
 if TYPE_CHECKING:
@@ -39,19 +40,28 @@ class StudyResults(StudyData):
 
     @classmethod
     def of(cls, folder: StudyFolder, name: str) -> StudyResults:
-        """What is committed in a study's folder; raises ``NoRuns`` where nothing is."""
-        data = from_store(folder.store, name)
+        """What is committed in a study's folder.
+
+        Raises ``NoRuns`` where nothing is, and ``TrajectoryError`` for a damaged manifest.
+        """
+        with remedied(folder):
+            data = advised(from_store(folder.store, name), folder)
         return cls(**{each.name: getattr(data, each.name) for each in fields(data)}, folder=folder)
 
     def run(self, run_id: str) -> TrainedRun:
         """One run, by its id or the beginning of it; raises ``StudyError``."""
         store = Store(self.folder.store)
-        return TrainedRun(store, run_named(store, run_id), self.folder.replays)
+        try:
+            manifest = run_named(store, run_id)
+        except TrajectoryError as error:
+            raise StudyError(with_remedy(error, self.folder)) from None
+        return TrainedRun(store, manifest, self.folder.replays)
 
     def best(self, model: str | None = None) -> TrainedRun:
         """The whole run, of search or rerun, that is the best by the study's metric.
 
-        Of one ``model``, or of all. Raises ``StudyError`` where no run has such a number.
+        Of one ``model``, or of all. Raises ``StudyError`` where no run has such a number, and for a
+        run whose file is damaged or missing: it might be the best.
         """
         metric = load_sealed(self.folder.study_file).metric
         models = sorted(self.runs["model"].unique())
@@ -59,16 +69,24 @@ class StudyResults(StudyData):
             raise StudyError(f"model: found {model!r}, allowed: {', '.join(models)}")
         asked = self.runs[self.runs["model"].isin([model] if model else models)]
         whole = asked.index[asked[["diverged_at", "pruned_at"]].isna().all(axis=1)]
-        ranks: dict[str, float] = {}
-        for run_id in whole:
-            columns = self.columns(run_id, metric.columns)
-            reached = metric.of(columns) if metric.column in columns else None
-            if reached is not None:
-                ranks[run_id] = metric.rank(reached)
+        try:
+            ranks = self._ranks(whole, metric)
+        except TrajectoryError as error:
+            raise StudyError(str(error)) from None
         if not ranks:
             last = "last value of " if metric.kind == FINAL else ""
             raise StudyError(f"study {self.name!r}: no run has a {last}{metric}")
         return self.run(min(ranks, key=lambda run_id: (ranks[run_id], run_id)))
+
+    def _ranks(self, run_ids: Iterable[str], metric: Metric) -> dict[str, float]:
+        """The numbers by which these runs are ranked, small ones being good, where there is one."""
+        ranks: dict[str, float] = {}
+        for run_id in run_ids:
+            columns = self.columns(run_id, metric.columns)
+            reached = metric.of(columns) if metric.column in columns else None
+            if reached is not None:
+                ranks[run_id] = metric.rank(reached)
+        return ranks
 
     def leads(self, columns: Sequence[str] = (), window: int | None = None) -> DataFrame:
         """What changes before the plateau ends: a row for each model and column.

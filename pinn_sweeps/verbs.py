@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from analysis.load import NoRuns
 from pinn_core.configuration import Configuration
 from pinn_core.problems.promises import check_promises
 from pinn_core.records.trajectory import Trajectory
@@ -19,7 +20,7 @@ from sweeps.execution.launch import run_study
 from sweeps.execution.machines import pack_slots, this_machine
 from sweeps.execution.sizing import sizes
 from sweeps.store.folder import StudyFolder
-from sweeps.store.locate import study_that_ran, study_to_run
+from sweeps.store.locate import has_not_run, study_that_ran, study_to_run
 from sweeps.study.plugins import load_plugins
 from sweeps.study.study import Study, load_study
 
@@ -76,11 +77,17 @@ def load(
     ``study`` is the name of one that has run, or its file, whose plugins are then imported;
     ``plugins`` are further files or modules, as on the command line, ``store`` is the folder or
     address with the homes of studies if that is not ``runs_dir``. Raises ``NoRuns`` where nothing
-    is committed.
+    is committed or no study of that name has run, ``TrajectoryError`` for a damaged run.
     """
     load_plugins(plugins, Path())
     name = load_study(study).name if Path(study).is_file() else study
-    return StudyResults.of(StudyFolder.of(runs_dir, name, store), name)
+    folder = StudyFolder.of(runs_dir, name, store)
+    try:
+        return StudyResults.of(folder, name)
+    except NoRuns:
+        if folder.study_file.is_file():
+            raise
+        raise NoRuns(str(has_not_run(study, Path(runs_dir), store))) from None
 
 
 def plan(

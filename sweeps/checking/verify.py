@@ -20,6 +20,7 @@ from sweeps.store.store import Store
 from sweeps.study.pruners import Pruner
 from sweeps.study.space import value_at
 from sweeps.study.study import Study, configuration_of
+from sweeps.tracking.read_only import LeftOut
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ class Finding:
 class Verification:
     """What was found, and how many of the sound runs were replayed how closely, by manner.
 
-    Without findings the study is sound.
+    Without findings the study is sound. ``mlflow_left_out`` says why MLflow's records in a
+    read-only folder were not compared; it is None where they were, or were not asked for.
     """
 
     findings: list[Finding]
     replayed: dict[str, int]
+    mlflow_left_out: str | None = None
 
 
 def verify(
@@ -56,7 +59,8 @@ def verify(
     """Check a study's store against its plan, against itself, against new training, and MLflow.
 
     ``planned`` are the ids of the runs that the study asks for; without ``tracking_uri`` MLflow is
-    left out. Nothing is changed. ``tell`` hears how far the new training is.
+    left out, and where its database in a read-only folder is missing or unreadable. Nothing is
+    changed. ``tell`` hears how far the new training is.
     """
     findings = list(_against_plan(store, planned))
     pruner = study.search.pruner
@@ -75,10 +79,14 @@ def verify(
     if lost:
         replayed.counts[f"{LEFT_OUT}: their data cannot be read"] = len(sound) - len(whole)
     findings += [Finding("replay", *difference) for difference in replayed.differences.items()]
+    left_out = None
     if tracking_uri is not None:
-        problems = tracking_problems(tracking_uri, study.name, store, sound)
-        findings += [Finding("mlflow", run_id, message) for run_id, message in problems]
-    return Verification(findings, dict(replayed.counts))
+        try:
+            problems = list(tracking_problems(tracking_uri, study.name, store, sound))
+            findings += [Finding("mlflow", run_id, message) for run_id, message in problems]
+        except LeftOut as why:
+            left_out = str(why)
+    return Verification(findings, dict(replayed.counts), left_out)
 
 
 def _tables(manifest: Manifest) -> list[str]:

@@ -13,6 +13,7 @@ from sweeps.store.store import Store
 from sweeps.store.writing import CannotReach
 from sweeps.tracking import rows
 from sweeps.tracking.mlflow_client import open_client, reason, search_runs
+from sweeps.tracking.read_only import LeftOut, records_at
 from sweeps.tracking.tracking_address import masked, sqlite_file
 
 if TYPE_CHECKING:
@@ -30,11 +31,12 @@ def tracking_problems(
     """Run id (None: the whole study) and description of what differs between store and MLflow.
 
     Records that MLflow cannot read are a problem of the whole study; raises ``CannotReach`` where
-    the store cannot be read.
+    the store cannot be read, and ``LeftOut`` for an unreadable database in a read-only folder.
     """
     try:
-        yield from _differences(tracking_uri, study, store, manifests)
-    except CannotReach:
+        with records_at(tracking_uri) as address:
+            yield from _differences(tracking_uri, address, study, store, manifests)
+    except (CannotReach, LeftOut):
         raise
     except Exception as error:  # MLflow and SQLAlchemy raise many kinds for a damaged record
         log.info("records at %s", masked(tracking_uri), exc_info=True)
@@ -43,10 +45,11 @@ def tracking_problems(
 
 
 def _differences(
-    tracking_uri: str, study: str, store: Store, manifests: Iterable[Manifest]
+    tracking_uri: str, address: str, study: str, store: Store, manifests: Iterable[Manifest]
 ) -> Iterator[Problem]:
-    database = sqlite_file(tracking_uri)
-    client = None if database and not database.exists() else open_client(tracking_uri)
+    """What differs from the records at ``tracking_uri``, which are read at ``address``."""
+    database = sqlite_file(address)
+    client = None if database and not database.exists() else open_client(address)
     experiment = client.get_experiment_by_name(study) if client else None
     if client is None or experiment is None:
         yield None, f"no experiment {study!r} at {masked(tracking_uri)}: pinn-sweep sync writes it"

@@ -40,11 +40,12 @@ def verify(
     from sweeps.store.locate import study_that_ran
     from sweeps.store.results import Results
     from sweeps.store.store import Store
-    from sweeps.tracking.tracking import check_tracking, default_tracking_uri
+    from sweeps.tracking.read_only import check_reading
+    from sweeps.tracking.tracking import default_tracking_uri
 
     found, folder = study_that_ran(study, runs_dir, store)
     uri = tracking_uri or default_tracking_uri(runs_dir)
-    check_tracking(uri, thoroughly=True)
+    check_reading(uri, named=tracking_uri is not None)
     trajectories = Store(folder.store)
     results = Results.sound(trajectories, found.metric, folder.passed_over)
     planned = planned_ids(found, trajectories, results)
@@ -64,6 +65,8 @@ def verify(
             typer.echo(f"{finding.name}: {finding.run_id or 'study'}: {finding.message}")
         for manner, runs in verification.replayed.items():
             typer.echo(f"{runs} runs {manner}")
+        if verification.mlflow_left_out:
+            typer.echo(f"MLflow was left out: {verification.mlflow_left_out}")
         verdict = f"{len(findings)} problems" if findings else "all is well"
         typer.echo(f"{len(trajectories.committed())} committed runs: {verdict}")
     raise typer.Exit(1 if findings else 0)

@@ -18,6 +18,7 @@ from sweeps.errors import StudyError
 from sweeps.search.cost import costs_of
 from sweeps.store.blob_store import beside_of, blob_store_at
 from sweeps.store.folder import StudyFolder, write_whole
+from sweeps.store.remedy import advised, remedied
 from sweeps.store.store import Store
 from sweeps.store.writing import CannotReach, writing
 from sweeps.study.study import Study
@@ -69,13 +70,14 @@ def write_report_of(
     beside = beside_of(folder.report)
     try:
         with writing(folder.report):
-            costs, data = costs_of(study, Store(folder.store).manifests()), data_of(study, folder)
+            data = data_of(study, folder)
+            costs = costs_of(study, Store(folder.store).manifests())
             page = _make_report(
                 study, data, beside, missing, costs, animated=animated, reload=reload
             )
         _put_in_place(beside, folder.report, last=page.name)
     except TrajectoryError as error:
-        raise StudyError(str(error)) from None
+        raise StudyError(f"study {study.name!r}: {error}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder.report / page.name
@@ -159,12 +161,17 @@ def comparison_of(study: Study, folder: StudyFolder) -> ComparisonTable:
 
 
 def data_of(study: Study, folder: StudyFolder) -> StudyData:
-    """The committed runs of a study; raises ``StudyError`` where there is none."""
+    """The committed runs of a study; raises ``StudyError`` where there is none.
+
+    ``TrajectoryError``, now or when it reads, says what to do about a damaged run.
+    """
     from analysis.load import NoRuns, from_files
 
     store = blob_store_at(folder.store)
     try:
-        return from_files(folder.store, study.name, store.names(), store.read)
+        with remedied(folder):
+            data = from_files(folder.store, study.name, store.names(), store.read)
+        return advised(data, folder)
     except NoRuns as error:
         raise StudyError(str(error)) from None
 

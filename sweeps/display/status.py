@@ -8,7 +8,7 @@ from rich.table import Table
 
 from analysis.metric import Unreached
 from sweeps.display.tally import setting
-from sweeps.search.planned import planned_runs
+from sweeps.search.planned import committed_reruns, planned_runs
 from sweeps.search.selection import Selection
 from sweeps.store.folder import StudyFolder
 from sweeps.store.lock import lock_holder
@@ -20,7 +20,10 @@ from sweeps.study.study import Study
 
 @dataclass(frozen=True)
 class StageStatus:
-    """One stage of one model. ``total`` is None while the search has yet to decide it."""
+    """One stage of one model. ``total`` is None while the search has yet to decide it.
+
+    ``done`` is then how many reruns are committed: there are some where a search run was lost.
+    """
 
     model: str
     stage: str
@@ -48,11 +51,14 @@ def study_status(study: Study, folder: StudyFolder) -> Status:
     store = Store(folder.store)
     results = Results.sound(store, study.metric, folder.passed_over)
     stages = []
-    for model, plan in planned_runs(study, store, results).items():
+    plans = planned_runs(study, store, results)
+    committed = committed_reruns(study, plans, store, results)
+    for model, plan in plans.items():
         if plan.total:
             stages.append(_stage(study, results, model, "search", plan.search, plan.total))
-        total = len(plan.rerun) if plan.searched else None
-        stages.append(_stage(study, results, model, "rerun", plan.rerun, total))
+        reruns = plan.rerun if plan.searched else committed[model]
+        total = len(reruns) if plan.searched else None
+        stages.append(_stage(study, results, model, "rerun", reruns, total))
     complete = all(one.done == one.total for one in stages)
     return Status(study.name, lock_holder(folder.home), complete, stages)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pinn_core.records.trajectory import Manifest
+from pinn_core.records.trajectory import Manifest, TrajectoryError
 from sweeps.search.search import ModelSearch
 from sweeps.search.selection import Selection
 from sweeps.store.results import Results
@@ -34,20 +35,50 @@ def planned_runs(study: Study, store: Store, results: Results) -> dict[str, Plan
 def planned_ids(study: Study, store: Store, results: Results) -> set[str]:
     """Ids of the runs that a study asks for.
 
-    The later runs of a search that goes on are unknown: then all its model's settled runs count.
-    So do reruns of another searched configuration: it was the best while a better one had failed.
+    The later runs of a search that goes on are unknown: then all its model's committed runs count,
+    damaged ones too. So do reruns of another searched configuration: it was the best while a better
+    one had failed.
     """
     plans = planned_runs(study, store, results)
     asked = {run.run_id for plan in plans.values() for run in plan.search + plan.rerun}
-    return asked | {
-        run_id
-        for run_id in results.committed - asked
-        if _settled(study, plans, store.manifest(run_id))
-    }
+    others = store.committed() - asked
+    return asked | {run_id for run_id in others if _may_be_asked(study, plans, store, run_id)}
 
 
-def _settled(study: Study, plans: dict[str, Planned], manifest: Manifest) -> bool:
-    """Whether the study may have asked for a run although it would not do so now."""
+def committed_reruns(
+    study: Study, plans: Mapping[str, Planned], store: Store, results: Results
+) -> dict[str, list[Run]]:
+    """The committed reruns of each model whose search is not over, which has to decide them again.
+
+    There are some where a search run was lost or damaged after the reruns.
+    """
+    found: dict[str, list[Run]] = {name: [] for name, plan in plans.items() if not plan.searched}
+    known = {run.run_id for plan in plans.values() for run in plan.search + plan.rerun}
+    for run_id in sorted(results.committed - known):
+        manifest = store.manifest(run_id)
+        if manifest.stage == "rerun" and manifest.model in found:
+            found[manifest.model] += _reruns(study, manifest)
+    return found
+
+
+def _reruns(study: Study, manifest: Manifest) -> list[Run]:
+    """The rerun that is committed with this manifest; none if the space was another."""
+    if manifest.varied.keys() != study.models[manifest.model].space.keys():
+        return []
+    searched = search_run(study, manifest.model, manifest.varied)
+    runs = rerun_runs(study, manifest.model, [searched])
+    return [run for run in runs if run.run_id == manifest.run_id]
+
+
+def _may_be_asked(study: Study, plans: dict[str, Planned], store: Store, run_id: str) -> bool:
+    """Whether the study may have asked for a committed run although it would not do so now.
+
+    A damaged manifest does not say whose run it was: it may.
+    """
+    try:
+        manifest = store.manifest(run_id)
+    except TrajectoryError:
+        return True
     plan = plans.get(manifest.model)
     if plan is None or not plan.searched:
         return plan is not None

@@ -17,8 +17,7 @@ def study_to_run(
     source: str, overrides: list[str], runs_dir: Path, store: str | None = None
 ) -> Study:
     """The study in a file, a shipped one, or else one that has run; raises ``StudyError``."""
-    known = source in shipped_studies() or Path(source).is_file()
-    if not known and "/" not in source:
+    if not _is_written(source) and "/" not in source:
         folder = _folder(source, runs_dir, store)
         before = folder.study_file
         if before.is_file():
@@ -36,20 +35,28 @@ def study_that_ran(
     Raises ``StudyError`` if it has not been run under ``runs_dir``, nor with its home in ``store``.
     """
     folder = None if "/" in source else _folder(source, runs_dir, store)
-    if folder is None or not folder.study_file.is_file():
-        there = studies_in(runs_dir)
-        if not Path(source).is_file() and source not in shipped_studies():
-            raise StudyError(
-                f"no study {quoted(source)} in {_searched(runs_dir, store)}: "
-                f"there are {', '.join(there) or 'none'}{closest(source, there)}"
-            )
+    if (folder is None or not folder.study_file.is_file()) and _is_written(source):
         folder = _folder(load_study(source).name, runs_dir, store)
-    if not folder.study_file.is_file():
-        raise StudyError(
-            f"study {folder.path.name!r} has not been run in {_searched(runs_dir, store)}; "
-            f"start it: pinn-sweep run {source}{folder.option}"
-        )
+    if folder is None or not folder.study_file.is_file():
+        raise has_not_run(source, runs_dir, store)
     return load_sealed(folder.study_file), folder
+
+
+def has_not_run(source: str, runs_dir: Path, store: str | None) -> StudyError:
+    """The error for a study that has not been run: nobody started it, or there is no such study."""
+    searched = _searched(runs_dir, store)
+    if _is_written(source):
+        name = load_study(source).name
+        start = f"start it: pinn-sweep run {source}{StudyFolder.of(runs_dir, name, store).option}"
+        return StudyError(f"study {name!r} has not been run in {searched}; {start}")
+    there = studies_in(runs_dir)
+    listed = f"there are {', '.join(there) or 'none'}{closest(source, there)}"
+    return StudyError(f"no study {quoted(source)} in {searched}: {listed}")
+
+
+def _is_written(source: str) -> bool:
+    """Whether there is a study file of that path, or a shipped study of that name."""
+    return Path(source).is_file() or source in shipped_studies()
 
 
 def studies_in(runs_dir: Path) -> list[str]:

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkstemp
@@ -12,8 +13,20 @@ from pinn_core.engine.backends.ownership import make_ours
 from sweeps.tracking.mlflow_client import open_client, sqlite_address
 
 
-def empty_database() -> bytes:
+def empty_database(artifacts: str) -> bytes:
     """The content of a new SQLite database with the tables of the installed MLflow.
+
+    The files of its experiment "Default", which MLflow makes, belong at the address ``artifacts``.
+    """
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(_tables())
+        with connection:
+            connection.execute("UPDATE experiments SET artifact_location = ?", (artifacts,))
+        return connection.serialize()
+
+
+def _tables() -> bytes:
+    """The content of a database as MLflow makes it: "Default" lies below the working folder.
 
     It is kept beside the compiled libraries; a file that is damaged, or that others than this user
     can write, is not taken.

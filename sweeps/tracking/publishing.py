@@ -47,12 +47,14 @@ def make_database(file: Path) -> None:
     """A new SQLite database with MLflow's tables: whole or, if it is cut short, not at all.
 
     MLflow makes its tables in dozens of steps, and refuses what one that was stopped left behind.
+    Files of its experiment "Default" belong beside the database, as those of studies do.
     """
     folder = blob_store_at(str(file.parent))
     with folder.alone(file.name):
         if not folder.exists(file.name):
             _set_journal_aside(file)
-            folder.write(file.name, empty_database())
+            default = (file.parent.absolute() / "artifacts" / "Default").as_uri()
+            folder.write(file.name, empty_database(default))
 
 
 def _set_journal_aside(file: Path) -> None:

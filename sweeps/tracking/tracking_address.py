@@ -87,7 +87,7 @@ def _ask(scheme: str, uri: str, thoroughly: bool) -> None:
     if scheme in SERVERS:
         open_client(uri).search_experiments(max_results=1)
     elif scheme != "sqlite" or _exists(sqlite_file(uri) or Path()):
-        _ask_database(uri, thoroughly)
+        ask_database(uri, thoroughly)
 
 
 def _exists(file: Path) -> bool:
@@ -96,16 +96,22 @@ def _exists(file: Path) -> bool:
         return True
     if file.is_dir():
         raise OSError(f"{file} is a folder; an address names a file: sqlite:///path/mlflow.db")
-    nearest = next(folder for folder in file.parents if folder.exists())
+    nearest = nearest_folder(file)
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise OSError(f"{nearest} is not a folder that can be written")
     return False
 
 
-def _ask_database(uri: str, thoroughly: bool) -> None:
+def nearest_folder(file: Path) -> Path:
+    """What a file lies in, or would be made in; it may be a file itself."""
+    return next(folder for folder in file.parents if folder.exists())
+
+
+def ask_database(uri: str, thoroughly: bool) -> None:
     """Connect; if MLflow's tables are there, see that this version of MLflow can read them.
 
-    A file that is damaged would take some runs twice, and lose others.
+    A file that is damaged would take some runs twice, and lose others. Raises ``DamagedDatabase``
+    for it, and whatever MLflow and SQLAlchemy raise.
     """
     from sqlalchemy import create_engine, inspect
 

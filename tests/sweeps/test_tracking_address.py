@@ -13,6 +13,7 @@ from sweeps.errors import StudyError
 from sweeps.store.faults import Fault, reached
 from sweeps.tracking import tracking_address
 from sweeps.tracking.empty_database import empty_database
+from sweeps.tracking.mlflow_client import open_client
 from sweeps.tracking.publishing import make_database
 from sweeps.tracking.tracking import check_tracking, default_tracking_uri, masked
 from tests.sweeps.published_runs import free_port, uri
@@ -42,15 +43,30 @@ def test_the_tables_that_are_kept_are_taken_if_they_are_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PINN_CACHE", str(tmp_path / "cache"))
-    made = empty_database()
+    made = empty_database("file:///artifacts")
     (kept,) = (tmp_path / "cache").iterdir()
-    assert kept.read_bytes() == made
-    assert empty_database() == made
-    kept.write_bytes(made[:-1] + b"?")
-    again = empty_database()
+    whole = kept.read_bytes()
+    assert empty_database("file:///artifacts") == made
+    kept.write_bytes(whole[:-1] + b"?")
+    again = empty_database("file:///artifacts")
     assert again[-1:] != b"?"
     (tmp_path / "mlflow.db").write_bytes(again)
     check_tracking(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_the_experiment_default_lies_beside_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINN_CACHE", str(tmp_path / "cache"))
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        make_database(tmp_path / name / "runs" / "mlflow.db")
+        client = open_client(f"sqlite:///{tmp_path}/{name}/runs/mlflow.db")
+        (default,) = client.search_experiments()
+        assert default.name == "Default"
+        place = tmp_path / name / "runs" / "artifacts" / "Default"
+        assert default.artifact_location == place.as_uri()
 
 
 @pytest.fixture
