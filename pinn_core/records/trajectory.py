@@ -179,7 +179,7 @@ def read_spectrum(cell: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
 
 
 class TrajectoryError(ValueError):
-    """A trajectory or manifest that cannot be used, because it is damaged; names the file."""
+    """A trajectory or manifest that cannot be used: it is damaged or missing; names the file."""
 
 
 class UnknownSchema(TrajectoryError):
