@@ -35,6 +35,7 @@ def verify(
     load(plugins)
     from rich.console import Console
 
+    from analysis.wording import count
     from sweeps.checking.verify import verify as find_problems
     from sweeps.search.planned import planned_ids
     from sweeps.store.locate import study_that_ran
@@ -67,7 +68,7 @@ def verify(
             typer.echo(f"{runs} runs {manner}")
         if verification.mlflow_left_out:
             typer.echo(f"MLflow was left out: {verification.mlflow_left_out}")
-        verdict = f"{len(findings)} problems" if findings else "all is well"
+        verdict = count(len(findings), "problem") if findings else "all is well"
         typer.echo(f"{len(trajectories.committed())} committed runs: {verdict}")
     raise typer.Exit(1 if findings else 0)
 

@@ -173,7 +173,7 @@ def test_the_last_number_of_a_run_is_named(done: Path, tmp_path: Path) -> None:
     code, said = ask(flipped(done, tmp_path, 0, last_number_of_a_run), "verify")
     assert code == 1
     assert re.search(r"mlflow: \w{16}: final.loss/regression is \S+ in MLflow, \S+ stored\n", said)
-    assert said.endswith("10 committed runs: 1 problems\n")
+    assert said.endswith("10 committed runs: 1 problem\n")
 
 
 def test_a_text_that_is_none_any_more_is_named(done: Path, tmp_path: Path) -> None:
