@@ -43,7 +43,7 @@ def study_that_ran(
 
 
 def has_not_run(source: str, runs_dir: Path, store: str | None) -> StudyError:
-    """The error for a study that has not been run: nobody started it, or there is no such study."""
+    """The error for a study that was never started, or that does not exist."""
     searched = _searched(runs_dir, store)
     if _is_written(source):
         name = load_study(source).name
