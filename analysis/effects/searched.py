@@ -30,7 +30,7 @@ class Searched:
     a run that has none, as it diverged), `unreached` (whether it never reached the metric's level,
     so that `value` is the score by which it is ranked), `end` (the first step after the plateau;
     infinite for a run that never left it or diverged, null where there was no plateau), `stays`
-    (how long it is known to stay there: to its last step, of a run that diverged for ever), `last`
+    (up to which step it is known to stay there: its last one, or infinite if it diverged), `last`
     (the last recorded step), `regime` (one of REGIMES) and `again` (whether a run that left its
     first plateau is flat again at its end). `axes` are the keys that took more than one value.
     `draws_at_random` tells that no draw depended on the value of an earlier one: importances and

@@ -1,4 +1,4 @@
-"""A study that ran, read anew: by another question, other analysis or other expected numbers."""
+"""The report of a study that ran, with another question, analysis or other expected numbers."""
 
 from __future__ import annotations
 

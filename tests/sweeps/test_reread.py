@@ -1,4 +1,4 @@
-"""A study that ran is read anew: what a file may change of its reading, and what it may not."""
+"""The report of a study that ran: what a changed file changes in it, and what it may not change."""
 
 from __future__ import annotations
 

@@ -41,6 +41,15 @@ def found(study: Callable[..., StudyData]) -> list[Searched]:
     return searches(data, RULE, ends, LOSS)
 
 
+def searched_widths(study: Callable[..., StudyData]) -> StudyData:
+    """A search of three networks, each of another width."""
+    data = study("pinn", seeds=3)
+    data.runs["stage"] = "search"
+    data.runs["network.width"] = [1, 2, 3]
+    data.runs["setting"] = data.runs.index
+    return replace(data, varied=["network.width"])
+
+
 def test_what_a_search_has(found: list[Searched]) -> None:
     (pinn,) = found
     assert (pinn.model, pinn.pruned, len(pinn.runs)) == ("pinn", 1, 4)
@@ -97,11 +106,7 @@ def test_of_seeds_of_which_most_never_reached_the_level_no_number_is_shown(
 def test_the_table_tells_which_runs_never_reached_the_level(
     study: Callable[..., StudyData],
 ) -> None:
-    data = study("pinn", seeds=3)
-    data.runs["stage"] = "search"
-    data.runs["network.width"] = [1, 2, 3]
-    data.runs["setting"] = data.runs.index
-    data = replace(data, varied=["network.width"])
+    data = searched_widths(study)
     ends = outcomes(data, WrongSolutionRule())
     lowest = min(data.trajectory(run)[METRIC].iloc[-1] for run in data.runs.index)
     (one,) = searches(data, RULE, ends, Metric("steps_to", METRIC, lowest))
@@ -135,11 +140,7 @@ def test_where_no_run_left_there_is_no_end_to_look_at(search: Search) -> None:
 def test_the_regimes_are_exclusive_and_in_order(
     study: Callable[..., StudyData],
 ) -> None:
-    data = study("pinn", seeds=3)
-    data.runs["stage"] = "search"
-    data.runs["network.width"] = [1, 2, 3]
-    data.runs["setting"] = data.runs.index
-    data = replace(data, varied=["network.width"])
+    data = searched_widths(study)
     ends = outcomes(data, WrongSolutionRule()).assign(wrong=[True, False, False])
     (found,) = searches(data, RULE, ends, LOSS)
     assert list(found.runs["regime"]) == ["low loss, wrong solution", "left", "left"]
